@@ -1,0 +1,1 @@
+"""Adapters: every third-party client is imported by one module below here."""

@@ -1,0 +1,1 @@
+"""Tests, by what they hold up; a package, so that tests/domain never shadows domain."""

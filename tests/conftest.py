@@ -10,7 +10,6 @@ from uuid import uuid4
 import nats
 import psycopg
 import pytest
-from nats.js.api import StreamInfo
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -68,8 +67,7 @@ async def nats_url(stack: Stack) -> AsyncIterator[str]:
     client = await nats.connect(stack.nats_url)
     try:
         streams = client.jetstream()
-        left: list[StreamInfo] = await streams.streams_info()
-        for stream in left:
+        for stream in await streams.streams_info():
             await streams.delete_stream(stream.config.name)
     finally:
         await client.close()

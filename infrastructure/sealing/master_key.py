@@ -1,0 +1,161 @@
+"""The key-encryption key: wraps data keys, and nothing else of any size.
+
+Invariant: the key itself leaves this module only into the file that `generate_file` writes.
+Rotation: give the new key first and the old ones after it; wrapping uses the first, unwrapping
+any of them. Rewrapping every data key then frees the old one, and no sealed record is touched.
+"""
+
+import os
+import re
+import secrets
+import stat
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from infrastructure.sealing.binding import KEY_BYTES, NONCE_BYTES, TAG_BYTES, bind, derive
+from infrastructure.sealing.refusals import MasterKeyUnusable, Unsealable, WrongMasterKey
+
+PREFIX: Final = "bpmk_"
+"""Every master key in text starts with this, so that the log redactor can recognise one."""
+
+_TEXT = re.compile(rf"{PREFIX}([A-Za-z0-9_-]{{43}})")
+_FORMAT: Final = b"BPW\x01"
+_ID_BYTES: Final = 4
+_LARGEST_FILE: Final = 4096
+
+
+def _one_key(text: str) -> bytes:
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise MasterKeyUnusable(
+            f"the master key is not one: expected {PREFIX} and 43 characters, as a key file has"
+        )
+    return urlsafe_b64decode(match[1] + "=")
+
+
+class MasterKey:
+    """One current master key and any number of older ones that only unwrap."""
+
+    __slots__ = ("_by_id", "ids")
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """Take 32-byte keys, the current one first."""
+        if not keys:
+            raise MasterKeyUnusable("no master key is given")
+        if any(len(key) != KEY_BYTES for key in keys):
+            raise MasterKeyUnusable(f"a master key has {KEY_BYTES} bytes")
+        self._by_id = {
+            derive(key, "master key check")[:_ID_BYTES].hex(): AESGCM(derive(key, "wrap"))
+            for key in keys
+        }
+        self.ids: tuple[str, ...] = tuple(self._by_id)
+        """Ids of all keys, the current one first."""
+
+    @classmethod
+    def from_text(cls, value: str) -> Self:
+        """Read one key, or several separated by white space or commas, the current one first."""
+        return cls([_one_key(part) for part in value.replace(",", " ").split()])
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read the same text from a regular file that only its owner can read (0400 or 0600)."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise MasterKeyUnusable(f"there is no master key file {path}") from None
+        except OSError as error:
+            raise MasterKeyUnusable(
+                f"the master key file {path} cannot be read: {error.strerror}"
+            ) from None
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode) or stat.S_IMODE(mode) & 0o077:
+                raise MasterKeyUnusable(
+                    f"the master key file {path} must be a regular file that only its owner can "
+                    f"read: chmod 600 {path}"
+                )
+            raw = os.read(descriptor, _LARGEST_FILE)
+        finally:
+            os.close(descriptor)
+        try:
+            return cls.from_text(raw.decode("ascii"))
+        except (MasterKeyUnusable, UnicodeDecodeError):
+            raise MasterKeyUnusable(f"the file {path} holds no master key") from None
+
+    @staticmethod
+    def generate_text() -> str:
+        """Make a new random key in text. The caller keeps it out of logs and arguments."""
+        return PREFIX + urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
+
+    @classmethod
+    def generate_file(cls, path: Path) -> Self:
+        """Write a new key to `path`, mode 0600, complete or not at all.
+
+        Raises FileExistsError when there is a file already, also when another process was faster:
+        a key that something may be sealed under is never overwritten.
+        """
+        text = cls.generate_text()
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(descriptor)
+            # A link fails when the name is taken, and never shows a half-written file.
+            os.link(draft, path)
+        finally:
+            draft.unlink()
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return cls.from_text(text)
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits that name the current key and tell nothing about it."""
+        return self.ids[0]
+
+    def require(self, stored_id: str) -> None:
+        """Raise WrongMasterKey unless one of these keys has the id that a data folder names."""
+        if stored_id not in self._by_id:
+            raise WrongMasterKey(stored_id, self.ids)
+
+    def wrap(self, data_key: bytes, context: bytes) -> bytes:
+        """Seal a data key under the current key, bound to `context` (see `bind`)."""
+        nonce = os.urandom(NONCE_BYTES)
+        head = _FORMAT + bytes.fromhex(self.id)
+        return head + nonce + self._by_id[self.id].encrypt(nonce, data_key, bind(head, context))
+
+    def wrapped_under(self, wrapped: bytes) -> str:
+        """Read the id of the master key that wrapped this: what a rotation still has to rewrap."""
+        if len(wrapped) < len(_FORMAT) + _ID_BYTES + NONCE_BYTES + TAG_BYTES or not (
+            wrapped.startswith(_FORMAT)
+        ):
+            raise Unsealable("this is not a wrapped key, or of a later format")
+        return wrapped[len(_FORMAT) : len(_FORMAT) + _ID_BYTES].hex()
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Open a wrapped data key.
+
+        Raises WrongMasterKey when it was wrapped under a key that is not among these, Unsealable
+        when it is damaged or was wrapped for another context.
+        """
+        key_id = self.wrapped_under(wrapped)
+        self.require(key_id)
+        head, rest = wrapped[: len(_FORMAT) + _ID_BYTES], wrapped[len(_FORMAT) + _ID_BYTES :]
+        try:
+            return self._by_id[key_id].decrypt(
+                rest[:NONCE_BYTES], rest[NONCE_BYTES:], bind(head, context)
+            )
+        except InvalidTag:
+            raise Unsealable(
+                "the wrapped key does not open: damaged, or moved from another tenant or scope"
+            ) from None

@@ -1,0 +1,380 @@
+"""What the use cases need from the world. Each port is small, and its adapters share one contract.
+
+Every port that touches stored data takes the tenant: there is no way to ask without saying whose.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from domain.events import FeatureEvent
+from domain.runs import Tokens
+from domain.status import Agent, Step
+
+
+class Origin(Struct, frozen=True):
+    """Who causes something, and in answer to what."""
+
+    tenant_id: UUID
+    actor: str
+    """`user:<uuid>`, `agent:<name>` or `system:<process>`."""
+    correlation_id: UUID
+    """One per command a person gives; everything that follows from it carries it on."""
+    causation_id: UUID | None = None
+    """The event this answers."""
+
+
+class Recorded(Struct, frozen=True):
+    """An event as it stands in the log."""
+
+    position: int
+    """Place in the whole log. Grows, with holes."""
+    tenant_id: UUID
+    feature_id: UUID
+    version: int
+    """Place in the feature's stream: 1, 2, 3, …"""
+    event_id: UUID
+    type: str
+    schema_version: int
+    event: FeatureEvent
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    recorded_at: datetime
+    """By the database's clock, never decreasing inside a stream."""
+    hash: bytes
+    previous_hash: bytes
+
+
+class TaskUpdate(Struct, frozen=True):
+    """What becomes of a leased task in the very transaction that appends. Needs the live lease."""
+
+    task_id: UUID
+    fence: int
+    then: str
+    """`running` (only checked), `done`, `failed`, or `queued` for another attempt."""
+    retry_after_seconds: float = 0.0
+    error: str = ""
+
+
+class Receipt(Struct, frozen=True):
+    """An idempotency key and the hash of the request it stands for."""
+
+    key: str
+    request_sha256: str
+
+
+class Accepted(Struct, frozen=True):
+    """The answer to a command, once its events are durable."""
+
+    id: UUID
+    version: int
+    status: str
+
+
+class Effects(Struct, frozen=True):
+    """What must be in the same transaction as the events."""
+
+    task: TaskUpdate | None = None
+    cancel_tasks: bool = False
+    """Cancel every queued and running task of the feature: something newer replaces them."""
+    destroy_key: bool = False
+    """Destroy the feature's data key, and note that its objects are to be removed."""
+    receipt: Receipt | None = None
+    accepted: Accepted | None = None
+    """Kept with the receipt, to be answered again."""
+
+
+class Conflict(Exception):
+    """Somebody appended in between. Read again, decide again."""
+
+
+class LeaseLost(Exception):
+    """The task is no longer ours: its lease ran out, or it was cancelled."""
+
+
+class ReceiptExists(Exception):
+    """The idempotency key was used in the meantime."""
+
+
+class Unavailable(Exception):
+    """A dependency cannot be reached at the moment."""
+
+    def __init__(self, dependency: str, detail: str = "") -> None:
+        super().__init__(f"{dependency} cannot be reached at the moment. {detail}".strip())
+        self.dependency = dependency
+
+
+class EventLog(Protocol):
+    """The truth: one append-only stream of events for each feature."""
+
+    async def read(
+        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+    ) -> Sequence[Recorded]:
+        """Events with versions in (after, upto], in order. Empty for an unknown stream.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+
+    async def append(
+        self,
+        feature_id: UUID,
+        events: Sequence[tuple[UUID, FeatureEvent]],
+        *,
+        expected: int,
+        origin: Origin,
+        effects: Effects = Effects(),
+    ) -> Sequence[Recorded]:
+        """Append events under ids the caller chose, if the stream is at version `expected`.
+
+        The same ids again answer with what is stored: a lost acknowledgement is no conflict.
+
+        Raises:
+            Conflict: the stream is at another version.
+            LeaseLost: `effects.task` is not ours any more; nothing was appended.
+            ReceiptExists: `effects.receipt` was used before; nothing was appended.
+            Unavailable: the database does not answer; whether it was appended is unknown.
+        """
+
+
+class Receipts(Protocol):
+    """Idempotency keys, each kept for 24 hours with the answer it got."""
+
+    async def find(self, tenant_id: UUID, key: str) -> tuple[str, Accepted] | None:
+        """The request hash and the answer first given, or None."""
+
+
+class DueStep(Struct, frozen=True):
+    """A step that an event made due. `task_id` is derived from both: a repeat is a no-op."""
+
+    task_id: UUID
+    tenant_id: UUID
+    feature_id: UUID
+    step: Step
+    event_id: UUID
+    version: int
+    correlation_id: UUID
+
+
+class Claim(Struct, frozen=True):
+    """A leased task."""
+
+    task_id: UUID
+    tenant_id: UUID
+    feature_id: UUID
+    step: Step
+    event_id: UUID
+    """The event that made the step due."""
+    version: int
+    """That event's version: the step's `due_since`."""
+    correlation_id: UUID
+    attempt: int
+    """1 for the task's first lease."""
+    fence: int
+    """Grows with every claim; whoever holds an older one is refused."""
+
+
+class Tasks(Protocol):
+    """The queue of record: steps to be done, leased to workers."""
+
+    async def enqueue(self, steps: Sequence[DueStep]) -> int:
+        """Add the steps that are not there yet; how many were new."""
+
+    async def claim(
+        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+    ) -> Sequence[Claim]:
+        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first."""
+
+    async def beat(
+        self,
+        worker: str,
+        alive: Mapping[UUID, int],
+        progressed: Sequence[UUID],
+        lease_seconds: float,
+    ) -> set[UUID]:
+        """Prolong the leases {task: fence}; note progress. Answers with those still ours."""
+
+    async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
+        """End a task without an event (`cancelled`), if it is still ours."""
+
+    async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
+        """Tasks that run without progress for so long, or whose attempts are used up.
+
+        They are claimed for the caller, so that only one process fails each.
+        """
+
+
+class LedgerEntry(Struct, frozen=True):
+    """One request to the model: written before it leaves, completed when its answer is stored."""
+
+    task_id: UUID
+    attempt: int
+    """The attempt's number in the log."""
+    turn: int
+    request_sha256: str
+    answer: bytes | None = None
+    """The raw answer, sealed at rest; None while the outcome is unknown."""
+
+
+class Ledger(Protocol):
+    """Every request to a model, so that none is paid for twice and none is hidden."""
+
+    async def answers(
+        self, tenant_id: UUID, feature_id: UUID, task_id: UUID
+    ) -> Mapping[str, bytes]:
+        """Stored answers of a task by request hash: what a new attempt need not buy again."""
+
+    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+        """Write the request down, durably, before it leaves."""
+
+    async def settle(
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, outcome: str, tokens: Tokens
+    ) -> None:
+        """Write down what came back. `outcome` is `answered` or an error's code."""
+
+
+class ModelRequest(Struct, frozen=True):
+    """One request, in the provider's own shapes (Messages API)."""
+
+    model: str
+    max_tokens: int
+    system: tuple[dict[str, Any], ...]
+    messages: tuple[dict[str, Any], ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    parameters: dict[str, Any] = {}
+    """Further parameters of the request, such as `thinking` or `output_config`."""
+
+
+class Block(Struct, frozen=True, omit_defaults=True):
+    """A completed block of an answer: text, or a tool call with its raw JSON."""
+
+    type: str
+    """`text` or `tool_use`."""
+    text: str = ""
+    id: str = ""
+    name: str = ""
+    input: Raw = Raw(b"{}")
+
+
+class ModelAnswer(Struct, frozen=True, omit_defaults=True):
+    """What the model answered. The block left open by a cut-off is already dropped."""
+
+    blocks: tuple[Block, ...]
+    stop_reason: str
+    """`end_turn`, `tool_use`, `max_tokens`, `refusal`, …"""
+    tokens: Tokens
+    model: str
+    request_id: str = ""
+    truncated: bool = False
+    """Whether a block was cut off and dropped."""
+
+
+class ModelError(Exception):
+    """A request that brought no usable answer."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        retryable: bool,
+        retry_after_seconds: float | None = None,
+        tokens: Tokens = Tokens(),
+    ) -> None:
+        """Describe the failure.
+
+        Args:
+            code: `rate_limited`, `overloaded`, `server_error`, `connection`, `timeout`,
+                `cut_off`, `invalid_request`, `key_rejected`, `spend_limit`, `not_permitted`.
+            detail: In plain words, without key or prompt.
+            retryable: Whether the same request may succeed later.
+            retry_after_seconds: As told by the provider.
+            tokens: What the provider reported as used before it failed.
+        """
+        super().__init__(detail)
+        self.code = code
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
+        self.tokens = tokens
+
+
+class Model(Protocol):
+    """A provider of language models."""
+
+    async def ask(
+        self,
+        request: ModelRequest,
+        api_key: str,
+        *,
+        idempotency_key: str,
+        on_text: Callable[[str], None],
+        on_progress: Callable[[], None],
+    ) -> ModelAnswer:
+        """Send one streaming request. `on_text` gets visible text as it comes, `on_progress` is
+        called for every sign of life. Cancelling closes the stream.
+
+        Raises:
+            ModelError: no usable answer.
+        """
+
+    async def check_key(self, api_key: str) -> bool | None:
+        """Whether the provider accepts the key; None when it cannot be reached."""
+
+
+class ApiKeys(Protocol):
+    """Tenants' own keys, sealed. Only a worker with a live lease may open one."""
+
+    async def reveal(self, tenant_id: UUID, claim: Claim) -> str | None:
+        """The key, for the length of one call; None if the tenant has none."""
+
+
+class ArtifactStore(Protocol):
+    """Generated files by content hash. Keys are made by `artifact_key` only."""
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Store. The same key again is the same bytes: a no-op."""
+
+    async def get(self, key: str) -> bytes:
+        """The bytes, checked against the hash in the key.
+
+        Raises:
+            ArtifactMissing: nothing is stored there.
+            ArtifactDamaged: the bytes are not those of the hash.
+        """
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete everything under `tenant/feature/`; how many objects there were."""
+
+    async def ready(self) -> bool:
+        """Whether the store answers."""
+
+
+class ArtifactMissing(Exception):
+    """A stored file is not there."""
+
+
+class ArtifactDamaged(Exception):
+    """A stored file is not what its hash says."""
+
+
+class Live(Protocol):
+    """Ephemeral words between processes: lost without harm, for the log has all that matters."""
+
+    async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
+        """Tell whoever watches this feature. Never raises, never waits for a broken connection."""
+
+    async def poke(self) -> None:
+        """Say that the log has grown."""
+
+    def watch(
+        self, tenant_id: UUID, feature_id: UUID | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """What is said about one feature, or all of the tenant's."""
+
+    def pokes(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+        """Wake-ups; several may be folded into one."""

@@ -1,0 +1,227 @@
+"""What can be asked of a feature, in the imperative. A person's commands are the HTTP bodies too."""
+
+from typing import Annotated, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from domain import documents as d
+from domain.events import FileWritten
+from domain.runs import Attempt, Manifest, Run
+from domain.status import Agent, Gate, Step, Verdict
+
+BriefText = Annotated[
+    str, Meta(min_length=1, max_length=40_000, description="Markdown, at most 40,000 characters")
+]
+MessageText = Annotated[
+    str, Meta(min_length=1, max_length=20_000, description="At most 20,000 characters")
+]
+TitleText = Annotated[
+    str, Meta(min_length=1, max_length=120, description="One line, at most 120 characters")
+]
+NoteText = Annotated[str, Meta(max_length=2_000, description="At most 2,000 characters")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in lower-case hex")]
+Version = Annotated[int, Meta(ge=1, description="A version of the feature's stream")]
+
+UNTITLED = "Untitled feature"
+
+
+class Command(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request that may be refused."""
+
+
+class CreateFeature(Command, frozen=True):
+    """Begin a feature in `drafting`."""
+
+    title: TitleText = UNTITLED
+
+
+class RenameFeature(Command, frozen=True):
+    """Give it another title."""
+
+    title: TitleText
+
+
+class DeleteFeature(Command, frozen=True):
+    """Delete it, for good: its content becomes unreadable."""
+
+
+class PostMessage(Command, frozen=True):
+    """Say something to the BA agent."""
+
+    message_id: UUID
+    text: MessageText
+
+
+class ConfirmBrief(Command, frozen=True):
+    """Confirm the brief; the spec agent starts."""
+
+    brief: BriefText
+
+
+class ReviseBrief(Command, frozen=True):
+    """At a gate: start again from a revised brief."""
+
+    brief: BriefText
+
+
+class Approve(Command, frozen=True):
+    """Approve exactly the content with this hash, whatever was recommended."""
+
+    gate: Gate
+    content_sha256: Sha256
+    note: NoteText = ""
+
+
+class RetryFeature(Command, frozen=True):
+    """After a failure: back to the last good checkpoint."""
+
+
+class ReplayFeature(Command, frozen=True):
+    """Go back to any checkpoint."""
+
+    version: Version
+
+
+class StartStep(Command, frozen=True):
+    """A worker announces an attempt. `due_since` is the version whose event made the step due."""
+
+    step: Step
+    due_since: int
+    agent: Agent
+    task_id: UUID
+    manifest: Manifest
+
+
+class Answer(Command, frozen=True):
+    """What came of an attempt."""
+
+    attempt: Attempt
+    run: Run
+
+
+class RecordReply(Answer, frozen=True):
+    """The BA agent's answer."""
+
+    message_id: UUID
+    text: str
+    question: d.Question | None = None
+    brief: d.Brief | None = None
+    brief_markdown: str | None = None
+
+
+class RecordSpec(Answer, frozen=True):
+    """A specification that passed its checks."""
+
+    document: d.Spec
+    markdown: str
+    manifest_sha256: str
+    reused_from: int | None = None
+
+
+class RecordPlan(Answer, frozen=True):
+    """A plan that passed its checks."""
+
+    document: d.Plan
+    markdown: str
+    manifest_sha256: str
+    reused_from: int | None = None
+
+
+class RecordTests(Answer, frozen=True):
+    """Contract tests that passed their checks."""
+
+    document: d.Tests
+    markdown: str
+    manifest_sha256: str
+    reused_from: int | None = None
+
+
+class RecordRecommendation(Answer, frozen=True):
+    """What the alignment reviewer advises for the content with this hash."""
+
+    gate: Gate
+    content_sha256: str
+    document: d.Alignment
+    manifest_sha256: str
+    reused_from: int | None = None
+    lost: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+
+class RecordTitle(Answer, frozen=True):
+    """A title."""
+
+    title: TitleText
+    by_model: bool = True
+
+
+class RecordImplementation(Answer, frozen=True):
+    """All planned files, stored by hash."""
+
+    files: tuple[FileWritten, ...]
+    manifest_sha256: str
+    notes: str = ""
+    reused_from: int | None = None
+
+
+class RecordReview(Answer, frozen=True):
+    """A security or code review (the attempt's step says which), verdict computed by code."""
+
+    document: d.Report
+    markdown: str
+    manifest_sha256: str
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    dropped_findings: int = 0
+    reused_from: int | None = None
+
+
+class FailAttempt(Answer, frozen=True):
+    """An attempt gave no result. `final`: nobody tries again by themselves."""
+
+    code: str
+    reason: str
+    advice: str
+    final: bool
+
+
+class GiveUp(Command, frozen=True):
+    """A due step that no attempt will do any more: without an attempt to blame, or past its deadline."""
+
+    step: Step
+    due_since: int
+    code: str
+    reason: str
+    advice: str
+
+
+class DiscardRun(Answer, frozen=True):
+    """An answer came too late; keep what it used."""
+
+    code: str
+
+
+FeatureCommand: TypeAlias = (
+    CreateFeature
+    | RenameFeature
+    | DeleteFeature
+    | PostMessage
+    | ConfirmBrief
+    | ReviseBrief
+    | Approve
+    | RetryFeature
+    | ReplayFeature
+    | StartStep
+    | RecordReply
+    | RecordSpec
+    | RecordPlan
+    | RecordTests
+    | RecordRecommendation
+    | RecordTitle
+    | RecordImplementation
+    | RecordReview
+    | FailAttempt
+    | GiveUp
+    | DiscardRun
+)

@@ -1,0 +1,313 @@
+"""What agents hand over, as structures: the people's Markdown is rendered from these by code.
+
+Every struct is also the schema of the tool an agent answers with, so a docstring or a field's
+comment here is part of what the model reads.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from domain.status import Recommendation
+
+Line = Annotated[str, Meta(min_length=1, max_length=2_000)]
+Ident = Annotated[str, Meta(pattern=r"^[A-Z]{1,3}-[0-9]{1,4}$")]
+Path = Annotated[str, Meta(min_length=1, max_length=240)]
+
+
+class Document(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something an agent hands over."""
+
+
+class Example(Document, frozen=True):
+    """A concrete example of wanted behaviour."""
+
+    given: Line
+    when: Line
+    then: Line
+
+
+class Point(Document, frozen=True):
+    """One thing the software must do, as the user put it. Ids are BF-1, BF-2, …"""
+
+    id: Ident
+    text: Line
+    sources: tuple[str, ...] = ()
+    """The conversation's messages it comes from, by id."""
+
+
+class Brief(Document, frozen=True):
+    """The brief proposed to the user."""
+
+    title: Line
+    goal: Line
+    users: tuple[Line, ...]
+    must_haves: Annotated[tuple[Point, ...], Meta(min_length=1, max_length=60)]
+    wont_haves: tuple[Line, ...] = ()
+    data: tuple[Line, ...] = ()
+    examples: tuple[Example, ...] = ()
+    constraints: tuple[Line, ...] = ()
+    assumptions: tuple[Line, ...] = ()
+
+
+class Question(Document, frozen=True):
+    """One question to the user, answerable by a click."""
+
+    question: Line
+    why: Line
+    options: Annotated[tuple[Line, ...], Meta(max_length=6)] = ()
+    recommended: Line | None = None
+
+
+class Criterion(Document, frozen=True):
+    """An acceptance criterion. Ids are AC-1, AC-2, … across the whole specification."""
+
+    id: Ident
+    given: Line
+    when: Line
+    then: Line
+
+
+class Priority(StrEnum):
+    """How much a requirement matters."""
+
+    MUST = "must"
+    SHOULD = "should"
+    COULD = "could"
+
+
+class Requirement(Document, frozen=True):
+    """A functional requirement. Ids are FR-1, FR-2, …"""
+
+    id: Ident
+    actor: Line
+    trigger: Line
+    response: Line
+    sources: Annotated[tuple[Ident, ...], Meta(min_length=1)]
+    """The points of the brief (BF-n) it comes from."""
+    criteria: Annotated[tuple[Criterion, ...], Meta(min_length=1)]
+    priority: Priority = Priority.MUST
+
+
+class Field(Document, frozen=True):
+    """One field of an entity."""
+
+    name: Line
+    type: Line
+    required: bool = True
+    note: str = ""
+
+
+class Entity(Document, frozen=True):
+    """A thing the software keeps."""
+
+    name: Line
+    description: Line
+    fields: Annotated[tuple[Field, ...], Meta(min_length=1)]
+
+
+class Role(Document, frozen=True):
+    """Who may do what."""
+
+    name: Line
+    may: tuple[Line, ...]
+
+
+class ErrorCase(Document, frozen=True):
+    """What goes wrong, and what the user then sees."""
+
+    when: Line
+    then: Line
+
+
+class Exclusion(Document, frozen=True):
+    """What is left out on purpose, with the points of the brief it answers."""
+
+    text: Line
+    sources: tuple[Ident, ...] = ()
+
+
+class Spec(Document, frozen=True):
+    """The specification."""
+
+    title: Line
+    summary: Line
+    requirements: Annotated[tuple[Requirement, ...], Meta(min_length=1, max_length=200)]
+    entities: tuple[Entity, ...] = ()
+    roles: tuple[Role, ...] = ()
+    bounds: tuple[Line, ...] = ()
+    """Non-functional bounds: speed, size, privacy, accessibility."""
+    errors: tuple[ErrorCase, ...] = ()
+    out_of_scope: tuple[Exclusion, ...] = ()
+    superseded: tuple[Ident, ...] = ()
+    """Ids of an earlier version that no longer hold. Ids are never used again."""
+
+
+class Decision(Document, frozen=True):
+    """A choice and its reason."""
+
+    choice: Line
+    reason: Line
+
+
+class PlannedFile(Document, frozen=True):
+    """A file to be written, owned by exactly one task."""
+
+    path: Path
+    purpose: Line
+    task: Ident
+
+
+class Interface(Document, frozen=True):
+    """A boundary between files: a route, a function, a table."""
+
+    name: Line
+    description: Line
+
+
+class Task(Document, frozen=True):
+    """A piece of implementation work. Ids are T-1, T-2, …"""
+
+    id: Ident
+    title: Line
+    requirements: tuple[Ident, ...]
+    writes: tuple[Path, ...]
+    reads: tuple[Path, ...] = ()
+    depends_on: tuple[Ident, ...] = ()
+    done_when: Line = "The files are complete."
+
+
+class Plan(Document, frozen=True):
+    """The implementation plan."""
+
+    summary: Line
+    files: Annotated[tuple[PlannedFile, ...], Meta(min_length=1, max_length=400)]
+    tasks: Annotated[tuple[Task, ...], Meta(min_length=1, max_length=200)]
+    decisions: tuple[Decision, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    packages: tuple[Line, ...] = ()
+    """Third-party packages the code may import, by name."""
+
+
+class SourceFile(Document, frozen=True):
+    """A whole file."""
+
+    path: Path
+    content: str
+
+
+class TestFile(Document, frozen=True):
+    """A test file and what it covers."""
+
+    __test__ = False
+
+    path: Path
+    content: Annotated[str, Meta(min_length=1)]
+    covers: Annotated[tuple[Ident, ...], Meta(min_length=1)]
+    """Requirements (FR-n) and criteria (AC-n)."""
+
+
+class Untestable(Document, frozen=True):
+    """What no test covers, and why."""
+
+    id: Ident
+    reason: Line
+
+
+class Tests(Document, frozen=True):
+    """The contract tests, written before the code and frozen once approved."""
+
+    __test__ = False
+
+    summary: Line
+    files: Annotated[tuple[TestFile, ...], Meta(min_length=1, max_length=100)]
+    untestable: tuple[Untestable, ...] = ()
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Confidence(StrEnum):
+    """How sure the reviewer is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Stage(StrEnum):
+    """Where to go back to."""
+
+    SPEC = "spec"
+    PLAN = "plan"
+    TESTS = "tests"
+    IMPLEMENT = "implement"
+
+
+class Finding(Document, frozen=True):
+    """Something wrong, with an exact quote as evidence. Without its quote it does not count."""
+
+    title: Line
+    severity: Severity
+    confidence: Confidence
+    path: Path
+    line: Annotated[int, Meta(ge=1)]
+    quote: Line
+    """Copied exactly from the file."""
+    explanation: Line
+    fix: Line
+    back_to: Stage = Stage.IMPLEMENT
+
+
+class ControlState(StrEnum):
+    """Whether a control of the checklist is met."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Control(Document, frozen=True):
+    """One control of the checklist (OWASP ASVS or ISM), with evidence."""
+
+    id: Line
+    name: Line
+    state: ControlState
+    evidence: Line
+
+
+class Report(Document, frozen=True):
+    """A review: findings and controls. Code computes the verdict from them."""
+
+    summary: Line
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=200)] = ()
+    controls: tuple[Control, ...] = ()
+    not_reviewed: tuple[Line, ...] = ()
+
+
+class Reason(Document, frozen=True):
+    """A reason that cites ids of the documents."""
+
+    text: Line
+    ids: tuple[Ident, ...] = ()
+
+
+class Alignment(Document, frozen=True):
+    """The recommendation at a gate, for a reader who is no developer."""
+
+    recommendation: Recommendation
+    reasons: Annotated[tuple[Reason, ...], Meta(max_length=3)]
+    summary: Line
+
+
+class Title(Document, frozen=True):
+    """A title of at most six words, in the user's vocabulary."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=80)]

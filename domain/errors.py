@@ -1,0 +1,52 @@
+"""Refusals: expected answers, not crashes. Each docstring is the message a person reads."""
+
+from typing import ClassVar
+
+from domain.status import Status
+
+
+class Refused(Exception):
+    """The request cannot be honoured."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.__doc__)
+
+
+class NotFound(Refused):
+    """There is no such feature."""
+
+    code = "not_found"
+
+
+class NotNow(Refused):
+    """The feature is not at a stage where that is possible."""
+
+    code = "not_now"
+
+    def __init__(self, detail: str | None = None, status: Status | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class ContentChanged(Refused):
+    """What you are approving has changed since you saw it. Look at it again."""
+
+    code = "content_changed"
+
+    def __init__(self, current_sha256: str | None) -> None:
+        super().__init__()
+        self.current_sha256 = current_sha256
+
+
+class NoSuchCheckpoint(Refused):
+    """That version is no checkpoint of this feature. GET its checkpoints and choose one of them."""
+
+    code = "no_such_checkpoint"
+
+
+class Superseded(Refused):
+    """Something newer has replaced this attempt."""
+
+    code = "superseded"

@@ -1,0 +1,345 @@
+"""Facts about a feature, in the past tense. Written once, read for ever.
+
+The tag, never the class path, is what the log stores; `schema_version` counts the shapes a tag has
+had. Fields named in `personal` are sealed under the feature's data key, so that deleting the key
+makes them unreadable everywhere while the chain over the sealed bytes still verifies.
+"""
+
+from typing import ClassVar, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain import documents as d
+from domain.content import Content
+from domain.runs import Attempt, Manifest, Run
+from domain.status import Agent, Gate, Recommendation, Step, Verdict
+
+
+class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """Something that happened to a feature."""
+
+    personal: ClassVar[frozenset[str]] = frozenset()
+    schema_version: ClassVar[int] = 1
+
+
+class FeatureCreated(Event, frozen=True, tag="feature_created"):
+    """A person began a feature."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"title"})
+    title: str
+
+
+class FeatureRenamed(Event, frozen=True, tag="feature_renamed"):
+    """A person gave it another title."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"title"})
+    title: str
+
+
+class FeatureDeleted(Event, frozen=True, tag="feature_deleted"):
+    """A person deleted it; its data key is destroyed with this event, its files soon after."""
+
+
+class MessagePosted(Event, frozen=True, tag="message_posted"):
+    """A person said something to the BA agent."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"text"})
+    message_id: UUID
+    text: str
+
+
+class StepStarted(Event, frozen=True, tag="step_started"):
+    """An attempt is announced, before any request leaves."""
+
+    attempt: Attempt
+    agent: Agent
+    task_id: UUID
+    manifest: Manifest
+
+
+class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
+    """An attempt gave no result. What it used is recorded all the same."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+    attempt: Attempt
+    code: str
+    reason: str
+    run: Run
+    retried: bool
+    """Whether another attempt follows by itself."""
+
+
+class RunDiscarded(Event, frozen=True, tag="run_discarded"):
+    """A late answer was refused: something newer had replaced its attempt."""
+
+    attempt: Attempt
+    code: str
+    run: Run
+
+
+class AgentReplied(Event, frozen=True, tag="agent_replied"):
+    """The BA agent answered a message, perhaps with a question or a proposed brief."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"text", "question", "brief", "brief_markdown"})
+    attempt: Attempt
+    message_id: UUID
+    text: str
+    run: Run
+    question: d.Question | None = None
+    brief: d.Brief | None = None
+    brief_markdown: str | None = None
+
+
+class BriefConfirmed(Event, frozen=True, tag="brief_confirmed"):
+    """A person confirmed a brief: the pipeline starts."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    brief: str
+    content_sha256: str
+    epoch: int
+
+
+class BriefRevised(Event, frozen=True, tag="brief_revised"):
+    """A person sent a revised brief: everything made from the old one no longer counts."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    brief: str
+    content_sha256: str
+    epoch: int
+
+
+class SpecGenerated(Event, frozen=True, tag="spec_generated"):
+    """The specification, as a structure and as the Markdown that people see and approve."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    attempt: Attempt
+    document: d.Spec
+    markdown: str
+    content_sha256: str
+    manifest_sha256: str
+    run: Run
+    reused_from: int | None = None
+
+
+class PlanGenerated(Event, frozen=True, tag="plan_generated"):
+    """The implementation plan."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    attempt: Attempt
+    document: d.Plan
+    markdown: str
+    content_sha256: str
+    manifest_sha256: str
+    run: Run
+    reused_from: int | None = None
+
+
+class TestsGenerated(Event, frozen=True, tag="tests_generated"):
+    """The contract tests; the Markdown holds every test file whole."""
+
+    __test__ = False
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    attempt: Attempt
+    document: d.Tests
+    markdown: str
+    content_sha256: str
+    manifest_sha256: str
+    run: Run
+    reused_from: int | None = None
+
+
+class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
+    """What the alignment reviewer advises at a gate, for exactly this content."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "lost", "added"})
+    attempt: Attempt
+    gate: Gate
+    recommendation: Recommendation
+    content_sha256: str
+    document: d.Alignment
+    manifest_sha256: str
+    run: Run
+    reused_from: int | None = None
+    lost: tuple[str, ...] = ()
+    """Ids that the previous deliverable had and this one has not, computed by code."""
+    added: tuple[str, ...] = ()
+
+
+class FeatureTitled(Event, frozen=True, tag="feature_titled"):
+    """The title agent named it, or code did from the brief when the agent could not."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"title"})
+    attempt: Attempt
+    title: str
+    run: Run
+    by_model: bool = True
+
+
+class SpecApproved(Event, frozen=True, tag="spec_approved"):
+    """A person approved exactly this specification."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"note"})
+    content_sha256: str
+    recommendation: Recommendation | None
+    """What the reviewer had advised; None if it had not spoken."""
+    override: bool
+    """Approved although REVISE was advised."""
+    note: str = ""
+
+
+class PlanApproved(Event, frozen=True, tag="plan_approved"):
+    """A person approved exactly this plan."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"note"})
+    content_sha256: str
+    recommendation: Recommendation | None
+    override: bool
+    note: str = ""
+
+
+class TestsApproved(Event, frozen=True, tag="tests_approved"):
+    """A person approved exactly these tests: from here on they are frozen."""
+
+    __test__ = False
+    personal: ClassVar[frozenset[str]] = frozenset({"note"})
+    content_sha256: str
+    recommendation: Recommendation | None
+    override: bool
+    note: str = ""
+
+
+class FileWritten(Struct, frozen=True):
+    """A generated file: where it stands in the zip, and its bytes by hash in the object store."""
+
+    path: str
+    size: int
+    """Bytes."""
+    sha256: str
+    by: Agent = Agent.IMPLEMENTER
+
+
+class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):
+    """All planned files are written, checked and stored."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"files", "notes"})
+    attempt: Attempt
+    files: tuple[FileWritten, ...]
+    content_sha256: str
+    """Over the sorted list of paths and file hashes."""
+    manifest_sha256: str
+    run: Run
+    notes: str = ""
+    reused_from: int | None = None
+
+
+class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):
+    """The security review of exactly this implementation."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "reasons"})
+    attempt: Attempt
+    document: d.Report
+    markdown: str
+    content_sha256: str
+    manifest_sha256: str
+    verdict: Verdict
+    run: Run
+    reasons: tuple[str, ...] = ()
+    """Why code computed this verdict, a sentence each."""
+    dropped_findings: int = 0
+    """Findings whose quote is not in the file, which therefore do not count."""
+    reused_from: int | None = None
+
+
+class CodeReviewed(Event, frozen=True, tag="code_reviewed"):
+    """The code review of exactly this implementation."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "reasons"})
+    attempt: Attempt
+    document: d.Report
+    markdown: str
+    content_sha256: str
+    manifest_sha256: str
+    verdict: Verdict
+    run: Run
+    reasons: tuple[str, ...] = ()
+    dropped_findings: int = 0
+    reused_from: int | None = None
+
+
+class VerdictReached(Event, frozen=True, tag="verdict_reached"):
+    """Both reviews are in: done if both pass, failed if either does not."""
+
+    verdict: Verdict
+    security_review: Verdict
+    code_review: Verdict
+
+
+class StepAbandoned(Event, frozen=True, tag="step_abandoned"):
+    """A step that the pipeline can do without gave up: a reply, a recommendation, a title."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+    step: Step
+    epoch: int
+    code: str
+    reason: str
+
+
+class FeatureFailed(Event, frozen=True, tag="feature_failed"):
+    """A step gave up. The reason is in plain words; `advice` says what to do next."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+    step: Step
+    epoch: int
+    code: str
+    reason: str
+    advice: str
+
+
+class FeatureRetried(Event, frozen=True, tag="feature_retried"):
+    """After a failure a person went back to the last good checkpoint."""
+
+    to_version: int
+    epoch: int
+    restored: Content
+    resume: tuple[Step, ...]
+
+
+class FeatureReplayed(Event, frozen=True, tag="feature_replayed"):
+    """A person went back to a checkpoint. Nothing is deleted, nothing recorded is paid for again."""
+
+    to_version: int
+    epoch: int
+    restored: Content
+    resume: tuple[Step, ...]
+    """Steps that run again, as new attempts, because the checkpoint stands before their result."""
+
+
+FeatureEvent: TypeAlias = (
+    FeatureCreated
+    | FeatureRenamed
+    | FeatureDeleted
+    | MessagePosted
+    | StepStarted
+    | AttemptFailed
+    | RunDiscarded
+    | AgentReplied
+    | BriefConfirmed
+    | BriefRevised
+    | SpecGenerated
+    | PlanGenerated
+    | TestsGenerated
+    | RecommendationMade
+    | FeatureTitled
+    | SpecApproved
+    | PlanApproved
+    | TestsApproved
+    | ImplementationCompleted
+    | SecurityReviewed
+    | CodeReviewed
+    | VerdictReached
+    | StepAbandoned
+    | FeatureFailed
+    | FeatureRetried
+    | FeatureReplayed
+)

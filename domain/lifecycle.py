@@ -1,0 +1,139 @@
+"""The life of a feature, as a table: one row per event.
+
+`decide` reads the sources (is this legal now?); `evolve` reads only the targets, so replaying
+yesterday's log never depends on today's rules. The docs diagram, the OpenAPI enumerations, the
+breadcrumb and the list of what a user may do now are all read from these rows.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from domain import events as e
+from domain.status import Gate, Verdict
+from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
+from domain.status import Step as T  # noqa: N817
+
+DRAFTABLE: Final = frozenset({S.DRAFTING})
+GATES: Final = frozenset({S.SPEC_READY, S.PLAN_READY, S.TESTS_READY})
+WORKING: Final = frozenset(
+    {
+        S.SPEC_GENERATING,
+        S.SPEC_APPROVED,
+        S.PLAN_GENERATING,
+        S.PLAN_APPROVED,
+        S.TESTS_GENERATING,
+        S.TESTS_APPROVED,
+        S.IMPLEMENTING,
+        S.REVIEW,
+    }
+)
+"""Where it is an agent's turn; each of these can end in `failed`."""
+ENDED: Final = frozenset({S.DONE, S.FAILED})
+ALIVE: Final = frozenset(S) - {S.DELETED}
+ANYWHERE: Final = frozenset(S)
+STAYS: Final = frozenset[S]()
+
+
+class Transition(NamedTuple):
+    """From where an event may happen, and where it leaves the feature."""
+
+    sources: frozenset[S | None]
+    targets: frozenset[S]
+    """Empty: it stays. Several: the event itself says which."""
+    checkpoint: bool
+    """Whether a person may later go back to right after it."""
+
+
+def _row(
+    sources: S | frozenset[S] | None, targets: S | frozenset[S], *, checkpoint: bool = False
+) -> Transition:
+    return Transition(
+        frozenset(sources) if isinstance(sources, frozenset) else frozenset({sources}),
+        targets if isinstance(targets, frozenset) else frozenset({targets}),
+        checkpoint,
+    )
+
+
+def _mark(sources: S | frozenset[S] | None, targets: S | frozenset[S]) -> Transition:
+    """A row whose event is a checkpoint."""
+    return _row(sources, targets, checkpoint=True)
+
+
+LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
+    #                            from                    to
+    e.FeatureCreated: _mark(None, S.DRAFTING),
+    e.FeatureRenamed: _row(ALIVE, STAYS),
+    e.FeatureDeleted: _row(ALIVE, S.DELETED),
+    e.MessagePosted: _row(DRAFTABLE | GATES, STAYS),
+    e.AgentReplied: _mark(DRAFTABLE | GATES, STAYS),
+    e.BriefConfirmed: _mark(S.DRAFTING, S.SPEC_GENERATING),
+    e.BriefRevised: _mark(GATES, S.SPEC_GENERATING),
+    e.StepStarted: _row(ALIVE, frozenset({S.PLAN_GENERATING, S.TESTS_GENERATING, S.IMPLEMENTING})),
+    e.AttemptFailed: _row(ALIVE, STAYS),
+    e.RunDiscarded: _row(ANYWHERE, STAYS),
+    e.SpecGenerated: _mark(S.SPEC_GENERATING, S.SPEC_READY),
+    e.SpecApproved: _mark(S.SPEC_READY, S.SPEC_APPROVED),
+    e.PlanGenerated: _mark(S.PLAN_GENERATING, S.PLAN_READY),
+    e.PlanApproved: _mark(S.PLAN_READY, S.PLAN_APPROVED),
+    e.TestsGenerated: _mark(S.TESTS_GENERATING, S.TESTS_READY),
+    e.TestsApproved: _mark(S.TESTS_READY, S.TESTS_APPROVED),
+    e.RecommendationMade: _mark(GATES, STAYS),
+    e.FeatureTitled: _row(ALIVE, STAYS),
+    e.ImplementationCompleted: _mark(S.IMPLEMENTING, S.REVIEW),
+    e.SecurityReviewed: _row(S.REVIEW, STAYS),
+    e.CodeReviewed: _row(S.REVIEW, STAYS),
+    e.VerdictReached: _mark(S.REVIEW, frozenset({S.DONE, S.FAILED})),
+    e.StepAbandoned: _row(ALIVE, STAYS),
+    e.FeatureFailed: _row(WORKING, S.FAILED),
+    e.FeatureRetried: _row(S.FAILED, WORKING),
+    e.FeatureReplayed: _row(ALIVE, ALIVE - {S.FAILED}),
+}
+
+START_OF: Final[Mapping[T, S]] = {
+    T.PLAN: S.PLAN_GENERATING,
+    T.TESTS: S.TESTS_GENERATING,
+    T.IMPLEMENT: S.IMPLEMENTING,
+}
+"""Where a step's first announcement moves the feature; other steps stay."""
+
+APPROVED_BY: Final[Mapping[Gate, type[e.SpecApproved | e.PlanApproved | e.TestsApproved]]] = {
+    Gate.SPEC: e.SpecApproved,
+    Gate.PLAN: e.PlanApproved,
+    Gate.TESTS: e.TestsApproved,
+}
+
+
+def target_of(event: e.FeatureEvent) -> S | None:
+    """Where an event moves the feature, or None if it stays. Never raises."""
+    match event:
+        case e.FeatureRetried(restored=content) | e.FeatureReplayed(restored=content):
+            return content.status
+        case e.StepStarted(attempt=attempt):
+            return START_OF.get(attempt.step)
+        case e.VerdictReached(verdict=verdict):
+            return S.DONE if verdict is Verdict.PASS else S.FAILED
+        case _:
+            return next(iter(LIFECYCLE[type(event)].targets), None)
+
+
+ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
+    "discuss": e.MessagePosted,
+    "confirm": e.BriefConfirmed,
+    "revise": e.BriefRevised,
+    "retry": e.FeatureRetried,
+    "replay": e.FeatureReplayed,
+    "rename": e.FeatureRenamed,
+    "delete": e.FeatureDeleted,
+}
+"""A user's word for a command, and the event that decides whether it is legal. (`approve`: see below.)"""
+
+
+def actions_at(status: S) -> tuple[str, ...]:
+    """What a user may do now, read from the table."""
+    approve = ("approve",) if status in GATES else ()
+    download = ("download",) if status is S.DONE else ()
+    return (
+        *approve,
+        *(name for name, event in ACTIONS.items() if event and status in LIFECYCLE[event].sources),
+        *download,
+    )

@@ -1,0 +1,60 @@
+"""What an agent run is and costs: the attempt it belongs to, what it read, what it used."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.status import Step
+
+
+class Attempt(Struct, frozen=True):
+    """Names one try of one step. An answer under any other name is late, and refused."""
+
+    step: Step
+    epoch: int
+    """Raised when the user confirms, revises, retries or replays."""
+    number: int
+    """1 for the first try of this step in the feature's life, then counting up for ever."""
+
+
+class Tokens(Struct, frozen=True):
+    """Tokens as the provider reports them. `input` excludes what the prompt cache served."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        """The sum, kind by kind."""
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+class Run(Struct, frozen=True):
+    """What one attempt used. All zero when a recorded result was reused."""
+
+    tokens: Tokens = Tokens()
+    cost_usd: Decimal = Decimal(0)
+    """By the price table named in the roster at the time of the call, in US dollars."""
+    seconds: float = 0.0
+    turns: int = 0
+    """Requests sent to the model, the unanswered ones included."""
+
+
+class Manifest(Struct, frozen=True):
+    """Everything that decides an answer. The same manifest again need not be paid for again."""
+
+    model: str
+    prompt_sha256: str
+    prices: str
+    """Name of the price table that turns tokens into dollars."""
+    inputs: dict[str, str]
+    """Name of each input to the SHA-256 of its text."""
+    parameters: dict[str, int | str]
+    sha256: str
+    """Over all of the above."""

@@ -1,0 +1,75 @@
+"""Where a feature can stand, and the words of its life. Values are wire format: for ever."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a feature stands."""
+
+    DRAFTING = "drafting"
+    SPEC_GENERATING = "spec_generating"
+    SPEC_READY = "spec_ready"
+    SPEC_APPROVED = "spec_approved"
+    PLAN_GENERATING = "plan_generating"
+    PLAN_READY = "plan_ready"
+    PLAN_APPROVED = "plan_approved"
+    TESTS_GENERATING = "tests_generating"
+    TESTS_READY = "tests_ready"
+    TESTS_APPROVED = "tests_approved"
+    IMPLEMENTING = "implementing"
+    REVIEW = "review"
+    DONE = "done"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class Gate(StrEnum):
+    """What a person approves before the pipeline goes on."""
+
+    SPEC = "spec"
+    PLAN = "plan"
+    TESTS = "tests"
+
+
+class Agent(StrEnum):
+    """Who works: one model, one prompt, one job."""
+
+    BA = "ba"
+    SPEC = "spec"
+    PLANNER = "planner"
+    CONTRACT_TEST = "contract_test"
+    IMPLEMENTER = "implementer"
+    SECURITY_REVIEW = "security_review"
+    CODE_REVIEW = "code_review"
+    ALIGNMENT_REVIEW = "alignment_review"
+    TITLE = "title"
+
+
+class Step(StrEnum):
+    """A piece of work that one agent does for one feature."""
+
+    CONVERSE = "converse"
+    SPEC = "spec"
+    TITLE = "title"
+    ALIGN_SPEC = "align_spec"
+    PLAN = "plan"
+    ALIGN_PLAN = "align_plan"
+    TESTS = "tests"
+    ALIGN_TESTS = "align_tests"
+    IMPLEMENT = "implement"
+    SECURITY_REVIEW = "security_review"
+    CODE_REVIEW = "code_review"
+
+
+class Recommendation(StrEnum):
+    """What the alignment reviewer advises at a gate. The person decides."""
+
+    APPROVE = "APPROVE"
+    REVISE = "REVISE"
+
+
+class Verdict(StrEnum):
+    """What code computes from a reviewer's findings."""
+
+    PASS = "PASS"  # noqa: S105  # A verdict, not a password.
+    FAIL = "FAIL"

@@ -24,6 +24,7 @@ from infrastructure.embedded.errors import (
     FolderNotWritable,
     FolderOfAnotherVersion,
     ServerFailed,
+    StackError,
 )
 from infrastructure.embedded.process import ENVIRONMENT, Server, tied_to_us
 
@@ -48,12 +49,15 @@ SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Every commit still reaches the operating system: a kill loses nothing, a power cut may.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 # What PostgreSQL 18 says of files that it needs and cannot use.
 DAMAGE = re.compile(
     r"PANIC|pg_control|control file|checkpoint record|not a valid data directory|invalid page"
     r"|missing or erroneous|invalid data in file|could not (open|read|access) (file|directory)"
+    r"|could not find the database system|required WAL directory|incompatible with server"
+    r'|database "postgres" does not exist'
 )
 NOT_YET = re.compile(r"database system is (starting up|not yet accepting|in recovery)")
 BACKENDS_STILL_THERE = re.compile(r"shared memory block .* is still in use")
@@ -97,13 +101,13 @@ class Postgres:
                 self.check()
             except ServerFailed:
                 self._explain_or_launch_again(began)
-            # A short connection of its own: nothing of the pool exists yet.
-            with (
-                contextlib.suppress(psycopg.OperationalError),
-                psycopg.connect(self.dsn, connect_timeout=5) as connection,
-            ):
-                connection.execute("SELECT 1")
+            try:
+                with psycopg.connect(self.dsn, connect_timeout=5) as connection:
+                    connection.execute("SELECT 1")
                 break
+            except psycopg.OperationalError as error:
+                if faults := _faults(str(error)):  # It runs, and never will let us in.
+                    raise self._refusal(faults) from None
             if time.monotonic() - began > READY_WITHIN_SECONDS:
                 raise ServerFailed(
                     "PostgreSQL", f"not ready within {READY_WITHIN_SECONDS:.0f} s", self._log
@@ -220,15 +224,21 @@ class Postgres:
             time.sleep(0.05)  # Backends of a killed postmaster need a moment to notice.
             self._launch()
             return
-        faults = [
-            line
-            for line in said.splitlines()
-            if ("FATAL:" in line or "PANIC:" in line) and not NOT_YET.search(line)
-        ]
-        reason = faults[-1].split(":  ", 1)[-1] if faults else "it gave no reason"
-        if "No space left" not in said and any(DAMAGE.search(line) for line in faults):
-            raise FolderDamaged(self.data, reason)
-        raise ServerFailed("PostgreSQL", f"did not start ({reason})", self._log)
+        raise self._refusal(_faults(said))
+
+    def _refusal(self, faults: list[str]) -> StackError:
+        reason = faults[-1].split(":  ", 1)[-1].strip() if faults else "it gave no reason"
+        if "No space left" not in reason and any(DAMAGE.search(line) for line in faults):
+            return FolderDamaged(self.data, reason)
+        return ServerFailed("PostgreSQL", f"did not start ({reason})", self._log)
+
+
+def _faults(said: str) -> list[str]:
+    return [
+        line
+        for line in said.splitlines()
+        if re.search(r"FATAL:|PANIC:|^postgres: ", line) and not NOT_YET.search(line)
+    ]
 
 
 def _socket_folder(data: Path) -> Path:

@@ -3,7 +3,7 @@
 Every port that touches stored data takes the tenant: there is no way to ask without saying whose.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -121,6 +121,11 @@ class EventLog(Protocol):
             Unavailable: the database does not answer.
         """
 
+    async def at(
+        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
+    ) -> Mapping[int, Recorded]:
+        """The events at exactly these versions; unknown versions are left out."""
+
     async def append(
         self,
         feature_id: UUID,
@@ -218,24 +223,25 @@ class LedgerEntry(Struct, frozen=True):
     turn: int
     request_sha256: str
     answer: bytes | None = None
-    """The raw answer, sealed at rest; None while the outcome is unknown."""
+    """The raw answer, sealed at rest; None while the outcome is unknown, or if there is none."""
+    outcome: str | None = None
+    """None while unknown; then `answered`, or an error's code."""
+    tokens: Tokens = Tokens()
 
 
 class Ledger(Protocol):
     """Every request to a model, so that none is paid for twice and none is hidden."""
 
-    async def answers(
+    async def entries(
         self, tenant_id: UUID, feature_id: UUID, task_id: UUID
-    ) -> Mapping[str, bytes]:
-        """Stored answers of a task by request hash: what a new attempt need not buy again."""
+    ) -> Sequence[LedgerEntry]:
+        """All requests of a task, oldest first: what a new attempt need not buy again."""
 
     async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
         """Write the request down, durably, before it leaves."""
 
-    async def settle(
-        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, outcome: str, tokens: Tokens
-    ) -> None:
-        """Write down what came back. `outcome` is `answered` or an error's code."""
+    async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+        """Write down what came back: the entry's answer, outcome and tokens."""
 
 
 class ModelRequest(Struct, frozen=True):
@@ -315,8 +321,14 @@ class Model(Protocol):
         on_text: Callable[[str], None],
         on_progress: Callable[[], None],
     ) -> ModelAnswer:
-        """Send one streaming request. `on_text` gets visible text as it comes, `on_progress` is
-        called for every sign of life. Cancelling closes the stream.
+        """Send one streaming request. Cancelling closes the stream.
+
+        Args:
+            request: What to send.
+            api_key: The tenant's own.
+            on_text: Gets visible text as it comes.
+            on_progress: Called for every sign of life.
+            idempotency_key: Names the request in the ledger.
 
         Raises:
             ModelError: no usable answer.

@@ -1,1 +1,1 @@
-"""The rules of a feature's life: pure values and functions, no clock, no ids, no input or output."""
+"""The rules of a feature's life: pure values and functions; no clock, no ids, no side effects."""

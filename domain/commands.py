@@ -1,4 +1,4 @@
-"""What can be asked of a feature, in the imperative. A person's commands are the HTTP bodies too."""
+"""What can be asked of a feature, in the imperative. A person's commands are HTTP bodies too."""
 
 from typing import Annotated, TypeAlias
 from uuid import UUID
@@ -91,6 +91,8 @@ class StartStep(Command, frozen=True):
     agent: Agent
     task_id: UUID
     manifest: Manifest
+    lost: Run = Run()
+    """What an attempt still open is known to have used: its worker is gone."""
 
 
 class Answer(Command, frozen=True):
@@ -187,7 +189,7 @@ class FailAttempt(Answer, frozen=True):
 
 
 class GiveUp(Command, frozen=True):
-    """A due step that no attempt will do any more: without an attempt to blame, or past its deadline."""
+    """Nobody will do a due step any more: its attempts are used up, or it fell silent."""
 
     step: Step
     due_since: int

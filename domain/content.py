@@ -78,6 +78,10 @@ class Content(Struct, frozen=True, omit_defaults=True):
     plan_approval: Approval | None = None
     tests_approval: Approval | None = None
     rework: Rework | None = None
+    previous_spec: int | None = None
+    """Version of the specification that a revised brief replaced; its ids stay taken."""
+    previous_plan: int | None = None
+    previous_tests: int | None = None
     checkpoint: int = 0
     """The last place to go back to on the way to this content: a version; 0 before the first."""
     conversation: tuple[Span, ...] = ()

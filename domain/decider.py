@@ -43,7 +43,7 @@ def _exists(command: c.FeatureCommand, feature: Feature) -> None:
         raise NotFound
 
 
-def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:  # noqa: PLR0911
+def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:
     match command:
         case c.CreateFeature(title):
             return (e.FeatureCreated(title),)
@@ -102,7 +102,7 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
 def _retried(feature: Feature) -> e.FeatureRetried:
     content = feature.content
     to_version = content.checkpoint
-    if content.rework and content.tests_approval:
+    if content.tests_approval and content.security_review and content.code_review:
         # The reviews found fault with the code: the code is written again, with their findings.
         to_version = content.tests_approval.version
     target = feature.checkpoint_at(to_version)
@@ -130,7 +130,12 @@ def _started(command: c.StartStep, feature: Feature) -> tuple[e.FeatureEvent, ..
         raise Superseded
     number = feature.attempts.get(command.step, 0) + 1
     attempt = Attempt(command.step, feature.epoch, number)
-    return (e.StepStarted(attempt, command.agent, command.task_id, command.manifest),)
+    started = e.StepStarted(attempt, command.agent, command.task_id, command.manifest)
+    lost = feature.running.get(command.step)
+    if lost is None:
+        return (started,)
+    reason = "Its worker stopped before it could record a result."
+    return (e.AttemptFailed(lost, "outcome_unknown", reason, command.lost, retried=True), started)
 
 
 def _current(attempt: Attempt, feature: Feature) -> None:

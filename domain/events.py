@@ -306,7 +306,7 @@ class FeatureRetried(Event, frozen=True, tag="feature_retried"):
 
 
 class FeatureReplayed(Event, frozen=True, tag="feature_replayed"):
-    """A person went back to a checkpoint. Nothing is deleted, nothing recorded is paid for again."""
+    """A person went back to a checkpoint. Nothing is deleted, nothing recorded is bought again."""
 
     to_version: int
     epoch: int

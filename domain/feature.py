@@ -18,7 +18,6 @@ from domain.pipeline import AGENT_OF, due_after
 from domain.runs import Attempt
 from domain.status import Gate, Status, Step, Verdict
 
-
 V = TypeVar("V")
 
 
@@ -89,6 +88,9 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return Content(
                 status=target,
                 brief=Deliverable(version, sha),
+                previous_spec=_replaced(content.spec, content.previous_spec),
+                previous_plan=_replaced(content.plan, content.previous_plan),
+                previous_tests=_replaced(content.tests, content.previous_tests),
                 conversation=content.conversation,
                 since=content.since,
             )
@@ -120,6 +122,10 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return moved
 
 
+def _replaced(current: Deliverable | None, before: int | None) -> int | None:
+    return current.version if current else before
+
+
 def _rework(content: Content) -> Rework | None:
     if content.implementation is None:
         return None
@@ -132,12 +138,14 @@ def _rework(content: Content) -> Rework | None:
 
 def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
     """Which steps wait, run, or are over."""
-    due = dict.fromkeys(due_after(event), version)
+    due = {
+        step: version for step in due_after(event) if not (step is Step.TITLE and feature.titled)
+    }
     match event:
         case e.FeatureCreated():
             return feature
         case e.FeatureRenamed():
-            return replace(feature, titled=True)
+            return replace(_ended(feature, Step.TITLE), titled=True)
         case (
             e.BriefConfirmed(epoch=epoch)
             | e.BriefRevised(epoch=epoch)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from domain import events as e
 from domain.status import Gate, Verdict
 from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
-from domain.status import Step as T  # noqa: N817
+from domain.status import Step as T
 
 DRAFTABLE: Final = frozenset({S.DRAFTING})
 GATES: Final = frozenset({S.SPEC_READY, S.PLAN_READY, S.TESTS_READY})
@@ -125,7 +125,7 @@ ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
     "rename": e.FeatureRenamed,
     "delete": e.FeatureDeleted,
 }
-"""A user's word for a command, and the event that decides whether it is legal. (`approve`: see below.)"""
+"""A user's word for a command, and the event that decides whether it is legal."""
 
 
 def actions_at(status: S) -> tuple[str, ...]:

@@ -1,0 +1,155 @@
+"""The decider by property: any sequence of commands leaves a log that tells one story."""
+
+import msgspec
+from hypothesis import given as forall
+from hypothesis import settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from domain import commands as c
+from domain import events as e
+from domain.errors import Refused
+from domain.feature import Feature, evolve, fold
+from domain.lifecycle import LIFECYCLE, WORKING, target_of
+from domain.pipeline import work_left
+from domain.status import Gate, Status, Step, Verdict
+from tests.given import MESSAGE, RUN, Story, answer, start
+
+MOVES = st.tuples(st.integers(0, 13), st.integers(0, 10_000))
+
+
+def command_for(
+    move: int, pick: int, story: Story, late: list[c.FeatureCommand]
+) -> c.FeatureCommand:
+    """A command that is often legal: the dice decide what happens, the decider whether it may."""
+    feature = story.feature
+    due, running = sorted(feature.due), sorted(feature.running)
+    shown = feature.content.deliverable(list(Gate)[pick % 3])
+    match move:
+        case 0:
+            return c.CreateFeature("x")
+        case 1:
+            return c.PostMessage(MESSAGE, "hello")
+        case 2:
+            return c.ConfirmBrief(f"brief {pick}")
+        case 3:
+            return c.ReviseBrief(f"brief {pick}")
+        case 4:
+            return c.Approve(
+                list(Gate)[pick % 3], shown.content_sha256 if shown and pick % 7 else "0" * 64
+            )
+        case 5:
+            return c.RetryFeature()
+        case 6 if feature.checkpoints:
+            return c.ReplayFeature(feature.checkpoints[pick % len(feature.checkpoints)].version)
+        case 7 | 8 if due:
+            return start(feature, due[pick % len(due)])
+        case 9 | 10 if running:
+            step = running[pick % len(running)]
+            given_answer = answer(feature, step, verdict=Verdict.PASS if pick % 3 else Verdict.FAIL)
+            late.append(given_answer)
+            return given_answer
+        case 11 if running:
+            step = running[pick % len(running)]
+            return c.FailAttempt(
+                feature.running[step], RUN, "overloaded", "Busy", "Wait", final=bool(pick % 2)
+            )
+        case 12 if late:
+            return late[pick % len(late)]
+        case 13 if pick % 40 == 0:
+            return c.DeleteFeature()
+        case _:
+            return c.RenameFeature("y")
+
+
+def lived(moves: list[tuple[int, int]]) -> tuple[Story, list[Feature]]:
+    story, states = Story(), [Feature()]
+    late: list[c.FeatureCommand] = []
+    for move, pick in [(0, 0), *moves]:
+        before = len(story.events)
+        try:
+            story.do(command_for(move, pick, story, late))
+        except Refused:
+            assert len(story.events) == before
+            continue
+        states += [fold(story.events[: n + 1]) for n in range(before, len(story.events))]
+    return story, states
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=60))
+def test_any_sequence_of_commands_leaves_a_legal_log_that_folds_to_the_same_feature(moves):
+    story, states = lived(moves)
+    assert fold(story.events) == story.feature
+    feature = Feature()
+    for event, after in zip(story.events, states[1:], strict=True):
+        row = LIFECYCLE[type(event)]
+        assert feature.status in row.sources
+        target = target_of(event)
+        assert target is None or target in row.targets or not row.targets
+        assert after.version == feature.version + 1
+        assert after.status == (target or feature.status)
+        assert after.epoch >= feature.epoch
+        feature = after
+    encoded = msgspec.json.encode(story.events)
+    assert fold(msgspec.json.decode(encoded, type=list[e.FeatureEvent])) == story.feature
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_content_after_a_replay_equals_content_at_its_target(moves):
+    story, states = lived(moves)
+    for n, event in enumerate(story.events):
+        if not isinstance(event, e.FeatureReplayed):
+            continue
+        then, now = states[event.to_version].content, states[n + 1].content
+        plain = {"conversation": (), "since": 1}
+        assert replace(now, **plain) == replace(then, **plain)
+        for version in range(1, n + 1):
+            visible_then = version <= event.to_version and then.shows(version)
+            assert now.shows(version) == visible_then
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_nothing_is_implemented_without_live_approvals_of_the_current_content(moves):
+    story, states = lived(moves)
+    for event, before in zip(story.events, states, strict=False):
+        if isinstance(event, e.StepStarted) and event.attempt.step is Step.IMPLEMENT:
+            content = before.content
+            for gate in Gate:
+                approval, shown = content.approval(gate), content.deliverable(gate)
+                assert approval is not None
+                assert shown is not None
+                assert approval.content_sha256 == shown.content_sha256
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_a_working_feature_always_has_the_steps_due_that_it_waits_for(moves):
+    _, states = lived(moves)
+    for feature in states:
+        if feature.status in WORKING:
+            assert set(work_left(feature.content)) <= set(feature.due)
+        if feature.status in {Status.DONE, Status.FAILED, Status.DELETED}:
+            assert not set(feature.due) - {Step.TITLE, Step.ALIGN_TESTS}
+
+
+EVENTS = st.one_of(
+    *(st.from_type(t) for t in (e.FeatureCreated, e.BriefConfirmed, e.StepStarted, e.SpecApproved)),
+    st.from_type(e.VerdictReached),
+    st.from_type(e.FeatureReplayed),
+    st.from_type(e.AttemptFailed),
+    st.from_type(e.StepAbandoned),
+    st.from_type(e.FeatureFailed),
+    st.from_type(e.RunDiscarded),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@forall(st.lists(EVENTS, max_size=12))
+def test_evolve_never_refuses(events):
+    feature = Feature()
+    for event in events:
+        feature = evolve(feature, event)
+    assert feature.version == len(events)

@@ -1,0 +1,184 @@
+"""Tests as sentences: `given(events).when(command).then(events)` or `.refused(Refusal)`.
+
+Also the small cast of facts and commands that tell a feature's ordinary life.
+"""
+
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from domain import commands as c
+from domain import documents as d
+from domain import events as e
+from domain.content import sha256_of
+from domain.decider import decide
+from domain.errors import Refused
+from domain.feature import Feature, evolve, fold
+from domain.pipeline import AGENT_OF
+from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.status import Gate, Recommendation, Step, Verdict
+
+TASK = UUID(int=7)
+MESSAGE = UUID(int=8)
+RUN = Run(Tokens(100, 50), Decimal("0.0042"), 1.5, 1)
+
+SPEC = d.Spec(
+    title="Tool library",
+    summary="Neighbours lend tools.",
+    requirements=(
+        d.Requirement(
+            "FR-1",
+            "member",
+            "asks for a tool",
+            "the tool is reserved",
+            ("BF-1",),
+            (d.Criterion("AC-1", "a free tool", "a member asks", "it is reserved"),),
+        ),
+    ),
+)
+PLAN = d.Plan(
+    summary="One file.",
+    files=(d.PlannedFile("src/server.ts", "the server", "T-1"),),
+    tasks=(d.Task("T-1", "Server", ("FR-1",), ("src/server.ts",)),),
+)
+TESTS = d.Tests(
+    summary="One test.",
+    files=(d.TestFile("tests/lend.test.ts", "assert.ok(true)", ("FR-1", "AC-1")),),
+)
+REPORT = d.Report(summary="Nothing found.")
+FILES = (e.FileWritten("src/server.ts", 12, "ab" * 32),)
+
+
+def manifest(step: Step, salt: str = "") -> Manifest:
+    """A manifest whose hash differs by step and salt."""
+    sha = sha256_of(f"{step}{salt}")
+    return Manifest("claude-sonnet-5-5", "cd" * 32, "prices-2026-11", {}, {}, sha)
+
+
+def start(feature: Feature, step: Step, salt: str = "") -> c.StartStep:
+    """The announcement of the next attempt of a due step."""
+    return c.StartStep(step, feature.due[step], AGENT_OF[step], TASK, manifest(step, salt))
+
+
+def answer(feature: Feature, step: Step, *, verdict: Verdict = Verdict.PASS) -> c.FeatureCommand:
+    """A good answer to the running attempt of a step."""
+    attempt = feature.running[step]
+    sha = manifest(step).sha256
+    match step:
+        case Step.CONVERSE:
+            return c.RecordReply(attempt, RUN, MESSAGE, "Who will use it?")
+        case Step.SPEC:
+            return c.RecordSpec(attempt, RUN, SPEC, f"# Spec {feature.epoch}", sha)
+        case Step.PLAN:
+            return c.RecordPlan(attempt, RUN, PLAN, f"# Plan {feature.epoch}", sha)
+        case Step.TESTS:
+            return c.RecordTests(attempt, RUN, TESTS, f"# Tests {feature.epoch}", sha)
+        case Step.TITLE:
+            return c.RecordTitle(attempt, RUN, "Tool library")
+        case Step.IMPLEMENT:
+            return c.RecordImplementation(attempt, RUN, FILES, sha)
+        case Step.SECURITY_REVIEW | Step.CODE_REVIEW:
+            return c.RecordReview(attempt, RUN, REPORT, "# Review", sha, verdict)
+        case Step.ALIGN_SPEC | Step.ALIGN_PLAN | Step.ALIGN_TESTS:
+            gate = Gate(step.removeprefix("align_"))
+            shown = feature.content.deliverable(gate)
+            advice = d.Alignment(Recommendation.REVISE, (), "It lost a wish.")
+            return c.RecordRecommendation(
+                attempt, RUN, gate, shown.content_sha256 if shown else "", advice, sha
+            )
+
+
+def approve(feature: Feature, gate: Gate) -> c.Approve:
+    """An approval of exactly what stands at the gate."""
+    shown = feature.content.deliverable(gate)
+    assert shown is not None
+    return c.Approve(gate, shown.content_sha256)
+
+
+class Story:
+    """A feature's life so far, told by commands; `events` is its log."""
+
+    def __init__(self, *events: e.FeatureEvent) -> None:
+        self.events: list[e.FeatureEvent] = list(events)
+        self.feature = fold(events)
+
+    def do(self, command: c.FeatureCommand) -> "Story":
+        """A command that is accepted."""
+        for event in decide(command, self.feature):
+            self.events.append(event)
+            self.feature = evolve(self.feature, event)
+        return self
+
+    def work(self, step: Step, *, verdict: Verdict = Verdict.PASS, salt: str = "") -> "Story":
+        """An attempt of a due step, announced and answered."""
+        self.do(start(self.feature, step, salt))
+        given_answer = answer(self.feature, step, verdict=verdict)
+        if salt and hasattr(given_answer, "manifest_sha256"):
+            given_answer = replace(given_answer, manifest_sha256=manifest(step, salt).sha256)
+        return self.do(given_answer)
+
+    def approve(self, gate: Gate) -> "Story":
+        """A person's yes."""
+        return self.do(approve(self.feature, gate))
+
+
+def drafted(title: str = "Tools") -> Story:
+    """A feature that was just created."""
+    return Story().do(c.CreateFeature(title))
+
+
+def at_gate(gate: Gate) -> Story:
+    """A feature whose deliverable waits for approval at a gate."""
+    story = drafted().do(c.ConfirmBrief("- BF-1 lend tools")).work(Step.SPEC)
+    if gate is not Gate.SPEC:
+        story.approve(Gate.SPEC).work(Step.PLAN)
+    if gate is Gate.TESTS:
+        story.approve(Gate.PLAN).work(Step.TESTS)
+    return story
+
+
+def in_review() -> Story:
+    """A feature whose implementation waits for its reviews."""
+    return at_gate(Gate.TESTS).approve(Gate.TESTS).work(Step.IMPLEMENT)
+
+
+def done() -> Story:
+    """A feature that passed both reviews."""
+    return in_review().work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW)
+
+
+def attempt_of(story: Story, step: Step) -> Attempt:
+    """The running attempt of a step."""
+    return story.feature.running[step]
+
+
+class Given:
+    """The part of a sentence after `given`."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._command: c.FeatureCommand | None = None
+
+    def when(self, command: c.FeatureCommand) -> "Given":
+        """The command under test."""
+        self._command = command
+        return self
+
+    def then(self, *expected: e.FeatureEvent) -> None:
+        """It is answered with exactly these events."""
+        assert self._command is not None
+        assert decide(self._command, self._story.feature) == expected
+
+    def refused(self, refusal: type[Refused]) -> Refused:
+        """It is refused, and nothing happens."""
+        assert self._command is not None
+        with pytest.raises(refusal) as caught:
+            decide(self._command, self._story.feature)
+        return caught.value
+
+
+def given(story: Story) -> Given:
+    """Begin a sentence."""
+    return Given(story)

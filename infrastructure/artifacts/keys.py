@@ -1,0 +1,51 @@
+"""The keys of stored files: `{tenant}/{feature}/{sha256}`, and nothing else.
+
+Invariant: a key holds only lower-case hex, dashes and two slashes, so that nothing an agent or a
+person wrote ever becomes part of a path or an object name.
+"""
+
+import hashlib
+import re
+from typing import Final
+from uuid import UUID
+
+from application.ports import ArtifactDamaged
+
+_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_KEY: Final = re.compile(f"{_UUID}/{_UUID}/[0-9a-f]{{64}}")
+_PREFIX: Final = re.compile(f"{_UUID}/{_UUID}/")
+
+
+class KeyRefused(ValueError):
+    """No key of a stored file."""
+
+
+def artifact_key(tenant_id: UUID, feature_id: UUID, sha256: str) -> str:
+    """Build the key of a file from its owner, its feature and the SHA-256 of its bytes, in hex."""
+    return checked_key(f"{tenant_id}/{feature_id}/{sha256}")
+
+
+def artifact_prefix(tenant_id: UUID, feature_id: UUID) -> str:
+    """Build the prefix of all files of one feature."""
+    return f"{tenant_id}/{feature_id}/"
+
+
+def checked_key(key: str) -> str:
+    """Give the key back if it is one. Raises KeyRefused."""
+    if _KEY.fullmatch(key) is None:
+        raise KeyRefused("this is no key of a stored file: expected tenant/feature/sha256")
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """Give the prefix back if it is one feature's. Raises KeyRefused."""
+    if _PREFIX.fullmatch(prefix) is None:
+        raise KeyRefused("this is no feature's prefix: expected tenant/feature/")
+    return prefix
+
+
+def checked_body(key: str, body: bytes) -> bytes:
+    """Give the bytes back if they have the hash that the key names. Raises ArtifactDamaged."""
+    if hashlib.sha256(body).hexdigest() != key.rpartition("/")[2]:
+        raise ArtifactDamaged(f"the stored file {key} is not what its hash says")
+    return body

@@ -1,0 +1,144 @@
+"""Stored files in a bucket of an S3-compatible store (Amazon S3, Cloudflare R2, …).
+
+Invariant: every call ends within 30 seconds, whatever the other side does, and at most 16 are on
+their way at once.
+
+aioboto3 takes a second to import, so that it is imported when a bucket is opened and not before.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import Any, Final, Self
+
+from application.ports import ArtifactMissing, Unavailable
+from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
+
+CALL_SECONDS: Final = 30.0
+READY_SECONDS: Final = 3.0
+AT_ONCE: Final = 16
+_MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+
+
+class S3Store:
+    """Files in one bucket, by one client that stays open. Use it as an asynchronous context."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        call_seconds: float = CALL_SECONDS,
+    ) -> None:
+        """Take bucket and endpoint; without credentials, those of the machine's role are used."""
+        self._bucket = bucket
+        self._address = {"endpoint_url": endpoint, "region_name": region}
+        self._credentials = {
+            "aws_access_key_id": access_key_id,
+            "aws_secret_access_key": secret_access_key,
+        }
+        self._call_seconds = call_seconds
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._open = AsyncExitStack()
+        self._client: Any = None
+        self._failures: tuple[type[Exception], ...] = ()
+
+    async def __aenter__(self) -> Self:
+        """Open the client. Nothing is asked of the store yet; see `ready`."""
+        aioboto3 = await asyncio.to_thread(import_module, "aioboto3")
+        config = import_module("aiobotocore.config").AioConfig(
+            connect_timeout=2,
+            read_timeout=self._call_seconds,
+            max_pool_connections=AT_ONCE,
+            retries={"mode": "standard", "max_attempts": 3},
+            # R2 knows no trailing checksums; get() checks SHA-256 itself.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        errors = import_module("botocore.exceptions")
+        self._failures = (errors.ClientError, errors.BotoCoreError, errors.HTTPClientError)
+        session = aioboto3.Session()
+        self._client = await self._open.enter_async_context(
+            session.client("s3", config=config, **self._address, **self._credentials)
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the client and its connections."""
+        self._client = None
+        await self._open.aclose()
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Store. A repeat writes the same bytes again, which also mends a damaged object."""
+        checked_body(checked_key(key), body)
+        async with self._call(self._call_seconds):
+            await self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/octet-stream",
+            )
+
+    async def get(self, key: str) -> bytes:
+        """Read. Raises ArtifactMissing or ArtifactDamaged."""
+        checked_key(key)
+        async with self._call(self._call_seconds, missing=key):
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            async with answer["Body"] as stream:
+                body: bytes = await stream.read()
+        return checked_body(key, body)
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete all objects of a feature; how many there were."""
+        checked_prefix(prefix)
+        deleted = 0
+        # Read the first page again and again: what a page named is gone when the next is asked for.
+        while keys := await self._first_keys(prefix):
+            async with self._call(self._call_seconds):
+                answer = await self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
+                )
+            if refused := answer.get("Errors"):
+                raise Unavailable("the object store", f"{refused[0].get('Code')} on deleting")
+            deleted += len(keys)
+        return deleted
+
+    async def ready(self) -> bool:
+        """Tell whether the bucket answers."""
+        try:
+            async with self._call(READY_SECONDS):
+                await self._client.head_bucket(Bucket=self._bucket)
+        except Unavailable:
+            return False
+        return True
+
+    async def _first_keys(self, prefix: str) -> list[Mapping[str, str]]:
+        async with self._call(self._call_seconds):
+            page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+        return [{"Key": found["Key"]} for found in page.get("Contents", ())]
+
+    @asynccontextmanager
+    async def _call(self, seconds: float, *, missing: str = "") -> AsyncIterator[None]:
+        """Bound a call in number and time, and say in our words how it failed."""
+        try:
+            async with asyncio.timeout(seconds), self._places:
+                yield
+        except TimeoutError:
+            raise Unavailable("the object store", f"no answer in {seconds:g} s") from None
+        except self._failures as error:
+            code = _code(error)
+            if missing and code in _MISSING:
+                raise ArtifactMissing(f"the stored file {missing} is not there") from None
+            raise Unavailable("the object store", code) from None
+
+
+def _code(error: Exception) -> str:
+    """Read the store's error code; its message may hold what was signed."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", "no code"))
+    return type(error).__name__

@@ -1,0 +1,101 @@
+"""The keys of a foreign issuer, found by OpenID Connect discovery (OIDC Discovery 1.0, section 4).
+
+Invariant: what a provider answers is read within 5 seconds and 1 MB, from https (or the loopback
+address), without following a redirect, and only when it names the issuer that was configured.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import httpx2
+import msgspec
+
+from infrastructure.identity.keys import KeysUnavailable
+
+FETCH_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 2.0
+LARGEST_DOCUMENT_BYTES: Final = 1_000_000
+
+
+class Metadata(msgspec.Struct):
+    """The two fields of a provider's metadata that a resource server needs."""
+
+    issuer: str
+    jwks_uri: str
+
+
+class RemoteKeys:
+    """The JWKS of one foreign issuer, over HTTP. Use it as an asynchronous context."""
+
+    def __init__(self, issuer: str) -> None:
+        """Take the issuer exactly as it stands in its tokens' `iss`."""
+        self.issuer = issuer
+        self._metadata: Metadata | None = None
+        self._http = httpx2.AsyncClient(
+            follow_redirects=False,
+            timeout=httpx2.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS),
+            headers={"accept": "application/json"},
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def keys(self) -> Mapping[str, Any]:
+        """Fetch the JWKS. Raises KeysUnavailable with the reason."""
+        try:
+            async with asyncio.timeout(2 * FETCH_SECONDS):
+                if self._metadata is None:
+                    self._metadata = await self._discover()
+                raw = await self._read(self._metadata.jwks_uri)
+            return msgspec.json.decode(raw, type=dict[str, Any])
+        except KeysUnavailable:
+            # The provider may have moved its keys: look again from the start the next time.
+            self._metadata = None
+            raise
+        except (TimeoutError, httpx2.HTTPError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._metadata = None
+            raise KeysUnavailable(f"{self.issuer} gave no keys: {type(error).__name__}") from error
+
+    async def _discover(self) -> Metadata:
+        url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        metadata = msgspec.json.decode(await self._read(url), type=Metadata)
+        if metadata.issuer != self.issuer:
+            raise KeysUnavailable(
+                f"{url} speaks for another issuer than the one configured, {self.issuer}"
+            )
+        return metadata
+
+    async def _read(self, url: str) -> bytes:
+        _check_address(url)
+        body = bytearray()
+        async with self._http.stream("GET", url) as response:
+            if response.status_code != httpx2.codes.OK:
+                raise KeysUnavailable(f"{url} answers {response.status_code}")
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_DOCUMENT_BYTES:
+                    raise KeysUnavailable(f"{url} answers more than 1 MB")
+        return bytes(body)
+
+
+def _check_address(url: str) -> None:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise KeysUnavailable("its address is no URL") from None
+    if parsed.scheme != "https" and not (parsed.scheme == "http" and _is_loopback(parsed.host)):
+        raise KeysUnavailable(f"{url} is not https")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,140 @@
+"""Refresh tokens: opaque, used once, in families that end when an old one comes back.
+
+Invariant: of a family at most one token is good at any time, and a token that was used before ends
+its family, because whoever sends it and whoever has the new one cannot both be the owner
+(RFC 9700, section 4.14.2). Only SHA-256 of a token is stored; 256 random bits need no slow hash.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+PREFIX: Final = "bprt_"
+"""Every refresh token starts with this, so that the log redactor can recognise one."""
+
+TOKEN_LIFE: Final = timedelta(days=30)
+FAMILY_LIFE: Final = timedelta(days=90)
+_LONGEST_TOKEN: Final = 128
+
+
+class RefreshRefused(Exception):
+    """The refresh token is not good: unknown, expired, or used before. Sign in again."""
+
+
+class RefreshReused(RefreshRefused):
+    """The refresh token was used before; everything issued from it has ended. Sign in again."""
+
+
+class RefreshRecord(Struct, frozen=True):
+    """What is stored of one token, with the end of its family, which is one row of its own."""
+
+    token_sha256: bytes
+    family_id: UUID
+    user_id: UUID
+    tenant_id: UUID
+    issued_at: datetime
+    expires_at: datetime
+    family_expires_at: datetime
+    used_at: datetime | None = None
+    family_ended_at: datetime | None = None
+
+
+class RefreshStore(Protocol):
+    """Where families and tokens are kept. Each call is one transaction."""
+
+    async def start(self, first: RefreshRecord) -> None:
+        """Store a new family with its first token."""
+
+    async def find(self, token_sha256: bytes) -> RefreshRecord | None:
+        """Find a token, used or not, in any tenant: the token is all that the request has."""
+
+    async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
+        """Mark `used` as used and store its successor, both or neither.
+
+        False, and nothing stored, when it was used already or the family has ended. Lock the
+        family's row first: a family that ends at the same moment must not keep the successor.
+        """
+
+    async def end_family(self, family_id: UUID, at: datetime) -> None:
+        """End a family for good; a repeat changes nothing."""
+
+    async def end_user(self, user_id: UUID, at: datetime) -> None:
+        """End all families of a user: after a new password, or on "sign out everywhere"."""
+
+
+class Refreshed(Struct, frozen=True):
+    """A new token for the client, and whom it stands for."""
+
+    token: str
+    expires_at: datetime
+    user_id: UUID
+    tenant_id: UUID
+
+
+class RefreshTokens:
+    """Starts, rotates and ends families."""
+
+    def __init__(self, store: RefreshStore, clock: Callable[[], datetime]) -> None:
+        """Take the store, and a clock of aware times."""
+        self._store = store
+        self._clock = clock
+
+    async def start(self, user_id: UUID, tenant_id: UUID) -> Refreshed:
+        """Begin a family after a sign-in."""
+        now = self._clock()
+        token, record = _mint(uuid7(), user_id, tenant_id, now, now + FAMILY_LIFE)
+        await self._store.start(record)
+        return _answer(token, record)
+
+    async def rotate(self, token: str) -> Refreshed:
+        """Exchange a token for the next one. Raises RefreshRefused or RefreshReused."""
+        record = await self._store.find(_sha256(token))
+        now = self._clock()
+        if record is None or record.family_ended_at is not None:
+            raise RefreshRefused("the refresh token is not known")
+        if record.used_at is not None:
+            await self._store.end_family(record.family_id, now)
+            raise RefreshReused("the refresh token was used before: its family has ended")
+        if record.expires_at <= now:
+            raise RefreshRefused("the refresh token has expired")
+        following, successor = _mint(
+            record.family_id, record.user_id, record.tenant_id, now, record.family_expires_at
+        )
+        if not await self._store.replace(record, successor):
+            await self._store.end_family(record.family_id, now)
+            raise RefreshReused("the refresh token was used twice at once: its family has ended")
+        return _answer(following, successor)
+
+    async def end(self, token: str) -> None:
+        """Sign out: end the family of a token; an unknown one is no error."""
+        record = await self._store.find(_sha256(token))
+        if record is not None:
+            await self._store.end_family(record.family_id, self._clock())
+
+    async def end_user(self, user_id: UUID) -> None:
+        """End all families of a user."""
+        await self._store.end_user(user_id, self._clock())
+
+
+def _mint(
+    family_id: UUID, user_id: UUID, tenant_id: UUID, now: datetime, family_expires_at: datetime
+) -> tuple[str, RefreshRecord]:
+    token = PREFIX + secrets.token_urlsafe(32)
+    expires_at = min(now + TOKEN_LIFE, family_expires_at)
+    return token, RefreshRecord(
+        _sha256(token), family_id, user_id, tenant_id, now, expires_at, family_expires_at
+    )
+
+
+def _answer(token: str, record: RefreshRecord) -> Refreshed:
+    return Refreshed(token, record.expires_at, record.user_id, record.tenant_id)
+
+
+def _sha256(token: str) -> bytes:
+    return hashlib.sha256(token[:_LONGEST_TOKEN].encode(errors="replace")).digest()

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.util import urlsafe_b64decode
 
 from application.ports import Unavailable
 
@@ -149,12 +150,13 @@ def _accepted(entry: dict[str, Any]) -> Key | None:
             case "OKP", "Ed25519":
                 return OKPKey.import_key(entry)
             case "RSA", _:
-                return _long_enough(RSAKey.import_key(entry))
+                return RSAKey.import_key(entry) if _is_long_enough(entry["n"]) else None
             case _:
                 return None
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _long_enough(key: RSAKey) -> RSAKey | None:
-    return key if key.public_key.key_size >= SMALLEST_RSA_BITS else None
+def _is_long_enough(modulus: str) -> bool:
+    bits = int.from_bytes(urlsafe_b64decode(modulus.encode("ascii")), "big").bit_length()
+    return bits >= SMALLEST_RSA_BITS

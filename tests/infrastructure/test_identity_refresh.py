@@ -1,0 +1,177 @@
+"""Refresh tokens: good once, and a family ends when an old one comes back."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from infrastructure.identity.refresh import (
+    FAMILY_LIFE,
+    TOKEN_LIFE,
+    RefreshRecord,
+    RefreshRefused,
+    RefreshReused,
+    RefreshTokens,
+)
+
+USER = UUID("019a0000-0000-7000-8000-000000000001")
+OTHER_USER = UUID("019a0000-0000-7000-8000-000000000002")
+TENANT = UUID("019a0000-0000-7000-8000-00000000000a")
+
+
+class Families:
+    """A `RefreshStore` in memory, each call as indivisible as a transaction."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[bytes, RefreshRecord] = {}
+        self.ended: dict[UUID, datetime] = {}
+
+    async def start(self, first: RefreshRecord) -> None:
+        self.tokens[first.token_sha256] = first
+
+    async def find(self, token_sha256: bytes) -> RefreshRecord | None:
+        await asyncio.sleep(0)
+        found = self.tokens.get(token_sha256)
+        if found is None:
+            return None
+        return msgspec.structs.replace(found, family_ended_at=self.ended.get(found.family_id))
+
+    async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
+        stored = self.tokens[used.token_sha256]
+        if stored.used_at is not None or used.family_id in self.ended:
+            return False
+        self.tokens[used.token_sha256] = msgspec.structs.replace(
+            stored, used_at=successor.issued_at
+        )
+        self.tokens[successor.token_sha256] = successor
+        return True
+
+    async def end_family(self, family_id: UUID, at: datetime) -> None:
+        self.ended.setdefault(family_id, at)
+
+    async def end_user(self, user_id: UUID, at: datetime) -> None:
+        for record in self.tokens.values():
+            if record.user_id == user_id:
+                self.ended.setdefault(record.family_id, at)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def families() -> Families:
+    return Families()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(families: Families, clock: Clock) -> RefreshTokens:
+    return RefreshTokens(families, clock)
+
+
+async def test_a_token_is_exchanged_for_the_next_one_of_the_same_person(
+    tokens: RefreshTokens,
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    for _ in range(5):
+        following = await tokens.rotate(given.token)
+        assert following.token != given.token
+        assert (following.user_id, following.tenant_id) == (USER, TENANT)
+        given = following
+
+
+async def test_a_token_has_256_random_bits_and_only_its_hash_is_stored(
+    tokens: RefreshTokens, families: Families
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    assert given.token.startswith("bprt_")
+    assert len(given.token) == len("bprt_") + 43
+    assert given.token not in repr(families.tokens)
+    assert given.token.encode() not in msgspec.msgpack.encode(list(families.tokens.values()))
+
+
+async def test_a_used_token_ends_the_whole_family(tokens: RefreshTokens) -> None:
+    stolen = await tokens.start(USER, TENANT)
+    following = await tokens.rotate(stolen.token)
+    with pytest.raises(RefreshReused):
+        await tokens.rotate(stolen.token)
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(following.token)
+
+
+async def test_the_other_families_of_the_person_go_on(tokens: RefreshTokens) -> None:
+    phone, laptop = await tokens.start(USER, TENANT), await tokens.start(USER, TENANT)
+    await tokens.rotate(phone.token)
+    with pytest.raises(RefreshReused):
+        await tokens.rotate(phone.token)
+    assert await tokens.rotate(laptop.token)
+
+
+async def test_of_two_at_once_at_most_one_wins_and_the_family_ends(tokens: RefreshTokens) -> None:
+    given = await tokens.start(USER, TENANT)
+    outcomes = await asyncio.gather(
+        *(tokens.rotate(given.token) for _ in range(8)), return_exceptions=True
+    )
+    won = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
+    assert len(won) == 1
+    assert all(isinstance(lost, RefreshRefused) for lost in outcomes if lost not in won)
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(won[0].token)
+
+
+async def test_an_unused_token_expires(tokens: RefreshTokens, clock: Clock) -> None:
+    given = await tokens.start(USER, TENANT)
+    clock.now += TOKEN_LIFE
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(given.token)
+
+
+async def test_a_family_expires_however_often_it_is_renewed(
+    tokens: RefreshTokens, clock: Clock
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    begun = clock.now
+    while clock.now < begun + FAMILY_LIFE - timedelta(days=20):
+        clock.now += timedelta(days=20)
+        given = await tokens.rotate(given.token)
+    assert given.expires_at == begun + FAMILY_LIFE
+    clock.now = begun + FAMILY_LIFE
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(given.token)
+
+
+async def test_signing_out_ends_the_family_and_an_unknown_token_is_no_error(
+    tokens: RefreshTokens,
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    await tokens.end(given.token)
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(given.token)
+    await tokens.end("bprt_unknown")
+
+
+async def test_ending_a_person_ends_all_of_theirs_and_nobody_elses(tokens: RefreshTokens) -> None:
+    mine = [await tokens.start(USER, TENANT) for _ in range(3)]
+    theirs = await tokens.start(OTHER_USER, TENANT)
+    await tokens.end_user(USER)
+    for given in mine:
+        with pytest.raises(RefreshRefused):
+            await tokens.rotate(given.token)
+    assert await tokens.rotate(theirs.token)
+
+
+@pytest.mark.parametrize("token", ["", "bprt_", "x" * 1_000_000, "\ud800", "bprt_" + "A" * 43])
+async def test_anything_that_was_never_issued_is_refused(tokens: RefreshTokens, token: str) -> None:
+    with pytest.raises(RefreshRefused):
+        await tokens.rotate(token)

@@ -160,8 +160,11 @@ class Postgres:
 
     def _initdb(self) -> None:
         began = time.monotonic()
-        half = self.data.with_suffix(".init")
-        shutil.rmtree(half, ignore_errors=True)
+        for left in self._home.glob(f"{self.data.name}.init-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A new name each time: what a killed start left may still be writing into the old one.
+        half = Path(tempfile.mkdtemp(prefix=f"{self.data.name}.init-", dir=self._home))
+        self._privileges.hand_over(half)
         made = subprocess.run(  # noqa: S603 - our own binary, no shell; see process.py.
             [
                 *self._privileges.prefix,
@@ -182,7 +185,7 @@ class Postgres:
             text=True,
             errors="replace",
             check=False,
-            preexec_fn=tied_to_us(signal.SIGTERM),
+            preexec_fn=tied_to_us(signal.SIGKILL),
         )
         if made.returncode:
             self._log.write_text(made.stdout + made.stderr)

@@ -43,15 +43,19 @@ with Stack(Path(sys.argv[1]), durable=False) as stack:
 """
 
 
-@contextlib.contextmanager
-def held_by_a_child(root: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run a stack in a process of its own; yields it and the ids of both servers."""
-    child = subprocess.Popen(  # noqa: S603 - this very interpreter.
+def start_in_a_child(root: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - this very interpreter.
         [sys.executable, "-c", HOLD, str(root)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )
+
+
+@contextlib.contextmanager
+def held_by_a_child(root: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Run a stack in a process of its own; yields it and the ids of both servers."""
+    child = start_in_a_child(root)
     assert child.stdout is not None
     try:
         line = next(line for line in child.stdout if line.startswith("held"))
@@ -163,12 +167,26 @@ def test_ctrl_c_in_the_terminal_reaches_only_the_supervisor(tmp_path):
 
 
 def test_a_half_made_cluster_is_made_anew(tmp_path):
-    half = tmp_path / "pg18.init"
+    half = tmp_path / "pg18.init-left"
     (half / "base").mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
     with Stack(tmp_path, durable=False) as stack:
         write_a_row(stack.dsn)
     assert not half.exists()
+
+
+def test_a_kill_of_the_very_first_start_leaves_nothing_behind_that_a_second_would_trip_over(
+    tmp_path,
+):
+    child = start_in_a_child(tmp_path)
+    assert eventually(lambda: any(tmp_path.glob("pg18.init-*/PG_VERSION")))
+    child.kill()
+    child.communicate()
+    assert eventually(lambda: leftovers_under(tmp_path) == [])
+    assert not (tmp_path / "pg18").exists(), "killed too late to show anything"
+    with Stack(tmp_path, durable=False) as stack:
+        write_a_row(stack.dsn)
+    assert not any(tmp_path.glob("pg18.init-*"))
 
 
 def test_a_cluster_of_another_major_version_is_refused_and_left_alone(tmp_path):

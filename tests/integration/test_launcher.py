@@ -54,6 +54,24 @@ def run(root: Path, *arguments: str, **options) -> tuple[int, str, str]:
     return process.returncode, said, complained
 
 
+def pins(lock: str) -> set[str]:
+    """Return `name==version ; marker` of each entry."""
+    lines = (BP.parent / lock).read_text().splitlines()
+    return {line.rstrip(" \\") for line in lines if line and line[0] not in "# "}
+
+
+def test_the_tests_run_on_the_very_versions_that_the_program_runs_on():
+    assert pins("requirements.lock")
+    assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_names_hashes_and_no_address(lock):
+    text = (BP.parent / lock).read_text()
+    assert all(text.split(pin, 1)[1].lstrip(" \\\n").startswith("--hash=") for pin in pins(lock))
+    assert "://" not in text
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A checkout that was started once; tests leave it as good as they found it."""

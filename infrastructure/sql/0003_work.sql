@@ -1,0 +1,338 @@
+-- migrate:up
+
+set local role bp_owner;
+
+-- The queue of record. A message only wakes; the row is the work.
+create table app.tasks (
+  task_id uuid primary key,
+  tenant_id uuid not null,
+  feature_id uuid not null,
+  step text not null,
+  event_id uuid not null,
+  version int not null,
+  correlation_id uuid not null,
+  status text not null default 'queued'
+    check (status in ('queued', 'running', 'done', 'failed', 'cancelled')),
+  attempt int not null default 0,
+  max_attempts int not null,
+  fence bigint not null default 0,
+  lease_owner text,
+  lease_until timestamptz,
+  not_before timestamptz not null default clock_timestamp(),
+  last_progress_at timestamptz,
+  created_at timestamptz not null default clock_timestamp(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  error text not null default ''
+);
+-- Finished rows leave both indexes, so that the queue stays as small as what is open.
+create index tasks_open on app.tasks (tenant_id, status, not_before) where status in ('queued', 'running');
+create index tasks_of_feature on app.tasks (feature_id) where status in ('queued', 'running');
+alter table app.tasks set (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+create sequence app.fences cache 1;
+
+alter table app.tasks enable row level security;
+alter table app.tasks force row level security;
+create policy of_tenant on app.tasks for select to bp_owner, bp_api using (tenant_id = (select app.tenant()));
+create policy work on app.tasks to bp_worker, bp_sweeper using (true) with check (true);
+create policy append on app.tasks to bp_appender using (true) with check (true);
+grant select on app.tasks to bp_api;
+grant select, insert, update on app.tasks to bp_worker, bp_sweeper;
+grant usage on app.fences to bp_worker, bp_sweeper;
+grant select, update on app.tasks to bp_appender;
+
+-- Every request to a model, written down before it leaves.
+create table app.model_calls (
+  task_id uuid not null,
+  attempt int not null,
+  turn int not null,
+  tenant_id uuid not null,
+  feature_id uuid not null,
+  request_sha256 text not null,
+  announced int not null default 1,      -- how often this very request was sent
+  announced_at timestamptz not null default clock_timestamp(),
+  settled_at timestamptz,
+  outcome text,                          -- null: unknown. `answered`, or an error's code
+  tokens jsonb,
+  answer bytea,                          -- sealed under the feature's data key
+  key_id uuid,
+  primary key (task_id, attempt, turn),
+  check ((answer is null) = (key_id is null))
+);
+create index model_calls_of_feature on app.model_calls (feature_id);
+alter table app.model_calls enable row level security;
+alter table app.model_calls force row level security;
+create policy of_tenant on app.model_calls to bp_owner, bp_api, bp_worker
+  using (tenant_id = (select app.tenant())) with check (tenant_id = (select app.tenant()));
+create policy audit on app.model_calls for select to bp_sweeper using (true);
+grant select on app.model_calls to bp_api, bp_sweeper;
+grant select, insert, update on app.model_calls to bp_worker;
+
+-- Idempotency keys with the answer each got; ids, a version and a status, nothing personal.
+create table app.receipts (
+  tenant_id uuid not null,
+  key text not null check (length(key) between 1 and 255),
+  request_sha256 text not null,
+  accepted jsonb not null,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (tenant_id, key)
+);
+create index receipts_by_age on app.receipts (created_at);
+alter table app.receipts enable row level security;
+alter table app.receipts force row level security;
+create policy of_tenant on app.receipts to bp_owner, bp_api, bp_worker
+  using (tenant_id = (select app.tenant())) with check (tenant_id = (select app.tenant()));
+create policy expire on app.receipts to bp_sweeper using (true);
+create policy append on app.receipts to bp_appender using (true) with check (true);
+grant select on app.receipts to bp_api, bp_worker;
+grant select, delete on app.receipts to bp_sweeper;
+grant select, insert, update on app.receipts to bp_appender;
+
+-- Objects of deleted features, to be removed from the object store.
+create table app.removals (
+  tenant_id uuid not null,
+  feature_id uuid primary key,
+  requested_at timestamptz not null default clock_timestamp(),
+  done_at timestamptz
+);
+create index removals_open on app.removals (requested_at) where done_at is null;
+alter table app.removals enable row level security;
+alter table app.removals force row level security;
+create policy of_tenant on app.removals for select to bp_owner, bp_api using (tenant_id = (select app.tenant()));
+create policy remove on app.removals to bp_sweeper using (true) with check (true);
+create policy append on app.removals to bp_appender using (true) with check (true);
+grant select on app.removals to bp_api;
+grant select, update on app.removals to bp_sweeper;
+grant select, insert on app.removals to bp_appender;
+
+-- Messages that failed each of their deliveries, with the cause.
+create table app.dead_letters (
+  id uuid primary key,
+  consumer text not null,
+  event_id uuid not null,
+  subject text not null,
+  position bigint not null,
+  deliveries int not null,
+  cause text not null,
+  at timestamptz not null default clock_timestamp(),
+  state text not null default 'waiting' check (state in ('waiting', 'requeued', 'discarded')),
+  resolved_at timestamptz,
+  resolved_by text,
+  unique (consumer, event_id)
+);
+alter table app.dead_letters enable row level security;
+alter table app.dead_letters force row level security;
+create policy operate on app.dead_letters to bp_worker, bp_sweeper using (true) with check (true);
+grant select, insert, update on app.dead_letters to bp_worker, bp_sweeper;
+
+-- Group commit: appends of many streams, and what belongs into the same transaction, in one call.
+--
+-- Every item is checked before anything of it is written, so that one refused item leaves the others
+-- alone without a savepoint each. Streams are locked in the order of their ids, tasks only under their
+-- stream's lock: two batches cannot deadlock. Outcomes: `appended`; `stored` (the same ids again, after a
+-- lost acknowledgement: answered with what is stored, nothing done twice); `conflict`, `lease` and
+-- `receipt` (refused, nothing of the item is written).
+create type es.batch_item as (
+  item int,
+  tenant_id uuid,
+  feature_id uuid,
+  expected int,
+  correlation_id uuid,
+  causation_id uuid,
+  actor text,
+  first int,                   -- place of the item's first event in p_payloads and p_sealed
+  event_ids uuid[],
+  types text[],
+  schema_versions int[],
+  key_id uuid,                 -- data key of what is sealed
+  wrapped text,                -- base64; given when key_id is new
+  task_id uuid,
+  fence bigint,
+  task_then text,
+  retry_after_seconds float8,
+  task_error text,
+  cancel_tasks boolean,
+  destroy_key boolean,
+  receipt_key text,
+  request_sha256 text,
+  accepted jsonb
+);
+
+grant create on schema es to bp_appender;
+grant execute on function es.event_hash, es.framed to bp_appender;
+reset role;
+set local role bp_appender;
+
+create function es.append_batch(p_items text, p_payloads bytea[], p_sealed bytea[])
+returns table (item int, outcome text, "position" bigint, version int, event_id uuid,
+  recorded_at timestamptz, previous_hash bytea, hash bytea)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  i es.batch_item;
+  bound uuid := app.tenant();
+  stream es.streams;
+  known boolean;
+  locked boolean := false;
+  head bytea;
+  number int;
+  stamp timestamptz;
+  place bigint;
+  next_hash bytea;
+  event_key uuid;
+  n int;
+begin
+  for i in
+    select b.* from json_populate_recordset(null::es.batch_item, p_items::json) b
+    order by b.feature_id, b.item
+  loop
+    if bound is not null and bound <> i.tenant_id then
+      raise exception 'an append for another tenant than the transaction''s' using errcode = '42501';
+    end if;
+    item := i.item;
+    n := coalesce(cardinality(i.event_ids), 0);
+    select s.* into stream from es.streams s
+      where s.stream_id = i.feature_id and s.tenant_id = i.tenant_id for update;
+    known := found;
+
+    if known and n > 0 and stream.version >= i.expected + n then
+      return query
+        select i.item, 'stored', e.position, e.version, e.event_id, e.recorded_at, e.previous_hash, e.hash
+        from es.events e
+        where e.stream_id = i.feature_id and e.version between i.expected + 1 and i.expected + n
+          and e.event_id = i.event_ids[e.version - i.expected]
+          and (select count(*) from es.events x
+               where x.stream_id = i.feature_id and x.version between i.expected + 1 and i.expected + n
+                 and x.event_id = i.event_ids[x.version - i.expected]) = n
+        order by e.version;
+      if found then
+        continue;
+      end if;
+    end if;
+
+    outcome := null; position := null; version := null; event_id := null;
+    recorded_at := null; previous_hash := null; hash := null;
+    if i.receipt_key is not null and exists (
+        select from app.receipts r where r.tenant_id = i.tenant_id and r.key = i.receipt_key
+          and r.created_at > clock_timestamp() - interval '24 hours') then
+      outcome := 'receipt';
+    elsif i.expected <> coalesce(case when known then stream.version end, 0) then
+      outcome := 'conflict';
+    elsif i.task_id is not null then
+      perform from app.tasks t
+        where t.task_id = i.task_id and t.fence = i.fence and t.status = 'running' for update;
+      if not found then
+        outcome := 'lease';
+      end if;
+    end if;
+    if outcome is null and i.receipt_key is not null then
+      insert into app.receipts as r (tenant_id, key, request_sha256, accepted)
+        values (i.tenant_id, i.receipt_key, i.request_sha256, i.accepted)
+        on conflict (tenant_id, key) do update
+          set request_sha256 = excluded.request_sha256, accepted = excluded.accepted,
+              created_at = clock_timestamp()
+          where r.created_at <= clock_timestamp() - interval '24 hours';
+      if not found then
+        outcome := 'receipt';
+      end if;
+    end if;
+    if outcome is not null then
+      return next;
+      continue;
+    end if;
+
+    if n > 0 and not locked then
+      lock table es.events in row exclusive mode;  -- Before the first position: the fence looks for it.
+      locked := true;
+    end if;
+    head := case when known then stream.head_hash else ''::bytea end;
+    stamp := greatest(clock_timestamp(), stream.head_at);
+    if not known and n > 0 then
+      -- A unique violation here is a race between two beginnings of one stream; the caller sorts it out.
+      insert into es.streams (tenant_id, stream_id, version, head_hash, head_at)
+        values (i.tenant_id, i.feature_id, n, ''::bytea, stamp);
+    end if;
+    if i.wrapped is not null then
+      insert into app.data_keys (key_id, tenant_id, scope, wrapped)
+        values (i.key_id, i.tenant_id, i.feature_id::text, decode(i.wrapped, 'base64'));
+    end if;
+    for k in 1 .. n loop
+      number := i.expected + k;
+      event_key := case when p_sealed[i.first + k - 1] is not null then i.key_id end;
+      place := nextval('es.positions');
+      next_hash := es.event_hash(head, place, i.tenant_id, i.feature_id, number, i.event_ids[k], i.types[k],
+        i.schema_versions[k], p_payloads[i.first + k - 1], p_sealed[i.first + k - 1], event_key,
+        i.correlation_id, i.causation_id, i.actor, stamp);
+      insert into es.events (position, tenant_id, stream_id, version, event_id, type, schema_version,
+          payload, sealed, key_id, correlation_id, causation_id, actor, recorded_at, previous_hash, hash)
+        values (place, i.tenant_id, i.feature_id, number, i.event_ids[k], i.types[k], i.schema_versions[k],
+          p_payloads[i.first + k - 1], p_sealed[i.first + k - 1], event_key, i.correlation_id,
+          i.causation_id, i.actor, stamp, head, next_hash);
+      outcome := 'appended'; position := place; version := number; event_id := i.event_ids[k];
+      recorded_at := stamp; previous_hash := head; hash := next_hash;
+      return next;
+      head := next_hash;
+    end loop;
+    if n > 0 then
+      update es.streams s set version = i.expected + n, head_hash = head, head_at = stamp
+        where s.stream_id = i.feature_id;
+    else
+      outcome := 'appended';
+      return next;
+    end if;
+
+    if i.task_id is not null and i.task_then <> 'running' then
+      update app.tasks t set
+          status = i.task_then, error = coalesce(i.task_error, ''), lease_owner = null, lease_until = null,
+          not_before = clock_timestamp() + make_interval(secs => coalesce(i.retry_after_seconds, 0)),
+          finished_at = case when i.task_then = 'queued' then null else clock_timestamp() end
+        where t.task_id = i.task_id;
+    end if;
+    if i.cancel_tasks then
+      update app.tasks t set status = 'cancelled', finished_at = clock_timestamp(), lease_until = null
+        where t.feature_id = i.feature_id and t.tenant_id = i.tenant_id and t.status in ('queued', 'running');
+    end if;
+    if i.destroy_key then
+      delete from app.data_keys k where k.tenant_id = i.tenant_id and k.scope = i.feature_id::text;
+      insert into app.removals (tenant_id, feature_id) values (i.tenant_id, i.feature_id)
+        on conflict do nothing;
+    end if;
+  end loop;
+end $$;
+grant execute on function es.append_batch to bp_api, bp_worker, bp_sweeper;
+
+reset role;
+set local role bp_owner;
+revoke create on schema es from bp_appender;
+
+-- One stream's events for its tenant, and whether their data key still exists.
+create function es.read_stream(p_tenant uuid, p_feature uuid, p_after int, p_upto int, p_limit int)
+returns table ("position" bigint, version int, event_id uuid, type text, schema_version int, payload bytea,
+  sealed bytea, key_id uuid, key_alive boolean, correlation_id uuid, causation_id uuid, actor text,
+  recorded_at timestamptz, previous_hash bytea, hash bytea)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  bound uuid := app.tenant();
+begin
+  if bound is not null and bound <> p_tenant then
+    raise exception 'a read for another tenant than the transaction''s' using errcode = '42501';
+  end if;
+  perform set_config('bp.tenant', p_tenant::text, true);
+  return query
+    select e.position, e.version, e.event_id, e.type, e.schema_version::int, e.payload, e.sealed, e.key_id,
+      exists (select from app.data_keys k where k.tenant_id = p_tenant and k.scope = p_feature::text),
+      e.correlation_id, e.causation_id, e.actor, e.recorded_at, e.previous_hash, e.hash
+    from es.events e
+    where e.tenant_id = p_tenant and e.stream_id = p_feature and e.version > p_after and e.version <= p_upto
+    order by e.version limit p_limit;
+end $$;
+grant execute on function es.read_stream to bp_api, bp_worker, bp_sweeper;
+
+reset role;
+
+-- migrate:down
+
+-- Only ever forward: what a migration did wrong, a later one puts right.

@@ -227,3 +227,14 @@ FeatureCommand: TypeAlias = (
     | GiveUp
     | DiscardRun
 )
+
+AgentAnswer: TypeAlias = (
+    RecordReply
+    | RecordSpec
+    | RecordPlan
+    | RecordTests
+    | RecordRecommendation
+    | RecordTitle
+    | RecordImplementation
+    | RecordReview
+)

@@ -1,0 +1,165 @@
+"""What an agent may touch during one attempt: the model through the ledger, and the object store.
+
+Every request is in the ledger before it leaves. An answer that is already there, from an attempt
+whose worker was lost, is taken from there and not paid for again.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from application.agents.inspection import Inspection, StaticFinding
+from application.artifact_keys import artifact_key
+from application.ports import (
+    ArtifactStore,
+    Claim,
+    Ledger,
+    LedgerEntry,
+    Live,
+    ModelAnswer,
+    ModelError,
+    ModelRequest,
+)
+from application.providers import Provision
+from domain.runs import Attempt, Run, Tokens
+
+LIVE_EVERY_SECONDS = 0.05
+"""How often words being written are passed on to watchers."""
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """The adapters that a desk is made of."""
+
+    ledger: Ledger
+    artifacts: ArtifactStore
+    inspection: Inspection
+    live: Live
+
+
+class AttemptDesk:
+    """The desk of one attempt; `run()` says what it used so far."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        claim: Claim,
+        attempt: Attempt,
+        provision: Provision,
+        known: Sequence[LedgerEntry],
+        on_progress: Callable[[], None],
+    ) -> None:
+        self._tools = tools
+        self._claim = claim
+        self._attempt = attempt
+        self._provision = provision
+        self._answers = {e.request_sha256: e.answer for e in known if e.answer is not None}
+        self._on_progress = on_progress
+        self._turn = 0
+        self._sent = 0
+        self._tokens = Tokens()
+        self._cost = Decimal(0)
+        self._began = monotonic()
+        self._words = _Words(tools.live, claim, attempt)
+
+    def run(self) -> Run:
+        """What this attempt used so far."""
+        seconds = round(monotonic() - self._began, 3)
+        return Run(self._tokens, self._cost, seconds, self._sent)
+
+    async def ask(self, request: ModelRequest) -> ModelAnswer:
+        """One turn. Raises ModelError; what it used is counted all the same."""
+        self._turn += 1
+        body = msgspec.json.encode(request)
+        entry = LedgerEntry(
+            self._claim.task_id, self._attempt.number, self._turn, sha256(body).hexdigest()
+        )
+        stored = self._answers.get(entry.request_sha256)
+        if stored is not None:
+            return msgspec.json.decode(stored, type=ModelAnswer)
+        owner, feature = self._claim.tenant_id, self._claim.feature_id
+        await self._tools.ledger.announce(owner, feature, entry)
+        self._sent += 1
+        try:
+            answer = await self._provision.model.ask(
+                request,
+                self._provision.api_key,
+                idempotency_key=f"{entry.task_id}-{entry.attempt}-{entry.turn}",
+                on_text=self._words.add,
+                on_progress=self._on_progress,
+            )
+        except ModelError as error:
+            self._count(error.tokens, request.model)
+            failed = replace(entry, outcome=error.code, tokens=error.tokens)
+            await self._tools.ledger.settle(owner, feature, failed)
+            raise
+        self._count(answer.tokens, request.model)
+        raw = msgspec.json.encode(answer)
+        settled = replace(entry, answer=raw, outcome="answered", tokens=answer.tokens)
+        # The answer is paid for: being cancelled now must not lose it.
+        await asyncio.shield(self._tools.ledger.settle(owner, feature, settled))
+        await self._words.flush()
+        return answer
+
+    async def store(self, content: bytes) -> str:
+        """Keep a file; its SHA-256."""
+        digest = sha256(content).hexdigest()
+        key = artifact_key(self._claim.tenant_id, self._claim.feature_id, digest)
+        await self._tools.artifacts.put(key, content)
+        return digest
+
+    async def inspect(
+        self, files: Mapping[str, str], packages: Sequence[str]
+    ) -> Sequence[StaticFinding]:
+        """What parsers find wrong with files, without running anything."""
+        return await self._tools.inspection.inspect(files, packages)
+
+    def show(self, kind: str, **what: Any) -> None:  # noqa: ANN401  # Words for people, as JSON.
+        """Tell whoever watches what is going on."""
+        self._words.show(kind, what)
+
+    def _count(self, tokens: Tokens, model: str) -> None:
+        self._tokens = self._tokens + tokens
+        self._cost += self._provision.roster.cost(tokens, model)
+
+
+class _Words:
+    """Passes on what is being written, a few times a second, without ever holding up the work."""
+
+    def __init__(self, live: Live, claim: Claim, attempt: Attempt) -> None:
+        self._live = live
+        self._claim = claim
+        self._about = {"step": attempt.step, "attempt": attempt.number}
+        self._text: list[str] = []
+        self._offset = 0
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def add(self, text: str) -> None:
+        self._text.append(text)
+        if not self._sending:
+            self._spawn(self._soon())
+
+    def show(self, kind: str, what: Mapping[str, Any]) -> None:
+        body = {"kind": kind, **self._about, **what}
+        self._spawn(self._live.say(self._claim.tenant_id, self._claim.feature_id, body))
+
+    async def flush(self) -> None:
+        text, self._text = "".join(self._text), []
+        if text:
+            body = {"kind": "delta", **self._about, "offset": self._offset, "text": text}
+            self._offset += len(text)
+            await self._live.say(self._claim.tenant_id, self._claim.feature_id, body)
+
+    async def _soon(self) -> None:
+        await asyncio.sleep(LIVE_EVERY_SECONDS)
+        await self.flush()
+
+    def _spawn(self, work: Any) -> None:  # noqa: ANN401  # Any coroutine.
+        task = asyncio.ensure_future(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)

@@ -1,0 +1,224 @@
+"""The one write path: read and fold, decide, append. There is no second way to change a feature.
+
+A folded feature is kept in memory as long as it is of use. That is safe because every append names
+the version it was decided on: a stale copy can only lead to another try, never to a wrong event,
+and a refusal is given only after the copy was brought up to date.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from application.ports import (
+    Accepted,
+    Conflict,
+    Effects,
+    EventLog,
+    Live,
+    Origin,
+    Receipt,
+    ReceiptExists,
+    Receipts,
+    Recorded,
+)
+from domain.commands import CreateFeature, FeatureCommand
+from domain.decider import decide
+from domain.errors import NotFound, NotNow, Refused
+from domain.events import FeatureDeleted, FeatureEvent
+from domain.feature import Feature, fold
+
+REMEMBERED_FEATURES = 2_000
+"""How many folded features a process keeps; each is a few kilobytes."""
+TRIES = 20
+"""How often a command is decided anew when others append in between."""
+
+
+class VersionMismatch(Exception):
+    """The feature has moved on since you looked. Read it again, then decide."""
+
+    def __init__(self, current_version: int) -> None:
+        super().__init__(self.__doc__)
+        self.current_version = current_version
+
+
+class KeyReused(Exception):
+    """The idempotency key was used for another request. Use a new key for a new request."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class Written(NamedTuple):
+    """What a command came to."""
+
+    feature: Feature
+    recorded: Sequence[Recorded]
+    accepted: Accepted
+
+
+class Features:
+    """All features of all tenants; every call says whose."""
+
+    def __init__(
+        self, log: EventLog, receipts: Receipts, live: Live, new_id: Callable[[], UUID]
+    ) -> None:
+        self._log = log
+        self._receipts = receipts
+        self._live = live
+        self._new_id = new_id
+        self._folded: OrderedDict[tuple[UUID, UUID], Feature] = OrderedDict()
+
+    async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
+        """The feature as it is now; with version 0 if there is none."""
+        known = self._folded.get((tenant_id, feature_id), Feature())
+        newer = await self._log.read(tenant_id, feature_id, after=known.version)
+        feature = fold((r.event for r in newer), known)
+        self._remember(tenant_id, feature_id, feature)
+        return feature
+
+    async def texts(
+        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
+    ) -> Mapping[int, Recorded]:
+        """The events at these versions, which hold the documents and messages."""
+        return await self._log.at(tenant_id, feature_id, versions)
+
+    async def do(
+        self,
+        feature_id: UUID,
+        command: FeatureCommand,
+        *,
+        tenant_id: UUID,
+        actor: str,
+        correlation_id: UUID,
+        if_match: int | None = None,
+        idempotency: tuple[str, bytes] | None = None,
+    ) -> Accepted:
+        """Carry out a person's command, once.
+
+        Args:
+            feature_id: Whose life it changes.
+            command: What the person asks for.
+            tenant_id: Whose feature it is.
+            actor: `user:<id>`.
+            correlation_id: Names this request; all that follows from it carries it on.
+            if_match: The version the person saw; another one now is refused.
+            idempotency: A key, and the bytes of the request it stands for.
+
+        Raises:
+            Refused: the state machine refuses; nothing was recorded.
+            VersionMismatch: the feature is not at `if_match`.
+            KeyReused: the key stands for another request.
+            Unavailable: the database does not answer.
+        """
+        receipt = None
+        if idempotency is not None:
+            key, body = idempotency
+            receipt = Receipt(key, sha256(body).hexdigest())
+            answered = await self._answered(tenant_id, receipt)
+            if answered is not None:
+                return answered
+        origin = Origin(tenant_id, actor, correlation_id)
+        try:
+            written = await self.write(
+                feature_id, command, origin, Effects(receipt=receipt), if_match=if_match
+            )
+        except ReceiptExists:
+            if receipt and (answered := await self._answered(tenant_id, receipt)):
+                return answered
+            raise
+        return written.accepted
+
+    async def write(
+        self,
+        feature_id: UUID,
+        command: FeatureCommand,
+        origin: Origin,
+        effects: Effects = Effects(),
+        *,
+        if_match: int | None = None,
+    ) -> Written:
+        """Decide and append, again for as long as others append in between.
+
+        Raises:
+            LeaseLost: `effects.task` is not ours any more.
+            Refused, VersionMismatch, ReceiptExists, Unavailable: as for `do`.
+        """
+        owner = origin.tenant_id
+        feature = self._folded.get((owner, feature_id))
+        fresh = feature is None
+        if feature is None:
+            creating = isinstance(command, CreateFeature)
+            feature = Feature() if creating else await self.load(owner, feature_id)
+        for _ in range(TRIES):
+            try:
+                _matches(feature, if_match)
+                events = decide(command, feature)
+            except (Refused, VersionMismatch):
+                if fresh:
+                    raise
+                feature, fresh = await self.load(owner, feature_id), True
+                continue
+            try:
+                return await self._append(feature_id, feature, events, origin, effects)
+            except Conflict:
+                feature, fresh = await self.load(owner, feature_id), True
+        raise NotNow("Too much happens to this feature at once. Try again.", feature.status)
+
+    async def _append(
+        self,
+        feature_id: UUID,
+        feature: Feature,
+        events: Sequence[FeatureEvent],
+        origin: Origin,
+        effects: Effects,
+    ) -> Written:
+        after = fold(events, feature)
+        accepted = Accepted(feature_id, after.version, str(after.status))
+        superseding = after.epoch != feature.epoch
+        deleted = any(isinstance(event, FeatureDeleted) for event in events)
+        recorded = await self._log.append(
+            feature_id,
+            [(self._new_id(), event) for event in events],
+            expected=feature.version,
+            origin=origin,
+            effects=replace(
+                effects,
+                cancel_tasks=superseding or deleted,
+                destroy_key=deleted,
+                accepted=accepted if effects.receipt else None,
+            ),
+        )
+        self._remember(origin.tenant_id, feature_id, after)
+        await self._live.poke()
+        return Written(after, recorded, accepted)
+
+    async def _answered(self, tenant_id: UUID, receipt: Receipt) -> Accepted | None:
+        found = await self._receipts.find(tenant_id, receipt.key)
+        if found is None:
+            return None
+        request_sha256, accepted = found
+        if request_sha256 != receipt.request_sha256:
+            raise KeyReused
+        return accepted
+
+    def _remember(self, tenant_id: UUID, feature_id: UUID, feature: Feature) -> None:
+        if feature.version == 0:
+            return
+        key = (tenant_id, feature_id)
+        known = self._folded.pop(key, feature)
+        self._folded[key] = feature if feature.version >= known.version else known
+        if len(self._folded) > REMEMBERED_FEATURES:
+            self._folded.popitem(last=False)
+
+
+def _matches(feature: Feature, if_match: int | None) -> None:
+    if if_match is None:
+        return
+    if feature.version == 0:
+        raise NotFound
+    if feature.version != if_match:
+        raise VersionMismatch(feature.version)

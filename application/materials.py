@@ -1,0 +1,120 @@
+"""Gathers what a step may read: the feature's documents and files, from the log and the store.
+
+Everything is read by the versions that the folded feature names, so that what an agent works on is
+exactly what a person was shown.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from application.agents.material import Material, Message
+from application.artifact_keys import artifact_key
+from application.ports import ArtifactStore, EventLog
+from domain import events as e
+from domain.feature import Feature
+from domain.status import Step
+
+FILES_AT_ONCE = 8
+REVIEWS: Final = frozenset({Step.SECURITY_REVIEW, Step.CODE_REVIEW})
+
+
+class Materials:
+    """Reads for agents what people see."""
+
+    def __init__(self, log: EventLog, artifacts: ArtifactStore) -> None:
+        self._log = log
+        self._artifacts = artifacts
+
+    async def gather(
+        self, tenant_id: UUID, feature_id: UUID, step: Step, feature: Feature
+    ) -> Material:
+        """Everything that `step` may read of the feature as it stands."""
+        content, rework = feature.content, feature.content.rework
+        wanted = {
+            "brief": content.brief.version if content.brief else None,
+            "spec": content.spec.version if content.spec else None,
+            "plan": content.plan.version if content.plan else None,
+            "tests": content.tests.version if content.tests else None,
+            "previous_spec": content.previous_spec,
+            "previous_plan": content.previous_plan,
+            "previous_tests": content.previous_tests,
+            "implementation": content.implementation.version
+            if content.implementation and step in REVIEWS
+            else None,
+            "previous_implementation": rework.implementation
+            if rework and step is Step.IMPLEMENT
+            else None,
+            "security_report": rework.security_review if rework else None,
+            "code_report": rework.code_review if rework else None,
+        }
+        versions = {version for version in wanted.values() if version is not None}
+        found = await self._log.at(tenant_id, feature_id, versions)
+        named = {
+            name: found[version].event for name, version in wanted.items() if version is not None
+        }
+        conversation: tuple[Message, ...] = ()
+        if step is Step.CONVERSE:
+            conversation = await self._conversation(tenant_id, feature_id, feature)
+        return Material(
+            feature=feature,
+            conversation=conversation,
+            files=await self._files(tenant_id, feature_id, named.get("implementation")),
+            previous_files=await self._files(
+                tenant_id, feature_id, named.get("previous_implementation")
+            ),
+            **_texts(named),
+        )
+
+    async def _conversation(
+        self, tenant_id: UUID, feature_id: UUID, feature: Feature
+    ) -> tuple[Message, ...]:
+        messages = []
+        for recorded in await self._log.read(tenant_id, feature_id):
+            if not feature.content.shows(recorded.version):
+                continue
+            match recorded.event:
+                case e.MessagePosted(message_id=message_id, text=text):
+                    messages.append(Message("user", text, str(message_id)))
+                case e.AgentReplied(message_id=message_id, text=text) as reply:
+                    said = "\n\n".join(filter(None, (text, _asked(reply), reply.brief_markdown)))
+                    messages.append(Message("agent", said, str(message_id)))
+                case _:
+                    pass
+        return tuple(messages)
+
+    async def _files(
+        self, tenant_id: UUID, feature_id: UUID, event: e.FeatureEvent | None
+    ) -> Mapping[str, str]:
+        if not isinstance(event, e.ImplementationCompleted):
+            return {}
+        turn = asyncio.Semaphore(FILES_AT_ONCE)
+
+        async def body(file: e.FileWritten) -> tuple[str, str]:
+            async with turn:
+                key = artifact_key(tenant_id, feature_id, file.sha256)
+                return file.path, (await self._artifacts.get(key)).decode()
+
+        return dict(await asyncio.gather(*map(body, event.files)))
+
+
+def _asked(reply: e.AgentReplied) -> str:
+    return reply.question.question if reply.question else ""
+
+
+def _texts(named: Mapping[str, e.FeatureEvent]) -> dict[str, Any]:
+    texts: dict[str, Any] = {}
+    for name, event in named.items():
+        match event:
+            case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
+                texts[name] = brief
+            case e.SpecGenerated() | e.PlanGenerated() | e.TestsGenerated():
+                texts[name] = event.document
+                if not name.startswith("previous_"):
+                    texts[f"{name}_markdown"] = event.markdown
+            case e.SecurityReviewed(document=report) | e.CodeReviewed(document=report):
+                texts[name] = report
+            case _:
+                pass
+    return texts

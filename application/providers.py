@@ -1,0 +1,75 @@
+"""Which model answers a tenant, with whose key, at which prices.
+
+A tenant's own key leads to the provider. Without one, where the operator allows it, the demo model
+answers, under its own name and at no cost, so that the log never takes one for the other.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from application.agents.roster import Price, Roster
+from application.ports import ApiKeys, Claim, Model
+
+DEMO_MODEL: Final = "demo-model"
+DEMO_PRICES: Final = "demo-free"
+DEMO_KEY: Final = "sk-demo"
+"""Not a secret: the demo model asks for none."""
+
+
+class Choice(StrEnum):
+    """What the operator allows."""
+
+    AUTO = "auto"
+    ANTHROPIC = "anthropic"
+    DEMO = "demo"
+
+
+class Provision(Struct, frozen=True):
+    """What one attempt works with. Lives for the length of the attempt only."""
+
+    model: Model
+    api_key: str
+    roster: Roster
+
+    def __repr__(self) -> str:
+        """The key is nobody's to see."""
+        return f"Provision({self.model!r})"
+
+
+def demo_roster(roster: Roster) -> Roster:
+    """The same agents, answered by the demo model under its own name."""
+    entries = {agent: replace(entry, model=DEMO_MODEL) for agent, entry in roster.entries.items()}
+    return Roster(entries, {DEMO_MODEL: Price(Decimal(0), Decimal(0))}, DEMO_PRICES)
+
+
+class Providers:
+    """Chooses for each claim."""
+
+    def __init__(
+        self, choice: Choice, keys: ApiKeys, real: Model, demo: Model | None, roster: Roster
+    ) -> None:
+        self._choice = choice
+        self._keys = keys
+        self._real = real
+        self._demo = demo
+        self._roster = roster
+        self._demo_roster = demo_roster(roster)
+
+    async def provide(self, claim: Claim) -> Provision | None:
+        """What to work with; None if the tenant has no key and the demo model is not allowed."""
+        if self._choice is not Choice.DEMO:
+            key = await self._keys.reveal(claim.tenant_id, claim)
+            if key is not None:
+                return Provision(self._real, key, self._roster)
+        if self._choice is not Choice.ANTHROPIC and self._demo is not None:
+            return Provision(self._demo, DEMO_KEY, self._demo_roster)
+        return None
+
+
+def key_needed(choice: Choice, *, tenant_has_key: bool) -> bool:
+    """Whether a command that starts paid work must wait for an API key."""
+    return choice is Choice.ANTHROPIC and not tenant_has_key

@@ -1,0 +1,288 @@
+"""One leased step: announce the attempt, let the agent work, record what came of it.
+
+Killed at any point this leaves one accepted result: the lease is checked in the transaction that
+announces and in the one that records; whoever lost it is refused there. Delivery, leases, retries
+and the ledger end here; an agent knows nothing of them.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from application.agents.failures import CODES, StepFailed
+from application.agents.manifest import manifest
+from application.agents.material import Material
+from application.agents.perform import perform
+from application.agents.title import fallback_title
+from application.desk import AttemptDesk, Tools
+from application.features import Features, Written
+from application.materials import Materials
+from application.patience import patiently
+from application.ports import (
+    Claim,
+    Effects,
+    LeaseLost,
+    LedgerEntry,
+    ModelError,
+    Origin,
+    Tasks,
+    TaskUpdate,
+)
+from application.providers import Providers, Provision
+from application.reuse import recorded_again
+from domain import commands as c
+from domain.errors import NotFound, Refused, Superseded
+from domain.feature import Feature
+from domain.pipeline import AGENT_OF
+from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.status import Step
+
+ATTEMPTS = 4
+"""How often a step is tried by itself before the feature fails."""
+BACKOFF_SECONDS = (10.0, 60.0, 300.0)
+"""Before the second, third and fourth attempt; up to a quarter more by chance, to spread them."""
+LONGEST_WAIT_SECONDS = 3_600.0
+"""A provider that asks for more patience than this has said no."""
+
+
+log = structlog.get_logger(__name__)
+
+
+class Announced(NamedTuple):
+    """An attempt that stands in the log."""
+
+    attempt: Attempt
+    event_id: UUID
+    feature: Feature
+
+
+class Failure(NamedTuple):
+    """Why an attempt brought nothing, and whether another follows by itself."""
+
+    code: str
+    reason: str
+    advice: str
+    retryable: bool
+    retry_after: float | None = None
+
+
+class Runner:
+    """Carries out claims; one instance serves any number at once."""
+
+    def __init__(
+        self,
+        features: Features,
+        tasks: Tasks,
+        providers: Providers,
+        materials: Materials,
+        tools: Tools,
+        *,
+        backoff_seconds: Sequence[float] = BACKOFF_SECONDS,
+    ) -> None:
+        self._features = features
+        self._tasks = tasks
+        self._providers = providers
+        self._materials = materials
+        self._tools = tools
+        self._backoff = backoff_seconds
+
+    async def run(
+        self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
+    ) -> None:
+        """Carry out a claim to its end.
+
+        Args:
+            claim: A leased task.
+            on_progress: Called at every sign of life.
+            stopping: Whether this process is being stopped. Cancelling this coroutine closes the
+                model's stream; while stopping, the step goes back to the queue.
+        """
+        try:
+            await self._run(claim, on_progress, stopping)
+        except LeaseLost:
+            return
+        except Refused as refusal:
+            code = refusal.code
+            await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
+
+    async def _run(
+        self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
+    ) -> None:
+        feature = await self._features.load(claim.tenant_id, claim.feature_id)
+        if feature.due.get(claim.step) != claim.version:
+            raise Superseded
+        material = await self._materials.gather(
+            claim.tenant_id, claim.feature_id, claim.step, feature
+        )
+        provision = await self._providers.provide(claim)
+        if provision is None:
+            await self._give_up(claim, "api_key_missing", "There is no API key to work with.")
+            return
+        plan = manifest(claim.step, material, provision.roster)
+        known = await self._tools.ledger.entries(claim.tenant_id, claim.feature_id, claim.task_id)
+        announced = await self._announce(claim, feature, plan, known, provision)
+        reused = announced.feature.recorded.get(plan.sha256)
+        if reused is not None:
+            # The same inputs were answered before: what is recorded is not bought again.
+            found = await self._features.texts(claim.tenant_id, claim.feature_id, [reused])
+            again = recorded_again(found[reused].event, announced.attempt, reused)
+            await self._record(claim, announced, again)
+            return
+        desk = AttemptDesk(self._tools, claim, announced.attempt, provision, known, on_progress)
+        try:
+            await self._work(claim, announced, material, desk, provision)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._cancelled(claim, announced, desk.run(), stopping()))
+            raise
+
+    async def _announce(
+        self,
+        claim: Claim,
+        feature: Feature,
+        plan: Manifest,
+        known: Sequence[LedgerEntry],
+        provision: Provision,
+    ) -> Announced:
+        lost = feature.running.get(claim.step)
+        sent = [entry for entry in known if lost and entry.attempt == lost.number]
+        tokens = sum((entry.tokens for entry in sent), Tokens())
+        start = c.StartStep(
+            claim.step,
+            claim.version,
+            AGENT_OF[claim.step],
+            claim.task_id,
+            plan,
+            lost=Run(tokens, provision.roster.cost(tokens, plan.model), 0.0, len(sent)),
+        )
+        task = TaskUpdate(claim.task_id, claim.fence, "running")
+        written = await self._write(claim, start, task, claim.event_id)
+        attempt = written.feature.running[claim.step]
+        return Announced(attempt, written.recorded[-1].event_id, written.feature)
+
+    async def _work(
+        self,
+        claim: Claim,
+        announced: Announced,
+        material: Material,
+        desk: AttemptDesk,
+        provision: Provision,
+    ) -> None:
+        agent, roster = AGENT_OF[claim.step], provision.roster
+        deadline = roster[agent].deadline_seconds
+        try:
+            async with asyncio.timeout(deadline):
+                outcome = await perform(claim.step, announced.attempt, material, desk, roster)
+        except TimeoutError:
+            reason = f"The {agent} agent did not finish within {deadline:.0f} seconds."
+            failure = Failure("deadline", reason, CODES["deadline"], retryable=True)
+        except StepFailed as failed:
+            failure = Failure(
+                failed.code, failed.reason, failed.advice, failed.retryable, failed.retry_after
+            )
+        except ModelError as error:
+            failure = Failure(
+                error.code,
+                str(error),
+                CODES[error.code],
+                error.retryable,
+                error.retry_after_seconds,
+            )
+        except Exception:
+            # A defect of ours: seen by the operator, told to the user, bounded like any failure.
+            log.exception("step_crashed", step=claim.step, task=str(claim.task_id))
+            reason = "Something went wrong on our side. It is in the operator's log."
+            failure = Failure("internal_error", reason, CODES["internal_error"], retryable=True)
+        else:
+            await self._record(claim, announced, outcome.with_run(desk.run()))
+            return
+        await self._fail(claim, announced, desk.run(), failure, material)
+
+    async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
+        """Record a result, or what it cost if it comes too late."""
+        task = TaskUpdate(claim.task_id, claim.fence, "done")
+        try:
+            await patiently(lambda: self._write(claim, answer, task, announced.event_id))
+        except NotFound:
+            raise
+        except (Refused, LeaseLost) as late:
+            code = late.code if isinstance(late, Refused) else "lease_lost"
+            await self._discard(claim, announced, answer.run, code)
+            raise
+
+    async def _fail(
+        self, claim: Claim, announced: Announced, run: Run, failure: Failure, material: Material
+    ) -> None:
+        wait = self._wait(claim, failure)
+        if wait is None and claim.step is Step.TITLE:
+            title = fallback_title(material.brief)
+            answer = c.RecordTitle(announced.attempt, run, title, by_model=False)
+            await self._record(claim, announced, answer)
+            return
+        failed = c.FailAttempt(
+            announced.attempt,
+            run,
+            failure.code,
+            failure.reason,
+            failure.advice,
+            final=wait is None,
+        )
+        task = TaskUpdate(
+            claim.task_id,
+            claim.fence,
+            "failed" if wait is None else "queued",
+            retry_after_seconds=wait or 0.0,
+            error=failure.code,
+        )
+        try:
+            await patiently(lambda: self._write(claim, failed, task, announced.event_id))
+        except (Refused, LeaseLost):
+            await self._discard(claim, announced, run, failure.code)
+            raise
+
+    def _wait(self, claim: Claim, failure: Failure) -> float | None:
+        """Seconds until the next attempt; None if there is none."""
+        if not failure.retryable or claim.attempt >= ATTEMPTS:
+            return None
+        if failure.retry_after is not None:
+            return failure.retry_after if failure.retry_after <= LONGEST_WAIT_SECONDS else None
+        seconds = self._backoff[min(claim.attempt, len(self._backoff)) - 1]
+        return seconds * random.uniform(1.0, 1.25)  # noqa: S311  # Spreads retries; no secret.
+
+    async def _cancelled(
+        self,
+        claim: Claim,
+        announced: Announced,
+        run: Run,
+        stopping: bool,  # noqa: FBT001
+    ) -> None:
+        """Keep what was used. While stopping, hand the step back; otherwise it is not ours."""
+        if not stopping:
+            await self._discard(claim, announced, run, "superseded")
+            return
+        reason = "The worker was stopped; another one takes over."
+        failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
+        task = TaskUpdate(claim.task_id, claim.fence, "queued", error="worker_stopped")
+        try:
+            await self._write(claim, failed, task, announced.event_id)
+        except (Refused, LeaseLost):
+            await self._discard(claim, announced, run, "worker_stopped")
+
+    async def _discard(self, claim: Claim, announced: Announced, run: Run, code: str) -> None:
+        command = c.DiscardRun(announced.attempt, run, code)
+        await self._write(claim, command, None, announced.event_id)
+
+    async def _give_up(self, claim: Claim, code: str, reason: str) -> None:
+        command = c.GiveUp(claim.step, claim.version, code, reason, CODES[code])
+        task = TaskUpdate(claim.task_id, claim.fence, "failed", error=code)
+        await self._write(claim, command, task, claim.event_id)
+
+    async def _write(
+        self, claim: Claim, command: c.FeatureCommand, task: TaskUpdate | None, cause: UUID
+    ) -> Written:
+        actor = f"agent:{AGENT_OF[claim.step]}"
+        origin = Origin(claim.tenant_id, actor, claim.correlation_id, cause)
+        return await self._features.write(claim.feature_id, command, origin, Effects(task=task))

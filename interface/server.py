@@ -1,0 +1,80 @@
+"""Serves the web application in our own event loop, so that one place decides when to stop.
+
+uvicorn keeps its hands off the signals; a stop lets streams say goodbye first.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+DRAIN_SECONDS = 10
+
+
+class PortTaken(Exception):
+    """The port cannot be listened on."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortTaken: somebody else listens there, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family, socket.SOCK_STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+        server.listen(2048)
+    except (OSError, OverflowError) as error:
+        server.close()
+        raise PortTaken(
+            f"Cannot listen on {host}:{port} ({error.strerror or error}). "
+            "Stop what uses the port, or set BP_PORT to another one."
+        ) from None
+    server.setblocking(False)
+    return server
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:  # noqa: ANN401  # As uvicorn declares it.
+        yield
+
+
+async def serve(
+    app: Any,  # noqa: ANN401  # Any ASGI application.
+    listener: socket.socket,
+    stop: asyncio.Event,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve until told to stop, then drain: streams end, requests under way finish."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            loop="none",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    if server.started:
+        on_ready()
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving

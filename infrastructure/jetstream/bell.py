@@ -1,0 +1,108 @@
+"""Wake-ups without content, to this process at once and to the others over core NATS.
+
+Invariant: a ring is never waited for and never counted: several are one, a lost one costs a poll.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final, Self
+
+from nats.aio.msg import Msg
+
+from infrastructure.jetstream.link import LOST, Link
+
+FOLD_SECONDS: Final = 0.002
+"""Rings within this time reach other processes as one."""
+
+
+class Heard:
+    """Whether a bell rang since it was last asked."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for a ring, at most so long; whether there was one."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+    def __aiter__(self) -> Self:
+        """Iterate over the rings, for ever."""
+        return self
+
+    async def __anext__(self) -> None:
+        """Wait for a ring; may be cancelled without harm."""
+        await self._event.wait()
+        self._event.clear()
+
+
+class Bell:
+    """A bell that all processes share by its subject; an async context manager.
+
+    Without a link it rings in this process only.
+    """
+
+    def __init__(self, link: Link | None, subject: str) -> None:
+        """Name the bell: `poke` when the log has grown, `work` when tasks were made."""
+        self._link = link
+        self._subject = subject
+        self._listeners: set[Heard] = set()
+        self._rung = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to pass rings on."""
+        if self._link is not None:
+            self._sender = asyncio.create_task(self._pass_on(self._link))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop passing rings on."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.wait({self._sender})
+
+    def ring(self) -> None:
+        """Wake every listener. Never raises, never waits."""
+        self._ring_here()
+        self._rung.set()
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[Heard]:
+        """Hear the rings of all processes."""
+        heard = Heard()
+        self._listeners.add(heard)
+        try:
+            if self._link is None:
+                yield heard
+            else:
+                async with self._link.hear(self._subject, self._on_message):
+                    yield heard
+        finally:
+            self._listeners.discard(heard)
+
+    def _ring_here(self) -> None:
+        for heard in self._listeners:
+            heard.ring()
+
+    async def _on_message(self, message: Msg) -> None:
+        if self._link is not None and message.data != self._link.origin.encode():
+            self._ring_here()
+
+    async def _pass_on(self, link: Link) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            with contextlib.suppress(*LOST):
+                if not link.choked:
+                    await link.client.publish(self._subject, link.origin.encode())
+            await asyncio.sleep(FOLD_SECONDS)

@@ -1,0 +1,180 @@
+"""What becomes of delivered messages: tasks and an acknowledgement, or a dead letter.
+
+Invariant: a message is acknowledged only after its tasks are stored. An outage of the database
+uses up no delivery: held messages are kept alive until it answers again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+import structlog
+from nats.aio.msg import Msg
+
+from application.ports import DueStep, Tasks, Unavailable
+from domain.status import Agent
+from infrastructure.jetstream import consumers
+from infrastructure.jetstream.announcement import decode, due_steps
+from infrastructure.jetstream.link import LOST
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+AGAIN_SECONDS: Final = (0.05, 1.0)
+"""The first wait for an absent database, and the longest."""
+KEEP_ALIVE_SECONDS: Final = consumers.ACK_WAIT_SECONDS / 6
+REDELIVER_SECONDS: Final = 0.2
+CAUSE_CHARACTERS: Final = 500
+
+
+class DeadLetters(Protocol):
+    """Where messages end that failed at every delivery."""
+
+    async def record(
+        self,
+        consumer: str,
+        event_id: UUID | None,
+        subject: str,
+        position: int | None,
+        deliveries: int,
+        cause: str,
+    ) -> None:
+        """Keep a message that cannot be handled, to be listed, requeued or discarded.
+
+        `event_id` and `position` are None when the message does not say them.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+
+
+class Stopped(Exception):
+    """Told to stop while the database is away; the messages are delivered again later."""
+
+
+class Delivery:
+    """Handles the messages of one agent's consumer."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        tasks: Tasks,
+        dead_letters: DeadLetters,
+        on_work: Callable[[], None],
+        stop: asyncio.Event,
+    ) -> None:
+        self._agent = agent
+        self._consumer = consumers.name_of(agent)
+        self._tasks = tasks
+        self._dead_letters = dead_letters
+        self._on_work = on_work
+        self._stop = stop
+        self._held: Sequence[Msg] = ()
+        self.handled = 0
+        self.dead = 0
+
+    async def handle(self, messages: Sequence[Msg], keep: Callable[[], Awaitable[None]]) -> None:
+        """Store the tasks of all messages in one call, then acknowledge.
+
+        Args:
+            messages: As they arrived together.
+            keep: Keeps those alive that arrived since; called during an outage.
+
+        Raises:
+            Stopped: told to stop in an outage of the database.
+            nats.errors.Error: NATS went away; what was not acknowledged comes again.
+        """
+        self._held = messages
+        due: list[tuple[Msg, list[DueStep]]] = []
+        for message in messages:
+            try:
+                due.append((message, due_steps(decode(message.data), self._agent)))
+            except (msgspec.MsgspecError, ValueError) as error:
+                await self._refuse(message, error, keep)
+        refused = await self._store([step for _, steps in due for step in steps], keep)
+        for message, steps in due:
+            # When the batch is refused, one message may be at fault: each is tried alone.
+            if refused is not None and (cause := await self._store(steps, keep)) is not None:
+                await self._refuse(message, cause, keep)
+                continue
+            await message.ack()
+            self.handled += 1
+
+    async def _store(
+        self, steps: Sequence[DueStep], keep: Callable[[], Awaitable[None]]
+    ) -> Exception | None:
+        """Make the tasks; the reason if the database refuses them."""
+        if not steps:
+            return None
+        try:
+            new = await self._patiently(lambda: self._tasks.enqueue(steps), keep)
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - becomes the dead letter's cause.
+            return error
+        if new:
+            self._on_work()
+        return None
+
+    async def _refuse(
+        self, message: Msg, error: Exception, keep: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Have it delivered again, or make it a dead letter after the last delivery."""
+        deliveries = message.metadata.num_delivered
+        cause = f"{type(error).__name__}: {error}"[:CAUSE_CHARACTERS]
+        log.warning("message_refused", consumer=self._consumer, deliveries=deliveries, cause=cause)
+        if deliveries < consumers.MAX_DELIVER:
+            await message.nak(delay=REDELIVER_SECONDS)
+            return
+        headers = message.headers or {}
+        await self._patiently(
+            lambda: self._dead_letters.record(
+                self._consumer,
+                _parsed(UUID, headers.get("Nats-Msg-Id")),
+                message.subject,
+                _parsed(int, headers.get("Bp-Seq")),
+                deliveries,
+                cause,
+            ),
+            keep,
+        )
+        await message.term()
+        self.dead += 1
+        log.error("dead_letter", consumer=self._consumer, subject=message.subject, cause=cause)
+
+    async def _patiently(
+        self, call: Callable[[], Awaitable[T]], keep: Callable[[], Awaitable[None]]
+    ) -> T:
+        """Call again until the database answers, keeping what is held alive."""
+        wait, now = AGAIN_SECONDS[0], asyncio.get_running_loop().time
+        kept_at = now()
+        while True:
+            try:
+                return await call()
+            except Unavailable as error:
+                if wait == AGAIN_SECONDS[0]:
+                    log.warning("fanout_waits", consumer=self._consumer, cause=str(error))
+            if self._stop.is_set():
+                raise Stopped
+            if now() - kept_at > KEEP_ALIVE_SECONDS:
+                kept_at = now()
+                with contextlib.suppress(*LOST):
+                    await self._keep_alive(keep)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, AGAIN_SECONDS[1])
+
+    async def _keep_alive(self, keep: Callable[[], Awaitable[None]]) -> None:
+        for message in self._held:
+            if not message.is_acked:
+                await message.in_progress()
+        await keep()
+
+
+def _parsed(make: Callable[[str], T], text: str | None) -> T | None:
+    with contextlib.suppress(ValueError):
+        return make(text) if text else None
+    return None

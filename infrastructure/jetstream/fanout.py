@@ -1,0 +1,87 @@
+"""Turns announcements into tasks by one durable consumer per agent.
+
+Invariant: a consumer makes task rows and nothing else; whoever claims a row does the work.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from application.ports import Tasks
+from domain.status import Agent
+from infrastructure.jetstream import consumers
+from infrastructure.jetstream.delivery import DeadLetters, Delivery, Stopped
+from infrastructure.jetstream.link import LOST, Link
+from infrastructure.jetstream.pull import Pull, PullLost
+
+log = structlog.get_logger(__name__)
+
+LOOK_UP_SECONDS: Final = 0.5
+"""How soon a stop is noticed."""
+RESYNC_SECONDS: Final = 0.25
+
+
+class Fanout:
+    """The consumers of all agents, or of some; processes share each consumer's messages."""
+
+    def __init__(
+        self,
+        link: Link,
+        tasks: Tasks,
+        dead_letters: DeadLetters,
+        *,
+        on_work: Callable[[], None],
+        agents: Sequence[Agent] = tuple(Agent),
+    ) -> None:
+        """Connect the stream with the queue of record.
+
+        Args:
+            link: The connection to NATS.
+            tasks: The queue of record.
+            dead_letters: Where messages end that fail three times.
+            on_work: Called after tasks were made; the `work` bell's `ring`.
+            agents: Whose consumers to serve.
+        """
+        self._link = link
+        self._tasks = tasks
+        self._dead_letters = dead_letters
+        self._on_work = on_work
+        self._agents = agents
+        self._deliveries: dict[Agent, Delivery] = {}
+
+    @property
+    def handled(self) -> int:
+        """Messages acknowledged by this process."""
+        return sum(delivery.handled for delivery in self._deliveries.values())
+
+    @property
+    def dead(self) -> int:
+        """Messages that this process made dead letters."""
+        return sum(delivery.dead for delivery in self._deliveries.values())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until told to stop; messages being handled are finished first."""
+        async with asyncio.TaskGroup() as group:
+            for agent in self._agents:
+                self._deliveries[agent] = Delivery(
+                    agent, self._tasks, self._dead_letters, self._on_work, stop
+                )
+                group.create_task(self._serve(agent, stop), name=consumers.name_of(agent))
+
+    async def _serve(self, agent: Agent, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await consumers.ensure(self._link.streams, agent)
+                async with Pull(self._link, consumers.name_of(agent)) as pull:
+                    while not stop.is_set():
+                        messages = await pull.next(LOOK_UP_SECONDS)
+                        if messages:
+                            await self._deliveries[agent].handle(messages, pull.keep)
+            except Stopped:
+                return
+            except (*LOST, PullLost) as error:
+                log.debug("consumer_interrupted", agent=agent.value, cause=str(error)[:200])
+                if await self._link.wait_up(LOOK_UP_SECONDS):
+                    await asyncio.sleep(RESYNC_SECONDS)

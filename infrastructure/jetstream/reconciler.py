@@ -1,0 +1,109 @@
+"""Makes from the log the tasks that no message announced: NATS lost is a delay, not a stop.
+
+Invariant: its position never passes an event whose tasks are not stored. Task ids are derived
+from events, so that what the consumers did already is done once.
+"""
+
+import asyncio
+import contextlib
+from typing import Final, Protocol
+
+import structlog
+
+from application.ports import Tasks, Unavailable
+from infrastructure.jetstream.announcement import Headers, due_steps
+from infrastructure.jetstream.bell import Bell, Heard
+from infrastructure.jetstream.link import Link
+
+log = structlog.get_logger(__name__)
+
+NAME: Final = "reconciler"
+PAGE: Final = 1_000
+POLL_SECONDS: Final = 0.5
+LOOK_UP_SECONDS: Final = 0.1
+"""How soon it is noticed that NATS went away."""
+AGAIN_SECONDS: Final = (0.1, 2.0)
+
+
+class Positions(Protocol):
+    """How far each reader of the log has come."""
+
+    async def get(self, name: str) -> int:
+        """The position, 0 for an unknown reader. Raises Unavailable."""
+
+    async def set(self, name: str, position: int) -> None:
+        """Move on. An earlier position than the stored one changes nothing. Raises Unavailable."""
+
+
+class Reconciler:
+    """One of any number of reconcilers."""
+
+    def __init__(
+        self,
+        link: Link,
+        headers: Headers,
+        tasks: Tasks,
+        positions: Positions,
+        *,
+        poke: Bell,
+        work: Bell,
+        grace_seconds: float = 2.0,
+    ) -> None:
+        """Connect the log with the queue of record.
+
+        Args:
+            link: Asked only whether NATS is there.
+            headers: The log, behind the fence.
+            tasks: The queue of record.
+            positions: Keeps the position under `reconciler`.
+            poke: Rings when the log has grown.
+            work: Rung after tasks were made.
+            grace_seconds: How long the consumers have for an event before it is made up for;
+                none while NATS is away.
+        """
+        self._link = link
+        self._headers = headers
+        self._tasks = tasks
+        self._positions = positions
+        self._poke = poke
+        self._work = work
+        self._grace_seconds = grace_seconds
+        self.made_up = 0
+        """Tasks that no message had made."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the log until told to stop, through every outage of NATS and the database."""
+        again = AGAIN_SECONDS[0]
+        async with self._poke.listen() as poked:
+            while not stop.is_set():
+                try:
+                    await self._follow(poked, stop)
+                except Unavailable as error:
+                    log.warning("reconciler_waits", cause=str(error))
+                    await asyncio.sleep(again)
+                    again = min(again * 2, AGAIN_SECONDS[1])
+                else:
+                    again = AGAIN_SECONDS[0]
+
+    async def _follow(self, poked: Heard, stop: asyncio.Event) -> None:
+        page = await self._headers.after(await self._positions.get(NAME), PAGE)
+        if not page:
+            await poked.wait(POLL_SECONDS)
+            return
+        if len(page) < PAGE:  # A full page is a backlog, which is older than any grace.
+            await self._wait_for_consumers(stop)
+        new = await self._tasks.enqueue([step for header in page for step in due_steps(header)])
+        await self._positions.set(NAME, page[-1].position)
+        if new:
+            self.made_up += new
+            self._work.ring()
+            log.info("tasks_made_up", tasks=new, upto=page[-1].position, nats=self._link.up)
+
+    async def _wait_for_consumers(self, stop: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._grace_seconds):
+                while self._link.up:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_UP_SECONDS):
+                            await stop.wait()
+                            return

@@ -1,0 +1,164 @@
+"""Where log lines go and what they look like: one record, one line, no secret in it.
+
+Invariant: every line of every library passes the redactor last. What a redactor cannot see stands
+in `infrastructure/redaction.py`. Tracebacks show source lines, never the values of variables.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.dev import ConsoleRenderer
+from structlog.stdlib import ProcessorFormatter
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from infrastructure.redaction import Redactor
+
+QUIET: Final = (
+    "aiobotocore",
+    "anthropic",
+    "asyncio",
+    "boto3",
+    "botocore",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "nats",
+    "urllib3",
+    "uvicorn.access",
+)
+"""Libraries that log prompts, keys or every request below WARNING."""
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+# Control characters, line separators, and marks that change the direction of writing.
+_UNPRINTABLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_TRACEBACK_MARGIN: Final = "\n  | "
+
+
+def configure(
+    *,
+    json_lines: bool,
+    level: str = "INFO",
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Send all logging of this process to one stream (standard error), as JSON or for a terminal.
+
+    Args:
+        json_lines: One JSON object a line; otherwise columns for people.
+        level: One of `LEVELS`; some libraries stay at WARNING whatever it says.
+        secrets: Values to be taken out wherever they turn up, such as passwords of settings.
+        stream: Where to write.
+    """
+    redactor = Redactor(secrets)
+    arriving: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = ProcessorFormatter(
+        foreign_pre_chain=[_fill_in_arguments, *arriving],
+        processors=[
+            ProcessorFormatter.remove_processors_meta,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            _Last(redactor, json_lines=json_lines),
+        ],
+        use_get_message=False,
+        pass_foreign_args=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    _install(handler, level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *arriving,
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _install(handler: logging.Handler, level: str) -> None:
+    """Make this the only handler of the process, also for what uvicorn configured for itself."""
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    # Otherwise a line that cannot be written is printed with its arguments, past the redactor.
+    logging.raiseExceptions = False
+
+
+def _fill_in_arguments(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Put a library's arguments into its message; a call with wrong ones is still a line."""
+    arguments = event.pop("positional_args", ())
+    if arguments:
+        try:
+            event["event"] = event["event"] % arguments
+        except (TypeError, ValueError, KeyError):
+            event["arguments"] = arguments
+    return event
+
+
+class _Last:
+    """The last processor: redacts values, renders the line, redacts the line."""
+
+    def __init__(self, redactor: Redactor, *, json_lines: bool) -> None:
+        self._redactor = redactor
+        self._render = _json_line if json_lines else _console_line
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        return self._redactor.shapes(self._render(self._redactor.value(event)))
+
+
+def _json_line(event: dict[str, Any]) -> str:
+    # ASCII only: JSON escapes newlines, and so the other separators and half characters, too.
+    return json.dumps(event, ensure_ascii=True)
+
+
+_columns = ConsoleRenderer(colors=False, pad_event_to=0, pad_level=False)
+
+
+def _console_line(event: dict[str, Any]) -> str:
+    tracebacks = [
+        lines for name in ("stack", "exception") if isinstance(lines := event.pop(name, None), str)
+    ]
+    shown = {_escaped(name): _without_controls(value) for name, value in event.items()}
+    line = _columns(None, "", shown)
+    # Each line of a traceback stands behind a margin, so that none can pose as a record.
+    behind_margin = (_TRACEBACK_MARGIN + _escaped(row) for t in tracebacks for row in t.split("\n"))
+    return str(line) + "".join(behind_margin)
+
+
+def _without_controls(value: object) -> object:
+    match value:
+        case str():
+            return _escaped(value)
+        case dict():
+            return {_escaped(name): _without_controls(item) for name, item in value.items()}
+        case list():
+            return [_without_controls(item) for item in value]
+        case _:
+            return value
+
+
+def _escaped(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -1,0 +1,97 @@
+"""Which features have I got, and what do they wait for? One row a feature.
+
+The row is what the list answers with, as it stands.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain import events as e
+from domain.lifecycle import GATES, WORKING, actions_at, target_of
+from domain.status import Recommendation, Status
+from projections.fact import Fact
+from projections.failure import failure_of
+from projections.projection import THE_ROW, Projection
+from projections.spending import run_of
+
+
+class DashboardRow(Struct, frozen=True):
+    """A feature at a glance."""
+
+    id: UUID
+    title: str
+    status: Status
+    actions: tuple[str, ...]
+    """What its owner may do now."""
+    version: int
+    epoch: int
+    created_at: datetime
+    updated_at: datetime
+    cost_usd: Decimal = Decimal(0)
+    """All that was ever spent on it, in US dollars."""
+    recommendation: Recommendation | None = None
+    """What the reviewer advises at the gate where it stands."""
+    failure: str | None = None
+    """Code of what it failed of."""
+    working_since: datetime | None = None
+    """Since when agents have been at work without a person; None while it is a person's turn."""
+
+
+def evolve(row: DashboardRow | None, fact: Fact) -> DashboardRow | None:
+    """The row after a fact."""
+    event = fact.event
+    if row is None:
+        return _created(fact, event) if isinstance(event, e.FeatureCreated) else None
+    if isinstance(event, e.FeatureDeleted):
+        return None
+    row = replace(_changed(row, fact), version=fact.version, updated_at=fact.recorded_at)
+    run = run_of(event)
+    return replace(row, cost_usd=row.cost_usd + run.cost_usd) if run and run.cost_usd else row
+
+
+def _created(fact: Fact, event: e.FeatureCreated) -> DashboardRow:
+    status = Status.DRAFTING
+    at = fact.recorded_at
+    actions = actions_at(status)
+    return DashboardRow(fact.feature_id, event.title, status, actions, fact.version, 0, at, at)
+
+
+def _changed(row: DashboardRow, fact: Fact) -> DashboardRow:
+    match fact.event:
+        case e.FeatureRenamed(title=title) | e.FeatureTitled(title=title):
+            return replace(row, title=title)
+        case e.RecommendationMade(recommendation=advised):
+            return replace(row, recommendation=advised)
+        case (
+            e.BriefConfirmed(epoch=epoch)
+            | e.BriefRevised(epoch=epoch)
+            | e.FeatureRetried(epoch=epoch)
+            | e.FeatureReplayed(epoch=epoch)
+        ):
+            return _moved(replace(row, epoch=epoch, working_since=None), fact)
+        case _:
+            return _moved(row, fact)
+
+
+def _moved(row: DashboardRow, fact: Fact) -> DashboardRow:
+    event = fact.event
+    status = target_of(event)
+    if status is None:
+        return row
+    advice = event.restored.advice if isinstance(event, e.FeatureReplayed) else None
+    failure = failure_of(event, fact.version)
+    return replace(
+        row,
+        status=status,
+        actions=actions_at(status),
+        recommendation=advice.recommendation if advice and status in GATES else None,
+        failure=failure.code if failure else None,
+        working_since=(row.working_since or fact.recorded_at) if status in WORKING else None,
+    )
+
+
+DASHBOARD = Projection("dashboard", DashboardRow, lambda _: THE_ROW, evolve)

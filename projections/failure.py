@@ -1,0 +1,50 @@
+"""Why a feature failed, and what a person does next: read from the fact that failed it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from domain import events as e
+from domain.status import Step, Verdict
+
+RETRY: Final = "retry"
+REPLAY: Final = "replay"
+SETTINGS: Final = "settings"
+
+NEXT: Final[Mapping[str, str]] = {
+    "api_key_missing": SETTINGS,
+    "api_key_rejected": SETTINGS,
+    "key_rejected": SETTINGS,
+    "spend_limit": SETTINGS,
+    "not_permitted": SETTINGS,
+    "budget_exhausted": SETTINGS,
+    "invalid_request": REPLAY,
+    "too_large": REPLAY,
+}
+"""By the code of a failure: where the user goes. Whatever is not here is worth another try."""
+
+REVIEW_FAILED: Final = "review_failed"
+"""The code of a feature whose implementation did not pass a review."""
+
+
+class Failure(Struct, frozen=True):
+    """What a feature failed of. The reason's words stand in the fact at `version`."""
+
+    step: Step
+    code: str
+    next: str
+    """`retry`, `replay` to an earlier checkpoint, or `settings`."""
+    version: int
+
+
+def failure_of(event: e.FeatureEvent, version: int) -> Failure | None:
+    """The failure that a fact is; None for every other fact."""
+    match event:
+        case e.FeatureFailed(step=step, code=code):
+            return Failure(step, code, NEXT.get(code, RETRY), version)
+        case e.VerdictReached(verdict=Verdict.FAIL, security_review=security):
+            step = Step.SECURITY_REVIEW if security is Verdict.FAIL else Step.CODE_REVIEW
+            return Failure(step, REVIEW_FAILED, RETRY, version)
+        case _:
+            return None

@@ -1,0 +1,270 @@
+"""What is this feature, what has it made, and where can it go back to? One row a feature.
+
+The row keeps the domain's own state, folded by the domain's own `evolve`: so what a screen shows
+after a replay is what the decider decides on, and the two can never disagree. What people see
+beside it (who, when, how much) is a mark for each version that made something.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain import events as e
+from domain.content import Approval, Deliverable, Review
+from domain.feature import GATE_STATUS, Feature
+from domain.feature import evolve as live_on
+from domain.lifecycle import actions_at
+from domain.runs import Attempt, Tokens
+from domain.status import Gate, Recommendation, Status, Step, Verdict
+from projections.breadcrumb import Crumb, breadcrumb
+from projections.fact import Fact
+from projections.failure import Failure, failure_of
+from projections.projection import THE_ROW, Projection
+from projections.spending import run_of
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """A version that made something: a checkpoint, or the result of a run."""
+
+    version: int
+    event: str
+    """The event's tag in the log."""
+    status: Status
+    at: datetime
+    by: str
+    cost_usd: Decimal
+    """What its own run cost."""
+    spent_usd: Decimal
+    """What the feature had cost in all, up to here."""
+    checkpoint: bool
+
+
+class Written(Struct, frozen=True):
+    """A deliverable, review or approval. Its words stand in the event at `version`."""
+
+    content_sha256: str
+    version: int
+    by: str
+    at: datetime
+    verdict: Verdict | None = None
+    """Of a review, as code computed it."""
+
+
+class Deliverables(Struct, frozen=True):
+    """What was written so far; None is not written yet."""
+
+    brief: Written | None = None
+    spec: Written | None = None
+    plan: Written | None = None
+    tests: Written | None = None
+    security_review: Written | None = None
+    code_review: Written | None = None
+
+
+class Recommended(Struct, frozen=True):
+    """What the reviewer advises at the gate where the feature stands; reasons by version."""
+
+    gate: Gate
+    verdict: Recommendation
+    version: int
+
+
+class Checkpoint(Struct, frozen=True):
+    """A place to go back to."""
+
+    version: int
+    event: str
+    status: Status
+    at: datetime
+    by: str
+    cost_usd_since: Decimal
+    """What was spent after it, whatever came of it."""
+
+
+class Origin(Struct, frozen=True):
+    """Where a fork comes from."""
+
+    id: UUID
+    version: int
+
+
+class FeatureRow(Struct, frozen=True):
+    """Everything about one feature but its texts."""
+
+    id: UUID
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    state: Feature
+    """What the decider sees, without its checkpoints and reusable results."""
+    cost_usd: Decimal = Decimal(0)
+    tokens: Tokens = Tokens()
+    failure: Failure | None = None
+    marks: tuple[Mark, ...] = ()
+    """In the order of their versions; nothing ever leaves."""
+    forked_from: Origin | None = None
+
+    @property
+    def version(self) -> int:
+        """The version of the last event in this row."""
+        return self.state.version
+
+    @property
+    def epoch(self) -> int:
+        """Raised when the user confirms, revises, retries or replays."""
+        return self.state.epoch
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+        return self.state.status or Status.DRAFTING
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What its owner may do now."""
+        return actions_at(self.status)
+
+    @property
+    def breadcrumb(self) -> tuple[Crumb, ...]:
+        """How far it has come."""
+        return breadcrumb(self.status, self.failure.step if self.failure else None)
+
+    @property
+    def deliverables(self) -> Deliverables:
+        """What was written, by hash and version."""
+        content = self.state.content
+        return Deliverables(
+            self._written(content.brief),
+            self._written(content.spec),
+            self._written(content.plan),
+            self._written(content.tests),
+            self._written(content.security_review),
+            self._written(content.code_review),
+        )
+
+    @property
+    def approvals(self) -> dict[Gate, Written]:
+        """The approvals that still count, by gate."""
+        given = {gate: self._written(self.state.content.approval(gate)) for gate in Gate}
+        return {gate: approval for gate, approval in given.items() if approval}
+
+    @property
+    def recommendation(self) -> Recommended | None:
+        """The advice at the gate where it stands; None elsewhere, and until there is one."""
+        advice = self.state.content.advice
+        if advice is None or GATE_STATUS.get(self.status) is not advice.gate:
+            return None
+        return Recommended(advice.gate, advice.recommendation, advice.version)
+
+    @property
+    def files_version(self) -> int | None:
+        """The version whose event lists the generated files that count now."""
+        made = self.state.content.implementation
+        return made.version if made else None
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every place to go back to, oldest first."""
+        return tuple(
+            Checkpoint(m.version, m.event, m.status, m.at, m.by, self.cost_usd - m.spent_usd)
+            for m in self.marks
+            if m.checkpoint
+        )
+
+    @property
+    def superseded_cost_usd(self) -> Decimal:
+        """What was spent on results that do not count: failed, late, revised or gone back from."""
+        return self.cost_usd - sum((m.cost_usd for m in self.marks if self._counts(m)), Decimal(0))
+
+    @property
+    def due(self) -> dict[Step, int]:
+        """The steps that wait or run, and the version that made them due."""
+        return dict(self.state.due)
+
+    @property
+    def running(self) -> dict[Step, Attempt]:
+        """The attempt of each step under way."""
+        return dict(self.state.running)
+
+    def shows(self, version: int) -> bool:
+        """Whether a message recorded at `version` belongs to the visible conversation."""
+        return self.state.content.shows(version)
+
+    def _counts(self, mark: Mark) -> bool:
+        brief = self.state.content.brief
+        if mark.event in LASTING:
+            return mark.event == TITLED or self.shows(mark.version)
+        return self.shows(mark.version) and (brief is None or mark.version > brief.version)
+
+    def _written(self, made: Deliverable | Review | Approval | None) -> Written | None:
+        if made is None:
+            return None
+        mark = next((m for m in self.marks if m.version == made.version), None)
+        if mark is None:
+            return None
+        verdict = made.verdict if isinstance(made, Review) else None
+        return Written(made.content_sha256, made.version, mark.by, mark.at, verdict)
+
+
+def tag_of(event: e.FeatureEvent | type[e.FeatureEvent]) -> str:
+    """The event's tag in the log."""
+    return str(event.__struct_config__.tag)
+
+
+TITLED = tag_of(e.FeatureTitled)
+LASTING = frozenset({TITLED, tag_of(e.AgentReplied)})
+"""Results that no revised brief replaces."""
+
+
+def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
+    """The row after a fact."""
+    event = fact.event
+    if row is None:
+        if not isinstance(event, e.FeatureCreated):
+            return None
+        at = fact.recorded_at
+        row = FeatureRow(fact.feature_id, event.title, at, at, Feature())
+    if isinstance(event, e.FeatureDeleted):
+        return None
+    after = live_on(row.state, event)
+    state = replace(after, checkpoints=(), recorded={})
+    run = run_of(event)
+    spent = row.cost_usd + run.cost_usd if run else row.cost_usd
+    row = replace(
+        row,
+        title=event.title if isinstance(event, TITLES) else row.title,
+        updated_at=fact.recorded_at,
+        state=state,
+        cost_usd=spent,
+        tokens=row.tokens + run.tokens if run else row.tokens,
+        failure=_failure(row, event, state),
+    )
+    made = run is not None and not isinstance(event, e.AttemptFailed | e.RunDiscarded)
+    if not (made or after.checkpoints):
+        return row
+    mark = Mark(
+        fact.version,
+        tag_of(event),
+        row.status,
+        fact.recorded_at,
+        fact.actor,
+        run.cost_usd if run else Decimal(0),
+        spent,
+        checkpoint=bool(after.checkpoints),
+    )
+    return replace(row, marks=(*row.marks, mark))
+
+
+TITLES = (e.FeatureRenamed, e.FeatureTitled)
+
+
+def _failure(row: FeatureRow, event: e.FeatureEvent, state: Feature) -> Failure | None:
+    if state.status is not Status.FAILED:
+        return None
+    return failure_of(event, state.version) or row.failure
+
+
+FEATURE = Projection("feature", FeatureRow, lambda _: THE_ROW, evolve)

@@ -1,0 +1,118 @@
+"""Reading what was projected: the questions that screens ask, always of one tenant.
+
+Rows never tell more than the log; texts are read from the log by the versions that rows name.
+"""
+
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.status import Status
+from projections.dashboard import DashboardRow
+from projections.feature import Checkpoint, FeatureRow
+from projections.file import FilesRow
+from projections.in_progress import InProgressRow
+from projections.message import MessageRow
+from projections.run import RunRow
+
+T = TypeVar("T")
+
+LIMIT = 50
+"""Rows of a page, unless asked for more."""
+
+MOST = 200
+"""Rows of a page at most."""
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """A part of a list."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+    """Where the list goes on; None at its end."""
+
+
+class BadCursor(Exception):
+    """That cursor is not from this list with these filters. Start again without one."""
+
+
+class ReadStore(Protocol):
+    """The rows of every read model. All methods raise `ports.Unavailable` without a database.
+
+    `limit` counts rows, from 1 to 200. A cursor comes from the page before it, with the same
+    filters; any other raises `BadCursor`.
+    """
+
+    async def features(
+        self,
+        tenant_id: UUID,
+        *,
+        status: Status | None = None,
+        q: str = "",
+        limit: int = LIMIT,
+        cursor: str | None = None,
+    ) -> Page[DashboardRow]:
+        """The tenant's features, newest first.
+
+        Args:
+            tenant_id: Whose.
+            status: Only those that stand there.
+            q: Only those whose title contains it, in whatever case.
+            limit: How many at most.
+            cursor: Where the page before it ended.
+        """
+
+    async def feature(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        min_version: int | None = None,
+        timeout: float = 2.0,  # noqa: ASYNC109 - how long to wait is the caller's to say.
+    ) -> FeatureRow | None:
+        """One feature; None if there is none, or it is another tenant's.
+
+        Args:
+            tenant_id: Whose.
+            feature_id: Which.
+            min_version: Wait until the row has reached it.
+            timeout: Seconds to wait at most; then what there is, is the answer.
+        """
+
+    async def messages(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[MessageRow]:
+        """The visible conversation, oldest first."""
+
+    async def files(
+        self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None
+    ) -> FilesRow | None:
+        """The generated files of one implementation.
+
+        Args:
+            tenant_id: Whose.
+            feature_id: Which.
+            version: Of the implementation; None is the one that counts now.
+        """
+
+    async def runs(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[RunRow]:
+        """Every agent run, oldest first."""
+
+    async def checkpoints(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[Checkpoint]:
+        """Every place to go back to, oldest first."""
+
+    async def in_progress(
+        self, tenant_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[InProgressRow]:
+        """The features with steps that wait or run, newest feature first."""
+
+    async def position(self) -> int:
+        """The place in the log up to which every read model is applied."""
+
+    async def lag(self) -> int:
+        """Places in the log that are not applied yet; holes are counted."""

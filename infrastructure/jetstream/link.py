@@ -204,7 +204,7 @@ class Link:
             await self._client.close()
 
     async def _on_error(self, error: Exception) -> None:
-        if isinstance(error, nats.errors.AuthorizationError) and self.generation == 0:
+        if self.generation == 0 and "authorization violation" in str(error).lower():
             self._refused = error
             self._found.set()
         kind, now = type(error).__name__, time.monotonic()

@@ -1,0 +1,110 @@
+"""The points of a confirmed brief, BF-1, BF-2, …, as every later document cites them.
+
+Invariant: the same Markdown gives the same points, ids are unique, and an id that the user can read
+in the brief means the line it stands in. Code numbers what the user wrote without ids: list items,
+or else sentences.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from domain.documents import Point
+
+MOST: Final = 120
+"""Points that are tracked one by one; of a longer brief, neighbours share one."""
+LONGEST: Final = 2_000
+
+_FENCE: Final = re.compile(r"^\s*(```|~~~)")
+_HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
+_ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,4}[.)])\s+(?:\[[ xX]\]\s+)?(.*\S)\s*$")
+_MARKED: Final = re.compile(
+    r"^\s*(?:(?:[-*+•]|\d{1,4}[.)])\s+)?\**\[?BF-([1-9][0-9]{0,2})\]?\**"
+    r"\s*[:.·\u2010-\u2015-]*\s*\**\s*(.*\S)\s*$"
+)
+_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=\S)")
+_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ASIDE: Final = re.compile(
+    r"won.?t|not (needed|wanted|included|in scope)|out of scope|later|assum|constraint|limit"
+    r"|^(the )?(users?|people|who|data|information|examples?|goal|aim|why|background|context)",
+    re.IGNORECASE,
+)
+"""Headings under which a list says other things than what the software must do."""
+
+
+class _Line(NamedTuple):
+    section: int
+    heading: str
+    number: int | None
+    """Of a point marked by hand."""
+    item: bool
+    text: str
+
+
+def points_of(markdown: str) -> tuple[Point, ...]:
+    """The points of a brief, in its order; at least one for any text with a word in it."""
+    lines = tuple(_lines(markdown))
+    marked = {line.section for line in lines if line.number is not None}
+    if marked:
+        wanted = [n for n in lines if n.number is not None or (n.item and n.section in marked)]
+        bare = [line for line in wanted if line.number is None]
+        if len(bare) > MOST:
+            wanted = [line for line in wanted if line.number is not None] + _merged(bare)
+        return _numbered(wanted)
+    items = [line for line in lines if line.item]
+    wanted = [line for line in items if not _ASIDE.search(line.heading)] or items
+    return _numbered(_merged(wanted or list(_sentences(lines))))
+
+
+def _lines(markdown: str) -> Iterator[_Line]:
+    section, heading, fenced = 0, "", False
+    for raw in markdown.splitlines():
+        if _FENCE.match(raw):
+            fenced = not fenced
+            continue
+        if fenced or not raw.strip():
+            continue
+        if found := _HEADING.match(raw):
+            section, heading = section + 1, found.group(1)
+        elif found := _MARKED.match(raw):
+            yield _Line(section, heading, int(found.group(1)), item=True, text=found.group(2))
+        elif found := _ITEM.match(raw):
+            yield _Line(section, heading, None, item=True, text=found.group(1))
+        else:
+            yield _Line(section, heading, None, item=False, text=raw.strip())
+
+
+def _sentences(lines: tuple[_Line, ...]) -> Iterator[_Line]:
+    whole = " ".join(line.text for line in lines)
+    for sentence in _SENTENCE.split(whole):
+        if any(letter.isalnum() for letter in sentence):
+            yield _Line(0, "", None, item=True, text=sentence.strip())
+
+
+def _merged(lines: list[_Line]) -> list[_Line]:
+    """At most `MOST` lines: neighbours are put together, so that nothing goes untracked."""
+    size = -(-len(lines) // MOST)
+    if size <= 1:
+        return lines
+    groups = [lines[i : i + size] for i in range(0, len(lines), size)]
+    return [group[0]._replace(text="; ".join(line.text for line in group)) for group in groups]
+
+
+def _numbered(lines: list[_Line]) -> tuple[Point, ...]:
+    """Marked lines keep their number, the first of equals; the others get the next free ones."""
+    after = max((line.number for line in lines if line.number is not None), default=0)
+    taken: set[int] = set()
+    points: list[Point] = []
+    for line in lines:
+        number = line.number
+        if number is None or number in taken:
+            after += 1
+            number = after
+        taken.add(number)
+        points.append(Point(f"BF-{number}", _clean(line.text)))
+    return tuple(points)
+
+
+def _clean(text: str) -> str:
+    plain = _ESCAPED.sub(r"\1", " ".join(text.replace("**", "").split()))
+    return plain[:LONGEST] or "…"

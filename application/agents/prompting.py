@@ -1,0 +1,93 @@
+"""How a request is put together: system text, inputs as data, and the one task last.
+
+Invariant: nothing from a document can leave its input block. Inputs are JSON in which no closing
+tag can stand, and carry a nonce that their authors cannot know, for it is drawn from a hash over
+what they wrote.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+
+from application.agents.roster import Entry
+from application.agents.tools import TOOLS, Tool
+from domain.status import Agent
+
+CACHED: Final = {"type": "ephemeral"}
+"""Everything up to the block that carries this is kept in the provider's prompt cache."""
+
+_TAG: Final = re.compile(r"<(?=\s*/?\s*input\b)", re.IGNORECASE)
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+
+
+@cache
+def prompt_text(name: str) -> str:
+    """A prompt file, as it stands beside this module."""
+    return files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
+
+
+def system_blocks(agent: Agent, entry: Entry) -> tuple[dict[str, Any], ...]:
+    """Role and contract, then governance: the same bytes for every run, and cached."""
+    role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt)}"
+    return (
+        {"type": "text", "text": role},
+        {"type": "text", "text": prompt_text("governance.md"), "cache_control": CACHED},
+    )
+
+
+def tool_definitions(agent: Agent) -> tuple[dict[str, Any], ...]:
+    """The agent's tools, in the order of the roster of tools."""
+    return tuple(tool.definition() for tool in TOOLS[agent])
+
+
+def prompt_sha256(agent: Agent, entry: Entry) -> str:
+    """The version of a prompt: the hash of governance, prompt file and tools."""
+    digest = sha256(prompt_text("governance.md").encode())
+    digest.update(prompt_text(entry.prompt).encode())
+    digest.update(_ENCODER.encode(tool_definitions(agent)))
+    return digest.hexdigest()
+
+
+def to_json(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode.
+    """JSON with its keys in order: the same value is the same text."""
+    return _ENCODER.encode(value).decode()
+
+
+def nonce_of(manifest_sha256: str) -> str:
+    """The nonce of an attempt's inputs, which is the same when the attempt is repeated.
+
+    So a repeated request is byte for byte the one in the ledger, and is not paid for again.
+    """
+    return sha256(f"inputs {manifest_sha256}".encode()).hexdigest()[:16]
+
+
+def input_block(name: str, json: str, nonce: str) -> str:
+    """One input as data."""
+    inert = _TAG.sub(r"\\u003c", json)
+    return f'<input name="{name}" nonce="{nonce}">{inert}</input>'
+
+
+def first_message(
+    inputs: Mapping[str, str], nonce: str, task: str, *, cached: bool = False
+) -> list[dict[str, Any]]:
+    """The content of the first user message: all inputs, then the task."""
+    data = "\n".join(input_block(name, json, nonce) for name, json in inputs.items())
+    block: dict[str, Any] = {"type": "text", "text": data}
+    if cached:
+        block["cache_control"] = CACHED
+    return [block, {"type": "text", "text": task}]
+
+
+def tool_named(agent: Agent, name: str) -> Tool | None:
+    """The agent's tool of that name."""
+    return next((tool for tool in TOOLS[agent] if tool.name == name), None)
+
+
+def listed(findings: Sequence[str]) -> str:
+    """Findings as a list for the agent."""
+    return "\n".join(f"- {finding}" for finding in findings)

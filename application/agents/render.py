@@ -1,0 +1,211 @@
+"""The Markdown that people read, made by code from what agents hand over.
+
+Invariant: page and structure never disagree. The same structure is the same text, byte for byte,
+for people approve its hash; a brief's page gives back the brief's points when it is read again.
+"""
+
+from collections.abc import Sequence
+
+from application.agents.markdown import bullets, code, fenced, ids, inline, page, section
+from domain.documents import (
+    Brief,
+    Control,
+    ControlState,
+    Entity,
+    Example,
+    Finding,
+    Plan,
+    Report,
+    Requirement,
+    Severity,
+    Spec,
+    Task,
+    TestFile,
+    Tests,
+)
+from domain.status import Verdict
+
+
+def brief_markdown(brief: Brief) -> str:
+    """The brief, with the id of each point in front of it."""
+    points = [f"**{point.id}** {inline(point.text)}" for point in brief.must_haves]
+    return page(
+        brief.title,
+        section("Goal", inline(brief.goal)),
+        section("Users", _lines(brief.users)),
+        section("What it must do", bullets(points)),
+        section("What it will not do", _lines(brief.wont_haves)),
+        section("What it keeps", _lines(brief.data)),
+        section("Examples", bullets(_example(e) for e in brief.examples)),
+        section("Limits", _lines(brief.constraints)),
+        section("Assumptions", _lines(brief.assumptions)),
+    )
+
+
+def spec_markdown(spec: Spec) -> str:
+    """The specification, requirement by requirement."""
+    left_out = [f"{inline(x.text)}{_from(x.sources)}" for x in spec.out_of_scope]
+    errors = [f"When {inline(x.when)}: {inline(x.then)}" for x in spec.errors]
+    roles = [
+        f"**{inline(r.name)}** may: {'; '.join(map(inline, r.may)) or '—'}" for r in spec.roles
+    ]
+    return page(
+        spec.title,
+        inline(spec.summary),
+        section("What it does", "\n\n".join(map(_requirement, spec.requirements))),
+        section("What it keeps", "\n\n".join(map(_entity, spec.entities))),
+        section("Who may do what", bullets(roles)),
+        section("How well it must work", _lines(spec.bounds)),
+        section("When something goes wrong", bullets(errors)),
+        section("Left out on purpose", bullets(left_out)),
+        section("No longer valid", ids(spec.superseded) if spec.superseded else ""),
+    )
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The plan: what is chosen, which files there will be, in which order they are made."""
+    decisions = [f"{inline(x.choice)} — {inline(x.reason)}" for x in plan.decisions]
+    rows = [f"| {code(f.path)} | {inline(f.purpose)} | {f.task} |" for f in plan.files]
+    table = "\n".join(["| File | What it is for | Task |", "| --- | --- | --- |", *rows])
+    interfaces = [f"**{inline(x.name)}**: {inline(x.description)}" for x in plan.interfaces]
+    return page(
+        "Implementation plan",
+        inline(plan.summary),
+        section("Decisions", bullets(decisions)),
+        section("Work, task by task", "\n\n".join(map(_task, plan.tasks))),
+        section("Files", table),
+        section("How the parts meet", bullets(interfaces)),
+        section("Packages from others", bullets(map(code, plan.packages))),
+    )
+
+
+def tests_markdown(tests: Tests) -> str:
+    """The tests: what is covered, what is not and why, then every file whole."""
+    covered = [f"{code(f.path)} covers {ids(f.covers)}" for f in tests.files]
+    untestable = [f"{u.id}: {inline(u.reason)}" for u in tests.untestable]
+    return page(
+        "Contract tests",
+        inline(tests.summary),
+        section("What is covered", bullets(covered)),
+        section("What no test covers", bullets(untestable)),
+        section("Files", "\n\n".join(map(_test_file, tests.files))),
+    )
+
+
+def report_markdown(
+    name: str, report: Report, verdict: Verdict, reasons: Sequence[str], dropped: int
+) -> str:
+    """A review: verdict and its reasons first, then findings and controls."""
+    order = list(Severity)
+    findings = sorted(report.findings, key=lambda f: (order.index(f.severity), f.path, f.line))
+    note = (
+        f"{dropped} finding{'s' if dropped > 1 else ''} did not count: the quoted text is not in "
+        "the file."
+        if dropped
+        else ""
+    )
+    return page(
+        name,
+        f"**{verdict.value}**",
+        bullets(map(inline, reasons)),
+        inline(report.summary),
+        section("Findings", "\n\n".join(map(_finding, findings))),
+        section("Controls", _controls(report.controls)),
+        section("Not reviewed", _lines(report.not_reviewed)),
+        note,
+    )
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return bullets(map(inline, lines))
+
+
+def _example(example: Example) -> str:
+    return (
+        f"Given {inline(example.given)}, when {inline(example.when)}, then {inline(example.then)}"
+    )
+
+
+def _from(sources: Sequence[str]) -> str:
+    return f" ({ids(sources)})" if sources else ""
+
+
+def _requirement(requirement: Requirement) -> str:
+    criteria = [
+        f"  - **{c.id}** Given {inline(c.given)}, when {inline(c.when)}, then {inline(c.then)}"
+        for c in requirement.criteria
+    ]
+    return "\n".join(
+        [
+            f"### {requirement.id} · {requirement.priority.value}",
+            "",
+            f"- Who: {inline(requirement.actor)}",
+            f"- When: {inline(requirement.trigger)}",
+            f"- Then: {inline(requirement.response)}",
+            f"- From: {ids(requirement.sources)}",
+            "- Accepted when:",
+            *criteria,
+        ]
+    )
+
+
+def _entity(entity: Entity) -> str:
+    rows = [
+        f"| {inline(f.name)} | {inline(f.type)} | {'yes' if f.required else 'no'} "
+        f"| {inline(f.note)} |"
+        for f in entity.fields
+    ]
+    head = ["| Field | Kind | Needed | Note |", "| --- | --- | --- | --- |"]
+    return "\n".join(
+        [f"### {inline(entity.name)}", "", inline(entity.description), "", *head, *rows]
+    )
+
+
+def _task(task: Task) -> str:
+    lines = [
+        f"### {task.id} · {inline(task.title)}",
+        "",
+        f"- For: {ids(task.requirements)}",
+        f"- After: {ids(task.depends_on)}",
+        f"- Writes: {', '.join(map(code, task.writes)) or '—'}",
+    ]
+    if task.reads:
+        lines.append(f"- Reads: {', '.join(map(code, task.reads))}")
+    return "\n".join([*lines, f"- Done when: {inline(task.done_when)}"])
+
+
+def _test_file(file: TestFile) -> str:
+    return f"### {code(file.path)}\n\n{fenced(file.content, file.path)}"
+
+
+def _finding(finding: Finding) -> str:
+    return "\n".join(
+        [
+            f"### {finding.severity.value.capitalize()}: {inline(finding.title)}",
+            "",
+            f"- Where: {code(finding.path)}, line {finding.line}",
+            f"- How sure: {finding.confidence.value}",
+            f"- What: {inline(finding.explanation)}",
+            f"- Mend it so: {inline(finding.fix)}",
+            f"- Go back to: {finding.back_to.value}",
+            "",
+            fenced(finding.quote, finding.path),
+        ]
+    )
+
+
+def _controls(controls: Sequence[Control]) -> str:
+    if not controls:
+        return ""
+    words = {
+        ControlState.MET: "met",
+        ControlState.NOT_MET: "**not met**",
+        ControlState.NOT_APPLICABLE: "does not apply",
+    }
+    rows = [
+        f"| {inline(c.id)} | {inline(c.name)} | {words[c.state]} | {inline(c.evidence)} |"
+        for c in controls
+    ]
+    return "\n".join(
+        ["| Control | What it asks | State | Evidence |", "| --- | --- | --- | --- |", *rows]
+    )

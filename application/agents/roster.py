@@ -1,0 +1,121 @@
+"""Who works with which model, within which limits, at which price: one table, as data.
+
+Invariant: every agent has exactly one entry, and whatever a run used can be priced. The prices are
+the provider's list prices as known in November 2026, in US dollars per million tokens; they are to
+be checked by the operator, who can set others. A cache read costs a tenth of an input token, a
+cache write a quarter more.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct, convert
+from msgspec.structs import asdict
+
+from domain.runs import Tokens
+from domain.status import Agent
+
+SONNET: Final = "claude-sonnet-5-5"
+OPUS: Final = "claude-opus-5-5"
+HAIKU: Final = "claude-haiku-5-5"
+
+CACHE_READ: Final = Decimal("0.1")
+CACHE_WRITE: Final = Decimal("1.25")
+MILLION: Final = Decimal(1_000_000)
+CENT_FRACTION: Final = Decimal("0.000001")
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one agent is called."""
+
+    tier: str
+    """`sonnet`, `opus` or `haiku`: what the agent is meant for, whatever model is set."""
+    model: str
+    max_tokens: Annotated[int, Meta(ge=256, le=128_000)]
+    """Of one answer, the model's thinking included."""
+    turns: Annotated[int, Meta(ge=2, le=200)]
+    """Requests of one attempt at most: the first, reminders, corrections, and the loop's own."""
+    deadline_seconds: Annotated[float, Meta(gt=0)]
+    """Of one attempt, all turns together."""
+    prompt: str
+    """File under `prompts/`."""
+    visible_tokens: int = 0
+    """What is asked of the agent where `max_tokens` must leave room for thinking; 0 for all."""
+    effort: str = ""
+    """`low` to `max`; empty for the provider's default."""
+
+
+class Price(Struct, frozen=True):
+    """US dollars per million tokens."""
+
+    input: Decimal
+    output: Decimal
+
+
+ENTRIES: Final[Mapping[Agent, Entry]] = {
+    Agent.BA: Entry("sonnet", SONNET, 4_000, 4, 180, "ba.md"),
+    Agent.SPEC: Entry("sonnet", SONNET, 32_000, 5, 900, "spec.md"),
+    Agent.PLANNER: Entry("sonnet", SONNET, 32_000, 5, 900, "planner.md"),
+    Agent.CONTRACT_TEST: Entry("sonnet", SONNET, 32_000, 5, 900, "contract_test.md"),
+    Agent.IMPLEMENTER: Entry("opus", OPUS, 128_000, 60, 3_600, "implementer.md"),
+    Agent.SECURITY_REVIEW: Entry("sonnet", SONNET, 16_000, 5, 900, "security_review.md"),
+    Agent.CODE_REVIEW: Entry("sonnet", SONNET, 16_000, 5, 900, "code_review.md"),
+    Agent.ALIGNMENT_REVIEW: Entry("haiku", HAIKU, 4_000, 4, 180, "alignment_review.md", 500),
+    Agent.TITLE: Entry("haiku", HAIKU, 2_000, 3, 60, "title.md", 50),
+}
+
+PRICES_NAME: Final = "prices-2026-11"
+PRICES: Final[Mapping[str, Price]] = {
+    SONNET: Price(Decimal(3), Decimal(15)),
+    OPUS: Price(Decimal(5), Decimal(25)),
+    HAIKU: Price(Decimal(1), Decimal(5)),
+}
+
+
+class Roster(Struct, frozen=True):
+    """All agents, and the price table in force."""
+
+    entries: Mapping[Agent, Entry] = ENTRIES
+    prices: Mapping[str, Price] = PRICES
+    prices_name: str = PRICES_NAME
+
+    def __getitem__(self, agent: Agent) -> Entry:
+        """How the agent is called."""
+        return self.entries[agent]
+
+    def cost(self, tokens: Tokens, model: str) -> Decimal:
+        """What the tokens cost, in US dollars to a millionth.
+
+        A model without a price counts as the dearest one: a bill may surprise pleasantly only.
+        """
+        price = self.prices.get(model) or max(self.prices.values(), key=lambda p: p.output)
+        inputs = tokens.input + CACHE_READ * tokens.cache_read + CACHE_WRITE * tokens.cache_write
+        total = (inputs * price.input + tokens.output * price.output) / MILLION
+        return total.quantize(CENT_FRACTION)
+
+
+def roster_of(
+    agents: Mapping[str, Mapping[str, Any]] | None = None,
+    prices: Mapping[str, Mapping[str, Any]] | None = None,
+    prices_name: str = "",
+) -> Roster:
+    """The roster with what the operator set.
+
+    Args:
+        agents: Agent name to the fields that differ, such as `{"spec": {"model": "…"}}`; values
+            may be text, as they come from the environment.
+        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices.
+        prices_name: Name of the price table, recorded with every run; needed with `prices`.
+
+    Raises:
+        ValueError: an unknown agent, an unknown field, a value out of range, unnamed prices.
+    """
+    entries = dict(ENTRIES)
+    for name, fields in (agents or {}).items():
+        agent = Agent(name)
+        entries[agent] = convert({**asdict(entries[agent]), **fields}, Entry, strict=False)
+    if prices and not prices_name:
+        raise ValueError("Prices that are set need a name, such as `prices-2027-01`.")
+    table = {**PRICES, **{m: convert(p, Price, strict=False) for m, p in (prices or {}).items()}}
+    return Roster(entries, table, prices_name or PRICES_NAME)

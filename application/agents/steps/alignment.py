@@ -1,0 +1,135 @@
+"""The alignment reviewer advises at a gate; what was lost and added is computed by code.
+
+Invariant: ids that the advice cites exist; `lost` and `added` do not depend on the model.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from application.agents.material import Material
+from application.agents.points import points_of
+from application.agents.steps.work import Work
+from application.agents.submission import obtain
+from application.agents.tools import SUBMIT_RECOMMENDATION
+from domain import commands as c
+from domain.documents import Alignment, Plan, Reason, Spec, Tests
+from domain.pipeline import GATE_OF
+from domain.runs import Run
+from domain.status import Gate
+
+LONGEST_SUMMARY = 80
+"""Words."""
+
+_TASK = (
+    "Compare the deliverable with what it was made from, and hand over your recommendation with "
+    "`submit_recommendation`."
+)
+
+
+async def advise(work: Work) -> c.RecordRecommendation:
+    """The recommendation for the document at the gate."""
+    gate = GATE_OF[work.step]
+
+    async def check(alignment: Alignment) -> list[str]:
+        words = len(alignment.summary.split())
+        if words <= LONGEST_SUMMARY:
+            return []
+        return [f"The summary has {words} words; at most {LONGEST_SUMMARY} are allowed."]
+
+    exchange = work.exchange(_TASK)
+    alignment = await obtain(exchange, SUBMIT_RECOMMENDATION, Alignment, check)
+    lost, added = lost_and_added(gate, work.material)
+    return c.RecordRecommendation(
+        attempt=work.attempt,
+        run=Run(),
+        gate=gate,
+        content_sha256=work.material.content_sha256(gate),
+        document=_citing(alignment, _known(work.material)),
+        manifest_sha256=work.manifest_sha256,
+        lost=lost,
+        added=added,
+    )
+
+
+def lost_and_added(gate: Gate, material: Material) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids that this document dropped and brought in, against its source and its last version.
+
+    Against its source: points of the brief that no requirement of a spec answers, requirements that
+    no task of a plan builds, requirements and criteria that no test covers. Against the version of
+    an earlier epoch: requirements that it had or that are new.
+    """
+    now = set(_references(material.document(gate)))
+    lost = {ident for ident in _source(gate, material) if ident not in now}
+    previous = {
+        Gate.SPEC: material.previous_spec,
+        Gate.PLAN: material.previous_plan,
+        Gate.TESTS: material.previous_tests,
+    }[gate]
+    added: set[str] = set()
+    if previous is not None:
+        before = {ident for ident in _references(previous) if not ident.startswith("BF-")}
+        current = {ident for ident in now if not ident.startswith("BF-")}
+        lost |= before - current
+        added |= current - before
+    return _in_order(lost), _in_order(added)
+
+
+def _references(document: Spec | Plan | Tests | None) -> Iterable[str]:
+    """The ids that a document carries on, and those it defines for the ones after it."""
+    match document:
+        case Spec():
+            for requirement in document.requirements:
+                yield requirement.id
+                yield from requirement.sources
+        case Plan():
+            for task in document.tasks:
+                yield from task.requirements
+        case Tests():
+            for file in document.files:
+                yield from file.covers
+        case None:
+            return
+
+
+def _source(gate: Gate, material: Material) -> Iterable[str]:
+    if gate is Gate.SPEC:
+        return [point.id for point in points_of(material.brief)]
+    if material.spec is None:
+        return []
+    requirements = [r.id for r in material.spec.requirements]
+    if gate is Gate.PLAN:
+        return requirements
+    covered = set(_references(material.tests))
+    return [
+        ident
+        for r in material.spec.requirements
+        if not covered & {r.id, *(x.id for x in r.criteria)}
+        for ident in [r.id]
+    ]
+
+
+def _known(material: Material) -> set[str]:
+    known = {point.id for point in points_of(material.brief)}
+    for spec in (material.spec, material.previous_spec):
+        for requirement in spec.requirements if spec else ():
+            known |= {requirement.id, *(x.id for x in requirement.criteria)}
+    for plan in (material.plan, material.previous_plan):
+        known |= {task.id for task in plan.tasks} if plan else set()
+    return known
+
+
+def _citing(alignment: Alignment, known: set[str]) -> Alignment:
+    reasons = tuple(
+        Reason(reason.text, tuple(ident for ident in reason.ids if ident in known))
+        for reason in alignment.reasons
+    )
+    return replace(alignment, reasons=reasons)
+
+
+def _in_order(ids: set[str]) -> tuple[str, ...]:
+    def place(ident: str) -> tuple[str, int]:
+        kind, _, number = ident.partition("-")
+        return kind, int(number)
+
+    return tuple(sorted(ids, key=place))

@@ -1,0 +1,94 @@
+"""Spec, plan and contract tests: one document each, obtained, checked and rendered.
+
+Invariant: the Markdown that people approve is made from the very structure that passed the checks.
+"""
+
+from application.agents.checks.plan import plan_findings
+from application.agents.checks.spec import spec_findings, with_history
+from application.agents.checks.tests import tests_findings
+from application.agents.inspection import StaticFinding, errors
+from application.agents.points import points_of
+from application.agents.render import plan_markdown, spec_markdown, tests_markdown
+from application.agents.steps.need import needed
+from application.agents.steps.work import Work
+from application.agents.submission import obtain
+from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS
+from domain import commands as c
+from domain.documents import Plan, Spec, Tests
+from domain.runs import Run
+
+_SPEC_TASK = "Write the specification of the brief, and hand it over with `submit_spec`."
+_PLAN_TASK = "Write the implementation plan of the specification; hand it over with `submit_plan`."
+_TESTS_TASK = "Write the contract tests of the specification; hand them over with `submit_tests`."
+_AGAIN = (
+    " There is a previous version: keep its ids and whatever still holds, and change what the new "
+    "input changes."
+)
+
+
+async def write_spec(work: Work) -> c.RecordSpec:
+    """The specification of the confirmed brief."""
+    material = work.material
+    points, previous = points_of(material.brief), material.previous_spec
+
+    async def check(spec: Spec) -> list[str]:
+        return spec_findings(spec, points, previous)
+
+    task = _SPEC_TASK + (_AGAIN if previous else "")
+    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
+    spec = with_history(spec, previous)
+    return c.RecordSpec(
+        attempt=work.attempt,
+        run=Run(),
+        document=spec,
+        markdown=spec_markdown(spec),
+        manifest_sha256=work.manifest_sha256,
+    )
+
+
+async def write_plan(work: Work) -> c.RecordPlan:
+    """The plan of the approved specification."""
+    spec = needed(work.material.spec)
+
+    async def check(plan: Plan) -> list[str]:
+        return plan_findings(plan, spec)
+
+    task = _PLAN_TASK + (_AGAIN if work.material.previous_plan else "")
+    plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
+    return c.RecordPlan(
+        attempt=work.attempt,
+        run=Run(),
+        document=plan,
+        markdown=plan_markdown(plan),
+        manifest_sha256=work.manifest_sha256,
+    )
+
+
+async def write_tests(work: Work) -> c.RecordTests:
+    """The contract tests of the approved specification and plan."""
+    spec, plan = needed(work.material.spec), needed(work.material.plan)
+
+    async def check(tests: Tests) -> list[str]:
+        found = tests_findings(tests, spec, plan)
+        return found or [str(finding) for finding in await _inspected(work, tests, plan)]
+
+    task = _TESTS_TASK + (_AGAIN if work.material.previous_tests else "")
+    tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
+    return c.RecordTests(
+        attempt=work.attempt,
+        run=Run(),
+        document=tests,
+        markdown=tests_markdown(tests),
+        manifest_sha256=work.manifest_sha256,
+    )
+
+
+async def _inspected(work: Work, tests: Tests, plan: Plan) -> list[StaticFinding]:
+    """Errors that parsers find in the test files, beside which the planned files stand empty.
+
+    So an import of a file that nobody plans is found before the tests are frozen.
+    """
+    contents = {file.path: file.content for file in tests.files}
+    planned = {file.path: "" for file in plan.files}
+    found = await work.desk.inspect({**planned, **contents}, plan.packages)
+    return [finding for finding in errors(found) if finding.path in contents]

@@ -1,0 +1,56 @@
+"""What every step works from.
+
+Invariant: the manifest is the one that was announced, for it is computed from the same material.
+"""
+
+from functools import cached_property
+
+from application.agents.exchange import Exchange
+from application.agents.inputs import inputs_of
+from application.agents.manifest import manifest
+from application.agents.material import Desk, Material
+from application.agents.roster import Entry, Roster
+from domain.pipeline import AGENT_OF
+from domain.runs import Attempt
+from domain.status import Agent, Step
+
+
+class Work:
+    """One attempt of one step."""
+
+    def __init__(
+        self, step: Step, attempt: Attempt, material: Material, desk: Desk, roster: Roster
+    ) -> None:
+        self.step = step
+        self.attempt = attempt
+        self.material = material
+        self.desk = desk
+        self.roster = roster
+
+    @property
+    def agent(self) -> Agent:
+        """Who does it."""
+        return AGENT_OF[self.step]
+
+    @property
+    def entry(self) -> Entry:
+        """How the agent is called."""
+        return self.roster[self.agent]
+
+    @cached_property
+    def manifest_sha256(self) -> str:
+        """What the result depends on."""
+        return manifest(self.step, self.material, self.roster).sha256
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """What the agent reads."""
+        return inputs_of(self.step, self.material)
+
+    def exchange(
+        self, task: str, *, inputs: dict[str, str] | None = None, growing: bool = False
+    ) -> Exchange:
+        """A conversation that begins with the inputs and the task."""
+        exchange = Exchange(self.agent, self.entry, self.desk, growing=growing)
+        exchange.begin(self.inputs if inputs is None else inputs, self.manifest_sha256, task)
+        return exchange

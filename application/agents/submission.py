@@ -1,0 +1,103 @@
+"""How a whole document is obtained: asked for, decoded, checked, and sent back at most once.
+
+Invariant: what is returned has passed its check. Reminder, correction and second try after a
+cut-off each happen once; then the step fails with what was found.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from application.agents.exchange import Exchange, Result, calls, was_cut
+from application.agents.failures import StepFailed, check_failed
+from application.agents.prompting import listed
+from application.agents.tools import Tool
+from application.ports import Block, ModelAnswer
+
+T = TypeVar("T", bound=Struct)
+Check = Callable[[T], Awaitable[list[str]]]
+"""Findings over a document, a sentence each; none if it may be shown."""
+
+MOST_SHOWN = 40
+"""Findings that are sent back at once."""
+
+
+async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]) -> T:
+    """The document, once it has no findings.
+
+    Raises:
+        StepFailed: `check_failed`, `no_result`, `answer_too_long`, or what `Exchange.ask` raises.
+        ModelError: no usable answer.
+    """
+    reminded = corrected = cut = False
+    while True:
+        answer = await exchange.ask()
+        submitted = [call for call in calls(answer) if call.name == tool.name]
+        if not submitted and was_cut(answer):
+            if cut:
+                raise StepFailed(
+                    "answer_too_long", "The answer was cut off at its limit of length, twice."
+                )
+            cut = True
+            _go_on(exchange, answer, _SHORTER.format(tool=tool.name))
+            continue
+        if not submitted:
+            if reminded:
+                raise StepFailed(
+                    "no_result", "The agent answered twice without handing anything over."
+                )
+            reminded = True
+            _go_on(exchange, answer, _REMINDER.format(tool=tool.name))
+            continue
+        document, findings = await _checked(submitted[-1], takes, check)
+        if document is not None and not findings:
+            return document
+        if corrected:
+            raise check_failed("What the agent handed over", findings)
+        corrected = True
+        exchange.heard(answer)
+        text = _CORRECTION.format(findings=listed(findings[:MOST_SHOWN]), tool=tool.name)
+        exchange.reply(
+            [
+                Result(call, text if call is submitted[-1] else _IGNORED, is_error=True)
+                for call in calls(answer)
+            ]
+        )
+
+
+_REMINDER = (
+    "Nothing is handed over yet. Hand the whole document over now by calling `{tool}`; prose alone "
+    "is not kept."
+)
+_SHORTER = (
+    "Your answer was cut off at the limit of its length, so nothing of it is kept. Call `{tool}` "
+    "again with the whole document in fewer words: keep every id, shorten the sentences."
+)
+_CORRECTION = (
+    "The document is not accepted. These are the findings of the checks:\n{findings}\n"
+    "Mend exactly these, leave the rest as it is, and hand over the whole document again by "
+    "calling `{tool}`."
+)
+_IGNORED = "This call is not used."
+
+
+def decoded(call: Block, takes: type[T]) -> tuple[T | None, str]:
+    """What a call hands over, or the finding why it cannot be read."""
+    try:
+        return msgspec.json.decode(call.input, type=takes), ""
+    except msgspec.MsgspecError as unreadable:
+        return None, f"The call does not have the shape that the tool takes: {unreadable}."
+
+
+async def _checked(call: Block, takes: type[T], check: Check[T]) -> tuple[T | None, list[str]]:
+    document, unreadable = decoded(call, takes)
+    if document is None:
+        return None, [unreadable]
+    return document, await check(document)
+
+
+def _go_on(exchange: Exchange, answer: ModelAnswer, text: str) -> None:
+    exchange.heard(answer)
+    exchange.reply([Result(call, _IGNORED, is_error=True) for call in calls(answer)], text)

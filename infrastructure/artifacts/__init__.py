@@ -4,7 +4,7 @@ Invariant: what `get` gives back has the hash that its key names, whatever the s
 """
 
 from infrastructure.artifacts.folder import FolderStore
-from infrastructure.artifacts.keys import KeyRefused, artifact_key
+from infrastructure.artifacts.keys import KeyRefused
 from infrastructure.artifacts.opening import StoreUrlRefused, open_store
 from infrastructure.artifacts.s3 import S3Store
 
@@ -13,6 +13,5 @@ __all__ = [
     "KeyRefused",
     "S3Store",
     "StoreUrlRefused",
-    "artifact_key",
     "open_store",
 ]

@@ -1,4 +1,4 @@
-"""The keys of stored files: `{tenant}/{feature}/{sha256}`, and nothing else.
+"""What a store accepts as the key of a file: `{tenant}/{feature}/{sha256}`, and nothing else.
 
 Invariant: a key holds only lower-case hex, dashes and two slashes, so that nothing an agent or a
 person wrote ever becomes part of a path or an object name.
@@ -7,7 +7,6 @@ person wrote ever becomes part of a path or an object name.
 import hashlib
 import re
 from typing import Final
-from uuid import UUID
 
 from application.ports import ArtifactDamaged
 
@@ -18,16 +17,6 @@ _PREFIX: Final = re.compile(f"{_UUID}/{_UUID}/")
 
 class KeyRefused(ValueError):
     """No key of a stored file."""
-
-
-def artifact_key(tenant_id: UUID, feature_id: UUID, sha256: str) -> str:
-    """Build the key of a file from its owner, its feature and the SHA-256 of its bytes, in hex."""
-    return checked_key(f"{tenant_id}/{feature_id}/{sha256}")
-
-
-def artifact_prefix(tenant_id: UUID, feature_id: UUID) -> str:
-    """Build the prefix of all files of one feature."""
-    return f"{tenant_id}/{feature_id}/"
 
 
 def checked_key(key: str) -> str:

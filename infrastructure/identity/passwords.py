@@ -22,20 +22,15 @@ from typing import Final, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from application.accounts import PasswordRefused, TooManyTries
+
+SHORTEST_PASSWORD: Final = 12
 LARGEST_PASSWORD_BYTES: Final = 1024
 QUEUE: Final = 64
+RETRY_SECONDS: Final = 2.0
+"""What a full queue is told: in this time it is worked off on any machine."""
 
 Result = TypeVar("Result")
-
-
-class Busy(Exception):
-    """Too many people are signing in at this moment; try again shortly."""
-
-    retry_after_seconds: Final = 2
-
-
-class PasswordTooLong(ValueError):
-    """A password has at most 1,024 bytes."""
 
 
 class PasswordHasher:
@@ -61,16 +56,16 @@ class PasswordHasher:
         self._nobody = f"$argon2id$v=19$m={memory_kib},t={passes},p=1${salt}${digest}"
 
     async def hash(self, password: str) -> str:
-        """Hash a new password. Raises PasswordTooLong, and Busy when the queue is full."""
+        """Hash a new password. Raises PasswordRefused, and TooManyTries when the queue is full."""
         raw = _prepared(password)
-        if raw is None:
-            raise PasswordTooLong("a password has at most 1,024 bytes of valid text")
+        if raw is None or len(password) < SHORTEST_PASSWORD:
+            raise PasswordRefused
         return await self._run(lambda: self._argon2.hash(raw))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Tell whether the password is the one hashed; give None for an unknown account.
 
-        Raises Busy when the queue is full.
+        Raises TooManyTries when the queue is full.
         """
         raw = _prepared(password)
         if raw is None or stored is None:
@@ -93,7 +88,7 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if not self._places.acquire(blocking=False):
-            raise Busy
+            raise TooManyTries(RETRY_SECONDS)
         try:
             running = self._threads.submit(work)
         except BaseException:

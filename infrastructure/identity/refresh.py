@@ -15,6 +15,8 @@ from uuid import UUID
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
+from application.accounts import Session, SessionEnded
+
 PREFIX: Final = "bprt_"
 """Every refresh token starts with this, so that the log redactor can recognise one."""
 
@@ -23,12 +25,8 @@ FAMILY_LIFE: Final = timedelta(days=90)
 _LONGEST_TOKEN: Final = 128
 
 
-class RefreshRefused(Exception):
-    """The refresh token is not good: unknown, expired, or used before. Sign in again."""
-
-
-class RefreshReused(RefreshRefused):
-    """The refresh token was used before; everything issued from it has ended. Sign in again."""
+class SessionReused(SessionEnded):
+    """The session has ended, because an old token of it came back. Sign in again."""
 
 
 class RefreshRecord(Struct, frozen=True):
@@ -68,15 +66,6 @@ class RefreshStore(Protocol):
         """End all families of a user: after a new password, or on "sign out everywhere"."""
 
 
-class Refreshed(Struct, frozen=True):
-    """A new token for the client, and whom it stands for."""
-
-    token: str
-    expires_at: datetime
-    user_id: UUID
-    tenant_id: UUID
-
-
 class RefreshTokens:
     """Starts, rotates and ends families."""
 
@@ -85,30 +74,30 @@ class RefreshTokens:
         self._store = store
         self._clock = clock
 
-    async def start(self, user_id: UUID, tenant_id: UUID) -> Refreshed:
+    async def start(self, user_id: UUID, tenant_id: UUID) -> Session:
         """Begin a family after a sign-in."""
         now = self._clock()
         token, record = _mint(uuid7(), user_id, tenant_id, now, now + FAMILY_LIFE)
         await self._store.start(record)
         return _answer(token, record)
 
-    async def rotate(self, token: str) -> Refreshed:
-        """Exchange a token for the next one. Raises RefreshRefused or RefreshReused."""
+    async def rotate(self, token: str) -> Session:
+        """Exchange a token for the next one. Raises SessionEnded, or its kind SessionReused."""
         record = await self._store.find(_sha256(token))
         now = self._clock()
         if record is None or record.family_ended_at is not None:
-            raise RefreshRefused("the refresh token is not known")
+            raise SessionEnded
         if record.used_at is not None:
             await self._store.end_family(record.family_id, now)
-            raise RefreshReused("the refresh token was used before: its family has ended")
+            raise SessionReused
         if record.expires_at <= now:
-            raise RefreshRefused("the refresh token has expired")
+            raise SessionEnded
         following, successor = _mint(
             record.family_id, record.user_id, record.tenant_id, now, record.family_expires_at
         )
         if not await self._store.replace(record, successor):
             await self._store.end_family(record.family_id, now)
-            raise RefreshReused("the refresh token was used twice at once: its family has ended")
+            raise SessionReused
         return _answer(following, successor)
 
     async def end(self, token: str) -> None:
@@ -132,8 +121,8 @@ def _mint(
     )
 
 
-def _answer(token: str, record: RefreshRecord) -> Refreshed:
-    return Refreshed(token, record.expires_at, record.user_id, record.tenant_id)
+def _answer(token: str, record: RefreshRecord) -> Session:
+    return Session(token, record.expires_at, record.user_id, record.tenant_id)
 
 
 def _sha256(token: str) -> bytes:

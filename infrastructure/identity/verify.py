@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
@@ -20,6 +21,8 @@ from msgspec import Struct
 
 from infrastructure.identity.keys import KEYS_OF_ALGORITHM, KeyCache, KeySource
 from infrastructure.identity.tokens import TOKEN_TYPE
+
+log = structlog.stdlib.get_logger(__name__)
 
 LEEWAY_SECONDS: Final = 30
 LARGEST_TOKEN: Final = 8192
@@ -66,6 +69,17 @@ class TokenVerifier:
         self._foreign = foreign
         self._tenant_claim = tenant_claim
         self._clock = clock
+
+    async def whose(self, token: str) -> Principal | None:
+        """Say who a token stands for; None, and the reason in the log, when it is not good.
+
+        Raises KeysUnavailable.
+        """
+        try:
+            return await self.verify(token)
+        except TokenRefused as refused:
+            log.info("token refused", reason=str(refused))
+            return None
 
     async def verify(self, token: str) -> Principal:
         """Check a token and say who it stands for.

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from application.accounts import PasswordRefused, TooManyTries
 from infrastructure.identity.passwords import (
     LARGEST_PASSWORD_BYTES,
-    Busy,
+    SHORTEST_PASSWORD,
     PasswordHasher,
-    PasswordTooLong,
 )
 
 
@@ -69,21 +69,27 @@ async def test_a_password_of_1024_bytes_is_hashed_and_a_longer_one_is_refused(
 ) -> None:
     longest = "é" * (LARGEST_PASSWORD_BYTES // 2)
     assert await hasher.verify(await hasher.hash(longest), longest)
-    with pytest.raises(PasswordTooLong):
+    with pytest.raises(PasswordRefused):
         await hasher.hash(longest + "x")
     assert not await hasher.verify(await hasher.hash(longest), longest + "x")
+
+
+async def test_a_new_password_has_at_least_twelve_characters(hasher: PasswordHasher) -> None:
+    with pytest.raises(PasswordRefused, match="at least 12"):
+        await hasher.hash("x" * (SHORTEST_PASSWORD - 1))
+    assert await hasher.hash("é" * SHORTEST_PASSWORD)
 
 
 async def test_text_that_is_no_unicode_is_refused_and_never_matches(
     hasher: PasswordHasher,
 ) -> None:
-    with pytest.raises(PasswordTooLong):
-        await hasher.hash("\ud800")
-    assert not await hasher.verify(await hasher.hash("x"), "\ud800")
+    with pytest.raises(PasswordRefused):
+        await hasher.hash("correct horse\ud800")
+    assert not await hasher.verify(await hasher.hash("correct horse"), "\ud800")
 
 
 async def test_the_same_password_from_another_keyboard_is_the_same(hasher: PasswordHasher) -> None:
-    assert await hasher.verify(await hasher.hash("caf\u00e9"), "cafe\u0301")
+    assert await hasher.verify(await hasher.hash("caf\u00e9 au lait"), "cafe\u0301 au lait")
 
 
 async def test_a_damaged_stored_hash_matches_nothing(hasher: PasswordHasher) -> None:
@@ -103,7 +109,7 @@ async def test_beyond_the_queue_a_login_is_told_to_come_back(hasher: PasswordHas
     held = threading.Event()
     waiting = [asyncio.ensure_future(hasher._run(held.wait)) for _ in range(6)]  # noqa: SLF001
     await asyncio.sleep(0)
-    with pytest.raises(Busy):
+    with pytest.raises(TooManyTries):
         await hasher.verify(None, "x")
     held.set()
     assert await asyncio.gather(*waiting) == [True] * 6

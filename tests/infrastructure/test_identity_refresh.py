@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from application.accounts import SessionEnded, Sessions
 from infrastructure.identity.refresh import (
     FAMILY_LIFE,
     TOKEN_LIFE,
     RefreshRecord,
-    RefreshRefused,
-    RefreshReused,
     RefreshTokens,
+    SessionReused,
 )
 
 USER = UUID("019a0000-0000-7000-8000-000000000001")
@@ -80,6 +80,12 @@ def tokens(families: Families, clock: Clock) -> RefreshTokens:
     return RefreshTokens(families, clock)
 
 
+async def test_the_use_cases_can_use_it_as_their_port(tokens: RefreshTokens) -> None:
+    port: Sessions = tokens
+    session = await port.start(USER, TENANT)
+    assert (session.user_id, session.tenant_id) == (USER, TENANT)
+
+
 async def test_a_token_is_exchanged_for_the_next_one_of_the_same_person(
     tokens: RefreshTokens,
 ) -> None:
@@ -104,16 +110,16 @@ async def test_a_token_has_256_random_bits_and_only_its_hash_is_stored(
 async def test_a_used_token_ends_the_whole_family(tokens: RefreshTokens) -> None:
     stolen = await tokens.start(USER, TENANT)
     following = await tokens.rotate(stolen.token)
-    with pytest.raises(RefreshReused):
+    with pytest.raises(SessionReused):
         await tokens.rotate(stolen.token)
-    with pytest.raises(RefreshRefused):
+    with pytest.raises(SessionEnded):
         await tokens.rotate(following.token)
 
 
 async def test_the_other_families_of_the_person_go_on(tokens: RefreshTokens) -> None:
     phone, laptop = await tokens.start(USER, TENANT), await tokens.start(USER, TENANT)
     await tokens.rotate(phone.token)
-    with pytest.raises(RefreshReused):
+    with pytest.raises(SessionReused):
         await tokens.rotate(phone.token)
     assert await tokens.rotate(laptop.token)
 
@@ -125,15 +131,15 @@ async def test_of_two_at_once_at_most_one_wins_and_the_family_ends(tokens: Refre
     )
     won = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     assert len(won) == 1
-    assert all(isinstance(lost, RefreshRefused) for lost in outcomes if lost not in won)
-    with pytest.raises(RefreshRefused):
+    assert all(isinstance(lost, SessionEnded) for lost in outcomes if lost not in won)
+    with pytest.raises(SessionEnded):
         await tokens.rotate(won[0].token)
 
 
 async def test_an_unused_token_expires(tokens: RefreshTokens, clock: Clock) -> None:
     given = await tokens.start(USER, TENANT)
     clock.now += TOKEN_LIFE
-    with pytest.raises(RefreshRefused):
+    with pytest.raises(SessionEnded):
         await tokens.rotate(given.token)
 
 
@@ -147,7 +153,7 @@ async def test_a_family_expires_however_often_it_is_renewed(
         given = await tokens.rotate(given.token)
     assert given.expires_at == begun + FAMILY_LIFE
     clock.now = begun + FAMILY_LIFE
-    with pytest.raises(RefreshRefused):
+    with pytest.raises(SessionEnded):
         await tokens.rotate(given.token)
 
 
@@ -156,7 +162,7 @@ async def test_signing_out_ends_the_family_and_an_unknown_token_is_no_error(
 ) -> None:
     given = await tokens.start(USER, TENANT)
     await tokens.end(given.token)
-    with pytest.raises(RefreshRefused):
+    with pytest.raises(SessionEnded):
         await tokens.rotate(given.token)
     await tokens.end("bprt_unknown")
 
@@ -166,12 +172,12 @@ async def test_ending_a_person_ends_all_of_theirs_and_nobody_elses(tokens: Refre
     theirs = await tokens.start(OTHER_USER, TENANT)
     await tokens.end_user(USER)
     for given in mine:
-        with pytest.raises(RefreshRefused):
+        with pytest.raises(SessionEnded):
             await tokens.rotate(given.token)
     assert await tokens.rotate(theirs.token)
 
 
 @pytest.mark.parametrize("token", ["", "bprt_", "x" * 1_000_000, "\ud800", "bprt_" + "A" * 43])
 async def test_anything_that_was_never_issued_is_refused(tokens: RefreshTokens, token: str) -> None:
-    with pytest.raises(RefreshRefused):
+    with pytest.raises(SessionEnded):
         await tokens.rotate(token)

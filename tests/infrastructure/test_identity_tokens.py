@@ -263,6 +263,15 @@ async def test_a_refusal_never_repeats_the_token(verifier: TokenVerifier, name: 
         assert len(part) < 8 or part not in str(refused.value)
 
 
+async def test_whoever_only_asks_whose_it_is_gets_nothing_for_a_bad_token(
+    issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    principal = await verifier.whose(issuer.issue(USER, TENANT).token)
+    assert principal is not None
+    assert principal.user_id == USER
+    assert await verifier.whose(FORGERIES["expired"]) is None
+
+
 async def test_no_changed_character_is_accepted(
     issuer: TokenIssuer, verifier: TokenVerifier
 ) -> None:

@@ -1,0 +1,106 @@
+"""Data keys of features and tenants: made, wrapped, found again, and kept for a while in memory.
+
+Invariant: a key is kept only as it is stored; whoever finds its row gone forgets it at once.
+"""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from infrastructure.database import Database
+from infrastructure.sealing import TENANT_SCOPE, DataKey, MasterKey
+
+KEPT_AT_MOST: Final = 4096
+"""Keys in memory; each takes about 2 KB with its sub-keys."""
+
+FIND: Final = "SELECT key_id, wrapped FROM app.data_key(%s, %s)"
+
+
+class KeyRing:
+    """Opened keys by tenant and scope, the least recently used forgotten first. Safe for threads."""
+
+    def __init__(self, master: MasterKey, *, at_most: int = KEPT_AT_MOST) -> None:
+        """Take the master key, and how many opened keys to keep."""
+        self._master = master
+        self._at_most = at_most
+        self._kept: OrderedDict[tuple[UUID, str], DataKey] = OrderedDict()
+        self._lock = Lock()
+
+    def kept(self, tenant_id: UUID, scope: UUID | str) -> DataKey | None:
+        """The key, if it is in memory."""
+        name = (tenant_id, str(scope))
+        with self._lock:
+            key = self._kept.get(name)
+            if key is not None:
+                self._kept.move_to_end(name)
+            return key
+
+    def make(self, tenant_id: UUID, scope: UUID | str) -> tuple[DataKey, bytes]:
+        """Make a key and wrap it; `keep` it once it is stored."""
+        key = DataKey.generate(uuid7(), tenant_id, scope)
+        return key, key.wrap(self._master)
+
+    def opened(self, key_id: UUID, wrapped: bytes, tenant_id: UUID, scope: UUID | str) -> DataKey:
+        """Unwrap a stored key and keep it. Raises WrongMasterKey or Unsealable."""
+        key = DataKey.unwrap(self._master, wrapped, key_id, tenant_id, scope)
+        self.keep(key)
+        return key
+
+    def keep(self, key: DataKey) -> None:
+        """Keep a key that is stored."""
+        with self._lock:
+            self._kept[(key.tenant_id, key.scope)] = key
+            if len(self._kept) > self._at_most:
+                self._kept.popitem(last=False)
+
+    def forget(self, tenant_id: UUID, scope: UUID | str) -> None:
+        """Drop a key whose row is gone."""
+        with self._lock:
+            self._kept.pop((tenant_id, str(scope)), None)
+
+
+class DataKeys:
+    """Stored keys, for asynchronous callers."""
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        """Take the process's database and its ring."""
+        self._database = database
+        self._ring = ring
+
+    async def of_feature(self, tenant_id: UUID, feature_id: UUID) -> DataKey | None:
+        """A feature's key; None before its first event is stored and after its deletion.
+
+        Always asks the database whether the key still exists. Raises Unavailable.
+        """
+        return await self._stored(tenant_id, str(feature_id))
+
+    async def of_tenant(self, tenant_id: UUID) -> DataKey:
+        """The tenant's own key, made at the first call. The role must be allowed to store one."""
+        found = await self._stored(tenant_id, TENANT_SCOPE)
+        if found is not None:
+            return found
+        key, wrapped = self._ring.make(tenant_id, TENANT_SCOPE)
+        async with self._database.tenant(tenant_id) as connection:
+            await connection.execute(
+                "INSERT INTO app.data_keys (key_id, tenant_id, scope, wrapped)"
+                " VALUES (%s, %s, %s, %s) ON CONFLICT (tenant_id, scope) DO NOTHING",
+                (key.key_id, tenant_id, TENANT_SCOPE, wrapped),
+            )
+        stored = await self._stored(tenant_id, TENANT_SCOPE)
+        if stored is None:
+            raise LookupError("a tenant's data key was stored and is gone")
+        return stored
+
+    async def _stored(self, tenant_id: UUID, scope: str) -> DataKey | None:
+        async with self._database.tenant(tenant_id) as connection:
+            row = await (await connection.execute(FIND, (tenant_id, scope))).fetchone()
+        if row is None:
+            self._ring.forget(tenant_id, scope)
+            return None
+        kept = self._ring.kept(tenant_id, scope)
+        if kept is not None and kept.key_id == row[0]:
+            return kept
+        return self._ring.opened(row[0], row[1], tenant_id, scope)

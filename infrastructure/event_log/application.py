@@ -1,0 +1,193 @@
+"""The library's application over features' streams: it keys, maps and records a batch of appends.
+
+Invariant: built from arguments alone; no environment variable and no import path decides anything.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+import psycopg
+from eventsourcing.application import Application
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    InfrastructureFactory,
+    Mapper,
+    ProcessRecorder,
+    TrackingRecorder,
+    Transcoder,
+)
+from eventsourcing.utils import Environment, EnvType
+from msgspec import Struct
+from psycopg_pool import ConnectionPool
+from typing_extensions import override
+
+from application.ports import Effects, Origin, Recorded, Unavailable
+from domain.events import FeatureEvent
+from infrastructure.data_keys import KeyRing
+from infrastructure.database import BoundedConnection
+from infrastructure.event_log.mapper import FeatureMapper, NoTranscoder
+from infrastructure.event_log.recorder import FeatureRecorder
+from infrastructure.event_log.registry import Registry
+from infrastructure.event_log.stored import (
+    Envelope,
+    Item,
+    Outcome,
+    StoredFeatureEvent,
+    StreamId,
+)
+from infrastructure.sealing import DataKey
+
+
+class Append(Struct, frozen=True):
+    """One caller's append."""
+
+    feature_id: UUID
+    events: Sequence[tuple[UUID, FeatureEvent]]
+    expected: int
+    origin: Origin
+    effects: Effects
+
+
+class FeatureFactory(InfrastructureFactory[TrackingRecorder]):
+    """Makes the parts of the application, from what it is given."""
+
+    def __init__(self, recorder: FeatureRecorder, mapper: FeatureMapper) -> None:
+        super().__init__(Environment("features", {}))
+        self._recorder = recorder
+        self._mapper = mapper
+
+    @override
+    def transcoder(self) -> Transcoder:
+        return NoTranscoder()
+
+    @override
+    def mapper(
+        self, transcoder: Transcoder | None = None, mapper_class: type[Mapper[UUID]] | None = None
+    ) -> Mapper[UUID]:
+        return self._mapper
+
+    @override
+    def application_recorder(self) -> FeatureRecorder:
+        return self._recorder
+
+    @override
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        raise NotImplementedError(
+            "a feature is read in under a millisecond: there are no snapshots"
+        )
+
+    @override
+    def tracking_recorder(
+        self, tracking_recorder_class: type[TrackingRecorder] | None = None
+    ) -> TrackingRecorder:
+        raise NotImplementedError("positions are kept by the projector")
+
+    @override
+    def process_recorder(self) -> ProcessRecorder:
+        raise NotImplementedError("reads and writes never meet")
+
+    @override
+    def is_snapshotting_enabled(self) -> bool:
+        return False
+
+
+class Features(Application[UUID]):
+    """Appends and reads streams, synchronously: for threads."""
+
+    def __init__(
+        self, pool: ConnectionPool[BoundedConnection], ring: KeyRing, registry: Registry
+    ) -> None:
+        """Take a pool, opened and closed by its owner, the key ring and the registry."""
+        self._ring = ring
+        self._rows = FeatureRecorder(pool)
+        self._writes = FeatureMapper(registry, self._find_key)
+        super().__init__()
+
+    @override
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        return Environment(name, {})
+
+    @override
+    def construct_factory(self, env: Environment) -> FeatureFactory:
+        return FeatureFactory(self._rows, self._writes)
+
+    def append(self, appends: Sequence[Append]) -> list[Outcome]:
+        """Append all in one transaction; one outcome for each, in order.
+
+        An item that spoils the transaction for all gets the outcome `error`, and the others their
+        own. Raises Unavailable.
+        """
+        try:
+            return self._append(appends)
+        except Unavailable as error:
+            # Somebody holds one of the streams: the others need not wait for it.
+            if len(appends) > 1 and isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                return [outcome for append in appends for outcome in self.append([append])]
+            raise
+        except psycopg.errors.UniqueViolation as error:
+            # Somebody began the same stream at the same moment, or used an event id elsewhere.
+            spoilt = Outcome("conflict", error=error)
+        except Exception as error:  # noqa: BLE001 - handed to the caller whose append it is.
+            spoilt = Outcome("error", error=error)
+        if len(appends) == 1:
+            return [spoilt]
+        return [outcome for append in appends for outcome in self.append([append])]
+
+    def _append(self, appends: Sequence[Append]) -> list[Outcome]:
+        items: list[Item] = []
+        envelopes: list[Envelope] = []
+        for append in appends:
+            stream = StreamId(append.origin.tenant_id, append.feature_id)
+            key, wrapped = self._key_for(stream, append)
+            envelopes += (
+                Envelope(stream, append.expected + number, event_id, event, key)
+                for number, (event_id, event) in enumerate(append.events, start=1)
+            )
+            count = len(append.events)
+            items.append(
+                Item(stream, append.expected, count, append.origin, append.effects, key, wrapped)
+            )
+        outcomes: list[Outcome] = []
+        self.events.put(
+            cast("Sequence[DomainEventProtocol[UUID]]", envelopes), items=items, outcomes=outcomes
+        )
+        for item, outcome in zip(items, outcomes, strict=True):
+            if outcome.word == "appended" and item.effects.destroy_key:
+                self._ring.forget(item.stream.tenant_id, item.stream)
+            elif outcome.word == "appended" and item.wrapped is not None and item.key is not None:
+                self._ring.keep(item.key)
+        return outcomes
+
+    def read(
+        self, tenant_id: UUID, feature_id: UUID, after: int, upto: int | None
+    ) -> list[Recorded]:
+        """A stretch of a stream. Raises Unavailable, KeyDestroyed, UnknownEvent."""
+        stream = StreamId(tenant_id, feature_id)
+        found = self.events.get(stream, gt=after, lte=upto)
+        return [cast("Recorded", cast("Envelope", envelope).recorded) for envelope in found]
+
+    def _key_for(self, stream: StreamId, append: Append) -> tuple[DataKey | None, bytes | None]:
+        """The key to seal with; with its wrapped form if it is to begin with this append."""
+        if append.expected == 0:
+            return self._ring.make(stream.tenant_id, stream)
+        if not any(event.personal for _, event in append.events):
+            return None, None
+        kept = self._ring.kept(stream.tenant_id, stream)
+        return kept or self._load(stream), None
+
+    def _find_key(self, stored: StoredFeatureEvent) -> DataKey | None:
+        stream = cast("StreamId", stored.originator_id)
+        if stored.meta is None or not stored.meta.key_alive:
+            self._ring.forget(stream.tenant_id, stream)
+            return None
+        kept = self._ring.kept(stream.tenant_id, stream)
+        return kept if kept and kept.key_id == stored.key_id else self._load(stream)
+
+    def _load(self, stream: StreamId) -> DataKey | None:
+        found = self._rows.find_key(stream.tenant_id, str(stream))
+        if found is None:
+            self._ring.forget(stream.tenant_id, stream)
+            return None
+        return self._ring.opened(found[0], found[1], stream.tenant_id, stream)

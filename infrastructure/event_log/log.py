@@ -1,0 +1,201 @@
+"""The port `EventLog` on PostgreSQL: asynchronous outside, group commits in a few threads inside.
+
+Invariant: appends that arrive while others are under way share the next transaction; each caller gets
+its own answer, and what one of them is refused for does not touch the others.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple, Self, TypeVar
+from uuid import UUID
+
+from application.ports import (
+    Conflict,
+    Effects,
+    LeaseLost,
+    Origin,
+    ReceiptExists,
+    Recorded,
+    Unavailable,
+)
+from domain.events import FeatureEvent
+from infrastructure.data_keys import KeyRing
+from infrastructure.database import sync_pool
+from infrastructure.event_log.application import Append, Features
+from infrastructure.event_log.registry import REGISTRY, Registry
+from infrastructure.event_log.stored import Outcome, Written
+
+R = TypeVar("R")
+
+BATCH_AT_MOST: Final = 64
+"""Appends in one transaction: enough to share a commit, few enough to hold no lock for long."""
+
+WRITERS: Final = 2
+"""Batches under way at once: one is written down here while the other is in the database."""
+
+READERS: Final = 4
+WAITING_AT_MOST: Final = 4096
+"""Appends that wait for a transaction; more are refused as Unavailable."""
+
+
+class _Waiting(NamedTuple):
+    append: Append
+    answer: asyncio.Future[Outcome]
+
+
+class PostgresEventLog:
+    """The truth. Open it in the event loop that uses it, close it there."""
+
+    def __init__(
+        self,
+        url: str,
+        role: str,
+        ring: KeyRing,
+        *,
+        registry: Registry = REGISTRY,
+        grown: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Describe the log.
+
+        Args:
+            url: Conninfo or URL of the database.
+            role: `bp_api`, `bp_worker` or `bp_sweeper`.
+            ring: The process's data keys.
+            registry: The events that are known.
+            grown: Called in the event loop after a transaction appended something.
+        """
+        self._pool = sync_pool(url, role, max_size=WRITERS + READERS)
+        self._features = Features(self._pool, ring, registry)
+        self._grown = grown
+        self._waiting: deque[_Waiting] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._woken = False
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="append")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+
+    async def open(self) -> None:
+        """Start connecting. A database that is not there yet shows at the first use."""
+        self._pool.open()
+
+    async def close(self) -> None:
+        """Finish what was handed in, then close all connections."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self._features.close()
+        await asyncio.to_thread(self._pool.close)
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        await self.close()
+
+    async def read(
+        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+    ) -> Sequence[Recorded]:
+        """Events with versions in (after, upto], in order. Empty for an unknown stream.
+
+        Raises:
+            Unavailable: the database does not answer.
+            KeyDestroyed: the feature was deleted, and the stretch has what was sealed.
+            UnknownEvent: the log is ahead of this program.
+        """
+        if upto is not None and upto <= after:
+            return ()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, self._features.read, tenant_id, feature_id, after, upto
+        )
+
+    async def append(
+        self,
+        feature_id: UUID,
+        events: Sequence[tuple[UUID, FeatureEvent]],
+        *,
+        expected: int,
+        origin: Origin,
+        effects: Effects = Effects(),
+    ) -> Sequence[Recorded]:
+        """Append events under ids the caller chose, if the stream is at version `expected`.
+
+        Raises what `ports.EventLog.append` names. A caller that stops waiting does not undo it.
+        """
+        if len(self._waiting) >= WAITING_AT_MOST:
+            raise Unavailable("database", "Too many appends are waiting.")
+        loop = asyncio.get_running_loop()
+        asked = Append(feature_id, events, expected, origin, effects)
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append(_Waiting(asked, answer))
+        if not self._woken:
+            # Everything that is handed in during this turn of the loop goes together.
+            self._woken = True
+            loop.call_soon(self._start)
+        return _recorded(asked, await answer)
+
+    def _start(self) -> None:
+        self._woken = False
+        while self._waiting and len(self._under_way) < WRITERS:
+            size = min(BATCH_AT_MOST, len(self._waiting))
+            batch = [self._waiting.popleft() for _ in range(size)]
+            task = asyncio.get_running_loop().create_task(self._write(batch))
+            self._under_way.add(task)
+            task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._start()
+
+    async def _write(self, batch: Sequence[_Waiting]) -> None:
+        appends = [waiting.append for waiting in batch]
+        try:
+            outcomes = await asyncio.get_running_loop().run_in_executor(
+                self._writers, self._features.append, appends
+            )
+        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch.
+            outcomes = [Outcome("error", error=error)] * len(batch)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(outcome)
+        if any(outcome.word == "appended" for outcome in outcomes):
+            self._grown()
+
+
+def _recorded(append: Append, outcome: Outcome) -> Sequence[Recorded]:
+    match outcome.word:
+        case "appended" | "stored":
+            pairs = zip(append.events, outcome.written, strict=True)
+            return [_one(append, event, written) for (_, event), written in pairs]
+        case "lease":
+            raise LeaseLost
+        case "receipt":
+            raise ReceiptExists
+        case "conflict":
+            raise Conflict from outcome.error
+        case _:
+            raise outcome.error or RuntimeError(f"the log answered {outcome.word!r}")
+
+
+def _one(append: Append, event: FeatureEvent, written: Written) -> Recorded:
+    return Recorded(
+        position=written.position,
+        tenant_id=append.origin.tenant_id,
+        feature_id=append.feature_id,
+        version=written.version,
+        event_id=written.event_id,
+        type=REGISTRY.tag_of(event),
+        schema_version=event.schema_version,
+        event=event,
+        actor=append.origin.actor,
+        correlation_id=append.origin.correlation_id,
+        causation_id=append.origin.causation_id,
+        recorded_at=written.recorded_at,
+        hash=written.hash,
+        previous_hash=written.previous_hash,
+    )

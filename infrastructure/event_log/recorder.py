@@ -1,0 +1,249 @@
+"""The library's recorder on our schema: one call appends a whole batch, one call reads a stream.
+
+Invariant: an append whose answer was lost is asked again under the same event ids, which the database
+answers with what is stored; so a batch is never stored twice, and never reported lost when it is not.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+import psycopg
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+from psycopg_pool import ConnectionPool
+from typing_extensions import override
+
+from infrastructure.database import BoundedConnection, unavailable
+from infrastructure.event_log.stored import (
+    Item,
+    Outcome,
+    Recording,
+    StoredFeatureEvent,
+    StreamId,
+    Written,
+)
+
+R = TypeVar("R")
+
+APPEND: Final = (
+    "SELECT item, outcome, position, version, event_id, recorded_at, previous_hash, hash"
+    " FROM es.append_batch(%s, %b, %b)"
+)
+READ: Final = (
+    "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
+    " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
+    " FROM es.read_stream(%s, %s, %s, %s, %s)"
+)
+LONGEST: Final = 2**31 - 1
+
+PROMPT_SECONDS: Final = 0.5
+"""A connection lost within this time was dead before: another one is tried. Later, nothing is."""
+
+
+class BatchItem(msgspec.Struct, omit_defaults=True):
+    """An item as es.batch_item reads it; `first` counts from 1."""
+
+    item: int
+    tenant_id: UUID
+    feature_id: UUID
+    expected: int
+    correlation_id: UUID
+    actor: str
+    first: int
+    event_ids: list[UUID]
+    types: list[str]
+    schema_versions: list[int]
+    causation_id: UUID | None = None
+    key_id: UUID | None = None
+    wrapped: bytes | None = None
+    task_id: UUID | None = None
+    fence: int | None = None
+    task_then: str | None = None
+    retry_after_seconds: float = 0.0
+    task_error: str = ""
+    cancel_tasks: bool = False
+    destroy_key: bool = False
+    receipt_key: str | None = None
+    request_sha256: str | None = None
+    accepted: msgspec.Raw | None = None
+
+
+class FeatureRecorder(ApplicationRecorder):
+    """Appends and reads features' streams. Safe for threads."""
+
+    def __init__(self, pool: ConnectionPool[BoundedConnection]) -> None:
+        """Take a pool that somebody else opens and closes."""
+        self._pool = pool
+        self._encode = msgspec.json.Encoder().encode
+
+    @override
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        items: Sequence[Item] = (),
+        outcomes: list[Outcome] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append a batch in one transaction; `outcomes` gets one answer for each item, in order.
+
+        Raises:
+            Unavailable: the database does not answer; whether anything was appended is unknown.
+            psycopg.Error: one of the items spoils the batch; nothing was appended.
+        """
+        stored = cast("Sequence[StoredFeatureEvent]", stored_events)
+        asked = self._asked(items, stored)
+        with unavailable():
+            rows = self._once_more(lambda c: c.execute(APPEND, asked, binary=True).fetchall())
+        if outcomes is not None:
+            outcomes.extend(_outcomes(len(items), rows))
+
+    @override
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredFeatureEvent]:
+        """The stream's events in order. Raises Unavailable."""
+        stream = cast("StreamId", originator_id)
+        asked = (stream.tenant_id, stream, gt or 0, lte or LONGEST, limit or LONGEST)
+        with unavailable():
+            rows = self._once_more(lambda c: c.execute(READ, asked, binary=True).fetchall())
+        stored = [
+            StoredFeatureEvent(
+                originator_id=stream,
+                originator_version=row[0],
+                topic=row[2],
+                state=row[4],
+                event_id=row[1],
+                schema_version=row[3],
+                sealed=row[5],
+                key_id=row[6],
+                meta=Recording._make(row[7:]),
+            )
+            for row in rows
+        ]
+        return stored[::-1] if desc else stored
+
+    def find_key(self, tenant_id: UUID, scope: str) -> tuple[UUID, bytes] | None:
+        """A stored, wrapped data key. Raises Unavailable."""
+        find = "SELECT key_id, wrapped FROM app.data_key(%s, %s)"
+        with unavailable():
+            return self._once_more(lambda c: c.execute(find, (tenant_id, scope)).fetchone())
+
+    def _asked(
+        self, items: Sequence[Item], stored: Sequence[StoredFeatureEvent]
+    ) -> tuple[str, list[bytes], list[bytes | None]]:
+        batch = []
+        first = 0
+        for number, item in enumerate(items):
+            events = stored[first : first + item.count]
+            batch.append(_batch_item(number, item, first + 1, events))
+            first += item.count
+        return (
+            self._encode(batch).decode(),
+            [event.state for event in stored],
+            [event.sealed for event in stored],
+        )
+
+    def _once_more(self, ask: Callable[[BoundedConnection], R]) -> R:
+        """Ask; and ask again if the connection turns out to be dead, or the transaction a victim.
+
+        Whether the first asking was committed is unknown then: only what may be asked twice is asked
+        here, and both calls may be.
+        """
+        began = time.monotonic()
+        try:
+            with self._pool.connection() as connection:
+                return ask(connection)
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            pass
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            alive = isinstance(
+                error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+            )
+            if alive or time.monotonic() - began > PROMPT_SECONDS:
+                raise
+            self._pool.drain()
+        with self._pool.connection() as connection:
+            return ask(connection)
+
+    @override
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Refuse: a writer sees one tenant's streams; followers have a role and reader of their own."""
+        raise NotImplementedError("follow the log with LogReader")
+
+    @override
+    def max_notification_id(self) -> int | None:
+        """Refuse, for the same reason."""
+        raise NotImplementedError("follow the log with LogReader")
+
+    @override
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        """Refuse, for the same reason."""
+        raise NotImplementedError("follow the log with LogReader")
+
+
+def _batch_item(
+    number: int, item: Item, first: int, events: Sequence[StoredFeatureEvent]
+) -> BatchItem:
+    effects = item.effects
+    asked = BatchItem(
+        item=number,
+        tenant_id=item.origin.tenant_id,
+        feature_id=UUID(int=item.stream.int),
+        expected=item.expected,
+        correlation_id=item.origin.correlation_id,
+        causation_id=item.origin.causation_id,
+        actor=item.origin.actor,
+        first=first,
+        event_ids=[event.event_id for event in events],
+        types=[event.topic for event in events],
+        schema_versions=[event.schema_version for event in events],
+        key_id=item.key.key_id if item.key else None,
+        wrapped=item.wrapped,
+        cancel_tasks=effects.cancel_tasks,
+        destroy_key=effects.destroy_key,
+    )
+    if effects.task:
+        asked.task_id = effects.task.task_id
+        asked.fence = effects.task.fence
+        asked.task_then = effects.task.then
+        asked.retry_after_seconds = effects.task.retry_after_seconds
+        asked.task_error = effects.task.error
+    if effects.receipt:
+        asked.receipt_key = effects.receipt.key
+        asked.request_sha256 = effects.receipt.request_sha256
+        asked.accepted = msgspec.Raw(msgspec.json.encode(effects.accepted))
+    return asked
+
+
+def _outcomes(count: int, rows: Sequence[tuple[Any, ...]]) -> list[Outcome]:
+    words = [""] * count
+    written: list[list[Written]] = [[] for _ in range(count)]
+    for row in rows:
+        words[row[0]] = row[1]
+        if row[2] is not None:
+            written[row[0]].append(Written._make(row[2:]))
+    return [Outcome(word, tuple(rows)) for word, rows in zip(words, written, strict=True)]

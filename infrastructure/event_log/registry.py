@@ -1,0 +1,132 @@
+"""What the log's tags mean: which struct, which schema version, which fields are personal.
+
+Invariant: a tag or version that this program does not know is an error, never skipped; a struct is
+written in two parts (clear and personal) whose union is the whole.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, get_args
+
+import msgspec
+
+from domain.events import Event, FeatureEvent
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+"""From the plain JSON of one schema version to that of the next."""
+
+
+class UnknownEvent(Exception):
+    """The log holds an event that this version of the program does not know. Start a later one."""
+
+    def __init__(self, tag: str, schema_version: int) -> None:
+        super().__init__(f"{self.__doc__} ({tag} in schema version {schema_version})")
+        self.tag = tag
+        self.schema_version = schema_version
+
+
+class Written(NamedTuple):
+    """An event as it goes into the log; `personal` is still to be sealed."""
+
+    tag: str
+    schema_version: int
+    clear: bytes
+    personal: bytes | None
+
+
+class _Kind(NamedTuple):
+    cls: type[Event]
+    schema_version: int
+    clear: tuple[tuple[str, Any], ...]
+    personal: tuple[tuple[str, Any], ...]
+    decode: Callable[[bytes], Event]
+
+
+class Registry:
+    """Tags and their structs, built once from the union of events."""
+
+    def __init__(
+        self,
+        events: Any = FeatureEvent,
+        upcasters: Mapping[tuple[str, int], Upcaster] = {},
+    ) -> None:
+        """Take a union of event structs, and upcasters by tag and the version they start from."""
+        self._upcasters = dict(upcasters)
+        self._kinds: dict[str, _Kind] = {}
+        self._tags: dict[type, str] = {}
+        self._encode = msgspec.json.Encoder().encode
+        for cls in get_args(events):
+            tag = str(cls.__struct_config__.tag)
+            if tag in self._kinds:
+                raise ValueError(f"two events share the tag {tag}")
+            fields = [(f.name, f.default) for f in msgspec.structs.fields(cls)]
+            unknown = cls.personal - {name for name, _ in fields}
+            if unknown:
+                raise ValueError(f"{tag} has no field {', '.join(sorted(unknown))}")
+            self._tags[cls] = tag
+            self._kinds[tag] = _Kind(
+                cls,
+                cls.schema_version,
+                tuple(f for f in fields if f[0] not in cls.personal),
+                tuple(f for f in fields if f[0] in cls.personal),
+                msgspec.json.Decoder(cls).decode,
+            )
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags."""
+        return frozenset(self._kinds)
+
+    def tag_of(self, event: FeatureEvent) -> str:
+        """The tag of an event."""
+        return self._tags[type(event)]
+
+    def encode(self, event: FeatureEvent) -> Written:
+        """Write an event as its clear and its personal part. Values at their default are left out."""
+        kind = self._kinds[self._tags[type(event)]]
+        personal = self._part(event, kind.personal)
+        return Written(
+            self._tags[type(event)],
+            kind.schema_version,
+            self._encode(self._part(event, kind.clear)),
+            self._encode(personal) if personal else None,
+        )
+
+    def decode(
+        self, tag: str, schema_version: int, clear: bytes, personal: bytes | None
+    ) -> FeatureEvent:
+        """Read an event of any version ever written.
+
+        Raises:
+            UnknownEvent: the tag, the version, or the way from it is not known here.
+            msgspec.ValidationError: the bytes are not such an event.
+        """
+        kind = self._kinds.get(tag)
+        if kind is None or not 0 < schema_version <= kind.schema_version:
+            raise UnknownEvent(tag, schema_version)
+        whole = _joined(clear, personal)
+        if schema_version == kind.schema_version:
+            return kind.decode(whole)  # type: ignore[return-value]  # Of the union, by the tag.
+        plain = msgspec.json.decode(whole)
+        for version in range(schema_version, kind.schema_version):
+            upcast = self._upcasters.get((tag, version))
+            if upcast is None:
+                raise UnknownEvent(tag, schema_version)
+            plain = upcast(plain)
+        return msgspec.convert(plain, kind.cls)  # type: ignore[return-value]  # As above.
+
+    @staticmethod
+    def _part(event: Event, fields: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+        return {
+            name: value for name, default in fields if (value := getattr(event, name)) != default
+        }
+
+
+def _joined(clear: bytes, personal: bytes | None) -> bytes:
+    """Two JSON objects as one, without reading either."""
+    if personal is None or personal == b"{}":
+        return clear
+    return personal if clear == b"{}" else clear[:-1] + b"," + personal[1:]
+
+
+REGISTRY: Final = Registry()
+"""All events of this version."""

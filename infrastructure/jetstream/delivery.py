@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeVar
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
 import structlog
@@ -37,15 +37,16 @@ class DeadLetters(Protocol):
     async def record(
         self,
         consumer: str,
-        event_id: UUID | None,
+        event_id: UUID,
         subject: str,
-        position: int | None,
+        position: int,
         deliveries: int,
         cause: str,
     ) -> None:
         """Keep a message that cannot be handled, to be listed, requeued or discarded.
 
-        `event_id` and `position` are None when the message does not say them.
+        When the message names no event, `event_id` is derived from its place in the stream, and
+        `position` is 0.
 
         Raises:
             Unavailable: the database does not answer.
@@ -130,15 +131,10 @@ class Delivery:
         if deliveries < consumers.MAX_DELIVER:
             await message.nak(delay=REDELIVER_SECONDS)
             return
-        headers = message.headers or {}
+        event_id, position = _event_of(message)
         await self._patiently(
             lambda: self._dead_letters.record(
-                self._consumer,
-                _parsed(UUID, headers.get("Nats-Msg-Id")),
-                message.subject,
-                _parsed(int, headers.get("Bp-Seq")),
-                deliveries,
-                cause,
+                self._consumer, event_id, message.subject, position, deliveries, cause
             ),
             keep,
         )
@@ -174,7 +170,10 @@ class Delivery:
         await keep()
 
 
-def _parsed(make: Callable[[str], T], text: str | None) -> T | None:
-    with contextlib.suppress(ValueError):
-        return make(text) if text else None
-    return None
+def _event_of(message: Msg) -> tuple[UUID, int]:
+    headers = message.headers or {}
+    try:
+        return UUID(headers["Nats-Msg-Id"]), int(headers["Bp-Seq"])
+    except (KeyError, ValueError):
+        place = f"{message.subject} {message.metadata.sequence.stream}"
+        return uuid5(NAMESPACE_OID, place), 0

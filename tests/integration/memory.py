@@ -32,7 +32,7 @@ class MemoryLog:
         self.read = asyncio.Event()
         """Set when somebody was given events."""
         self.tenant_id = uuid7()
-        self._dice = random.Random(7)
+        self._dice = random.Random(7)  # noqa: S311 - the same holes in every run.
 
     def append(self, *types: str, resume: tuple[Step, ...] = ()) -> list[MemoryHeader]:
         feature_id, added = uuid7(), []
@@ -100,14 +100,14 @@ class MemoryPositions:
 
 class MemoryDeadLetters:
     def __init__(self) -> None:
-        self.letters: list[tuple[str, UUID | None, str, int | None, int, str]] = []
+        self.letters: list[tuple[str, UUID, str, int, int, str]] = []
 
     async def record(
         self,
         consumer: str,
-        event_id: UUID | None,
+        event_id: UUID,
         subject: str,
-        position: int | None,
+        position: int,
         deliveries: int,
         cause: str,
     ) -> None:

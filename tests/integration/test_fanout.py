@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from uuid import uuid5
 
@@ -191,6 +193,18 @@ async def test_what_cannot_be_read_becomes_a_dead_letter_at_the_third_delivery(
         assert world.tasks.made() == [(good.event_id, Step.CONVERSE)]
 
 
+async def test_a_message_that_names_no_event_becomes_a_dead_letter_too(world: World) -> None:
+    async with world.streams() as streams:
+        await create_stream(streams)
+        subject = f"evt.{world.log.tenant_id}.message_posted.{world.log.tenant_id}"
+        await streams.publish(subject, b"{}")
+        await streams.publish(subject, b"[]", headers={"Nats-Msg-Id": "*", "Bp-Seq": "-"})
+        async with world.running(relay=False):
+            await until(lambda: len(world.dead.letters) == 2)
+    assert {letter[3] for letter in world.dead.letters} == {0}
+    assert len({letter[1] for letter in world.dead.letters}) == 2
+
+
 async def test_a_task_that_the_database_refuses_stops_no_other(world: World) -> None:
     events = world.log.append(*["brief_confirmed"] * 40)
     poison = events[17]
@@ -291,6 +305,23 @@ async def test_without_nats_the_reconciler_makes_the_tasks(
         await until(lambda: world.tasks.made() == world.due(), seconds=10)
         last = world.log.events[-1].position
         await until(lambda: world.positions.stored["reconciler"] == last)
+
+
+async def test_a_nats_that_answers_nothing_delays_the_work_by_seconds_only(
+    own_world: World, own_stack: Stack
+) -> None:
+    world = own_world
+    async with world.running(reconciler=True):
+        world.log.append("brief_confirmed")
+        await until(lambda: world.tasks.made() == world.due())
+        os.kill(own_stack.nats_pid, signal.SIGSTOP)
+        try:
+            world.log.append("spec_approved")
+            await until(lambda: world.tasks.made() == world.due(), seconds=10)
+        finally:
+            os.kill(own_stack.nats_pid, signal.SIGCONT)
+        world.log.append("plan_approved")
+        await until(lambda: world.tasks.made() == world.due(), seconds=10)
 
 
 async def test_a_start_without_nats_makes_the_tasks_too(own_world: World, own_stack: Stack) -> None:

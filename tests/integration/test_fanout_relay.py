@@ -16,7 +16,7 @@ from infrastructure.embedded import Stack
 from infrastructure.jetstream import Bell, Link, NatsRefused, Relay
 from infrastructure.jetstream.link import NatsUrlInvalid
 from infrastructure.jetstream.relay import PAGE
-from infrastructure.jetstream.stream import NAME, Limits
+from infrastructure.jetstream.stream import DEFAULT_LIMITS, NAME, Limits
 from tests.integration.memory import MemoryLog, ids, until
 
 TYPES = ("feature_created", "message_posted", "agent_replied", "brief_confirmed", "spec_generated")
@@ -28,7 +28,11 @@ def never_closed() -> None:
 
 @contextlib.asynccontextmanager
 async def relaying(
-    url: str, log: MemoryLog, *, floor: Callable[[], int] = lambda: 0, limits: Limits = Limits()
+    url: str,
+    log: MemoryLog,
+    *,
+    floor: Callable[[], int] = lambda: 0,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> AsyncIterator[Relay]:
     async def floor_of_log() -> int:
         return floor()

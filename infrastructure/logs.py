@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any, Final, TextIO
 
 import structlog
@@ -105,6 +106,17 @@ def _install(handler: logging.Handler, level: str) -> None:
     logging.captureWarnings(capture=True)
     # Otherwise a line that cannot be written is printed with its arguments, past the redactor.
     logging.raiseExceptions = False
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Let what ends the process pass the redactor, too."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    logging.getLogger("bp").critical("uncaught", exc_info=(kind, error, traceback))
 
 
 def _fill_in_arguments(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -18,6 +18,8 @@ from infrastructure.artifacts.keys import checked_body, checked_key, checked_pre
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
 AT_ONCE: Final = 16
+DELETED_AT_ONCE: Final = 1000
+"""As many as one request of the protocol takes."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 
 
@@ -95,16 +97,16 @@ class S3Store:
     async def delete_prefix(self, prefix: str) -> int:
         """Delete all objects of a feature; how many there were."""
         checked_prefix(prefix)
-        deleted = 0
-        # Read the first page again and again: what a page named is gone when the next is asked for.
-        while keys := await self._first_keys(prefix):
+        deleted, last = 0, ""
+        while keys := await self._keys_after(last, prefix):
             async with self._call(self._call_seconds):
                 answer = await self._client.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
                 )
             if refused := answer.get("Errors"):
                 raise Unavailable("the object store", f"{refused[0].get('Code')} on deleting")
-            deleted += len(keys)
+            # Going on after the last name ends in any case, also where listings lag behind.
+            deleted, last = deleted + len(keys), keys[-1]["Key"]
         return deleted
 
     async def ready(self) -> bool:
@@ -116,9 +118,11 @@ class S3Store:
             return False
         return True
 
-    async def _first_keys(self, prefix: str) -> list[Mapping[str, str]]:
+    async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:
         async with self._call(self._call_seconds):
-            page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+            page = await self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=last, MaxKeys=DELETED_AT_ONCE
+            )
         return [{"Key": found["Key"]} for found in page.get("Contents", ())]
 
     @asynccontextmanager

@@ -29,13 +29,14 @@ class Metadata(msgspec.Struct):
 class RemoteKeys:
     """The JWKS of one foreign issuer, over HTTP. Use it as an asynchronous context."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, *, fetch_seconds: float = FETCH_SECONDS) -> None:
         """Take the issuer exactly as it stands in its tokens' `iss`."""
         self.issuer = issuer
+        self._fetch_seconds = fetch_seconds
         self._metadata: Metadata | None = None
         self._http = httpx2.AsyncClient(
             follow_redirects=False,
-            timeout=httpx2.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx2.Timeout(fetch_seconds, connect=CONNECT_SECONDS),
             headers={"accept": "application/json"},
         )
 
@@ -50,7 +51,7 @@ class RemoteKeys:
     async def keys(self) -> Mapping[str, Any]:
         """Fetch the JWKS. Raises KeysUnavailable with the reason."""
         try:
-            async with asyncio.timeout(2 * FETCH_SECONDS):
+            async with asyncio.timeout(self._fetch_seconds):
                 if self._metadata is None:
                     self._metadata = await self._discover()
                 raw = await self._read(self._metadata.jwks_uri)

@@ -270,6 +270,20 @@ async def test_a_bucket_that_never_answers_is_given_up_in_time() -> None:
     await server.wait_closed()
 
 
+async def test_a_feature_with_more_files_than_one_request_takes_is_deleted_whole(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.artifacts.s3.DELETED_AT_ONCE", 5)
+    async with s3_store(s3_endpoint) as store:
+        await store._client.create_bucket(Bucket=BUCKET)  # noqa: SLF001
+        bodies = [f"one of many {number}".encode() for number in range(12)]
+        for body in bodies:
+            await store.put(key_of(body), body)
+        await store.put(key_of(BODY, feature=OTHER_FEATURE), BODY)
+        assert await store.delete_prefix(artifact_prefix(TENANT, FEATURE)) == len(bodies)
+        assert await store.delete_prefix(artifact_prefix(TENANT, OTHER_FEATURE)) == 1
+
+
 async def test_a_missing_bucket_is_not_ready(s3_endpoint: str) -> None:
     async with s3_store(s3_endpoint, "another-bucket") as store:
         assert not await store.ready()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -341,6 +342,8 @@ class Provider:
         self.issuer = ""
         self.claimed_issuer: str | None = None
         self.jwks_uri: str | None = None
+        self._gone = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -349,15 +352,33 @@ class Provider:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._gone.set()
         self._server.close()
+        await asyncio.gather(*self._tasks)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
-        self.requests.append(path)
-        writer.write(self._answer(path))
-        await writer.drain()
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.append(task)
+        with contextlib.suppress(ConnectionError):
+            path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+            self.requests.append(path)
+            await self._be_slow(writer)
+            writer.write(self._answer(path))
+            await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def _be_slow(self, writer: asyncio.StreamWriter) -> None:
+        if self.fail == "stall":
+            await self._gone.wait()
+        if self.fail == "drip":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n")
+            while not self._gone.is_set():
+                writer.write(b" ")
+                await asyncio.sleep(0.01)
 
     def _answer(self, path: str) -> bytes:
         document: Any = {"keys": self.keys}
@@ -604,6 +625,16 @@ async def test_a_provider_that_cannot_be_reached_is_unavailable(clock: Time) -> 
         address = gone.issuer
     async with RemoteKeys(address) as keys:
         with pytest.raises(KeysUnavailable, match="gave no keys"):
+            await keys.keys()
+
+
+@pytest.mark.parametrize("failure", ["stall", "drip"])
+async def test_a_provider_that_does_not_come_to_an_end_is_given_up_in_time(
+    provider: Provider, failure: str
+) -> None:
+    provider.fail = failure
+    async with RemoteKeys(provider.issuer, fetch_seconds=0.2) as keys, asyncio.timeout(5):
+        with pytest.raises(KeysUnavailable):
             await keys.keys()
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -61,11 +62,13 @@ def as_it_was() -> Iterator[None]:
     """Logging belongs to the process: put it back after each test."""
     root = logging.getLogger()
     handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    uncaught = sys.excepthook
     levels = {name: logging.getLogger(name).level for name in QUIET}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.raiseExceptions = raising
+    sys.excepthook = uncaught
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
     logging.captureWarnings(capture=False)
@@ -104,6 +107,10 @@ def raised(message: str, chained: str = "") -> None:
         log().exception("it failed", key_name="x")
 
 
+def uncaught() -> None:
+    sys.excepthook(ValueError, ValueError(API_KEY), None)
+
+
 def in_a_note() -> None:
     error = ValueError("no")
     error.add_note(f"key was {API_KEY}")
@@ -131,6 +138,7 @@ FORMS: dict[str, Callable[[], object]] = {
     "in an exception": lambda: raised(f"bad key {API_KEY}"),
     "in a chained exception": lambda: raised("no", API_KEY),
     "in a variable of a traceback": lambda: raised("no"),
+    "in what ends the process": uncaught,
     "in a note of an exception": in_a_note,
     "in an exception as a value": lambda: log().info("x", error=ValueError(API_KEY)),
     "in an object that cannot be shown": lambda: log().info("x", it=Stubborn()),

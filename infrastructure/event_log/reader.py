@@ -99,7 +99,7 @@ class LogReader:
         """The same, opened. Raises Unavailable, UnknownEvent, Unsealable."""
         async with self._database.system() as connection:
             rows = await self._page(connection, after, limit, wait_ms)
-            keys = await self._keys(connection, rows)
+            keys = await self.keys_of(connection, rows)
         return [self._opened(row, keys) for row in rows]
 
     async def read_raw(
@@ -171,7 +171,7 @@ class LogReader:
         cursor = await connection.execute(query, (after, limit, wait_ms), binary=True)
         return [StoredRow(*row) for row in await cursor.fetchall()]
 
-    async def _keys(
+    async def keys_of(
         self, connection: AsyncBoundedConnection, rows: Sequence[StoredRow]
     ) -> dict[UUID, DataKey]:
         """The page's keys that still exist; those that do not are forgotten."""

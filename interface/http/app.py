@@ -1,0 +1,97 @@
+"""The HTTP application: routes, guards, limits and errors, put together.
+
+Invariant: everything under `/api` is behind the guard, and every exception ends in `refusals`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from interface.http import (
+    audit,
+    auth,
+    commands,
+    conversation,
+    health,
+    key_settings,
+    live,
+    openapi,
+    pages,
+    reading,
+    refusals,
+)
+from interface.http.asking import terms
+from interface.http.body import LARGEST_BODY_BYTES, JsonRequest
+from interface.http.edge import Edge
+from interface.http.services import Services
+from interface.http.signed_in import signed_in
+
+HANDLED: Final[Mapping[Any, Any]] = {
+    HTTPException: refusals.answer,
+    msgspec.MsgspecError: refusals.answer,
+    Exception: refusals.answer,
+}
+
+
+def described() -> list[ControllerRouterHandler]:
+    """The routes that the API document describes."""
+    features = Router(
+        "/",
+        route_handlers=[
+            *commands.HANDLERS,
+            *reading.HANDLERS,
+            *conversation.HANDLERS,
+            live.feature_live,
+            live.tenant_live,
+        ],
+        tags=["Features"],
+    )
+    log = Router("/", route_handlers=[*audit.HANDLERS], tags=["Audit"])
+    settings = Router("/", route_handlers=[*key_settings.HANDLERS], tags=["Settings"])
+    api = Router(
+        "/api",
+        route_handlers=[features, log, settings],
+        guards=[signed_in],
+        dependencies={"terms": Provide(terms)},
+        security=[{"bearer": []}],
+    )
+    return [api, auth.AUTH, auth.jwks, health.health, health.ready]
+
+
+def build_app(services: Services) -> Litestar:
+    """The public application over these services."""
+    app = Litestar(
+        [*described(), openapi.served, pages.problem_page, pages.page],
+        exception_handlers=dict(HANDLED),
+        request_class=JsonRequest,
+        request_max_body_size=LARGEST_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        state=State({"services": services, "assets": pages.load(services.settings)}),
+    )
+    return _edged(app, services)
+
+
+def operator_app(services: Services) -> Litestar:
+    """The operator's application: `/metrics` and health, for an address of its own."""
+    app = Litestar(
+        [health.metrics, health.health, health.ready],
+        exception_handlers=dict(HANDLED),
+        openapi_config=None,
+        logging_config=None,
+        state=State({"services": services}),
+    )
+    return _edged(app, services)
+
+
+def _edged(app: Litestar, services: Services) -> Litestar:
+    app.asgi_handler = Edge(
+        app.asgi_handler, services.metrics, services.new_id, services.settings.public_url
+    )
+    return app

@@ -1,0 +1,128 @@
+"""What a person asks of a feature: one route for each command of the domain.
+
+Invariant: a body is the domain's own command struct; nothing is decided here.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, delete, patch, post
+from msgspec.structs import replace
+
+from application.ports import Accepted
+from domain import commands as c
+from interface.http.asking import (
+    Terms,
+    accepted,
+    carry_out,
+    etag,
+    require_key,
+)
+from interface.http.services import of
+from interface.http.signed_in import caller_of
+
+Asked = Request[Any, Any, Any]
+
+
+@post("/features", status_code=201, summary="Begin a feature")
+async def create_feature(request: Asked, data: c.CreateFeature, terms: Terms) -> Response[Accepted]:
+    """A feature in `drafting`."""
+    feature_id = of(request.app.state).new_id()
+    answer = await carry_out(request, replace(terms, if_match=None), feature_id, data)
+    headers = {"ETag": etag(answer.version), "Location": f"/api/features/{answer.id}"}
+    return Response(answer, status_code=201, headers=headers)
+
+
+@patch("/features/{feature_id:uuid}", status_code=202, summary="Rename")
+async def rename_feature(
+    request: Asked,
+    feature_id: UUID,
+    data: c.RenameFeature,
+    terms: Terms,
+) -> Response[Accepted]:
+    """Another title."""
+    return accepted(await carry_out(request, terms, feature_id, data))
+
+
+@delete("/features/{feature_id:uuid}", status_code=202, summary="Delete for good")
+async def delete_feature(
+    request: Asked,
+    feature_id: UUID,
+    terms: Terms,
+) -> Response[Accepted]:
+    """Gone from every view; its content is unreadable for ever, its files are removed."""
+    return accepted(await carry_out(request, terms, feature_id, c.DeleteFeature()))
+
+
+@post("/features/{feature_id:uuid}/brief", status_code=202, summary="Confirm the brief")
+async def confirm_brief(
+    request: Asked,
+    feature_id: UUID,
+    data: c.ConfirmBrief,
+    terms: Terms,
+) -> Response[Accepted]:
+    """The spec agent starts."""
+    return await _working(request, terms, feature_id, data)
+
+
+@post("/features/{feature_id:uuid}/revise", status_code=202, summary="Revise the brief")
+async def revise_brief(
+    request: Asked,
+    feature_id: UUID,
+    data: c.ReviseBrief,
+    terms: Terms,
+) -> Response[Accepted]:
+    """At any gate: everything is made anew from this brief."""
+    return await _working(request, terms, feature_id, data)
+
+
+@post("/features/{feature_id:uuid}/approve", status_code=202, summary="Approve at a gate")
+async def approve(
+    request: Asked,
+    feature_id: UUID,
+    data: c.Approve,
+    terms: Terms,
+) -> Response[Accepted]:
+    """Approves exactly the content with this hash, whatever was recommended."""
+    return await _working(request, terms, feature_id, data)
+
+
+@post("/features/{feature_id:uuid}/retry", status_code=202, summary="Try again after a failure")
+async def retry_feature(
+    request: Asked,
+    feature_id: UUID,
+    terms: Terms,
+) -> Response[Accepted]:
+    """Back to the last good checkpoint, and on from there."""
+    return await _working(request, terms, feature_id, c.RetryFeature())
+
+
+@post("/features/{feature_id:uuid}/replay", status_code=202, summary="Go back to a checkpoint")
+async def replay_feature(
+    request: Asked,
+    feature_id: UUID,
+    data: c.ReplayFeature,
+    terms: Terms,
+) -> Response[Accepted]:
+    """Appends one event; nothing is deleted, nothing recorded is paid for again."""
+    return await _working(request, terms, feature_id, data)
+
+
+async def _working(
+    request: Asked, terms: Terms, feature_id: UUID, command: c.FeatureCommand
+) -> Response[Accepted]:
+    """Carry out a command after which agents work."""
+    await require_key(of(request.app.state), caller_of(request).tenant_id)
+    return accepted(await carry_out(request, terms, feature_id, command))
+
+
+HANDLERS = (
+    create_feature,
+    rename_feature,
+    delete_feature,
+    confirm_brief,
+    revise_brief,
+    approve,
+    retry_feature,
+    replay_feature,
+)

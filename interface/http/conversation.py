@@ -1,0 +1,199 @@
+"""Talking to the BA agent: a message in, a stream of the answer out.
+
+Invariant: the log decides. What is being written is passed on as it comes, if it comes; how the
+answer ends is read from the log, so that it ends the same with NATS down, after a restart, and for
+a client that sends the same idempotency key again.
+"""
+
+import asyncio
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, post
+from msgspec import Struct
+
+from application.ports import Accepted, Recorded, Unavailable
+from domain import documents as d
+from domain import events as e
+from domain.commands import MessageText, PostMessage
+from domain.runs import Tokens
+from domain.status import Step
+from interface.http.asking import Terms, carry_out, require_key
+from interface.http.flow import Put
+from interface.http.problems import PROBLEMS, Problem, problem, wait
+from interface.http.refusals import problem_of
+from interface.http.services import Services, of
+from interface.http.signed_in import caller_of
+from interface.http.streams import flow, frame, open_pipe
+from interface.http.watching import Ear, Word
+
+
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says to the BA agent."""
+
+    text: MessageText
+
+
+class Delta(Struct, frozen=True):
+    """A piece of the answer. With `offset` 0 the answer begins anew: drop what came before."""
+
+    text: str
+    offset: int
+
+
+class ProposedBrief(Struct, frozen=True):
+    """A brief that the agent proposes, to be confirmed."""
+
+    markdown: str
+
+
+class Asked(Struct, frozen=True):
+    """A question to the person, answerable by a click."""
+
+    question: d.Question
+
+
+class Usage(Struct, frozen=True):
+    """What the answer used."""
+
+    tokens: Tokens
+    cost_usd: Decimal
+
+
+class Done(Struct, frozen=True):
+    """The answer is whole, and in the log."""
+
+    message_id: UUID
+    version: int
+    usage: Usage
+
+
+class Trouble(Struct, frozen=True):
+    """There will be no answer in this stream; the problem says why, and what to do."""
+
+    problem: Problem
+
+
+@post(
+    "/features/{feature_id:uuid}/messages",
+    status_code=200,
+    media_type="text/event-stream",
+    summary="Say something to the BA agent",
+)
+async def post_message(
+    request: Request[Any, Any, Any], feature_id: UUID, data: Said, terms: Terms
+) -> Response[bytes]:
+    """Answers a stream. A client that goes away does not lose the answer: GET the messages."""
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    await require_key(services, tenant_id)
+    posted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+
+    async def produce(put: Put) -> None:
+        answer = Answer(services, tenant_id, feature_id, put)
+        async with Ear(services.live, tenant_id, feature_id, answer.hear) as ear:
+            try:
+                message = PostMessage(services.new_id(), data.text)
+                accepted = await carry_out(request, terms, feature_id, message, meant=data)
+            except BaseException as error:
+                if not posted.done():
+                    posted.set_exception(error)
+                raise
+            posted.set_result(accepted)
+            try:
+                await answer.follow(ear, accepted.version)
+            except Unavailable as error:
+                # The headers are out: what is left is to say it in the stream.
+                await put(frame("error", Trouble(problem_of(error))))
+
+    pipe = open_pipe(services, tenant_id, produce)
+    try:
+        accepted = await posted
+    except BaseException:
+        await pipe.close()
+        raise
+    stopping = wait("unavailable", 1, "The service restarts. The answer is not lost.").problem
+    farewell = frame("error", Trouble(stopping))
+    response = flow(services, pipe, farewell=farewell, lasting=False)
+    response.headers["ETag"] = f'"{accepted.version}"'
+    return response
+
+
+class Answer:
+    """The answer to one message, on its way to one client."""
+
+    def __init__(self, services: Services, tenant_id: UUID, feature_id: UUID, put: Put) -> None:
+        """Take where to read, and where to put frames."""
+        self._services = services
+        self._whose = (tenant_id, feature_id)
+        self._put = put
+        self._sent = ""
+        self._over = False
+
+    async def hear(self, word: Word) -> None:
+        """Pass on words of the answer that is being written, as long as none is missing."""
+        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self._over:
+            return
+        text, offset = str(word.get("text", "")), word.get("offset")
+        if offset == 0:
+            self._sent = ""
+        if offset == len(self._sent):
+            self._sent += text
+            await self._put(frame("delta", Delta(text, offset)))
+
+    async def follow(self, ear: Ear, version: int) -> None:
+        """Read the log after the message until it says how the answer ends."""
+        while True:
+            feature = await self._services.features.load(*self._whose)
+            for recorded in await self._read(version, feature.version):
+                version = recorded.version
+                if await self._ends(recorded):
+                    return
+            if Step.CONVERSE not in feature.due:
+                await self._fail(problem("superseded", "Something newer made the answer needless."))
+                return
+            await ear.wait(self._services.settings.poll_seconds)
+
+    async def _read(self, after: int, upto: int) -> list[Recorded]:
+        if after >= upto:
+            return []
+        return list(await self._services.log.read(*self._whose, after=after, upto=upto))
+
+    async def _ends(self, recorded: Recorded) -> bool:
+        match recorded.event:
+            case e.AgentReplied() as reply:
+                await self._finish(reply, recorded.version)
+            case e.StepAbandoned(step=Step.CONVERSE, code=code, reason=reason):
+                await self._fail(problem(code if code in PROBLEMS else "step_failed", reason))
+            case _:
+                return False
+        return True
+
+    async def _finish(self, reply: e.AgentReplied, version: int) -> None:
+        self._over = True
+        if reply.text != self._sent:
+            whole = not reply.text.startswith(self._sent)
+            offset = 0 if whole else len(self._sent)
+            await self._put(frame("delta", Delta(reply.text[offset:], offset)))
+        if reply.question is not None:
+            await self._put(frame("question", Asked(reply.question)))
+        if reply.brief_markdown is not None:
+            await self._put(frame("brief", ProposedBrief(reply.brief_markdown)))
+        usage = Usage(reply.run.tokens, reply.run.cost_usd)
+        await self._put(frame("done", Done(reply.message_id, version, usage)))
+
+    async def _fail(self, said: Problem) -> None:
+        self._over = True
+        await self._put(frame("error", Trouble(said)))
+
+
+FRAMES: Final = {
+    "delta": Delta,
+    "question": Asked,
+    "brief": ProposedBrief,
+    "done": Done,
+    "error": Trouble,
+}
+"""The events of this stream, for the API document."""
+
+HANDLERS = (post_message,)

@@ -1,0 +1,112 @@
+"""The outermost layer: request id, security headers, the access log and the figures.
+
+Invariant: every answer, also an error's, a stream's or a crash's, goes out with the security
+headers and a request id; and nothing of a body, a query or a header is ever logged.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from interface.http.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+API_POLICY: Final = (
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+PRIVATE: Final = ("/api", "/auth", "/health", "/.well-known")
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_YEAR: Final = 365 * 24 * 60 * 60
+
+
+class Edge:
+    """Wraps the whole application."""
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, new_id: Callable[[], UUID], public_url: str
+    ) -> None:
+        """Take the application, and what each answer carries."""
+        self._app = app
+        self._metrics = metrics
+        self._new_id = new_id
+        self._always = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-frame-options", b"DENY"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+        ]
+        if urlsplit(public_url).scheme == "https":
+            hsts = f"max-age={_YEAR}; includeSubDomains".encode()
+            self._always.append((b"strict-transport-security", hsts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        began = time.perf_counter()
+        status = 0
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._headers(scope["path"], request_id, message["headers"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, guarded)
+        finally:
+            self._note(scope, request_id, status, time.perf_counter() - began)
+
+    def _request_id(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return value.decode()
+        return str(self._new_id())
+
+    def _headers(self, path: str, request_id: str, headers: object) -> list[tuple[bytes, bytes]]:
+        given = [(name.lower(), value) for name, value in headers]  # type: ignore[attr-defined]
+        there = {name for name, _ in given}
+        ours = [*self._always, (b"x-request-id", request_id.encode())]
+        if b"content-security-policy" not in there:
+            ours.append((b"content-security-policy", API_POLICY.encode()))
+        if b"cache-control" not in there and path.startswith(PRIVATE):
+            ours.append((b"cache-control", b"no-store"))
+        return [*given, *((name, value) for name, value in ours if name not in there)]
+
+    def _note(self, scope: HTTPScope, request_id: str, status: int, seconds: float) -> None:
+        route = str(scope.get("path_template") or "unknown")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.answered(method, route, status, seconds)
+        log.info(
+            "answered",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            request_id=request_id,
+        )
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def correlation_id(state: object, new_id: Callable[[], UUID]) -> UUID:
+    """The request id if it is a UUID, else a new one: names all that follows from a request."""
+    try:
+        return UUID(getattr(state, "request_id", ""))
+    except ValueError:
+        return new_id()

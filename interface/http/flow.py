@@ -1,0 +1,188 @@
+"""Answers that go on: bytes from one producer task to one client, with an end for every case.
+
+Invariant: whatever ends first, the producer, the client, the process or the time, the producer is
+cancelled once and awaited to its end, and the place it held is free again. The producer runs in a
+task of its own, so that its clean-up may await: in the request's own task a client that goes away
+would cancel every such await again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from litestar.response import Response
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+Put = Callable[[bytes], Awaitable[None]]
+Produce = Callable[[Put], Coroutine[Any, Any, None]]
+
+QUEUED_CHUNKS: Final = 32
+SEND_SECONDS: Final = 30.0
+"""A client that takes nothing for so long is gone."""
+CLEANUP_SECONDS: Final = 5.0
+
+
+class Pipe:
+    """The producer and what it has put so far, at most `QUEUED_CHUNKS` ahead of the client."""
+
+    def __init__(self, produce: Produce, release: Callable[[], None]) -> None:
+        """Start the producer; `release` is called when it is through, however that comes."""
+        self._room = asyncio.Semaphore(QUEUED_CHUNKS)
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.task = asyncio.create_task(produce(self.put))
+        self.task.add_done_callback(lambda _: self._chunks.put_nowait(None))
+        self.task.add_done_callback(lambda _: release())
+        # Whoever pumps raises it again; without a pump it is the asker who was told.
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def put(self, chunk: bytes) -> None:
+        """Add a chunk; wait while the client is too far behind."""
+        await self._room.acquire()
+        self._chunks.put_nowait(chunk)
+
+    async def get(self) -> bytes | None:
+        """The next chunk; None after the last."""
+        chunk = await self._chunks.get()
+        self._room.release()
+        return chunk
+
+    async def close(self) -> None:
+        """Cancel the producer and wait for its clean-up, even while being cancelled."""
+        self.task.cancel()
+        await asyncio.shield(asyncio.wait({self.task}, timeout=CLEANUP_SECONDS))
+
+
+class Ending:
+    """What ends a flow besides its producer, and what is said then."""
+
+    def __init__(
+        self,
+        stopping: asyncio.Event | None = None,
+        *,
+        seconds: float | None = None,
+        farewell: bytes = b"",
+        ping_seconds: float | None = None,
+        ping: bytes = b"",
+    ) -> None:
+        """Take the process' last moment, the longest time, the last words, and the ping."""
+        self.stopping = stopping
+        self.seconds = seconds
+        self.farewell = farewell
+        self.ping_seconds = ping_seconds
+        self.ping = ping
+
+
+class Flow(Response[bytes]):
+    """A response whose body is a pipe."""
+
+    def __init__(
+        self, pipe: Pipe, ending: Ending, *, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        """Take a running pipe."""
+        super().__init__(b"", media_type=media_type, headers=dict(headers))
+        self._pipe = pipe
+        self._ending = ending
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:  # noqa: ANN401
+        """The response as the server takes it."""
+        return _Flowing(
+            self._pipe, self._ending, media_type=str(self.media_type), headers=self.headers
+        )
+
+
+class _Flowing(ASGIResponse):
+    __slots__ = ("_ending", "_pipe")
+
+    _should_set_content_length = False
+
+    def __init__(self, pipe: Pipe, ending: Ending, **rest: Any) -> None:  # noqa: ANN401
+        super().__init__(**rest)
+        self._pipe = pipe
+        self._ending = ending
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send all of it, or as much as there is time and a client for."""
+        ending = self._ending
+        pumping = asyncio.create_task(self._pump(send))
+        others = [asyncio.create_task(_gone(receive))]
+        if ending.stopping is not None:
+            others.append(asyncio.create_task(_set(ending.stopping)))
+        try:
+            await self.start_response(send)
+            await asyncio.wait(
+                {pumping, *others}, timeout=ending.seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if pumping.done():
+                pumping.result()
+            elif not others[0].done():
+                pumping.cancel()
+                await asyncio.wait({pumping}, timeout=SEND_SECONDS)
+                await _send(send, ending.farewell, more=False)
+        finally:
+            for task in (pumping, *others):
+                task.cancel()
+            await self._pipe.close()
+            await asyncio.gather(pumping, *others, return_exceptions=True)
+
+    async def _pump(self, send: Send) -> None:
+        """Pass on all that is put. Raises what the producer raised, so that the line breaks."""
+        while True:
+            try:
+                async with asyncio.timeout(self._ending.ping_seconds):
+                    chunk = await self._pipe.get()
+            except TimeoutError:
+                await _send(send, self._ending.ping)
+                continue
+            if chunk is None:
+                break
+            await _send(send, chunk)
+        self._pipe.task.result()
+        await _send(send, b"", more=False)
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    async with asyncio.timeout(SEND_SECONDS):
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+class Places:
+    """How many streams may be open: in all, and for one tenant."""
+
+    def __init__(self, each: int, in_all: int) -> None:
+        """Take the limits."""
+        self._each = each
+        self._in_all = in_all
+        self._open: dict[object, int] = {}
+
+    @property
+    def taken(self) -> int:
+        """Streams open now."""
+        return sum(self._open.values())
+
+    def take(self, whose: object) -> Callable[[], None] | None:
+        """Take a place; the function that gives it back, or None when there is none left."""
+        if self._open.get(whose, 0) >= self._each or self.taken >= self._in_all:
+            return None
+        self._open[whose] = self._open.get(whose, 0) + 1
+        given_back = False
+
+        def release() -> None:
+            nonlocal given_back
+            if given_back:
+                return
+            given_back = True
+            self._open[whose] -= 1
+            if not self._open[whose]:
+                del self._open[whose]
+
+        return release

@@ -1,0 +1,118 @@
+"""Live streams: what happens to a feature, and to all features of a tenant, as it is recorded.
+
+Invariant: durable events come from the log by version or position, in order, each once; a stream
+never tells of what a read would not show yet (the tenant's), and never outlives its process.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, get
+
+from domain.errors import NotFound
+from domain.status import Status
+from interface.http.asking import After
+from interface.http.flow import Put
+from interface.http.services import Services, of
+from interface.http.signed_in import caller_of
+from interface.http.streams import (
+    BYE,
+    RETRY_MS,
+    flow,
+    frame,
+    last_seen,
+    open_pipe,
+    until_unavailable,
+)
+from interface.http.views import event_view
+from interface.http.watching import Ear, Word
+
+PAGE: Final = 100
+
+WORDS: Final = frozenset({"delta", "file", "progress"})
+"""What agents say while they work: passed on without an id, and lost without harm."""
+
+HIDDEN: Final = frozenset({"kind", "feature_id"})
+
+
+@get(
+    "/features/{feature_id:uuid}/live",
+    media_type="text/event-stream",
+    summary="A feature, as it happens",
+)
+async def feature_live(
+    request: Request[Any, Any, Any], feature_id: UUID, after: After = None
+) -> Response[bytes]:
+    """Its events, each with its version as `id`; without an id, what an agent is writing now.
+
+    Without `Last-Event-ID` or `after`, begins after the present version.
+    """
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    seen = last_seen(request, after)
+    known = await services.features.load(tenant_id, feature_id)
+    if known.version == 0 or known.status is Status.DELETED:
+        raise NotFound
+    begin = known.version if seen is None else seen
+
+    async def produce(put: Put) -> None:
+        async def hear(word: Word) -> None:
+            kind = str(word.get("kind"))
+            if kind in WORDS:
+                await put(frame(kind, {k: v for k, v in word.items() if k not in HIDDEN}))
+
+        async with Ear(services.live, tenant_id, feature_id, hear) as ear:
+            await _follow_feature(services, (tenant_id, feature_id), begin, ear, put)
+
+    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+
+
+@get("/live", media_type="text/event-stream", summary="All features, as it happens")
+async def tenant_live(request: Request[Any, Any, Any], after: After = None) -> Response[bytes]:
+    """That something changed, with its position in the log as `id`; read the feature for what.
+
+    A change is told once the read models show it. Without `Last-Event-ID` or `after`, begins with
+    `hello`, whose `id` is the present position.
+    """
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    seen = last_seen(request, after)
+    begin = await services.reads.position() if seen is None else seen
+
+    async def produce(put: Put) -> None:
+        await put(frame("hello", {}, id=begin, retry=RETRY_MS))
+        async with Ear(services.live, tenant_id, None) as ear:
+            await _follow_tenant(services, tenant_id, begin, ear, put)
+
+    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+
+
+async def _follow_feature(
+    services: Services, whose: tuple[UUID, UUID], after: int, ear: Ear, put: Put
+) -> None:
+    while True:
+        recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
+        for one in recorded:
+            await put(frame(one.type, event_view(one), id=one.version))
+            after = one.version
+            if one.type == "feature_deleted":
+                await put(BYE)
+                return
+        if not recorded:
+            await ear.wait(services.settings.poll_seconds)
+
+
+async def _follow_tenant(
+    services: Services, tenant_id: UUID, after: int, ear: Ear, put: Put
+) -> None:
+    while True:
+        upto = await services.reads.position()
+        changes = await services.changes.since(tenant_id, after, upto, PAGE) if upto > after else ()
+        for change in changes:
+            await put(frame("change", change, id=change.position))
+        if len(changes) == PAGE:
+            after = changes[-1].position
+        else:
+            after = max(after, upto)
+            await ear.wait(services.settings.poll_seconds)
+
+
+HANDLERS = (feature_live, tenant_live)

@@ -1,0 +1,223 @@
+"""What every error looks like (RFC 9457), and the one table of their codes.
+
+Invariant: an answer of 400 or above has a code of `PROBLEMS`, with the status that stands there.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Kind(NamedTuple):
+    """A kind of problem."""
+
+    status: int
+    title: str
+    help: str
+    """What it means and what to do, for the reader of `/problems/<code>`."""
+
+
+class Fault(Struct, frozen=True):
+    """Where a request is wrong."""
+
+    pointer: str
+    """JSON pointer into the body, or the name of the parameter or header."""
+    detail: str
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """An error, as RFC 9457 has it. `code` is stable; texts may change."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str = ""
+    """The path that was asked for."""
+    request_id: str = ""
+    """Say this when you ask for help."""
+    errors: tuple[Fault, ...] = ()
+    feature_status: str | None = None
+    """Where the feature stands."""
+    actions: tuple[str, ...] | None = None
+    """What is possible there instead."""
+    current_version: int | None = None
+    """The version that `If-Match` should have named."""
+    current_sha256: str | None = None
+    """The hash of the content as it is now; null if there is none."""
+    retry_after_seconds: int | None = None
+    """As in the header `Retry-After`."""
+
+
+class HttpProblem(Exception):
+    """A request is answered with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+PROBLEMS: Final[Mapping[str, Kind]] = {
+    "invalid_body": Kind(
+        400,
+        "The body is not valid",
+        "The body is not valid JSON, or not what this route takes. `errors` says where.",
+    ),
+    "invalid_request": Kind(
+        400,
+        "The request is not valid",
+        "A query parameter, a header or the path is not valid. `errors` says which.",
+    ),
+    "email_invalid": Kind(400, "That is no e-mail address", "Correct the address."),
+    "password_refused": Kind(
+        400,
+        "The password cannot be used",
+        "A password has at least 12 characters and at most 1,024 bytes.",
+    ),
+    "reset_refused": Kind(
+        400,
+        "The link is not good any more",
+        "Links are good for an hour, and once. Ask for a new one.",
+    ),
+    "api_key_rejected": Kind(
+        400,
+        "The provider rejects this key",
+        "The model's provider was asked and did not accept the key. Nothing was stored.",
+    ),
+    "unauthenticated": Kind(
+        401,
+        "Sign in first",
+        "The request needs a good access token: `Authorization: Bearer <token>`.",
+    ),
+    "wrong_credentials": Kind(
+        401, "Not signed in", "The e-mail address or the password is not right."
+    ),
+    "session_ended": Kind(
+        401,
+        "The session has ended",
+        "The refresh token is missing, unknown, expired, or was used before. Sign in again.",
+    ),
+    "cross_site": Kind(
+        403,
+        "Not from here",
+        "Routes that use the cookie answer only to pages of this service's own address.",
+    ),
+    "not_found": Kind(
+        404, "Not found", "There is nothing here, or nothing that you may see. Check the id."
+    ),
+    "method_not_allowed": Kind(
+        405, "Not with this method", "The header `Allow` says which methods this route takes."
+    ),
+    "not_acceptable": Kind(
+        406,
+        "Not in that form",
+        "The header `Accept` asks for a form that this route does not have.",
+    ),
+    "request_timeout": Kind(408, "The request took too long", "Send it again."),
+    "not_now": Kind(
+        409,
+        "Not possible now",
+        "The feature is at a stage where that is not possible. `feature_status` says which, "
+        "`actions` what is possible.",
+    ),
+    "content_changed": Kind(
+        409,
+        "The content has changed",
+        "What was approved is not what is there now. Read it again, then approve the new hash.",
+    ),
+    "no_such_checkpoint": Kind(
+        409,
+        "No such checkpoint",
+        "GET the feature's checkpoints and choose the version of one of them.",
+    ),
+    "api_key_missing": Kind(
+        409,
+        "An API key is needed first",
+        "Store your Anthropic API key with `PUT /api/settings/api-key`, then send this again.",
+    ),
+    "email_taken": Kind(409, "There is such an account", "Sign in, or ask for a new password."),
+    "superseded": Kind(
+        409, "Something newer came first", "Read the feature again; it has moved on."
+    ),
+    "step_failed": Kind(
+        409,
+        "The assistant could not answer",
+        "Nothing is lost. `detail` says why; send the message again.",
+    ),
+    "version_conflict": Kind(
+        412,
+        "The feature has changed",
+        "`If-Match` names another version than `current_version`. Read, then decide again.",
+    ),
+    "too_large": Kind(413, "Too large", "A body has at most 256 KiB."),
+    "unsupported_media_type": Kind(
+        415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
+    ),
+    "key_reused": Kind(
+        422,
+        "The idempotency key was used for something else",
+        "An `Idempotency-Key` stands for one request for 24 hours. Use a new one.",
+    ),
+    "too_many_requests": Kind(
+        429, "Too many requests", "Wait as long as `Retry-After` says, then try again."
+    ),
+    "internal_error": Kind(
+        500,
+        "Something went wrong here",
+        "The fault is ours. The operator finds it in the log by `request_id`.",
+    ),
+    "artifact_lost": Kind(
+        500,
+        "A stored file cannot be read",
+        "The file is missing, or not what was stored. The operator finds it in the log.",
+    ),
+    "unavailable": Kind(
+        503,
+        "Not available at the moment",
+        "Something this service needs does not answer. Nothing was half done; try again.",
+    ),
+}
+
+BY_STATUS: Final[Mapping[int, str]] = {
+    400: "invalid_request",
+    401: "unauthenticated",
+    403: "cross_site",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "request_timeout",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+"""The code for a refusal that comes from the framework, which has a status only."""
+
+
+def problem(code: str, detail: str = "", *, errors: tuple[Fault, ...] = ()) -> Problem:
+    """A problem of this code; without a detail, with the kind's own words."""
+    kind = PROBLEMS[code]
+    return Problem(
+        type=f"/problems/{code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail or kind.help,
+        code=code,
+        errors=errors,
+    )
+
+
+def refuse(code: str, detail: str = "", *, errors: tuple[Fault, ...] = ()) -> HttpProblem:
+    """The exception that answers with this problem."""
+    return HttpProblem(problem(code, detail, errors=errors))
+
+
+def wait(code: str, seconds: float, detail: str = "") -> HttpProblem:
+    """The exception that answers with this problem, to be tried again after so many seconds."""
+    whole = max(1, int(seconds) + (seconds > int(seconds)))
+    return HttpProblem(replace(problem(code, detail), retry_after_seconds=whole))

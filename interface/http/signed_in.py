@@ -1,0 +1,39 @@
+"""Who is asking: the guard in front of everything under `/api`.
+
+Invariant: it runs before a body is read or a parameter is looked at, so that whoever has no good
+token learns nothing from any answer.
+"""
+
+from typing import Any, Final, cast
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from interface.http.problems import refuse
+from interface.http.services import Caller, of
+
+LARGEST_TOKEN: Final = 8_192
+
+
+async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let only a good bearer token pass. Raises HttpProblem, Unavailable."""
+    given = connection.headers.getall("authorization", [])
+    scheme, __, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not 0 < len(token) <= LARGEST_TOKEN:
+        raise refuse("unauthenticated")
+    caller = await of(connection.app.state).bearers.whose(token)
+    if caller is None:
+        raise refuse("unauthenticated", "The access token is not good. Refresh it, or sign in.")
+    connection.scope["user"] = caller
+
+
+def caller_of(request: Request[Any, Any, Any]) -> Caller:
+    """Whoever the guard let pass."""
+    return cast("Caller", request.scope["user"])
+
+
+def actor_of(caller: Caller) -> str:
+    """How the log names a person."""
+    return f"user:{caller.user_id}"

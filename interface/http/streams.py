@@ -1,0 +1,93 @@
+"""Server-sent events: their frames, where a client left off, and the places they take.
+
+Invariant: every durable event carries its place in the log as `id`, and what is not in the log
+carries none; so a client that comes back with the last id it saw gets what it missed, once, in
+order (WHATWG HTML, "Server-sent events").
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+
+from application.ports import Unavailable
+from interface.http.flow import Ending, Flow, Pipe, Produce, Put
+from interface.http.problems import Fault, refuse, wait
+from interface.http.services import Services
+
+MEDIA_TYPE: Final = "text/event-stream"
+PING: Final = b": ping\n\n"
+RETRY_MS: Final = 500
+OUTAGE_RETRY_MS: Final = 3_000
+LARGEST_ID: Final = 2**53 - 1
+_FULL_SECONDS: Final = 5.0
+
+
+def frame(event: str, data: Any, *, id: int | None = None, retry: int | None = None) -> bytes:  # noqa: A002, ANN401 - as the format calls it; any JSON.
+    """One event. JSON has no raw line breaks, so its data is always one line."""
+    lines = [b"event: " + event.encode()]
+    if id is not None:
+        lines.append(b"id: %d" % id)
+    if retry is not None:
+        lines.append(b"retry: %d" % retry)
+    lines.append(b"data: " + msgspec.json.encode(data))
+    return b"\n".join(lines) + b"\n\n"
+
+
+BYE: Final = frame("bye", {}, retry=RETRY_MS)
+"""Said before a stream ends by itself: come again, with the last id."""
+
+
+def last_seen(request: Request[Any, Any, Any], after: int | None) -> int | None:
+    """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
+    given = request.headers.get("last-event-id")
+    if given is None or given == "":
+        return after
+    if not (given.isascii() and given.isdigit() and int(given[:20]) <= LARGEST_ID):
+        raise refuse(
+            "invalid_request", errors=(Fault("Last-Event-ID", "Expected an id of this stream"),)
+        )
+    return int(given)
+
+
+def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE, lasting: bool = True) -> Flow:
+    """A pipe of frames as the answer."""
+    settings = services.settings
+    ending = Ending(
+        services.stopping,
+        seconds=settings.stream_seconds if lasting else None,
+        farewell=farewell,
+        ping_seconds=settings.ping_seconds,
+        ping=PING,
+    )
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Flow(pipe, ending, media_type=MEDIA_TYPE, headers=headers)
+
+
+def until_unavailable(produce: Produce) -> Produce:
+    """The producer of a stream that asks the client to come again when the log cannot be read."""
+
+    async def patient(put: Put) -> None:
+        try:
+            await produce(put)
+        except Unavailable:
+            await put(frame("bye", {}, retry=OUTAGE_RETRY_MS))
+
+    return patient
+
+
+def open_pipe(services: Services, tenant_id: UUID, produce: Produce) -> Pipe:
+    """Start a producer in one of the tenant's places. Raises HttpProblem when all are taken."""
+    if services.stopping.is_set():
+        raise wait("unavailable", 1, "This process is about to stop. Try again.")
+    release = services.places.take(tenant_id)
+    if release is None:
+        raise wait("too_many_requests", _FULL_SECONDS, "Too many streams are open. Close one.")
+    services.metrics.open_streams.set(services.places.taken)
+
+    def free() -> None:
+        release()
+        services.metrics.open_streams.set(services.places.taken)
+
+    return Pipe(produce, free)

@@ -38,6 +38,7 @@ class World:
         self.tasks = MemoryTasks()
         self.dead = MemoryDeadLetters()
         self.positions = MemoryPositions()
+        self.reconciler: Reconciler | None = None
         self.woken = 0
         self.closed = False
 
@@ -79,10 +80,10 @@ class World:
             if fanout:
                 group.create_task(serving.run(stop))
             if reconciler:
-                sweeping = Reconciler(
+                self.reconciler = Reconciler(
                     link, self.log, self.tasks, self.positions, poke=poke, work=work
                 )
-                group.create_task(sweeping.run(stop))
+                group.create_task(self.reconciler.run(stop))
             try:
                 yield serving
             finally:
@@ -360,6 +361,16 @@ async def test_after_a_wipe_the_consumers_work_again_and_not_only_the_reconciler
         own_stack.restart_nats(wipe=True)
         world.log.append("spec_approved")
         await until(lambda: world.tasks.made() == world.due())
+
+
+async def test_the_reconciler_leaves_to_the_consumers_what_they_can_do(world: World) -> None:
+    async with world.running(reconciler=True):
+        world.log.append("brief_confirmed", "spec_generated", "spec_approved")
+        last = world.log.events[-1].position
+        await until(lambda: world.positions.stored.get("reconciler") == last)
+        assert world.reconciler is not None
+        assert world.reconciler.made_up == 0
+    assert world.tasks.made() == world.due()
 
 
 async def test_several_reconcilers_do_no_harm_to_each_other(world: World) -> None:

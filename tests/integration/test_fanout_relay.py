@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +17,7 @@ from infrastructure.jetstream import Bell, Link, NatsRefused, Relay
 from infrastructure.jetstream.link import NatsUrlInvalid
 from infrastructure.jetstream.relay import PAGE
 from infrastructure.jetstream.stream import DEFAULT_LIMITS, NAME, Limits
-from tests.integration.memory import MemoryLog, ids, until
+from tests.integration.memory import MemoryHeader, MemoryLog, ids, until
 
 TYPES = ("feature_created", "message_posted", "agent_replied", "brief_confirmed", "spec_generated")
 
@@ -151,6 +151,50 @@ async def test_two_relays_at_once_write_one_stream(nats_url: str) -> None:
         await until(lambda: last_is(streams, log))
         assert await announced(streams) == ids(log.events)
         assert one.published + other.published == len(log.events)
+
+
+class StalledLog(MemoryLog):
+    """Gives a page only long after it was read."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        super().__init__()
+        self.events = log.events
+        self.go_on = asyncio.Event()
+
+    async def after(self, position: int, limit: int) -> Sequence[MemoryHeader]:
+        page = await super().after(position, limit)
+        await self.go_on.wait()
+        return page
+
+
+async def test_a_relay_that_slept_through_the_duplicate_window_repeats_nothing(
+    nats_url: str,
+) -> None:
+    log = MemoryLog()
+    log.append(*TYPES * 10)
+    stalled, limits = StalledLog(log), Limits(duplicate_window_seconds=0.1)
+    async with observer(nats_url) as streams, relaying(nats_url, stalled, limits=limits) as sleepy:
+        await stalled.read.wait()
+        async with relaying(nats_url, log, limits=limits):
+            await until(lambda: last_is(streams, log))
+        await until(lambda: forgotten(streams, log))
+        stalled.go_on.set()
+        log.append(*TYPES)
+        await until(lambda: last_is(streams, log))
+        assert await announced(streams) == ids(log.events)
+        assert sleepy.published == len(TYPES)
+
+
+async def forgotten(streams: JetStreamContext, log: MemoryLog) -> bool:
+    """Whether the server no longer knows the first event by its id, shown on another stream."""
+    twin = "FORGOTTEN"
+    with contextlib.suppress(NotFoundError):
+        last = (await streams.stream_info(twin)).state.last_seq
+        probe = await streams.publish("probe", headers={"Nats-Msg-Id": str(log.events[0].event_id)})
+        return not probe.duplicate and last > 0
+    await streams.add_stream(name=twin, subjects=["probe"], duplicate_window=0.3)
+    await streams.publish("probe", headers={"Nats-Msg-Id": str(log.events[0].event_id)})
+    return False
 
 
 async def test_a_wiped_store_is_filled_again_from_the_floor(own_stack: Stack) -> None:

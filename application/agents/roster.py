@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from msgspec import Meta, Struct, convert
+from msgspec import Meta, Struct, convert, field
 from msgspec.structs import asdict
 
 from domain.runs import Tokens
@@ -76,8 +76,8 @@ PRICES: Final[Mapping[str, Price]] = {
 class Roster(Struct, frozen=True):
     """All agents, and the price table in force."""
 
-    entries: Mapping[Agent, Entry] = ENTRIES
-    prices: Mapping[str, Price] = PRICES
+    entries: Mapping[Agent, Entry] = field(default_factory=lambda: ENTRIES)
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
     prices_name: str = PRICES_NAME
 
     def __getitem__(self, agent: Agent) -> Entry:

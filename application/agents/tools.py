@@ -103,17 +103,18 @@ TOOLS: Final[Mapping[Agent, tuple[Tool, ...]]] = {
 }
 
 LIMITS: Final[Mapping[str, str]] = {
-    "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
+    "minItems": "at least {}",
+    "maxItems": "at most {}",
     "minimum": "at least {}",
     "maximum": "at most {}",
     "pattern": "matches {}",
 }
 """Keywords of JSON Schema that structured output refuses, in words."""
 
-DROPPED: Final = frozenset({"title", "default"})
+DROPPED: Final = frozenset({"title", "default", "minLength"})
+ORDINARY: Final = 2_000
+"""Characters of an ordinary line: a limit that need not be said each time."""
 
 
 @cache
@@ -136,12 +137,18 @@ def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     if "$ref" in node:
         return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions)
     out: dict[str, Any] = {}
-    limits = [LIMITS[key].format(value) for key, value in node.items() if key in LIMITS]
+    limits = [
+        LIMITS[key].format(value)
+        for key, value in node.items()
+        if key in LIMITS and not (key == "maxLength" and value == ORDINARY)
+    ]
     for key, value in node.items():
         if key == "properties":
             out[key] = {name: _inlined(of, definitions) for name, of in value.items()}
         elif key not in LIMITS and key not in DROPPED and key != "$defs":
             out[key] = _inlined(value, definitions)
+    if "enum" in out:
+        out["type"] = "string"
     if limits:
         said = out.get("description", "")
         out["description"] = f"{said} ({', '.join(limits)})".strip()

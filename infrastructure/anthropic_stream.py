@@ -1,0 +1,158 @@
+"""Puts the events of a streamed answer together, block by block.
+
+Invariant: a block is in the answer only if it arrived whole. What `max_tokens` cut off is dropped,
+even where the provider closes it politely; a stream that ends before its last event is no answer.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from application.ports import Block, ModelAnswer, ModelError
+from domain.runs import Tokens
+
+VISIBLE: Final = "text"
+CALL: Final = "tool_use"
+KINDS: Final = {"text_delta": "text", "input_json_delta": "partial_json"}
+
+
+class _Open(Struct):
+    """A block that is being received."""
+
+    start: dict[str, Any]
+    parts: list[str] = []
+    extra: dict[str, Any] = {}
+    """Of blocks that are passed back as they are: their texts and signatures."""
+
+
+class Assembly:
+    """What has arrived of one answer."""
+
+    def __init__(self, model: str, on_text: Callable[[str], None]) -> None:
+        self.tokens = Tokens()
+        self.request_id = ""
+        self.complete = False
+        """Whether the last event has come."""
+        self._model = model
+        self._on_text = on_text
+        self._open: dict[int, _Open] = {}
+        self._blocks: list[Block] = []
+        self._last_whole = True
+        self._stop_reason = ""
+
+    def take(self, data: str) -> None:
+        """One event's data. Events that are not known are passed over.
+
+        Raises:
+            ModelError: `cut_off`, for data that is not JSON.
+        """
+        if not data:
+            return
+        try:
+            event = msgspec.json.decode(data)
+            self._event(event)
+        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
+            raise self._cut_off("The answer could not be read.") from None
+
+    def answer(self) -> ModelAnswer:
+        """The whole answer.
+
+        Raises:
+            ModelError: `cut_off`, if its last event has not come.
+        """
+        if not self.complete:
+            raise self._cut_off("The answer ended before it was complete.")
+        truncated = self._stop_reason == "max_tokens" and not self._last_whole
+        blocks = self._blocks[:-1] if truncated and self._blocks else self._blocks
+        return ModelAnswer(
+            blocks=tuple(blocks),
+            stop_reason=self._stop_reason,
+            tokens=self.tokens,
+            model=self._model,
+            request_id=self.request_id,
+            truncated=truncated,
+        )
+
+    def _event(self, event: dict[str, Any]) -> None:
+        match event["type"]:
+            case "message_start":
+                message = event["message"]
+                self._model = message.get("model") or self._model
+                self._count(message.get("usage") or {})
+            case "content_block_start":
+                self._open[event["index"]] = _Open(event["content_block"])
+            case "content_block_delta":
+                self._delta(self._open[event["index"]], event["delta"])
+            case "content_block_stop":
+                self._close(self._open.pop(event["index"]))
+            case "message_delta":
+                self._stop_reason = event["delta"].get("stop_reason") or self._stop_reason
+                self._count(event.get("usage") or {})
+            case "message_stop":
+                self.complete = True
+
+    def _delta(self, block: _Open, delta: dict[str, Any]) -> None:
+        match delta["type"]:
+            case "text_delta":
+                block.parts.append(delta["text"])
+                self._on_text(delta["text"])
+            case "input_json_delta":
+                block.parts.append(delta["partial_json"])
+            case "thinking_delta":
+                block.extra["thinking"] = block.extra.get("thinking", "") + delta["thinking"]
+            case "signature_delta":
+                block.extra["signature"] = delta["signature"]
+
+    def _close(self, block: _Open) -> None:
+        kind = block.start["type"]
+        if kind == VISIBLE:
+            text = block.start.get("text", "") + "".join(block.parts)
+            # A text that stops at the limit looks like any other: the stop reason decides.
+            self._last_whole = False
+            self._blocks.append(Block(VISIBLE, text=text))
+        elif kind == CALL:
+            given, whole = _input(block)
+            self._last_whole = whole
+            self._blocks.append(
+                Block(CALL, id=block.start["id"], name=block.start["name"], input=given)
+            )
+        else:
+            # Thinking: of no use to us, and yet the provider wants it back, as it was.
+            self._last_whole = True
+            kept = msgspec.json.encode({**block.start, **block.extra})
+            self._blocks.append(Block(kind, input=Raw(kept)))
+
+    def _count(self, usage: dict[str, Any]) -> None:
+        """Usage counts up: what is said last of each kind holds."""
+
+        def said(name: str, before: int) -> int:
+            value = usage.get(name)
+            return value if isinstance(value, int) else before
+
+        self.tokens = Tokens(
+            said("input_tokens", self.tokens.input),
+            said("output_tokens", self.tokens.output),
+            said("cache_read_input_tokens", self.tokens.cache_read),
+            said("cache_creation_input_tokens", self.tokens.cache_write),
+        )
+
+    def _cut_off(self, detail: str) -> ModelError:
+        return ModelError("cut_off", detail, retryable=True, tokens=self.tokens)
+
+
+def _input(block: _Open) -> tuple[Raw, bool]:
+    """The input of a call, and whether it is whole JSON.
+
+    What is not stands as a JSON text of what came: the harness answers that it cannot be read, and
+    whoever stores the answer stores valid JSON.
+    """
+    raw = "".join(block.parts)
+    if not raw.strip():
+        return Raw(msgspec.json.encode(block.start.get("input") or {})), True
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.MsgspecError:
+        return Raw(msgspec.json.encode(raw)), False
+    return Raw(raw.encode()), True

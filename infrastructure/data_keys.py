@@ -10,17 +10,21 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from infrastructure.database import Database
+from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.sealing import TENANT_SCOPE, DataKey, MasterKey
 
 KEPT_AT_MOST: Final = 4096
 """Keys in memory; each takes about 2 KB with its sub-keys."""
 
 FIND: Final = "SELECT key_id, wrapped FROM app.data_key(%s, %s)"
+ADD: Final = """
+INSERT INTO app.data_keys (key_id, tenant_id, scope, wrapped) VALUES (%s, %s, %s, %s)
+ON CONFLICT (tenant_id, scope) DO NOTHING
+"""
 
 
 class KeyRing:
-    """Opened keys by tenant and scope, the least recently used forgotten first. Safe for threads."""
+    """Opened keys by tenant and scope, the least recently used forgotten first; for threads too."""
 
     def __init__(self, master: MasterKey, *, at_most: int = KEPT_AT_MOST) -> None:
         """Take the master key, and how many opened keys to keep."""
@@ -75,28 +79,27 @@ class DataKeys:
 
         Always asks the database whether the key still exists. Raises Unavailable.
         """
-        return await self._stored(tenant_id, str(feature_id))
+        async with self._database.tenant(tenant_id) as connection:
+            return await self.find(connection, tenant_id, feature_id)
 
     async def of_tenant(self, tenant_id: UUID) -> DataKey:
-        """The tenant's own key, made at the first call. The role must be allowed to store one."""
-        found = await self._stored(tenant_id, TENANT_SCOPE)
-        if found is not None:
-            return found
-        key, wrapped = self._ring.make(tenant_id, TENANT_SCOPE)
+        """The tenant's own key, made at the first call by a role that may store one."""
         async with self._database.tenant(tenant_id) as connection:
-            await connection.execute(
-                "INSERT INTO app.data_keys (key_id, tenant_id, scope, wrapped)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT (tenant_id, scope) DO NOTHING",
-                (key.key_id, tenant_id, TENANT_SCOPE, wrapped),
-            )
-        stored = await self._stored(tenant_id, TENANT_SCOPE)
+            found = await self.find(connection, tenant_id, TENANT_SCOPE)
+            if found is not None:
+                return found
+            key, wrapped = self._ring.make(tenant_id, TENANT_SCOPE)
+            await connection.execute(ADD, (key.key_id, tenant_id, TENANT_SCOPE, wrapped))
+            stored = await self.find(connection, tenant_id, TENANT_SCOPE)
         if stored is None:
             raise LookupError("a tenant's data key was stored and is gone")
         return stored
 
-    async def _stored(self, tenant_id: UUID, scope: str) -> DataKey | None:
-        async with self._database.tenant(tenant_id) as connection:
-            row = await (await connection.execute(FIND, (tenant_id, scope))).fetchone()
+    async def find(
+        self, connection: AsyncBoundedConnection, tenant_id: UUID, scope: UUID | str
+    ) -> DataKey | None:
+        """The same within a transaction of the tenant; None if it is destroyed or was never."""
+        row = await (await connection.execute(FIND, (tenant_id, str(scope)))).fetchone()
         if row is None:
             self._ring.forget(tenant_id, scope)
             return None

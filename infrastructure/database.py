@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -21,8 +21,11 @@ from psycopg_pool import (
     PoolTimeout,
     TooManyRequests,
 )
+from typing_extensions import override
 
 from application.ports import Unavailable
+
+R = TypeVar("R")
 
 ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper")
 
@@ -53,7 +56,8 @@ LOST: Final = (
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that waits for the server for a bounded time, then counts as broken."""
 
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+    @override
+    def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
         """Wait for an answer; OperationalError and a closed connection when none comes."""
         try:
             return super().wait(gen, interval, timeout or ANSWER_SECONDS)
@@ -67,9 +71,13 @@ class AsyncBoundedConnection(psycopg.AsyncConnection[Any]):
 
     answer_seconds = ANSWER_SECONDS
 
+    @override
     async def wait(
-        self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
-    ) -> Any:
+        self,
+        gen: PQGen[R],
+        interval: float = 0.1,
+        timeout: float | None = None,
+    ) -> R:
         """Wait for an answer; OperationalError and a closed connection when none comes."""
         try:
             return await super().wait(gen, interval, timeout or self.answer_seconds)
@@ -205,7 +213,7 @@ class Database:
             await self._pool.putconn(connection)
 
     async def _begun(self, tenant: str) -> AsyncBoundedConnection:
-        """A connection that has just begun a transaction: so it is alive, whatever happened before."""
+        """A connection that has just begun a transaction: so it is alive."""
         deadline = time.monotonic() + ACQUIRE_SECONDS
         while True:
             left = deadline - time.monotonic()

@@ -22,7 +22,7 @@ RUN_SECONDS: Final = 600
 
 
 class MigrationFailed(Exception):
-    """The database could not be brought to this version's schema. Nothing of the failed file stands."""
+    """The database could not be brought to this version's schema. The failed file left nothing."""
 
 
 class SchemaTooNew(MigrationFailed):

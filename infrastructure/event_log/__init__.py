@@ -4,8 +4,9 @@ Invariant: what is acknowledged is stored, once, in order, chained; what is stor
 """
 
 from infrastructure.event_log.chain import ChainBroken, event_hash, verify_chain
+from infrastructure.event_log.followed import Header, Page, SealedEvent, UnreadableEvent
 from infrastructure.event_log.log import PostgresEventLog
-from infrastructure.event_log.reader import Header, LogReader, SealedEvent
+from infrastructure.event_log.reader import LogReader
 from infrastructure.event_log.registry import REGISTRY, Registry, UnknownEvent
 from infrastructure.event_log.stored import KeyDestroyed
 
@@ -15,10 +16,12 @@ __all__ = [
     "Header",
     "KeyDestroyed",
     "LogReader",
+    "Page",
     "PostgresEventLog",
     "Registry",
     "SealedEvent",
     "UnknownEvent",
+    "UnreadableEvent",
     "event_hash",
     "verify_chain",
 ]

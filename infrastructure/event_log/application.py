@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 from eventsourcing.application import Application
-from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.domain import DomainEventProtocol, TAggregateID
 from eventsourcing.persistence import (
     AggregateRecorder,
     InfrastructureFactory,
@@ -64,9 +64,11 @@ class FeatureFactory(InfrastructureFactory[TrackingRecorder]):
 
     @override
     def mapper(
-        self, transcoder: Transcoder | None = None, mapper_class: type[Mapper[UUID]] | None = None
-    ) -> Mapper[UUID]:
-        return self._mapper
+        self,
+        transcoder: Transcoder | None = None,
+        mapper_class: type[Mapper[TAggregateID]] | None = None,
+    ) -> Mapper[TAggregateID]:
+        return cast("Mapper[TAggregateID]", self._mapper)
 
     @override
     def application_recorder(self) -> FeatureRecorder:
@@ -102,7 +104,7 @@ class Features(Application[UUID]):
         """Take a pool, opened and closed by its owner, the key ring and the registry."""
         self._ring = ring
         self._rows = FeatureRecorder(pool)
-        self._writes = FeatureMapper(registry, self._find_key)
+        self._mapping = FeatureMapper(registry, self._find_key)
         super().__init__()
 
     @override
@@ -111,7 +113,7 @@ class Features(Application[UUID]):
 
     @override
     def construct_factory(self, env: Environment) -> FeatureFactory:
-        return FeatureFactory(self._rows, self._writes)
+        return FeatureFactory(self._rows, self._mapping)
 
     def append(self, appends: Sequence[Append]) -> list[Outcome]:
         """Append all in one transaction; one outcome for each, in order.
@@ -167,6 +169,14 @@ class Features(Application[UUID]):
         stream = StreamId(tenant_id, feature_id)
         found = self.events.get(stream, gt=after, lte=upto)
         return [cast("Recorded", cast("Envelope", envelope).recorded) for envelope in found]
+
+    def read_versions(
+        self, tenant_id: UUID, feature_id: UUID, versions: Sequence[int]
+    ) -> dict[int, Recorded]:
+        """Single events of a stream, by version. Raises as `read` does."""
+        stored = self._rows.select_versions(StreamId(tenant_id, feature_id), versions)
+        found = [cast("Recorded", self._mapping.to_domain_event(one).recorded) for one in stored]
+        return {recorded.version: recorded for recorded in found}
 
     def _key_for(self, stream: StreamId, append: Append) -> tuple[DataKey | None, bytes | None]:
         """The key to seal with; with its wrapped form if it is to begin with this append."""

@@ -80,8 +80,8 @@ def verify_chain(rows: Iterable[StoredRow], *, head: tuple[int, bytes] | None = 
 
     Args:
         rows: In the order of their positions, or stream by stream.
-        head: The version and hash that a single stream must end at (from es.streams or a signed head
-            kept elsewhere): without it, events missing at the end go unnoticed.
+        head: The version and hash that a single stream must end at (from es.streams, or noted
+            elsewhere): without it, events missing at the end go unnoticed.
 
     Raises:
         ChainBroken: with the first event that does not fit.

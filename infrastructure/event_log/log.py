@@ -1,12 +1,12 @@
 """The port `EventLog` on PostgreSQL: asynchronous outside, group commits in a few threads inside.
 
-Invariant: appends that arrive while others are under way share the next transaction; each caller gets
-its own answer, and what one of them is refused for does not touch the others.
+Invariant: appends that arrive while others are under way share the next transaction; each caller
+gets its own answer, and what one of them is refused for does not touch the others.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Self, TypeVar
 from uuid import UUID
@@ -112,6 +112,17 @@ class PostgresEventLog:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._readers, self._features.read, tenant_id, feature_id, after, upto
+        )
+
+    async def at(
+        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
+    ) -> Mapping[int, Recorded]:
+        """The events at exactly these versions; unknown versions are left out. Raises as `read`."""
+        if not versions:
+            return {}
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, self._features.read_versions, tenant_id, feature_id, tuple(versions)
         )
 
     async def append(

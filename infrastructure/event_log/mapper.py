@@ -1,4 +1,4 @@
-"""Between envelopes and stored events: explicit tags instead of import paths, sealed personal parts.
+"""Between envelopes and stored events: tags instead of import paths, personal parts sealed.
 
 Invariant: a sealed part opens only for its tenant, feature, key, event id and version.
 """

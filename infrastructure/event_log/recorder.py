@@ -1,7 +1,7 @@
 """The library's recorder on our schema: one call appends a whole batch, one call reads a stream.
 
-Invariant: an append whose answer was lost is asked again under the same event ids, which the database
-answers with what is stored; so a batch is never stored twice, and never reported lost when it is not.
+Invariant: an append whose answer was lost is asked again under the same event ids, which the
+database answers with what is stored; so a batch is never stored twice, nor reported lost in error.
 """
 
 import time
@@ -39,7 +39,7 @@ APPEND: Final = (
 READ: Final = (
     "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
     " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
-    " FROM es.read_stream(%s, %s, %s, %s, %s)"
+    " FROM es.read_stream(%s, %s, %s, %s, %s, %s)"
 )
 LONGEST: Final = 2**31 - 1
 
@@ -116,11 +116,25 @@ class FeatureRecorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredFeatureEvent]:
         """The stream's events in order. Raises Unavailable."""
+        found = self._select(originator_id, gt or 0, lte or LONGEST, None, limit or LONGEST)
+        return found[::-1] if desc else found
+
+    def select_versions(
+        self, originator_id: UUID | str, versions: Sequence[int]
+    ) -> Sequence[StoredFeatureEvent]:
+        """The stream's events at exactly these versions, in order. Raises Unavailable."""
+        return self._select(originator_id, 0, LONGEST, list(versions), LONGEST)
+
+    def _select(
+        self, originator_id: UUID | str, gt: int, lte: int, versions: list[int] | None, limit: int
+    ) -> list[StoredFeatureEvent]:
         stream = cast("StreamId", originator_id)
-        asked = (stream.tenant_id, stream, gt or 0, lte or LONGEST, limit or LONGEST)
+        asked = (stream.tenant_id, stream, gt, lte, versions, limit)
         with unavailable():
-            rows = self._once_more(lambda c: c.execute(READ, asked, binary=True).fetchall())
-        stored = [
+            rows = self._once_more(
+                lambda c: c.cursor(binary=True).execute(READ, asked, prepare=True).fetchall()
+            )
+        return [
             StoredFeatureEvent(
                 originator_id=stream,
                 originator_version=row[0],
@@ -134,7 +148,6 @@ class FeatureRecorder(ApplicationRecorder):
             )
             for row in rows
         ]
-        return stored[::-1] if desc else stored
 
     def find_key(self, tenant_id: UUID, scope: str) -> tuple[UUID, bytes] | None:
         """A stored, wrapped data key. Raises Unavailable."""
@@ -160,8 +173,8 @@ class FeatureRecorder(ApplicationRecorder):
     def _once_more(self, ask: Callable[[BoundedConnection], R]) -> R:
         """Ask; and ask again if the connection turns out to be dead, or the transaction a victim.
 
-        Whether the first asking was committed is unknown then: only what may be asked twice is asked
-        here, and both calls may be.
+        Whether the first asking was committed is unknown then; whatever is asked here may be asked
+        twice.
         """
         began = time.monotonic()
         try:
@@ -189,7 +202,7 @@ class FeatureRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """Refuse: a writer sees one tenant's streams; followers have a role and reader of their own."""
+        """Refuse: a writer sees one tenant's streams; followers have a reader of their own."""
         raise NotImplementedError("follow the log with LogReader")
 
     @override

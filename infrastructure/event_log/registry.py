@@ -46,7 +46,7 @@ class Registry:
 
     def __init__(
         self,
-        events: Any = FeatureEvent,
+        events: object = FeatureEvent,
         upcasters: Mapping[tuple[str, int], Upcaster] = {},
     ) -> None:
         """Take a union of event structs, and upcasters by tag and the version they start from."""
@@ -81,7 +81,7 @@ class Registry:
         return self._tags[type(event)]
 
     def encode(self, event: FeatureEvent) -> Written:
-        """Write an event as its clear and its personal part. Values at their default are left out."""
+        """Write an event as its clear and its personal part, without values at their default."""
         kind = self._kinds[self._tags[type(event)]]
         personal = self._part(event, kind.personal)
         return Written(

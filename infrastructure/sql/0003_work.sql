@@ -41,6 +41,98 @@ grant select, insert, update on app.tasks to bp_worker, bp_sweeper;
 grant usage on app.fences to bp_worker, bp_sweeper;
 grant select, update on app.tasks to bp_appender;
 
+-- Lease up to p_limit tasks of these steps: queued ones whose time has come, and those whose worker was
+-- lost. The least-loaded tenant first, oldest first within a tenant, at most p_per_tenant running each.
+create function app.claim(p_worker text, p_steps text[], p_limit int, p_lease_seconds float8, p_per_tenant int)
+returns setof app.tasks language sql volatile as $$
+  with recursive tenants as (
+    (select t.tenant_id from app.tasks t where t.status in ('queued', 'running')
+     order by t.tenant_id limit 1)
+    union all
+    select (select t.tenant_id from app.tasks t
+            where t.status in ('queued', 'running') and t.tenant_id > tenants.tenant_id
+            order by t.tenant_id limit 1)
+    from tenants where tenants.tenant_id is not null
+  ),
+  load as (
+    select o.tenant_id, (select count(*) from app.tasks t where t.tenant_id = o.tenant_id
+                         and t.status = 'running' and t.lease_until > statement_timestamp()) as running
+    from tenants o where o.tenant_id is not null
+  ),
+  ready as (
+    select r.task_id, r.not_before,
+      l.running + row_number() over (partition by l.tenant_id order by r.not_before, r.task_id) as place
+    from load l cross join lateral (
+      (select t.task_id, t.not_before from app.tasks t
+       where t.tenant_id = l.tenant_id and t.status = 'queued' and t.not_before <= statement_timestamp()
+         and t.step = any (p_steps) and t.attempt < t.max_attempts
+       order by t.not_before limit p_per_tenant)
+      union all
+      (select t.task_id, t.not_before from app.tasks t
+       where t.tenant_id = l.tenant_id and t.status = 'running' and t.lease_until <= statement_timestamp()
+         and t.step = any (p_steps) and t.attempt < t.max_attempts
+       order by t.not_before limit p_per_tenant)
+    ) r
+    where l.running < p_per_tenant
+  ),
+  picked as (
+    select t.task_id from app.tasks t
+      -- More than asked for: other claimers, who skip what is locked here, look at the same ones.
+      join (select * from ready where place <= p_per_tenant order by place, not_before limit p_limit * 4) r
+        using (task_id)
+    where t.attempt < t.max_attempts
+      and ((t.status = 'queued' and t.not_before <= statement_timestamp())
+           or (t.status = 'running' and t.lease_until <= statement_timestamp()))
+    order by r.place, r.not_before limit p_limit for update of t skip locked
+  )
+  update app.tasks t set
+      status = 'running', attempt = t.attempt + 1, fence = nextval('app.fences'), lease_owner = p_worker,
+      lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+      started_at = clock_timestamp(), last_progress_at = clock_timestamp()
+    from picked where t.task_id = picked.task_id returning t.*
+$$;
+
+-- Prolong leases, and say which are still held. A row that somebody has locked at this moment is passed
+-- over, not waited for: its lease lasts until the next beat.
+create function app.beat(p_tasks uuid[], p_fences bigint[], p_progressed uuid[], p_lease_seconds float8)
+returns setof uuid language sql volatile as $$
+  with asked as (select * from unnest(p_tasks, p_fences) as a (task_id, fence)),
+  held as (
+    select t.task_id from app.tasks t join asked a on t.task_id = a.task_id and t.fence = a.fence
+    where t.status = 'running' for update of t skip locked
+  ),
+  prolonged as (
+    update app.tasks t set
+        lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+        last_progress_at = case when t.task_id = any (p_progressed) then clock_timestamp()
+                                else t.last_progress_at end
+      from held where t.task_id = held.task_id
+  )
+  select t.task_id from app.tasks t join asked a on t.task_id = a.task_id and t.fence = a.fence
+  where t.status = 'running'
+$$;
+
+-- Take over, with a new fence, what gave no sign of life for so long or has used up its attempts, so that
+-- one process fails each. A taker that dies in turn leaves it to be taken again after p_lease_seconds.
+create function app.stuck(p_worker text, p_silent_seconds float8, p_limit int, p_lease_seconds float8)
+returns setof app.tasks language sql volatile as $$
+  with found as (
+    select t.task_id from app.tasks t
+    where (t.status = 'running' and t.last_progress_at
+             <= clock_timestamp() - make_interval(secs => p_silent_seconds)
+           and (t.lease_owner <> p_worker or t.lease_until <= clock_timestamp()))
+       or (t.status = 'running' and t.lease_until <= clock_timestamp() and t.attempt >= t.max_attempts)
+       or (t.status = 'queued' and t.attempt >= t.max_attempts)
+    order by t.created_at limit p_limit for update skip locked
+  )
+  update app.tasks t set
+      status = 'running', fence = nextval('app.fences'), lease_owner = p_worker,
+      lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds),
+      last_progress_at = clock_timestamp()
+    from found where t.task_id = found.task_id returning t.*
+$$;
+grant execute on function app.claim, app.beat, app.stuck to bp_worker, bp_sweeper;
+
 -- Every request to a model, written down before it leaves.
 create table app.model_calls (
   task_id uuid not null,
@@ -124,6 +216,17 @@ alter table app.dead_letters enable row level security;
 alter table app.dead_letters force row level security;
 create policy operate on app.dead_letters to bp_worker, bp_sweeper using (true) with check (true);
 grant select, insert, update on app.dead_letters to bp_worker, bp_sweeper;
+
+-- How far each reader of the log has come that keeps no read model.
+create table app.cursors (
+  name text primary key,
+  position bigint not null,
+  updated_at timestamptz not null default clock_timestamp()
+);
+alter table app.cursors enable row level security;
+alter table app.cursors force row level security;
+create policy keep on app.cursors to bp_worker, bp_relay, bp_sweeper using (true) with check (true);
+grant select, insert, update on app.cursors to bp_worker, bp_relay, bp_sweeper;
 
 -- Group commit: appends of many streams, and what belongs into the same transaction, in one call.
 --
@@ -308,7 +411,8 @@ set local role bp_owner;
 revoke create on schema es from bp_appender;
 
 -- One stream's events for its tenant, and whether their data key still exists.
-create function es.read_stream(p_tenant uuid, p_feature uuid, p_after int, p_upto int, p_limit int)
+create function es.read_stream(p_tenant uuid, p_feature uuid, p_after int, p_upto int, p_versions int[],
+  p_limit int)
 returns table ("position" bigint, version int, event_id uuid, type text, schema_version int, payload bytea,
   sealed bytea, key_id uuid, key_alive boolean, correlation_id uuid, causation_id uuid, actor text,
   recorded_at timestamptz, previous_hash bytea, hash bytea)
@@ -327,6 +431,7 @@ begin
       e.correlation_id, e.causation_id, e.actor, e.recorded_at, e.previous_hash, e.hash
     from es.events e
     where e.tenant_id = p_tenant and e.stream_id = p_feature and e.version > p_after and e.version <= p_upto
+      and (p_versions is null or e.version = any (p_versions))
     order by e.version limit p_limit;
 end $$;
 grant execute on function es.read_stream to bp_api, bp_worker, bp_sweeper;
@@ -365,17 +470,6 @@ begin
     from es.events e where e.position > p_after and e.position <= upto order by e.position limit p_limit;
 end $$;
 grant execute on function es.follow_headers to bp_relay, bp_projector, bp_sweeper;
-
--- The same with everything that is stored.
-create function es.follow(p_after bigint, p_limit int, p_wait_ms int) returns setof es.events
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  upto bigint := es.safe_upto(p_after, p_limit, p_wait_ms);
-begin
-  return query select e.* from es.events e
-    where e.position > p_after and e.position <= upto order by e.position limit p_limit;
-end $$;
-grant execute on function es.follow to bp_projector, bp_sweeper;
 
 reset role;
 

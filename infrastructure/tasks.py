@@ -1,0 +1,114 @@
+"""The queue of record in PostgreSQL: rows that workers lease, each for one attempt at one step.
+
+Invariant: every lease has a fence of its own, higher than all before it; whoever holds an older one
+can neither prolong, end nor record.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from application.ports import Claim, DueStep
+from domain.pipeline import AGENT_OF
+from domain.status import Agent, Step
+from infrastructure.database import Database
+
+MAX_ATTEMPTS: Final = 5
+"""Leases of one task; after these the sweeper fails it."""
+
+PER_TENANT: Final = 8
+"""Tasks of one tenant that run at once."""
+
+TAKE_OVER_SECONDS: Final = 60.0
+"""How long a sweeper that took a stuck task over has for failing it."""
+
+ENQUEUE: Final = """
+INSERT INTO app.tasks
+  (task_id, tenant_id, feature_id, step, event_id, version, correlation_id, max_attempts)
+SELECT d.*, %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[], %s::uuid[]) d
+ON CONFLICT (task_id) DO NOTHING
+"""
+CLAIMED: Final = (
+    "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence"
+)
+CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
+STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
+BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
+DROP: Final = """
+UPDATE app.tasks SET status = %s, error = %s, finished_at = clock_timestamp(), lease_until = NULL
+WHERE task_id = %s AND fence = %s AND status = 'running'
+"""
+
+
+class PostgresTasks:
+    """Tasks of all tenants, for workers and sweepers. Every method raises Unavailable."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
+        per_tenant: int = PER_TENANT,
+    ) -> None:
+        """Take a database as worker or sweeper, and the bounds of attempts and of fairness."""
+        self._database = database
+        self._max_attempts = max_attempts
+        self._per_tenant = per_tenant
+
+    async def enqueue(self, steps: Sequence[DueStep]) -> int:
+        """Add the steps that are not there yet; how many were new."""
+        if not steps:
+            return 0
+        # In one order everywhere: two that add the same tasks wait for each other, never in a ring.
+        rows = [
+            (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
+            for s in sorted(steps, key=lambda due: due.task_id)
+        ]
+        async with self._database.system() as connection:
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            columns[3] = [str(step) for step in columns[3]]
+            return (await connection.execute(ENQUEUE, (self._max_attempts, *columns))).rowcount
+
+    async def claim(
+        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+    ) -> Sequence[Claim]:
+        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first."""
+        steps = [str(step) for step, agent in AGENT_OF.items() if agent in set(agents)]
+        if not steps or limit < 1:
+            return ()
+        asked = (worker, steps, limit, lease_seconds, self._per_tenant)
+        async with self._database.system() as connection:
+            return _claims(await (await connection.execute(CLAIM, asked)).fetchall())
+
+    async def beat(
+        self,
+        worker: str,  # noqa: ARG002 - the fence alone says whose a lease is.
+        alive: Mapping[UUID, int],
+        progressed: Sequence[UUID],
+        lease_seconds: float,
+    ) -> set[UUID]:
+        """Prolong the leases {task: fence}; note progress. Answers with those still ours."""
+        if not alive:
+            return set()
+        asked = ([*alive], [*alive.values()], list(progressed), lease_seconds)
+        async with self._database.system() as connection:
+            return {row[0] for row in await (await connection.execute(BEAT, asked)).fetchall()}
+
+    async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
+        """End a task without an event (`cancelled`), if it is still ours."""
+        async with self._database.system() as connection:
+            await connection.execute(DROP, (status, error, task_id, fence))
+
+    async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
+        """Tasks that run without progress for so long, or whose attempts are used up.
+
+        They are claimed for the caller, so that only one process fails each.
+        """
+        asked = ("sweeper", silent_seconds, limit, TAKE_OVER_SECONDS)
+        async with self._database.system() as connection:
+            return _claims(await (await connection.execute(STUCK, asked)).fetchall())
+
+
+def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claim]:
+    return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in rows]

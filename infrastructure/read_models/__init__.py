@@ -1,0 +1,24 @@
+"""Read models in PostgreSQL: kept up with the log, rebuilt beside themselves, and read.
+
+Invariant: rows are a function of the log; whatever stands in app.views can be thrown away.
+"""
+
+from infrastructure.read_models.parked import ParkedFeature, parked, retry_parked
+from infrastructure.read_models.projector import Projector
+from infrastructure.read_models.rebuild import Progress, Rebuilder
+from infrastructure.read_models.source import PostgresSource
+from infrastructure.read_models.status import ProjectionStatus, status
+from infrastructure.read_models.store import PostgresReadStore
+
+__all__ = [
+    "ParkedFeature",
+    "PostgresReadStore",
+    "PostgresSource",
+    "Progress",
+    "ProjectionStatus",
+    "Projector",
+    "Rebuilder",
+    "parked",
+    "retry_parked",
+    "status",
+]

@@ -1,0 +1,141 @@
+"""A page of the log, folded into rows in memory.
+
+Invariant: for each projection a feature's events are applied in order and without a gap; the first
+that cannot be applied parks the feature there, and the others go on.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+from projections.fact import Fact
+from projections.projection import NOTHING, Projection, Rows, apply
+
+log = structlog.get_logger(__name__)
+
+RowsOf: TypeAlias = dict[str, dict[UUID, Rows]]
+"""Rows by projection and feature."""
+
+
+class Unreadable(Struct, frozen=True):
+    """An event that this program cannot read: an unknown tag, or bytes that are no such event."""
+
+    position: int
+    tenant_id: UUID
+    feature_id: UUID
+    version: int
+    error: str
+    """What is wrong with it, without its content."""
+
+
+Entry: TypeAlias = Fact | Unreadable
+"""What a page of the log consists of. Sealed events of deleted features are already left out."""
+
+
+class Change(Struct, frozen=True):
+    """A row after a batch; None is no row."""
+
+    projection: str
+    tenant_id: UUID
+    feature_id: UUID
+    item: str
+    version: int
+    """Of the last event that changed it."""
+    row: Any
+
+
+class Parked(Struct, frozen=True):
+    """The first event of a feature that a projection could not apply."""
+
+    projection: str
+    tenant_id: UUID
+    feature_id: UUID
+    version: int
+    error: str
+
+
+class Batch:
+    """Rows under the events of one page, or several."""
+
+    def __init__(
+        self,
+        projections: Iterable[Projection[Any]],
+        rows: RowsOf,
+        parked: Iterable[tuple[str, UUID]] = (),
+    ) -> None:
+        """Begin with current rows.
+
+        Args:
+            projections: What to fold.
+            rows: All rows of every feature that an event touches; changed in place.
+            parked: Features that wait elsewhere, by projection: their events are passed over.
+        """
+        self.parked: list[Parked] = []
+        self.reached: dict[UUID, tuple[UUID, int, int]] = {}
+        """Each feature's tenant, and the last version and position that was applied."""
+        self._projections = tuple(projections)
+        self._rows = rows
+        self.waiting = set(parked)
+        """Features that are passed over, by projection."""
+        self._changes: dict[tuple[str, UUID, str], Change] = {}
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Fold events, in the order of the log."""
+        for entry in entries:
+            if isinstance(entry, Fact):
+                self._apply(entry)
+            else:
+                for projection in self._projections:
+                    self._park(projection.name, entry, entry.error)
+
+    def changes(self) -> Iterable[Change]:
+        """The last state of every row that changed."""
+        return self._changes.values()
+
+    def _apply(self, fact: Fact) -> None:
+        feature_id = fact.feature_id
+        for projection in self._projections:
+            name = projection.name
+            if (name, feature_id) in self.waiting:
+                continue
+            rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
+            try:
+                changed = apply(projection, rows, fact)
+            except Exception as error:  # noqa: BLE001 - whatever it is, only this feature waits.
+                self._park(name, fact, f"{type(error).__name__} at {type(fact.event).__name__}")
+                continue
+            for item, row in changed.items():
+                self._changes[name, feature_id, item] = Change(
+                    name, fact.tenant_id, feature_id, item, fact.version, row
+                )
+            self.reached[feature_id] = (fact.tenant_id, fact.version, fact.position)
+
+    def _park(self, name: str, entry: Entry, error: str) -> None:
+        if (name, entry.feature_id) in self.waiting:
+            return
+        self.waiting.add((name, entry.feature_id))
+        self.parked.append(Parked(name, entry.tenant_id, entry.feature_id, entry.version, error))
+        log.error(
+            "feature parked: an event cannot be applied",
+            projection=name,
+            feature_id=str(entry.feature_id),
+            version=entry.version,
+            position=entry.position,
+            error=error,
+        )
+
+
+def touched_by(
+    projections: Iterable[Projection[Any]], entries: Iterable[Entry]
+) -> Mapping[str, dict[UUID, UUID]]:
+    """The features whose rows a page may change, by projection, each with its tenant."""
+    wanted: dict[str, dict[UUID, UUID]] = {projection.name: {} for projection in projections}
+    for entry in entries:
+        if isinstance(entry, Fact):
+            for projection in projections:
+                if projection.touched(entry) is not NOTHING:
+                    wanted[projection.name][entry.feature_id] = entry.tenant_id
+    return wanted

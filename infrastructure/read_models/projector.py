@@ -1,0 +1,171 @@
+"""Keeps the read models up with the log, a page at a time.
+
+Invariant: rows and position are committed together, so an event counts exactly once, however many
+projectors run and wherever one of them dies.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from application.ports import Unavailable
+from infrastructure.database import Database
+from infrastructure.read_models.cache import Cache
+from infrastructure.read_models.fold import Batch, touched_by
+from infrastructure.read_models.generations import Generation, known, together
+from infrastructure.read_models.source import LogPage, Source
+from infrastructure.read_models.views import Generations, load, locked, save
+from projections.catalogue import PROJECTIONS
+from projections.projection import Projection
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 500
+"""Events of one transaction at most."""
+SOON_SECONDS: Final = 0.02
+LATER_SECONDS: Final = 0.25
+"""How often an idle projector looks, unless it is poked: less and less."""
+DOWN_SECONDS: Final = 1.0
+"""How long it waits for a database that does not answer."""
+RATE_SECONDS: Final = 10.0
+
+Applied = Callable[[UUID, UUID, int, int], Awaitable[None]]
+"""Told after the commit: tenant, feature, and the version and position that its rows show."""
+
+
+async def _nobody(_tenant: UUID, _feature: UUID, _version: int, _position: int) -> None:
+    """Nobody wants to know."""
+
+
+class Projector:
+    """Follows the log for all projections that are shown."""
+
+    def __init__(
+        self,
+        database: Database,
+        source: Source,
+        *,
+        applied: Applied = _nobody,
+        projections: Sequence[Projection[Any]] = PROJECTIONS,
+        page: int = PAGE,
+    ) -> None:
+        """Follow a log.
+
+        Args:
+            database: As role `bp_projector`.
+            source: The log.
+            applied: Told of every feature whose rows changed.
+            projections: What to fold.
+            page: Events of one transaction at most.
+        """
+        self._database = database
+        self._source = source
+        self._applied = applied
+        self._projections = {projection.name: projection for projection in projections}
+        self._page = page
+        self._poked = asyncio.Event()
+        self._cache = Cache()
+        self._generations: Sequence[Generation] = ()
+        self._recent: deque[tuple[float, int]] = deque()
+
+    def poke(self) -> None:
+        """Say that the log has grown. Several pokes may count as one."""
+        self._poked.set()
+
+    @property
+    def rate(self) -> float:
+        """Events applied a second, by this process, over the last ten seconds."""
+        self._forget()
+        return sum(events for _, events in self._recent) / RATE_SECONDS
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the log until told to stop; the page under way is finished."""
+        delay = SOON_SECONDS
+        while not stop.is_set():
+            self._poked.clear()
+            try:
+                if await self.step():
+                    delay = SOON_SECONDS
+                    continue
+            except Unavailable as error:
+                log.warning("read models wait for the database", reason=str(error))
+                self._start_over()
+                delay = DOWN_SECONDS
+            await self._rest(stop, delay)
+            delay = min(2 * delay, LATER_SECONDS)
+
+    async def step(self) -> int:
+        """Apply one page, if there is one; how many positions it moved.
+
+        Raises:
+            Unavailable: the database does not answer. Nothing was applied, or all of it.
+        """
+        if not self._generations:
+            async with self._database.system() as connection:
+                found = await known(connection, self._projections.values())
+            self._generations = [generation for generation in found if generation.active]
+        generations, ahead = together(self._generations)
+        page = await self._source.page(generations.position, self._page, ahead)
+        if page.upto <= generations.position:
+            return 0
+        try:
+            batch = await self._commit(generations, page)
+        except BaseException:
+            self._start_over()
+            raise
+        if batch is None:
+            # Another projector was faster, or a rebuild was switched: look again.
+            self._start_over()
+            return 0
+        self._moved(generations, page)
+        for feature_id, (tenant_id, version, position) in batch.reached.items():
+            await self._applied(tenant_id, feature_id, version, position)
+        return page.upto - generations.position
+
+    async def _commit(self, generations: Generations, page: LogPage) -> Batch | None:
+        projections = [self._projections[name] for name in generations.of]
+        wanted = touched_by(projections, page.entries)
+        cached, missing = self._cache.find(generations, wanted)
+        async with self._database.system() as connection:
+            if not await locked(connection, generations):
+                return None
+            loaded, parked = await load(connection, generations, missing, self._projections)
+            rows = {name: {**cached[name], **loaded[name]} for name in wanted}
+            batch = Batch(projections, rows, parked)
+            batch.add(page.entries)
+            await save(connection, generations, batch, page.upto)
+        self._cache.keep(generations, rows, batch.waiting)
+        return batch
+
+    def _moved(self, generations: Generations, page: LogPage) -> None:
+        self._generations = [
+            generation._replace(position=page.upto)
+            if generations.of.get(generation.projection) == generation.number
+            else generation
+            for generation in self._generations
+        ]
+        self._recent.append((time.monotonic(), page.events))
+        self._forget()
+
+    def _forget(self) -> None:
+        while self._recent and self._recent[0][0] < time.monotonic() - RATE_SECONDS:
+            self._recent.popleft()
+
+    def _start_over(self) -> None:
+        self._generations = ()
+        self._cache = Cache()
+
+    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+        """Until poked or told to stop, but not longer."""
+        waiting = [asyncio.ensure_future(e.wait()) for e in (stop, self._poked)]
+        try:
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiting:
+                waiter.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,0 +1,120 @@
+"""The log as projectors read it: facts, in order, behind the fence.
+
+Invariant: nothing is skipped in silence. A deleted feature's sealed events are nothing to show; an
+event that cannot be read is handed on as such, and parks its feature.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+import msgspec
+
+from infrastructure.data_keys import KeyRing
+from infrastructure.database import Database
+from infrastructure.event_log import REGISTRY, LogReader, Registry, UnknownEvent
+from infrastructure.event_log.chain import StoredRow
+from infrastructure.event_log.mapper import PURPOSE, record_of
+from infrastructure.read_models.fold import Entry, Unreadable
+from infrastructure.sealing import DataKey
+from infrastructure.sealing.refusals import Unsealable
+from projections.fact import Fact
+
+FENCE_WAIT_MS: Final = 20
+"""How long a page waits for writers that may still fill a hole, before it ends at the hole."""
+
+FENCE: Final = "select es.safe_upto(%s, %s, %s)"
+ROWS: Final = """
+    select position, tenant_id, stream_id, version, event_id, type, schema_version, payload, sealed,
+      key_id, correlation_id, causation_id, actor, recorded_at, previous_hash, hash from es.events
+"""
+PAGE: Final = ROWS + "where position > %s and position <= %s order by position limit %s"
+STREAM: Final = ROWS + "where stream_id = %s and version >= %s and position <= %s order by version"
+
+
+class LogPage(NamedTuple):
+    """Events, and how far they reach."""
+
+    entries: Sequence[Entry]
+    upto: int
+    """The position that is read when these are: holes after the last event are crossed."""
+    events: int
+    """How many events were read, the sealed ones included."""
+
+
+class Source(Protocol):
+    """The log, in pages. All methods raise `ports.Unavailable`."""
+
+    async def page(self, after: int, limit: int, upto: int | None = None) -> LogPage:
+        """Up to `limit` events behind a position, none of them past `upto`."""
+
+    async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
+        """One feature's events from a version on, none of them past the position `upto`."""
+
+    async def end(self) -> int:
+        """The last position that was ever handed out."""
+
+
+class PostgresSource:
+    """The log in PostgreSQL."""
+
+    def __init__(self, database: Database, ring: KeyRing, *, registry: Registry = REGISTRY) -> None:
+        """Take a database as `bp_projector`, the process's data keys, and the known events."""
+        self._database = database
+        self._reader = LogReader(database, ring, registry=registry)
+        self._decode = registry.decode
+
+    async def page(self, after: int, limit: int, upto: int | None = None) -> LogPage:
+        """Up to `limit` events behind a position, none of them past `upto`."""
+        async with self._database.system() as connection:
+            # The fence first: what it lets through is committed, so the next statement sees it.
+            cursor = await connection.execute(FENCE, (after, limit, FENCE_WAIT_MS))
+            (safe,) = await cursor.fetchone() or (after,)
+            end = safe if upto is None else min(safe, upto)
+            if end <= after:
+                return LogPage((), after, 0)
+            cursor = await connection.execute(PAGE, (after, end, limit), binary=True)
+            rows = [StoredRow(*row) for row in await cursor.fetchall()]
+            keys = await self._reader.keys_of(connection, rows)
+        entries = self._opened(rows, keys)
+        return LogPage(entries, rows[-1].position if len(rows) == limit else end, len(rows))
+
+    async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
+        """One feature's events from a version on, none of them past the position `upto`."""
+        async with self._database.system() as connection:
+            cursor = await connection.execute(STREAM, (feature_id, version, upto), binary=True)
+            rows = [StoredRow(*row) for row in await cursor.fetchall()]
+            keys = await self._reader.keys_of(connection, rows)
+        return self._opened(rows, keys)
+
+    async def end(self) -> int:
+        """The last position that was ever handed out."""
+        return await self._reader.head()
+
+    def _opened(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> Sequence[Entry]:
+        """The events, without those of deleted features whose content is gone for ever."""
+        alive = (row for row in rows if row.key_id is None or row.key_id in keys)
+        return [self._entry(row, keys[row.key_id] if row.key_id else None) for row in alive]
+
+    def _entry(self, row: StoredRow, key: DataKey | None) -> Entry:
+        try:
+            personal = None
+            if key is not None and row.sealed is not None:
+                personal = key.open(PURPOSE, record_of(row.event_id, row.version), row.sealed)
+            event = self._decode(row.type, row.schema_version, row.payload, personal)
+        except (UnknownEvent, Unsealable, msgspec.MsgspecError) as error:
+            # The words of a validation error may quote what was sealed: only its kind is kept.
+            what = f"{type(error).__name__} in {row.type} of schema version {row.schema_version}"
+            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what)
+        return Fact(
+            event,
+            row.version,
+            row.position,
+            row.tenant_id,
+            row.feature_id,
+            row.event_id,
+            row.actor,
+            row.recorded_at,
+            row.correlation_id,
+            row.causation_id,
+        )

@@ -1,0 +1,307 @@
+"""The port `ReadStore` on PostgreSQL: each question one statement, each of one tenant.
+
+Invariant: every statement reads the generation that is shown at its own moment, so a rebuild that
+switches in between is not seen.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from domain.status import Status
+from infrastructure.database import AsyncBoundedConnection, Database
+from infrastructure.read_models.cursor import after_of, cursor_of
+from projections.dashboard import DASHBOARD, DashboardRow
+from projections.feature import FEATURE, Checkpoint, FeatureRow
+from projections.file import FILE, FilesRow
+from projections.in_progress import IN_PROGRESS, InProgressRow
+from projections.message import MESSAGE, MessageRow, item_of
+from projections.projection import Projection
+from projections.run import RUN, RunRow
+from projections.store import LIMIT, MOST, BadCursor, Page
+
+R = TypeVar("R", bound=Struct)
+
+FEATURES: Final = """
+    select feature_id::text, row::text from app.views
+    where projection = 'dashboard' and feature_id < %(before)s
+      and generation = (
+        select generation from app.positions where projection = 'dashboard' and active)
+      and (%(status)s::text is null or row ->> 'status' = %(status)s::text)
+      and (%(title)s::text is null or row ->> 'title' ilike %(title)s::text)
+    order by feature_id desc limit %(limit)s
+"""
+WORK: Final = """
+    select feature_id::text, row::text from app.views
+    where projection = 'in_progress' and feature_id < %(before)s
+      and generation = (
+        select generation from app.positions where projection = 'in_progress' and active)
+      and row -> 'steps' <> '[]'::jsonb
+    order by feature_id desc limit %(limit)s
+"""
+ROW: Final = """
+    select row::text from app.views
+    where projection = %(projection)s and feature_id = %(feature_id)s and key = %(item)s
+      and generation = (
+        select generation from app.positions where projection = %(projection)s and active)
+"""
+VISIBLE: Final = """
+    select key, row::text from app.views
+    where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
+      and generation = (
+        select generation from app.positions where projection = 'message' and active)
+      and version <@ %(visible)s::int4multirange
+    order by key limit %(limit)s
+"""
+BY_TIME: Final = """
+    select row ->> 'version', row::text from app.views
+    where projection = 'run' and feature_id = %(feature_id)s
+      and generation = (select generation from app.positions where projection = 'run' and active)
+      and (row ->> 'version')::int > %(after)s
+    order by (row ->> 'version')::int limit %(limit)s
+"""
+POSITION: Final = "select coalesce(min(position), 0) from app.positions where active"
+LAG: Final = """
+    select greatest(0, case when s.is_called then s.last_value else 0 end
+      - (select coalesce(min(position), 0) from app.positions where active)) from es.positions s
+"""
+
+NEWEST: Final = UUID(int=2**128 - 1)
+"""Behind every feature that will ever be."""
+
+DIGITS: Final = 8
+"""Of a version, at most."""
+
+POLL_SECONDS: Final = (0.005, 0.05)
+"""How often a waiting read looks again by itself: at first, and at last."""
+
+Watch = Callable[[UUID, UUID], AbstractAsyncContextManager[AsyncIterator[object]]]
+"""Signals of one feature, by tenant and feature: after each, its rows may have changed."""
+
+
+class PostgresReadStore:
+    """The read models' rows."""
+
+    def __init__(self, database: Database, *, watch: Watch | None = None) -> None:
+        """Read as role `bp_api`.
+
+        Args:
+            database: Where the rows are.
+            watch: Signals that a feature's rows changed; without them, waiting reads poll.
+        """
+        self._database = database
+        self._watch = watch
+
+    async def features(
+        self,
+        tenant_id: UUID,
+        *,
+        status: Status | None = None,
+        q: str = "",
+        limit: int = LIMIT,
+        cursor: str | None = None,
+    ) -> Page[DashboardRow]:
+        """The tenant's features, newest first."""
+        title = q.strip().lower()
+        filters = ("features", status, title)
+        values = {
+            "before": _feature_before(cursor, *filters),
+            "status": status,
+            "title": f"%{_literal(title)}%" if title else None,
+        }
+        return await self._page(tenant_id, FEATURES, DASHBOARD, values, limit, filters)
+
+    async def feature(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        min_version: int | None = None,
+        timeout: float = 2.0,  # noqa: ASYNC109 - how long to wait is the caller's to say.
+    ) -> FeatureRow | None:
+        """One feature, as soon as it has reached `min_version`, or as it is after `timeout`."""
+        row = await self._row(tenant_id, FEATURE, feature_id)
+        if min_version is None or _reached(row, min_version):
+            return row
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout), self._signals(tenant_id, feature_id) as signals:
+                poll = POLL_SECONDS[0]
+                while True:
+                    row = await self._row(tenant_id, FEATURE, feature_id)
+                    if _reached(row, min_version):
+                        break
+                    await signals.wait(poll)
+                    poll = min(2 * poll, POLL_SECONDS[1])
+        return row
+
+    async def messages(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[MessageRow]:
+        """The visible conversation, oldest first."""
+        filters = ("messages", feature_id)
+        after = after_of(cursor, *filters) or ""
+        feature = await self._row(tenant_id, FEATURE, feature_id)
+        if feature is None:
+            return Page(())
+        content = feature.state.content
+        closed = "".join(f"[{span.first},{span.last}]," for span in content.conversation)
+        values = {
+            "feature_id": feature_id,
+            "after": after,
+            "visible": f"{{{closed}[{content.since},)}}",
+        }
+        return await self._page(tenant_id, VISIBLE, MESSAGE, values, limit, filters)
+
+    async def files(
+        self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None
+    ) -> FilesRow | None:
+        """The generated files of one implementation; without a version, of the one that counts."""
+        if version is None:
+            feature = await self._row(tenant_id, FEATURE, feature_id)
+            version = feature.files_version if feature else None
+        if version is None:
+            return None
+        return await self._row(tenant_id, FILE, feature_id, item_of(version))
+
+    async def runs(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[RunRow]:
+        """Every agent run, oldest first."""
+        filters = ("runs", feature_id)
+        values = {"feature_id": feature_id, "after": _version_after(cursor, *filters)}
+        return await self._page(tenant_id, BY_TIME, RUN, values, limit, filters)
+
+    async def checkpoints(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[Checkpoint]:
+        """Every place to go back to, oldest first."""
+        filters = ("checkpoints", feature_id)
+        after = _version_after(cursor, *filters)
+        feature = await self._row(tenant_id, FEATURE, feature_id)
+        if feature is None:
+            return Page(())
+        left = [mark for mark in feature.checkpoints if mark.version > after]
+        shown = tuple(left[: _bounded(limit)])
+        more = cursor_of(str(shown[-1].version), *filters) if len(left) > len(shown) else None
+        return Page(shown, more)
+
+    async def in_progress(
+        self, tenant_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[InProgressRow]:
+        """The features with steps that wait or run, newest feature first."""
+        filters = ("in_progress",)
+        values = {"before": _feature_before(cursor, *filters)}
+        return await self._page(tenant_id, WORK, IN_PROGRESS, values, limit, filters)
+
+    async def position(self) -> int:
+        """The place in the log up to which every read model is applied."""
+        return await self._number(POSITION)
+
+    async def lag(self) -> int:
+        """Places in the log that are not applied yet; holes are counted."""
+        return await self._number(LAG)
+
+    async def _number(self, query: str) -> int:
+        async with self._database.system() as connection:
+            row = await (await connection.execute(query)).fetchone()
+        return int(row[0]) if row else 0
+
+    async def _row(
+        self, tenant_id: UUID, projection: Projection[R], feature_id: UUID, item: str = ""
+    ) -> R | None:
+        async with self._database.tenant(tenant_id) as connection:
+            values = {"projection": projection.name, "feature_id": feature_id, "item": item}
+            cursor = await connection.execute(ROW, values)
+            found = await cursor.fetchone()
+        return msgspec.json.decode(found[0], type=projection.row) if found else None
+
+    async def _page(
+        self,
+        tenant_id: UUID,
+        query: str,
+        projection: Projection[R],
+        values: dict[str, Any],
+        limit: int,
+        filters: tuple[object, ...],
+    ) -> Page[R]:
+        wanted = _bounded(limit)
+        async with self._database.tenant(tenant_id) as connection:
+            found = await _rows(connection, query, {**values, "limit": wanted + 1})
+        decode = msgspec.json.Decoder(projection.row).decode
+        shown = found[:wanted]
+        more = cursor_of(shown[-1][0], *filters) if len(found) > wanted else None
+        return Page(tuple(decode(row) for _, row in shown), more)
+
+    @contextlib.asynccontextmanager
+    async def _signals(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator["Signals"]:
+        if self._watch is None:
+            yield Signals()
+            return
+        async with self._watch(tenant_id, feature_id) as heard:
+            signals = Signals()
+            listening = asyncio.create_task(signals.follow(heard))
+            try:
+                yield signals
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+
+
+class Signals:
+    """Says when it is worth looking again."""
+
+    def __init__(self) -> None:
+        self._heard = asyncio.Event()
+
+    async def follow(self, heard: AsyncIterator[object]) -> None:
+        """Listen, until cancelled."""
+        async for _ in heard:
+            self._heard.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until the next signal, but not longer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
+        self._heard.clear()
+
+
+async def _rows(
+    connection: AsyncBoundedConnection, query: str, values: dict[str, Any]
+) -> list[tuple[str, str]]:
+    cursor = await connection.execute(query, values)
+    return await cursor.fetchall()
+
+
+def _reached(row: FeatureRow | None, version: int) -> bool:
+    return row is not None and row.version >= version
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, MOST))
+
+
+def _literal(text: str) -> str:
+    """The text as `ilike` takes it: nothing in it is a wildcard."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _feature_before(cursor: str | None, *filters: object) -> UUID:
+    after = after_of(cursor, *filters)
+    try:
+        return UUID(after) if after else NEWEST
+    except ValueError:
+        raise BadCursor(BadCursor.__doc__) from None
+
+
+def _version_after(cursor: str | None, *filters: object) -> int:
+    after = after_of(cursor, *filters) or "0"
+    if not after.isdecimal() or len(after) > DIGITS:
+        raise BadCursor(BadCursor.__doc__)
+    return int(after)

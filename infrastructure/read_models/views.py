@@ -1,0 +1,172 @@
+"""Rows, positions and parked features in PostgreSQL: all SQL that writes read models.
+
+Invariant: rows and the position they stand for move in one transaction, under the position's lock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from infrastructure.database import AsyncBoundedConnection
+from infrastructure.read_models.fold import Batch, Parked, RowsOf
+from projections.projection import Projection
+
+ENSURE: Final = """
+    insert into app.positions (projection, generation, position, active)
+    select name, 1, 0, true from unnest(%s::text[]) as name
+    where not exists (select from app.positions p where p.projection = name and p.active)
+    on conflict do nothing
+"""
+ACTIVE: Final = """
+    select projection, generation, position, active, updated_at from app.positions
+    where projection = any(%s) order by projection, generation
+"""
+LOCK: Final = """
+    select p.projection, p.generation, p.position from app.positions p
+    join unnest(%s::text[], %s::int[]) as wanted (projection, generation)
+      using (projection, generation)
+    order by 1, 2 for update of p
+"""
+LOCK_FREE: Final = f"{LOCK} skip locked"
+MOVE: Final = """
+    update app.positions p set position = %s, updated_at = clock_timestamp()
+    from unnest(%s::text[], %s::int[]) as wanted (projection, generation)
+    where p.projection = wanted.projection and p.generation = wanted.generation
+"""
+PARKED: Final = """
+    select projection, feature_id from app.parked
+    join unnest(%s::text[], %s::int[]) as wanted (projection, generation)
+      using (projection, generation)
+"""
+PARK: Final = """
+    insert into app.parked (projection, generation, feature_id, version, error)
+    select * from unnest(%s::text[], %s::int[], %s::uuid[], %s::int[], %s::text[])
+    on conflict do nothing
+"""
+LOAD: Final = """
+    select feature_id, key, row::text from app.views
+    where projection = %s and generation = %s
+      and (tenant_id, feature_id) in (select * from unnest(%s::uuid[], %s::uuid[]))
+"""
+SAVE: Final = """
+    insert into app.views (projection, generation, tenant_id, feature_id, key, version, row)
+    select projection, generation, tenant_id, feature_id, key, version, row::jsonb
+    from unnest(%s::text[], %s::int[], %s::uuid[], %s::uuid[], %s::text[], %s::int[], %s::text[])
+      as changed (projection, generation, tenant_id, feature_id, key, version, row)
+    on conflict (projection, generation, tenant_id, feature_id, key)
+    do update set version = excluded.version, row = excluded.row
+"""
+REMOVE: Final = """
+    delete from app.views v
+    using unnest(%s::text[], %s::int[], %s::uuid[], %s::uuid[], %s::text[])
+      as gone (projection, generation, tenant_id, feature_id, key)
+    where v.projection = gone.projection and v.generation = gone.generation
+      and v.tenant_id = gone.tenant_id and v.feature_id = gone.feature_id and v.key = gone.key
+"""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Generations(Struct, frozen=True):
+    """One generation of each of some projections, all at the same position."""
+
+    of: Mapping[str, int]
+    """Projection name to generation."""
+    position: int
+
+    def columns(self) -> tuple[list[str], list[int]]:
+        """Names and generations, side by side."""
+        return list(self.of), list(self.of.values())
+
+
+async def locked(
+    connection: AsyncBoundedConnection, generations: Generations, *, wait: bool = False
+) -> bool:
+    """Lock the positions until the transaction ends; whether they are still what they were.
+
+    Args:
+        connection: In a transaction.
+        generations: What to lock, and where it is believed to be.
+        wait: Wait for another projector; otherwise a locked position counts as moved.
+    """
+    cursor = await connection.execute(LOCK if wait else LOCK_FREE, generations.columns())
+    found = {(name, generation): position for name, generation, position in await cursor.fetchall()}
+    return found == dict.fromkeys(generations.of.items(), generations.position)
+
+
+async def held(connection: AsyncBoundedConnection, of: Mapping[str, int]) -> int | None:
+    """Hold positions until the transaction ends; where they are, if they all agree."""
+    cursor = await connection.execute(LOCK, ([*of], [*of.values()]))
+    rows = await cursor.fetchall()
+    positions = {position for *_, position in rows}
+    return positions.pop() if len(positions) == 1 and len(rows) == len(of) else None
+
+
+async def load(
+    connection: AsyncBoundedConnection,
+    generations: Generations,
+    wanted: Mapping[str, Mapping[UUID, UUID]],
+    projections: Mapping[str, Projection[Any]],
+) -> tuple[RowsOf, set[tuple[str, UUID]]]:
+    """All rows of the wanted features, and which features are parked where.
+
+    Args:
+        connection: In a transaction.
+        generations: Which rows.
+        wanted: For each projection, the features by id, each with its tenant.
+        projections: By name.
+    """
+    rows: RowsOf = {}
+    parked = await connection.execute(PARKED, generations.columns())
+    cursors = {}
+    for name, features in wanted.items():
+        if features:
+            values = (name, generations.of[name], [*features.values()], [*features])
+            cursors[name] = await connection.execute(LOAD, values)
+        rows[name] = {feature_id: {} for feature_id in features}
+    for name, cursor in cursors.items():
+        decode = msgspec.json.Decoder(projections[name].row).decode
+        for feature_id, item, row in await cursor.fetchall():
+            rows[name][feature_id][item] = decode(row)
+    return rows, {(name, feature_id) for name, feature_id in await parked.fetchall()}
+
+
+async def save(
+    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
+) -> None:
+    """Write what a batch changed, park what it could not apply, and move the positions."""
+    of = generations.of
+    kept = [change for change in batch.changes() if change.row is not None]
+    gone = [change for change in batch.changes() if change.row is None]
+    async with connection.pipeline():
+        if kept:
+            columns = _columns(
+                (of[c.projection], c.projection, c.tenant_id, c.feature_id, c.item, c.version)
+                for c in kept
+            )
+            numbers, names, tenants, features, items, versions = columns
+            bodies = [_encode(c.row).decode() for c in kept]
+            await connection.execute(
+                SAVE, (names, numbers, tenants, features, items, versions, bodies)
+            )
+        if gone:
+            columns = _columns(
+                (c.projection, of[c.projection], c.tenant_id, c.feature_id, c.item) for c in gone
+            )
+            await connection.execute(REMOVE, columns)
+        if batch.parked:
+            await connection.execute(PARK, _parked_columns(of, batch.parked))
+        await connection.execute(MOVE, (position, *generations.columns()))
+
+
+def _parked_columns(of: Mapping[str, int], parked: Iterable[Parked]) -> Sequence[list[Any]]:
+    return _columns(
+        (p.projection, of[p.projection], p.feature_id, p.version, p.error) for p in parked
+    )
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> Sequence[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

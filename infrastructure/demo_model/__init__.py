@@ -1,0 +1,11 @@
+"""A local server that speaks the provider's Messages API and writes small, real applications.
+
+It stands in for the paid model without a key, and carries the scripted faults of the tests.
+Invariant: the same request gets the same bytes, and no API key is ever kept or written down.
+"""
+
+from infrastructure.demo_model.faults import FAULTS, Fault
+from infrastructure.demo_model.ledger import Entry, read_ledger
+from infrastructure.demo_model.server import DemoModel
+
+__all__ = ["FAULTS", "DemoModel", "Entry", "Fault", "read_ledger"]

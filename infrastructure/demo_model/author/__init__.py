@@ -1,0 +1,63 @@
+"""Writes what each agent answers, from the request alone.
+
+Invariant: the same request, with the same fault, gets the same answer.
+"""
+
+from typing import Any
+
+from domain import documents as d
+from infrastructure.demo_model.author.alignment import write_alignment
+from infrastructure.demo_model.author.brief import text_of
+from infrastructure.demo_model.author.contract_tests import write_tests
+from infrastructure.demo_model.author.conversation import converse
+from infrastructure.demo_model.author.implementer import implement
+from infrastructure.demo_model.author.plan import write_plan
+from infrastructure.demo_model.author.reviews import failing_review, write_review
+from infrastructure.demo_model.author.spec import write_spec
+from infrastructure.demo_model.author.spoiled import SPOIL
+from infrastructure.demo_model.author.titles import title_of
+from infrastructure.demo_model.prompt import Ask
+from infrastructure.demo_model.reply import Call, Reply, Text, within
+
+REVIEWERS = ("security_review", "code_review")
+
+
+def write(ask: Ask, fault: str = "ok") -> Reply:
+    """The answer to a request, as the fault leaves it, cut off at its `max_tokens`.
+
+    Raises:
+        msgspec.ValidationError: an input that the agent needs is missing or of another shape.
+    """
+    reply = _right(ask, fail=fault == "review_fail")
+    if fault in SPOIL:
+        reply = SPOIL[fault](reply)
+    return within(reply, ask.max_tokens)
+
+
+def _right(ask: Ask, *, fail: bool) -> Reply:
+    inputs: dict[str, Any] = ask.inputs
+    document: d.Document
+    match ask.agent:
+        case "ba":
+            return converse(inputs, ask.tools)
+        case "implementer":
+            return implement(ask)
+        case "spec":
+            name, document = "submit_spec", write_spec(inputs)
+        case "planner":
+            name, document = "submit_plan", write_plan(inputs)
+        case "contract_test":
+            name, document = "submit_tests", write_tests(inputs)
+        case "security_review" | "code_review":
+            name = "submit_review"
+            document = failing_review(inputs) if fail else write_review(ask.agent, inputs)
+        case "alignment_review":
+            name, document = "submit_recommendation", write_alignment(inputs, refuse=fail)
+        case "title":
+            known = text_of(inputs.get("brief")) or text_of(inputs.get("spec"))
+            name, document = "submit_title", d.Title(title_of(known))
+        case _:
+            return Reply(
+                (Text("This is the demo model. It knows the agents of this service only."),)
+            )
+    return Reply((Call.of(name, document),))

@@ -1,0 +1,165 @@
+"""Finds the things a brief speaks about, with their fields: what is said outright, then guesses.
+
+Invariant: the same words give the same things, and there are always between two and five.
+"""
+
+import re
+from collections import Counter
+
+from infrastructure.demo_model.author.brief import Line, Section, read, sentences
+from infrastructure.demo_model.author.fields import PERSON, part, stock
+from infrastructure.demo_model.author.sketch import MOST_THINGS, Part, Sketch, Thing, sketch
+from infrastructure.demo_model.author.words import bare, pieces, singular
+
+FEWEST = 2
+NAMED = r"(?P<name>[A-Za-z][A-Za-z' -]{1,40}?)"
+FOR_EACH = re.compile(
+    rf"^(?:(?:what|the things) we (?:know|keep|write down|note) )?(?:for|about|of|on) "
+    rf"(?:each|every|an?|all|any|the|our)\s+{NAMED}(?:,|:| we | i |\s+-)\s*"
+    r"(?:(?:we|i)\s+)?(?:(?:keep|record|note|store|write down|need|want|know)\s+)?(?:of\s+)?"
+    r"(?P<fields>.+)$",
+    re.IGNORECASE,
+)
+HAS = re.compile(
+    rf"^(?:each|every|an?|one|any|new|all|the|our)\s+{NAMED}\s+"
+    r"(?:has|have|needs|contains|consists of|comes with|is described by)\s+(?P<fields>.+)$",
+    re.IGNORECASE,
+)
+COLON = re.compile(rf"^{NAMED}\s*(?::|\u2013|\u2014| - )\s*(?P<fields>.+)$")
+HEADED = re.compile(
+    r"^(?:(?:what|the things) we (?:know|keep|write down) )?(?:(?:for|about|of) )?"
+    rf"(?:(?:each|every|an?|the|our)\s+)?{NAMED}$",
+    re.IGNORECASE,
+)
+DETERMINED = re.compile(
+    r"\b(?:a|an|the|each|every|all|any|which|new|our|my|their|his|her|some|of|add|see|show)\s+"
+    r"(?:(?:new|all|the|our|my|their|a|an|next|coming)\s+)?(?P<noun>[a-z]{3,}(?:-[a-z]{3,})?)"
+)
+DEEDS = (
+    (r"\b(lends?|lent|borrows?|borrowed|loans?)\b", "loan"),
+    (r"\b(book|books|booked|booking|reserves?|reserved)\b", "booking"),
+    (r"\borders?\b", "order"),
+    (r"\b(waters?|watered|watering)\b", "watering"),
+    (r"\b(signs? up|signed up|sign-ups?)\b", "sign-up"),
+    (r"\b(hires?|hired|rents?|rented)\b", "hire"),
+    (r"\b(visits?|visited)\b", "visit"),
+    (r"\b(pays?|paid|payments?)\b", "payment"),
+)
+NO_THING = frozenset(
+    re.findall(
+        r"[a-z]+",
+        """
+    able about address afternoon age amount answer app application area back beginning big
+    birthday board bottom box browser business button case change choice city class clock
+    club committee community company computer condition coordinator copy country couple
+    course cupboard data date day deal detail device due email end evening example fact
+    family field first form front future garage group half hall hand head hour house
+    household idea information internet job kind kitchen label laptop last letter life line
+    list little long look lot machine mail mind mistake moment money month morning most name
+    need neighbourhood next night nobody note notebook number old one only order other
+    overview page paper part past people phone picture piece place plan point price print
+    problem program public question reason rest right rota same school scrap screen search
+    second sheet shelf shop side simple site small society software somebody sort
+    spreadsheet start status step street summer system table tablet team text that thing
+    time title today top town turn two type use user video village way weather website
+    wedding week weekend what when where who whole word work world year
+    """,
+    )
+)
+"""Nouns that are rarely what an application keeps."""
+PROPER_NAME, PROPER_FIELD = 3, 8
+"""The name of a thing, and of a field, has at most so many words."""
+
+
+def _thing(name: str, fields: str | list[str]) -> tuple[str, list[str]] | None:
+    words = bare(name).split()
+    if (
+        not words
+        or len(words) > PROPER_NAME
+        or {"we", "i", "it", "you"} & set(map(str.lower, words))
+    ):
+        return None
+    label = " ".join([*(word.lower() for word in words[:-1]), singular(words[-1])])
+    listed = fields if isinstance(fields, list) else pieces(fields.rstrip("."))
+    named = [x for x in listed if len(bare(re.sub(r"\(.*", "", x)).split()) <= PROPER_FIELD]
+    return (label, named) if named else None
+
+
+def _stated(lines: list[Line]) -> dict[str, list[str]]:
+    """Things whose fields the brief lists."""
+    found: dict[str, list[str]] = {}
+
+    def take(name: str, fields: str | list[str]) -> None:
+        if (thing := _thing(name, fields)) is not None:
+            found.setdefault(thing[0], []).extend(thing[1])
+
+    under: dict[str, list[str]] = {}
+    for line in lines:
+        if line.section in (Section.WONT, Section.EXAMPLE):
+            continue
+        for sentence in [line.text] if line.section is Section.DATA else sentences(line.text):
+            match = FOR_EACH.match(sentence) or HAS.match(sentence)
+            if match is None and line.section is Section.DATA:
+                match = COLON.match(sentence)
+            if match is not None and _is_list(match["fields"], line.section):
+                take(match["name"], match["fields"])
+            elif line.bullet and line.section is Section.DATA:
+                under.setdefault(line.under, []).append(sentence)
+    for heading, fields in under.items():
+        if (match := HEADED.match(heading)) and singular(match["name"].split()[-1]) not in NO_THING:
+            take(match["name"], fields)
+    return found
+
+
+def _is_list(fields: str, section: Section) -> bool:
+    """In a story, `a cake has to be good` is no list of fields."""
+    if re.match(r"(to|been|no|never|always)\b", fields.lower()):
+        return False
+    return section is Section.DATA or len(pieces(fields)) > 1
+
+
+def _spoken(lines: list[Line], known: set[str]) -> list[str]:
+    """Nouns the brief keeps coming back to, the most frequent first."""
+    text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
+    words = Counter(singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", text))
+    several = {singular(w) for w in re.findall(r"[a-z]+(?:-[a-z]+)?", text) if singular(w) != w}
+    heads = {label.split()[-1] for label in known}
+    nouns: dict[str, int] = {}
+    for place, match in enumerate(DETERMINED.finditer(text)):
+        noun = singular(match["noun"])
+        if noun in NO_THING or noun in heads or re.search(r"ing$|ly$|...ed$", noun):
+            continue
+        nouns.setdefault(noun, place)
+    good = [n for n in nouns if n in several and words[n] > 1]
+    return sorted(good, key=lambda n: (-words[n], nouns[n]))
+
+
+def _deeds(lines: list[Line]) -> list[str]:
+    text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
+    return [label for sign, label in DEEDS if re.search(sign, text)]
+
+
+def _guessed(lines: list[Line], known: set[str]) -> list[str]:
+    spoken = _spoken(lines, known)
+    wanted = [label for label in _deeds(lines) if label not in known and label not in spoken][:1]
+    if len(known) >= FEWEST:
+        return []
+    room = 4 - len(known) - len(wanted)
+    people = [noun for noun in spoken if PERSON.search(noun)]
+    things = [noun for noun in spoken if noun not in people][: room - len(people[:1])]
+    return [*things, *people[:1], *wanted]
+
+
+def find_things(text: str) -> Sketch:
+    """The things of a brief."""
+    lines = read(text)
+    stated = dict(list(_stated(lines).items())[:MOST_THINGS])
+    guessed = [label for label in _guessed(lines, set(stated)) if label not in stated]
+    labels = [*stated, *guessed][:MOST_THINGS]
+    if len(labels) < FEWEST:
+        labels += [x for x in ("item", "note", "person") if x not in labels][: FEWEST - len(labels)]
+    things = []
+    for label in labels:
+        parts: tuple[Part, ...] = tuple(part(x, labels, label) for x in stated.get(label, ()))
+        things.append(Thing(label, parts or stock(label, labels, text)))
+    return sketch(things)

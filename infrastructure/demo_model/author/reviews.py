@@ -1,0 +1,249 @@
+"""Reviews files by reading them. Invariant: a finding quotes a line that really is there."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from domain import documents as d
+
+LONGEST_QUOTE = 400
+CODE = (".ts", ".tsx", ".js", ".mjs", ".py", ".html", ".sql", ".svelte")
+
+
+class Sign(Struct, frozen=True):
+    """Something to be found in a line of code."""
+
+    pattern: str
+    title: str
+    severity: d.Severity
+    explanation: str
+    fix: str
+    once: bool = False
+
+
+SQL = r"(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b"
+FLAWS = (
+    Sign(
+        r"\beval\s*\(|\bnew Function\s*\(",
+        "Text is run as code",
+        d.Severity.HIGH,
+        "Whoever can influence the text can run anything.",
+        "Read the value as data.",
+    ),
+    Sign(
+        rf"`[^`]*{SQL}[^`]*\$\{{|[\"']\s*{SQL}[^\"']*[\"']\s*\+",
+        "SQL is built from parts",
+        d.Severity.HIGH,
+        "A value can change the meaning of the statement.",
+        "Use a constant statement and pass the value as a parameter.",
+    ),
+    Sign(
+        r"\.innerHTML\s*=|document\.write\s*\(",
+        "Text goes into the page as HTML",
+        d.Severity.HIGH,
+        "A stored text can run script in somebody else's browser.",
+        "Use textContent.",
+    ),
+    Sign(
+        r"rejectUnauthorized\s*:\s*false",
+        "Certificates are not checked",
+        d.Severity.HIGH,
+        "Anybody on the way can read and change what is sent.",
+        "Leave the check on.",
+    ),
+    Sign(
+        r"(?i)\b(password|secret|api_?key|token)\b\s*[:=]\s*[\"'][^\"'\s]{8,}[\"']",
+        "A secret stands in the code",
+        d.Severity.HIGH,
+        "Everybody who has the code has it too.",
+        "Read it from the environment.",
+    ),
+    Sign(
+        r"access-control-allow-origin[\"']?\s*[:,]\s*[\"']\*",
+        "Every website may read the answers",
+        d.Severity.HIGH,
+        "Any page a person visits can read the data.",
+        "Name the origins.",
+    ),
+)
+SECURITY = (
+    Sign(
+        r"createServer\(createHandler\(",
+        "There is no sign-in yet",
+        d.Severity.MEDIUM,
+        "Whoever reaches the address can read and change everything; the server listens on the "
+        "local computer only unless HOST says otherwise.",
+        "Add sign-in before the page is opened to a network.",
+        once=True,
+    ),
+)
+QUALITY = (
+    Sign(
+        r"const PAGE_SIZE = ",
+        "The page shows the newest entries only",
+        d.Severity.LOW,
+        "The server gives 50 entries at a time, and the page has no button for the next ones; "
+        "older entries are found by searching.",
+        "Add a button that asks for the next offset.",
+        once=True,
+    ),
+)
+POOR = (
+    Sign(
+        r"(?i)\b(rest of (the )?code|remains? unchanged|goes here|not implemented|TODO|FIXME)\b",
+        "Something is left out",
+        d.Severity.HIGH,
+        "The file is not whole.",
+        "Write it out.",
+    ),
+    Sign(
+        r"catch\s*(\([^)]*\))?\s*\{\s*\}",
+        "An error is passed over in silence",
+        d.Severity.MEDIUM,
+        "Nobody learns that it happened.",
+        "Say it or pass it on.",
+    ),
+    Sign(
+        r"@ts-(ignore|nocheck)",
+        "The type checker is switched off",
+        d.Severity.MEDIUM,
+        "Mistakes it would show stay hidden.",
+        "Mend the type.",
+    ),
+)
+
+
+def files_of(inputs: dict[str, Any]) -> dict[str, str]:
+    """The files handed over, by path, whatever their shape."""
+    given = inputs.get("files") or {}
+    pairs: list[tuple[Any, Any]]
+    if isinstance(given, dict):
+        pairs = list(given.items())
+    else:
+        pairs = [(x.get("path", ""), x.get("content", "")) for x in given if isinstance(x, dict)]
+    return {str(path): str(content) for path, content in pairs if path and content}
+
+
+def _found(files: dict[str, str], signs: Iterable[Sign]) -> Iterator[d.Finding]:
+    for sign in signs:
+        for path, number, line in _lines(files):
+            if re.search(sign.pattern, line):
+                yield d.Finding(
+                    title=sign.title,
+                    severity=sign.severity,
+                    confidence=d.Confidence.HIGH,
+                    path=path,
+                    line=number,
+                    quote=line.strip()[:LONGEST_QUOTE],
+                    explanation=sign.explanation,
+                    fix=sign.fix,
+                )
+                if sign.once:
+                    break
+
+
+def _lines(files: dict[str, str]) -> Iterator[tuple[str, int, str]]:
+    for path, content in files.items():
+        if path.endswith(CODE) and not path.startswith("tests/"):
+            for number, line in enumerate(content.split("\n"), start=1):
+                if line.strip():
+                    yield path, number, line
+
+
+CONTROLS = (
+    (
+        "ASVS V1.2.4",
+        "Database queries take values as parameters",
+        r"queries\.(list|read)\b|\$1",
+        "Constant statements with $1, $2 …",
+    ),
+    (
+        "ASVS V2.2.1",
+        "Input is checked against what is expected",
+        r"function validate\(",
+        "Every field passes validate() before it is stored.",
+    ),
+    (
+        "ASVS V3.4.3",
+        "A content security policy is sent",
+        r"content-security-policy",
+        "The header goes out with every answer.",
+    ),
+    ("ASVS V3.4.4", "Content types are not guessed", r"nosniff", "x-content-type-options: nosniff"),
+    (
+        "ASVS V4.2",
+        "Requests have a limit of size and time",
+        r"LARGEST_BODY_BYTES|requestTimeout",
+        "64 KB of body and ten seconds for a request.",
+    ),
+    (
+        "ASVS V16.5",
+        "Errors tell people nothing about the inside",
+        r"That did not work",
+        "Unexpected errors are logged, and answered in one plain sentence.",
+    ),
+)
+
+
+def _controls(files: dict[str, str]) -> tuple[d.Control, ...]:
+    listed = []
+    for ident, name, sign, evidence in CONTROLS:
+        where = next((p for p, _, line in _lines(files) if re.search(sign, line)), None)
+        state = d.ControlState.MET if where else d.ControlState.NOT_MET
+        listed.append(
+            d.Control(ident, name, state, f"{where}: {evidence}" if where else "Found nowhere.")
+        )
+    return (
+        *listed,
+        d.Control(
+            "ASVS V6.1",
+            "People sign in before they may change anything",
+            d.ControlState.NOT_MET,
+            "There is no sign-in; see the finding.",
+        ),
+        d.Control(
+            "ISM-1552",
+            "Web content is offered over HTTPS only",
+            d.ControlState.NOT_APPLICABLE,
+            "The server listens on the local computer.",
+        ),
+    )
+
+
+def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
+    """The report of the security reviewer or of the code reviewer."""
+    files = files_of(inputs)
+    security = agent == "security_review"
+    signs = (*FLAWS, *SECURITY) if security else (*POOR, *QUALITY)
+    findings = tuple(_found(files, signs))[:200]
+    grave = sum(f.severity in (d.Severity.HIGH, d.Severity.CRITICAL) for f in findings)
+    kind = "security" if security else "code"
+    return d.Report(
+        summary=(
+            f"Written by the demo model: a {kind} review by a list of signs, not by understanding. "
+            f"{len(files)} files read, {len(findings)} findings, {grave} of them grave."
+        ),
+        findings=findings,
+        controls=_controls(files) if security else (),
+        not_reviewed=("The packages' own code.", "How it behaves when it runs: nothing was run."),
+    )
+
+
+def failing_review(inputs: dict[str, Any]) -> d.Report:
+    """A report with a grave finding, for the fault `review_fail`: its quote is true, too."""
+    files = files_of(inputs) or {"README.md": "-"}
+    path, content = next(iter(files.items()))
+    number, line = next((n, x) for n, x in enumerate(content.split("\n"), 1) if x.strip())
+    finding = d.Finding(
+        title="Scripted finding",
+        severity=d.Severity.HIGH,
+        confidence=d.Confidence.HIGH,
+        path=path,
+        line=number,
+        quote=line.strip()[:LONGEST_QUOTE],
+        explanation="The demo model was told to find something grave here.",
+        fix="Let the demo model review again without the fault.",
+    )
+    return d.Report("Written by the demo model, which was told to fail this review.", (finding,))

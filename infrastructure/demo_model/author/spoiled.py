@@ -1,0 +1,129 @@
+"""Spoils an answer on purpose, so that tests see each check refuse it.
+
+Invariant: what is spoilt is exactly what the fault names; the rest of the answer is right.
+"""
+
+import json
+from typing import Any
+
+from infrastructure.demo_model.reply import Call, Reply, Text
+
+UNKNOWN = "999"
+
+
+def prose(_: Reply) -> Reply:
+    """Words where a tool call was asked for."""
+    return Reply((Text("I am the demo model. I would rather talk about it than hand it over."),))
+
+
+def empty(_: Reply) -> Reply:
+    """Nothing at all."""
+    return Reply(())
+
+
+def refused(_: Reply) -> Reply:
+    """A refusal of the provider's safety systems."""
+    return Reply((), "refusal")
+
+
+def truncated(reply: Reply) -> Reply:
+    """The last tool call breaks off in its middle, at `max_tokens`."""
+    last = reply.blocks[-1]
+    if isinstance(last, Text):
+        return Reply((*reply.blocks[:-1], Text(last.text[: len(last.text) // 2])), "max_tokens")
+    half = Call(last.name, last.raw[: max(1, len(last.raw) * 2 // 3)])
+    return Reply((*reply.blocks[:-1], half), "max_tokens", cut=True)
+
+
+def malformed(reply: Reply) -> Reply:
+    """The last tool call is whole, and no JSON."""
+    last = reply.blocks[-1]
+    if isinstance(last, Text):
+        return reply
+    return Reply((*reply.blocks[:-1], Call(last.name, last.raw[:-1] + ",]")))
+
+
+def _each(reply: Reply, change: Any) -> Reply:  # noqa: ANN401 - a function over JSON.
+    blocks = [
+        Call(b.name, json.dumps(change(b.name, json.loads(b.raw)), ensure_ascii=False))
+        if isinstance(b, Call)
+        else b
+        for b in reply.blocks
+    ]
+    return Reply(tuple(blocks), reply.stop_reason)
+
+
+def bad_paths(reply: Reply) -> Reply:
+    """Files outside the folder, over the tests, and under names that no file may have."""
+
+    def change(_: str, value: dict[str, Any]) -> dict[str, Any]:
+        for file in (value.get("files") or [])[:1]:
+            value["files"].append({**file, "path": "../outside.ts"})
+            value["files"].append({**file, "path": "tests/validation.test.ts"})
+            value["files"].append({**file, "path": "/etc/passwd"})
+        return value
+
+    return _each(reply, change)
+
+
+def missing_file(reply: Reply) -> Reply:
+    """One file less than asked for; a plan whose task writes a file nobody owns."""
+
+    def change(name: str, value: dict[str, Any]) -> dict[str, Any]:
+        if name == "submit_plan":
+            value["tasks"][-1]["writes"].append("src/nobody.ts")
+        elif value.get("files"):
+            value["files"].pop()
+        return value
+
+    return _each(reply, change)
+
+
+def placeholder(reply: Reply) -> Reply:
+    """A file that leaves out its rest."""
+
+    def change(_: str, value: dict[str, Any]) -> dict[str, Any]:
+        for file in (value.get("files") or [])[:1]:
+            if "content" in file:
+                lines = file["content"].split("\n")
+                half = lines[: max(1, len(lines) // 2)]
+                file["content"] = "\n".join([*half, "// ... rest of the code remains unchanged"])
+        return value
+
+    return _each(reply, change)
+
+
+def wrong_ids(reply: Reply) -> Reply:
+    """Ids that nobody has given."""
+
+    def change(name: str, value: dict[str, Any]) -> dict[str, Any]:
+        match name:
+            case "submit_spec":
+                value["requirements"][0]["sources"] = [f"BF-{UNKNOWN}"]
+            case "submit_plan":
+                value["tasks"][0]["requirements"] = [f"FR-{UNKNOWN}"]
+            case "submit_tests":
+                value["files"][0]["covers"] = [f"FR-{UNKNOWN}"]
+            case "submit_recommendation":
+                value["reasons"] = [{"text": "Cites what is not there.", "ids": [f"FR-{UNKNOWN}"]}]
+            case "task_done":
+                value["tasks"] = [f"T-{UNKNOWN}"]
+            case _:
+                pass
+        return value
+
+    return _each(reply, change)
+
+
+SPOIL = {
+    "prose_instead_of_tool": prose,
+    "empty_answer": empty,
+    "refusal": refused,
+    "truncated_tool": truncated,
+    "malformed_json": malformed,
+    "bad_paths": bad_paths,
+    "missing_file": missing_file,
+    "placeholder": placeholder,
+    "wrong_ids": wrong_ids,
+}
+"""What a fault makes of a right answer."""

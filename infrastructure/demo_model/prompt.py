@@ -1,0 +1,116 @@
+"""Reads a request: who is asked, with what, and what became of its earlier tool calls.
+
+Invariant: an input's data never opens another input; JSON ends where JSON ends.
+"""
+
+import json
+import re
+from typing import Any
+
+from msgspec import Struct
+
+from infrastructure.demo_model.reply import tokens_of
+
+AGENT = re.compile(r"\A\s*# Agent:\s*([a-z_]+)")
+OPENING = re.compile(r'<input name="([a-z_]+)"[^>]*>\s*')
+
+
+class PastCall(Struct, frozen=True):
+    """A tool call of an earlier turn; `refused` when its result was an error."""
+
+    name: str
+    input: dict[str, Any]
+    refused: bool
+
+
+class Ask(Struct, frozen=True):
+    """A request, read."""
+
+    agent: str
+    model: str
+    max_tokens: int
+    stream: bool
+    inputs: dict[str, Any]
+    tools: frozenset[str]
+    past: tuple[PastCall, ...]
+    feedback: str
+    """The text of the last turn of the user, if it is not the first one."""
+    input_tokens: int
+
+
+class InvalidRequest(ValueError):
+    """The request is not one of the Messages API."""
+
+
+def _texts(content: Any) -> str:  # noqa: ANN401 - JSON.
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    return "\n".join(
+        part if (part := block.get("text")) else _texts(block.get("content"))
+        for block in content
+        if isinstance(block, dict)
+    )
+
+
+def _inputs(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    decoder = json.JSONDecoder()
+    start = 0
+    while opening := OPENING.search(text, start):
+        try:
+            value, start = decoder.raw_decode(text, opening.end())
+        except json.JSONDecodeError:
+            end = text.find("</input", opening.end())
+            start = end if end >= 0 else len(text)
+            value = text[opening.end() : start].strip()
+        found.setdefault(opening[1], value)
+    return found
+
+
+def _past(messages: list[dict[str, Any]]) -> tuple[PastCall, ...]:
+    blocks = [
+        block
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for block in message["content"]
+    ]
+    refused = {b.get("tool_use_id") for b in blocks if b.get("is_error")}
+    return tuple(
+        PastCall(
+            b["name"], b["input"] if isinstance(b.get("input"), dict) else {}, b["id"] in refused
+        )
+        for b in blocks
+        if b.get("type") == "tool_use"
+    )
+
+
+def read_request(body: bytes) -> Ask:
+    """Read the body of `POST /v1/messages`.
+
+    Raises:
+        InvalidRequest: it is no JSON, or lacks the model, the messages or `max_tokens`.
+    """
+    try:
+        request = json.loads(body)
+        messages = request["messages"]
+        first = _texts(messages[0]["content"])
+        system = request.get("system", "")
+        agent = AGENT.match(system if isinstance(system, str) else _texts(system[:1]))
+        last = messages[-1]
+        return Ask(
+            agent=agent[1] if agent else "",
+            model=str(request["model"]),
+            max_tokens=int(request.get("max_tokens", 1)),
+            stream=bool(request.get("stream")),
+            inputs=_inputs(first),
+            tools=frozenset(tool["name"] for tool in request.get("tools") or ()),
+            past=_past(messages),
+            feedback=_texts(last["content"]) if len(messages) > 1 else "",
+            input_tokens=tokens_of(
+                _texts(system) + json.dumps(messages) + json.dumps(request.get("tools") or "")
+            ),
+        )
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as wrong:
+        raise InvalidRequest(f"{type(wrong).__name__}: the request is not valid") from wrong

@@ -1,0 +1,151 @@
+"""The parts of the documentation that are made from the code, so that they cannot go stale.
+
+Invariant: a generated page, or what stands between a pair of marks, is what the code gives now; a
+test compares them. A mark is `<!-- generated: NAME -->`, closed by `<!-- end -->`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cyclopts import App
+
+from infrastructure.migrations import FOLDER
+from interface.cli.console import fail, say
+from interface.cli.events_page import events_page
+from interface.cli.lifecycle_page import diagram, lifecycle_page
+from interface.cli.markdown import table
+from interface.cli.rights import rights_table
+from interface.http import openapi as api_document
+from interface.http.app import described
+from interface.http.problems import PROBLEMS
+from interface.settings import PROJECT, Settings, variable
+
+WHOLE: Final = {"docs/lifecycle.md": lifecycle_page, "docs/events.md": events_page}
+MARKED: Final = ("README.md", "docs/api.md", "docs/operations.md", "docs/security.md")
+
+_MARKS: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_VERBS: Final = ("get", "post", "put", "patch", "delete")
+
+
+def docs(app: App, *, check: bool) -> int:
+    """Write every page that is made from the code, or say which is not fresh; an exit code."""
+    return _settle(pages(PROJECT, app), check=check, again="./bp docs")
+
+
+def openapi(*, check: bool) -> int:
+    """Write the API document from the routes, or say that it is not fresh; an exit code."""
+    made = {api_document.FILE: api_document.text(described())}
+    return _settle(made, check=check, again="./bp openapi")
+
+
+def _settle(made: Mapping[Path, str], *, check: bool, again: str) -> int:
+    stale = [path for path, text in made.items() if not _holds(path, text)]
+    for path in stale:
+        name = path.relative_to(PROJECT)
+        if check:
+            fail(f"{name} is not what the code gives: run {again}")
+        else:
+            path.write_text(made[path], encoding="utf-8")
+            say(f"{name} written")
+    return int(check and bool(stale))
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def pages(root: Path, app: App) -> dict[Path, str]:
+    """Every page that is made from the code, as it should be.
+
+    Args:
+        root: The project's folder.
+        app: The command line, whose commands the pages list.
+
+    Raises:
+        KeyError: a page has a mark of a name that nothing is made for.
+    """
+    blocks = _blocks(root, app)
+    made = {root / name: page() for name, page in WHOLE.items()}
+    for name in MARKED:
+        path = root / name
+        made[path] = fill(path.read_text(encoding="utf-8"), blocks)
+    return made
+
+
+def fill(text: str, blocks: Mapping[str, str]) -> str:
+    """A page with each block between its marks replaced."""
+    return _MARKS.sub(lambda mark: f"{mark[1]}\n{blocks[mark[2]]}\n\n{mark[3]}", text)
+
+
+def settings_table() -> str:
+    """Every setting: its environment variable, its default, and what it takes."""
+    return table(
+        ("variable", "default", "what it takes"),
+        (
+            (f"`{variable(name)}`", _default(field.default), str(field.description))
+            for name, field in Settings.model_fields.items()
+        ),
+    )
+
+
+def problems_table() -> str:
+    """Every code that an error can carry."""
+    return table(
+        ("code", "status", "meaning, and what to do"),
+        ((f"`{code}`", str(kind.status), kind.help) for code, kind in PROBLEMS.items()),
+    )
+
+
+def commands_table(app: App) -> str:
+    """Every command, with the first line of its help."""
+    return table(
+        ("command", "what it does"),
+        ((f"`{' '.join(names)}`", about) for names, about in commands(app)),
+    )
+
+
+def commands(app: App, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The words of each command and the first line of its help, groups opened."""
+    for name in app:
+        if name.startswith("-"):
+            continue
+        command, words = app[name], (*before, name)
+        if command.default_command is not None:
+            yield words, next(iter((command.help or "").strip().splitlines()), "")
+        yield from commands(command, words)
+
+
+def routes_table(openapi: Path) -> str:
+    """Every route, from the OpenAPI document."""
+    document: dict[str, Any] = json.loads(openapi.read_text(encoding="utf-8"))
+    return table(
+        ("route", "what it does"),
+        (
+            (f"`{verb.upper()} {path}`", str(item[verb].get("summary", "")))
+            for path, item in document["paths"].items()
+            for verb in _VERBS
+            if verb in item
+        ),
+    )
+
+
+def _blocks(root: Path, app: App) -> dict[str, str]:
+    return {
+        "lifecycle": f"```mermaid\n{diagram()}\n```",
+        "settings": settings_table(),
+        "problems": problems_table(),
+        "commands": commands_table(app),
+        "routes": routes_table(root / "interface" / "openapi.json"),
+        "rights": rights_table(FOLDER),
+    }
+
+
+def _default(value: object) -> str:
+    if value is None or value == "":
+        return "unset"
+    if isinstance(value, Path):
+        return f"`{value.relative_to(PROJECT)}` in the project's folder"
+    return f"`{value}`"

@@ -1,0 +1,20 @@
+"""The project's own files, as the tests of this folder read them."""
+
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+DOCS = PROJECT / "docs"
+PAGES = tuple(
+    sorted((PROJECT / "README.md", PROJECT / "CHANGELOG.md", *DOCS.rglob("*.md"))),
+)
+DEPLOY_PAGE = PROJECT / "deploy" / "README.md"
+
+
+def text(name: str) -> str:
+    """A file's text, by its path from the project's folder."""
+    return (PROJECT / name).read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    """A file's path from the project's folder."""
+    return page.relative_to(PROJECT).as_posix()

@@ -1,0 +1,158 @@
+"""The documentation mentions everything that the code offers, and nothing that is not there."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from application.accounts import AccountRefused
+from application.agents.failures import CODES
+from domain.documents import Document
+from domain.errors import Refused
+from domain.events import FeatureEvent
+from domain.status import Agent, Status, Step
+from interface.cli.app import app
+from interface.cli.documents import commands
+from interface.http.problems import PROBLEMS
+from interface.settings import Settings, variable
+from tests.architecture.pages import DEPLOY_PAGE, DOCS, PAGES, PROJECT, name_of, text
+
+LARGEST_DECISION_WORDS = 450
+
+_PATH = re.compile(r"`((?:[a-z_.-]+/)+[\w.-]*|[a-z_-]+\.(?:toml|md|lock|json))`")
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_TOP = {
+    "domain", "application", "projections", "infrastructure", "interface", "tests", "docs",
+    "deploy", "examples",
+}  # fmt: skip
+_COMMAND = re.compile(r"\./bp ([a-z][a-z -]*[a-z])")
+_VARIABLE = re.compile(r"\b(?:BP|ANTHROPIC)_[A-Z][A-Z_]+\b")
+_SCRIPT_COMMANDS = {"test", "lint"}
+
+
+def _all(kind: type) -> set[type]:
+    return {kind, *(deeper for sub in kind.__subclasses__() for deeper in _all(sub))}
+
+
+@pytest.mark.parametrize("name", [*Settings.model_fields])
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{variable(name)}`" in text("docs/operations.md")
+
+
+@pytest.mark.parametrize("words", [" ".join(words) for words, _ in commands(app)])
+def test_every_command_is_documented(words: str) -> None:
+    assert f"`{words}`" in text("docs/operations.md")
+
+
+def test_every_command_says_what_it_does() -> None:
+    assert [words for words, about in commands(app) if not about] == []
+
+
+@pytest.mark.parametrize("kind", get_args(FeatureEvent))
+def test_every_event_is_documented(kind: type) -> None:
+    tag = kind.__struct_config__.tag
+    assert f"## `{tag}`" in text("docs/events.md")
+    assert f"| `{tag}` |" in text("docs/lifecycle.md")
+
+
+@pytest.mark.parametrize("kind", get_args(FeatureEvent))
+def test_every_event_says_what_it_means_and_what_of_it_is_personal(kind: type) -> None:
+    assert kind.__doc__
+    assert kind.personal <= set(kind.__struct_fields__)
+    # What people or agents wrote is never in clear.
+    written = {"title", "text", "brief", "markdown", "document", "note", "notes", "reason", "files"}
+    assert written & set(kind.__struct_fields__) <= kind.personal
+
+
+@pytest.mark.parametrize("kind", sorted(_all(Refused) - {Refused}, key=lambda k: k.__name__))
+def test_every_refusal_is_documented_and_has_a_problem(kind: type[Refused]) -> None:
+    assert kind.__doc__
+    assert kind.code in PROBLEMS
+    assert f"`{kind.code}`" in text("docs/api.md")
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(_all(AccountRefused) - {AccountRefused}, key=lambda k: k.__name__)
+)
+def test_every_refusal_of_an_account_has_a_problem(kind: type[AccountRefused]) -> None:
+    assert kind.code in PROBLEMS
+
+
+@pytest.mark.parametrize("code", [*PROBLEMS])
+def test_every_problem_is_documented(code: str) -> None:
+    assert f"| `{code}` | {PROBLEMS[code].status} |" in text("docs/api.md")
+
+
+@pytest.mark.parametrize("code", [*CODES])
+def test_every_failure_is_documented_with_what_to_do(code: str) -> None:
+    assert CODES[code]
+    assert f"| `{code}` |" in text("docs/lifecycle.md")
+
+
+@pytest.mark.parametrize("word", [*Status, *Step, *Agent], ids=repr)
+def test_every_status_step_and_agent_is_documented(word: str) -> None:
+    assert f"`{word}`" in text("docs/lifecycle.md")
+
+
+def test_every_document_of_an_agent_says_what_it_is() -> None:
+    assert [kind.__name__ for kind in _all(Document) if not kind.__doc__] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = {
+        name
+        for name in _PATH.findall(page.read_text(encoding="utf-8"))
+        if name.split("/")[0] in _TOP or "/" not in name
+    }
+    assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    links = {link for link in _LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link}
+    assert [link for link in sorted(links) if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    known = {" ".join(words) for words, _ in commands(app)} | _SCRIPT_COMMANDS
+    groups = {" ".join(words.split()[:n]) for words in known for n in (1, 2)}
+    named = {
+        " ".join(found.split()[:2]) for found in _COMMAND.findall(page.read_text(encoding="utf-8"))
+    }
+    assert [n for n in sorted(named) if n not in groups and n.split()[0] not in known] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = {variable(name) for name in Settings.model_fields}
+    assert set(_VARIABLE.findall(page.read_text(encoding="utf-8"))) - known == set()
+
+
+def test_the_readme_maps_every_folder_of_ours() -> None:
+    mapped = set(re.findall(r"^\| `([a-z]+)/` \|", text("README.md"), re.MULTILINE))
+    there = {path.name for path in PROJECT.iterdir() if path.is_dir() and path.name in _TOP}
+    assert mapped == there == _TOP
+
+
+def test_every_page_can_be_found_from_the_readme() -> None:
+    readme = text("README.md")
+    top = {name_of(page) for page in DOCS.glob("*.md")}
+    assert [page for page in sorted(top) if f"({page})" not in readme] == []
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("0*.md")), ids=name_of)
+def test_a_decision_is_one_page_with_its_check(page: Path) -> None:
+    body = page.read_text(encoding="utf-8")
+    number = int(page.name[:4])
+    assert body.startswith(f"# {number}. ")
+    for part in ("**Context.**", "**Decision.**", "**Consequences.**", "**Checked by**"):
+        assert part in body
+    assert len(body.split()) < LARGEST_DECISION_WORDS
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("0*.md"))]
+    assert numbers == [*range(1, len(numbers) + 1)]

@@ -6,6 +6,7 @@ ISM numbers are those of the Australian Information Security Manual's guidelines
 development and gateways of web applications, in our own words.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -38,11 +39,14 @@ CONTROLS: Final[Mapping[str, str]] = {
 }
 
 
+_ID: Final = re.compile(r"\b(?:V[0-9]{1,2}|ISM-[0-9]{4})\b", re.IGNORECASE)
+
+
 def unanswered(report: Report) -> tuple[str, ...]:
     """A line for each control that the report says nothing of."""
-    answered = {control.id.strip().upper() for control in report.controls}
+    answered = {ident.upper() for control in report.controls for ident in _ID.findall(control.id)}
     return tuple(
         f"{ident} {name}: the reviewer gave no answer."
         for ident, name in CONTROLS.items()
-        if not any(said == ident or said.startswith(f"{ident}.") for said in answered)
+        if ident not in answered
     )

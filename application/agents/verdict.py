@@ -5,7 +5,7 @@ counted; what a document tells the reviewer to answer changes nothing here.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -22,9 +22,7 @@ SHORTEST_QUOTE = 4
 _SERIOUS = frozenset({Severity.CRITICAL, Severity.HIGH})
 _SURE = frozenset({Confidence.HIGH, Confidence.MEDIUM})
 _SPACE = re.compile(r"\s+")
-_NO_EVIDENCE = re.compile(
-    r"^(?:n/?a|none|nothing|unknown|not (?:seen|found|reviewed))?\W*$", re.IGNORECASE
-)
+_MARKS = "`'\",.;:()[]"
 
 
 def with_evidence(report: Report, files: Mapping[str, str]) -> tuple[Report, int]:
@@ -58,12 +56,14 @@ def _line_of(finding: Finding, content: str) -> int:
     return min(lines, key=lambda line: abs(line - finding.line), default=0)
 
 
-def verdict(report: Report, static: Sequence[StaticFinding]) -> tuple[Verdict, tuple[str, ...]]:
+def verdict(
+    report: Report, static: Sequence[StaticFinding], paths: Collection[str]
+) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict over a report that holds evidence only, with its reasons, a sentence each.
 
     FAIL for any critical or high finding of at least medium confidence, for three or more of
-    medium severity and high confidence, for a control that is not met with evidence, and for any
-    error that a parser found.
+    medium severity and high confidence, for a control that is not met and whose evidence names one
+    of the files (`paths`), and for any error that a parser found.
     """
     reasons = [
         *(
@@ -76,15 +76,15 @@ def verdict(report: Report, static: Sequence[StaticFinding]) -> tuple[Verdict, t
         *(
             f"Control {control.id} ({control.name}) is not met: {control.evidence}"
             for control in report.controls
-            if _is_missed(control)
+            if _is_missed(control, paths)
         ),
         *(f"Static check: {finding}" for finding in errors(static)),
     ]
     if reasons:
         return Verdict.FAIL, tuple(reasons)
     count = len(report.findings)
-    seen = "No finding" if not count else f"{count} lesser finding{'s' if count > 1 else ''}"
-    return Verdict.PASS, (f"{seen} that would stop it, and no control is unmet.",)
+    lesser = f" Lesser findings: {count}." if count else ""
+    return Verdict.PASS, (f"Nothing was found that would stop it.{lesser}",)
 
 
 def _mediums(report: Report) -> list[str]:
@@ -99,5 +99,9 @@ def _mediums(report: Report) -> list[str]:
     return [f"{len(mediums)} findings of medium severity together: {titles}."]
 
 
-def _is_missed(control: Control) -> bool:
-    return control.state is ControlState.NOT_MET and not _NO_EVIDENCE.match(control.evidence)
+def _is_missed(control: Control, paths: Collection[str]) -> bool:
+    if control.state is not ControlState.NOT_MET:
+        return False
+    words = {word.strip(_MARKS) for word in control.evidence.split()}
+    names = words | {word.rpartition(":")[0] for word in words}
+    return not names.isdisjoint(paths)

@@ -43,7 +43,7 @@ async def review(work: Work) -> c.RecordReview:
     security = work.step is Step.SECURITY_REVIEW
     if security:
         report = replace(report, not_reviewed=(*report.not_reviewed, *unanswered(report)))
-    decided, reasons = verdict(report, static)
+    decided, reasons = verdict(report, static, files)
     name = "Security review" if security else "Code review"
     return c.RecordReview(
         attempt=work.attempt,

@@ -1,0 +1,248 @@
+"""The implementer: whole files, the plan's only, complete and parsed."""
+
+import pytest
+from msgspec.structs import replace
+
+from application.agents.failures import StepFailed
+from application.agents.inspection import StaticFinding
+from application.agents.roster import ENTRIES
+from domain import documents as d
+from domain.status import Agent, Step
+from tests.application.agents import desk as s
+from tests.application.agents.desk import ScriptedDesk, answer, call, cut, done, prose, written
+
+CODE = {"src/requests.ts": s.CODE}
+WORDS = {"README.md": s.README}
+BOTH = CODE | WORDS
+FINISHED = call("task_done", {"tasks": ["T-1", "T-2"], "notes": "Set PORT."})
+
+
+async def built(*answers, material=s.BEFORE_CODE, **more):
+    desk = ScriptedDesk(*answers, **more)
+    return await done(Step.IMPLEMENT, material, desk), desk
+
+
+async def failed(*answers, **more) -> StepFailed:
+    with pytest.raises(StepFailed) as raised:
+        await built(*answers, **more)
+    return raised.value
+
+
+async def test_planned_files_and_frozen_tests_are_stored_by_hash():
+    command, desk = await built(answer(written(BOTH)), answer(FINISHED))
+    assert [(f.path, f.by) for f in command.files] == [
+        ("README.md", Agent.IMPLEMENTER),
+        ("src/requests.ts", Agent.IMPLEMENTER),
+        ("tests/requests.test.ts", Agent.CONTRACT_TEST),
+    ]
+    assert command.notes == "Set PORT."
+    for file in command.files:
+        assert desk.stored[file.sha256].decode() == s.FILES[file.path]
+        assert file.size == len(desk.stored[file.sha256])
+    assert [w["path"] for kind, w in desk.shown if kind == "file"] == list(BOTH)
+
+
+async def test_files_and_the_end_may_come_in_one_answer():
+    command, desk = await built(answer(written(BOTH), FINISHED))
+    assert len(command.files) == 3
+    assert len(desk.requests) == 1
+
+
+async def test_what_is_missing_is_asked_for():
+    _, desk = await built(answer(written(CODE)), answer(written(WORDS), FINISHED))
+    assert "Still to be written: `README.md`" in desk.last_words
+    assert 'name="written"' in desk.last_words
+    assert '["src/requests.ts"]' in desk.last_words
+
+
+async def test_messages_are_only_ever_added():
+    _, desk = await built(answer(written(CODE)), answer(written(WORDS)), answer(FINISHED))
+    bare = [
+        [
+            [{k: v for k, v in b.items() if k != "cache_control"} for b in m["content"]]
+            for m in request.messages
+        ]
+        for request in desk.requests
+    ]
+    assert bare[1][: len(bare[0])] == bare[0]
+    assert bare[2][: len(bare[1])] == bare[1]
+    marks = str(desk.requests[2]).count("cache_control")
+    assert marks <= 4
+
+
+async def test_nothing_is_done_that_is_not_written():
+    _, desk = await built(answer(FINISHED), answer(written(BOTH), FINISHED))
+    assert "Not done yet" in desk.last_words
+    error = await failed(answer(FINISHED), answer(FINISHED), answer(FINISHED))
+    assert error.code == "no_result"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../evil.ts", "/etc/passwd", "src\\a.ts", "C:/a.ts", "src/../../a", "src/a\x00.ts",
+        "src/con.ts", "src/\u202ea.ts", ".git/config", ".github/workflows/x.yml",
+        ".vscode/tasks.json", "src/ a.ts", "SRC/requests.ts", "other.ts", "~/a", "",
+        "tests/requests.test.ts", "TESTS/Requests.test.ts", "a" * 300,
+    ],
+)  # fmt: skip
+async def test_a_path_that_is_not_planned_is_refused_once_and_ends_it_twice(path):
+    stray = written({path: "x"} | BOTH)
+    if not 0 < len(path) <= 240:
+        # The tool's shape already forbids it, and with it the whole call.
+        stray = written({path: "x"})
+        await built(answer(stray), answer(written(BOTH), FINISHED))
+        return
+    command, _ = await built(answer(stray), answer(FINISHED))
+    assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
+    error = await failed(answer(stray), answer(stray))
+    assert error.code == "check_failed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "// ... rest of the code unchanged",
+        "// … rest unchanged",
+        "/* existing code remains here */",
+        "// TODO: implement",
+        "...",
+        "  …",
+        "# rest of file unchanged",
+        "<!-- rest of the file -->",
+        'throw new Error("Not implemented");',
+        "// your code here",
+    ],
+)
+async def test_a_placeholder_is_no_file(line):
+    lazy = {"src/requests.ts": f"{s.CODE}{line}\n"}
+    _, desk = await built(answer(written(lazy | WORDS)), answer(written(CODE), FINISHED))
+    assert "stands for code that is missing" in str(desk.requests[1].messages[-1])
+    error = await failed(answer(written(lazy)), answer(written(lazy)))
+    assert error.code == "check_failed"
+
+
+async def test_words_for_users_are_no_placeholder():
+    code = s.CODE + 'export const wait = "Loading…"; // The rest is up to the caller.\n'
+    code += "export const all = (...parts: string[]) => [\n  ...parts,\n];\n"
+    command, _ = await built(answer(written({"src/requests.ts": code} | WORDS), FINISHED))
+    assert len(command.files) == 3
+
+
+async def test_an_empty_and_a_giant_file_are_refused():
+    empty = {"src/requests.ts": " \n"}
+    giant = {"src/requests.ts": "x" * ((1 << 20) + 1)}
+    for wrong in (empty, giant):
+        error = await failed(answer(written(wrong)), answer(written(wrong)))
+        assert error.code == "check_failed"
+
+
+async def test_completed_calls_of_a_cut_answer_count_and_the_rest_is_asked_for():
+    command, desk = await built(cut(written(CODE)), answer(written(WORDS), FINISHED))
+    assert len(command.files) == 3
+    assert "cut off" in desk.last_words
+    assert "README.md" in desk.last_words
+
+
+async def test_a_cut_without_a_file_splits_the_work_and_a_second_one_fails():
+    _, desk = await built(
+        cut(prose("Now")), answer(written(CODE)), answer(written(WORDS), FINISHED)
+    )
+    assert "Write only `src/requests.ts` now" in str(desk.requests[1].messages[-1])
+    error = await failed(cut(), cut())
+    assert error.code == "answer_too_long"
+
+
+async def test_progress_between_two_cuts_is_progress():
+    command, _ = await built(cut(), cut(written(CODE)), cut(), answer(written(WORDS), FINISHED))
+    assert len(command.files) == 3
+
+
+async def test_parser_errors_go_back_once():
+    broken = StaticFinding("src/requests.ts", 2, "syntax", "The file cannot be parsed.")
+    note = StaticFinding("README.md", 1, "not_inspected", "No parser.", error=False)
+    frozen = StaticFinding("tests/requests.test.ts", 1, "syntax", "Frozen.")
+    findings = [[broken, note, frozen], [note, frozen]]
+    command, desk = await built(
+        answer(written(BOTH), FINISHED),
+        answer(written(CODE), FINISHED),
+        inspect=lambda _: findings.pop(0),
+    )
+    assert len(command.files) == 3
+    assert "src/requests.ts:2" in desk.last_words
+    assert "Frozen" not in desk.last_words
+    error = await failed(
+        answer(written(BOTH), FINISHED), answer(written(CODE), FINISHED), inspect=lambda _: [broken]
+    )
+    assert error.code == "check_failed"
+    assert "src/requests.ts:2" in error.reason
+
+
+async def test_being_blocked_is_told_with_its_reason():
+    error = await failed(answer(call("report_blocked", {"reason": "FR-1 contradicts AC-2."})))
+    assert error.code == "blocked"
+    assert "FR-1 contradicts AC-2." in error.reason
+
+
+async def test_a_call_that_cannot_be_read_is_answered_once():
+    bad = call("write_files", b'"{\\"files\\": ["')
+    command, desk = await built(answer(bad), answer(written(BOTH), FINISHED))
+    assert len(command.files) == 3
+    sent = desk.requests[1].messages[1]["content"][0]
+    assert isinstance(sent["input"], dict)
+    error = await failed(answer(bad), answer(call("write_files", {"files": []})))
+    assert error.code == "check_failed"
+
+
+async def test_silence_after_the_last_file_is_asked_once_for_its_notes():
+    command, desk = await built(answer(written(BOTH)), answer(prose("Done.")))
+    assert command.notes == ""
+    assert "task_done" in desk.last_words
+
+
+async def test_silence_before_that_fails_after_two_reminders():
+    error = await failed(answer(prose("a")), answer(prose("b")), answer(prose("c")))
+    assert error.code == "no_result"
+
+
+async def test_no_attempt_asks_more_often_than_its_entry_allows():
+    # The same file again and again is progress each time, yet never the other one.
+    turns = ENTRIES[Agent.IMPLEMENTER].turns
+    error = await failed(*[answer(written(CODE)) for _ in range(turns)])
+    assert error.code == "turns_used_up"
+
+
+async def test_a_refusal_in_the_middle_fails():
+    error = await failed(answer(written(CODE)), answer(stop="refusal"))
+    assert error.code == "model_refused"
+
+
+REWORK = replace(
+    s.BEFORE_CODE,
+    previous_files=s.FILES,
+    code_report=d.Report(
+        summary="One fault.",
+        findings=(
+            d.Finding(
+                "Confirm is missing", d.Severity.HIGH, d.Confidence.HIGH,
+                "src/requests.ts", 6, "export function ask", "Nobody can confirm.", "Add it.",
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+
+async def test_after_a_failed_review_files_that_are_right_stand():
+    better = {"src/requests.ts": s.CODE + "export const confirm = () => 1;\n"}
+    command, desk = await built(answer(written(better), FINISHED), material=REWORK)
+    assert {f.path for f in command.files} == set(s.FILES)
+    text = s.first_message(desk.requests[0])
+    assert '"review":"code"' in text
+    assert "Confirm is missing" in text
+    sha = {f.path: f.sha256 for f in command.files}["src/requests.ts"]
+    assert desk.stored[sha].decode().endswith("confirm = () => 1;\n")
+
+
+async def test_after_a_failed_review_doing_nothing_is_no_result():
+    error = await failed(answer(FINISHED), answer(FINISHED), answer(FINISHED), material=REWORK)
+    assert error.code == "no_result"

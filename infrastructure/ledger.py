@@ -37,7 +37,7 @@ ORDER BY announced_at, attempt, turn
 """
 
 
-class NotAnnounced(Exception):
+class NotAnnounced(LookupError):
     """A request to a model is in the ledger under another hash, or not at all: a defect."""
 
 

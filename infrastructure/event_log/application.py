@@ -33,6 +33,7 @@ from infrastructure.event_log.registry import Registry
 from infrastructure.event_log.stored import (
     Envelope,
     Item,
+    KeyDestroyed,
     Outcome,
     StoredFeatureEvent,
     StreamId,
@@ -128,8 +129,9 @@ class Features(Application[UUID]):
             if len(appends) > 1 and isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
                 return [outcome for append in appends for outcome in self.append([append])]
             raise
-        except psycopg.errors.UniqueViolation as error:
-            # Somebody began the same stream at the same moment, or used an event id elsewhere.
+        except (psycopg.errors.UniqueViolation, KeyDestroyed) as error:
+            # Somebody began the same stream at the same moment, used an event id elsewhere, or
+            # deleted the feature; or there is no such stream to go on with.
             spoilt = Outcome("conflict", error=error)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose append it is.
             spoilt = Outcome("error", error=error)

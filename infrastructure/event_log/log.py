@@ -104,7 +104,7 @@ class PostgresEventLog:
 
         Raises:
             Unavailable: the database does not answer.
-            KeyDestroyed: the feature was deleted, and the stretch has what was sealed.
+            KeyDestroyed: the feature was deleted, and part of this was sealed; a `NotFound`.
             UnknownEvent: the log is ahead of this program.
         """
         if upto is not None and upto <= after:

@@ -9,11 +9,12 @@ from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
 from application.ports import Effects, Origin, Recorded
+from domain.errors import NotFound
 from domain.events import FeatureEvent
 from infrastructure.sealing import DataKey
 
 
-class KeyDestroyed(Exception):
+class KeyDestroyed(NotFound):
     """The feature was deleted: its data key is gone, and what was sealed under it is unreadable."""
 
 

@@ -1,0 +1,61 @@
+"""The adapters around the log, real and in memory, for the contracts they share.
+
+Invariant: a test sees one of the two, and cannot tell which but by its name.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from application.ports import EventLog, Ledger, Origin, Receipts, Tasks
+from infrastructure.data_keys import DataKeys, KeyRing
+from infrastructure.database import Database
+from infrastructure.event_log import PostgresEventLog
+from infrastructure.ledger import PostgresLedger
+from infrastructure.receipts import PostgresReceipts
+from infrastructure.sealing import MasterKey
+from infrastructure.tasks import PostgresTasks
+from tests.fakes import Clock, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
+
+MAX_ATTEMPTS = 2
+PER_TENANT = 2
+
+
+@dataclass
+class Adapters:
+    """One set of adapters that belong together."""
+
+    log: EventLog
+    tasks: Tasks
+    receipts: Receipts
+    ledger: Ledger
+
+    @staticmethod
+    def origin(tenant_id: UUID | None = None) -> Origin:
+        return Origin(tenant_id or uuid7(), "user:somebody", uuid7())
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
+    """Give the log and what shares its transactions."""
+    if request.param == "memory":
+        clock = Clock()
+        tasks = MemoryTasks(clock, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT)
+        receipts = MemoryReceipts(clock)
+        yield Adapters(MemoryLog(clock, tasks, receipts), tasks, receipts, MemoryLedger())
+        return
+    url = request.getfixturevalue("database")
+    ring = KeyRing(MasterKey.from_text(MasterKey.generate_text()))
+    async with AsyncExitStack() as opened:
+        log = await opened.enter_async_context(PostgresEventLog(url, "bp_worker", ring))
+        database = await opened.enter_async_context(Database(url, "bp_worker", max_size=4))
+        yield Adapters(
+            log,
+            PostgresTasks(database, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT),
+            PostgresReceipts(database),
+            PostgresLedger(database, DataKeys(database, ring)),
+        )

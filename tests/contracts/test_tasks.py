@@ -1,0 +1,192 @@
+"""What every queue of record and every ledger keeps."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+from uuid_utils.compat import uuid7
+
+from application.ports import Claim, DueStep, LedgerEntry
+from domain import events as e
+from domain.runs import Tokens
+from domain.status import Agent, Step
+from tests.contracts.conftest import MAX_ATTEMPTS, PER_TENANT, Adapters
+
+ALL = tuple(Agent)
+
+
+def due(tenant_id: UUID | None = None, step: Step = Step.SPEC) -> DueStep:
+    return DueStep(uuid7(), tenant_id or uuid7(), uuid7(), step, uuid7(), 3, uuid7())
+
+
+async def soon(ask: Callable[[], Awaitable[list[Claim]]]) -> list[Claim]:
+    """What the question is answered with, once it is answered with anything."""
+    for _ in range(500):
+        if found := await ask():
+            return found
+        await asyncio.sleep(0.005)
+    raise AssertionError("nothing was ever claimed")
+
+
+async def test_a_step_is_added_once(adapters: Adapters) -> None:
+    first, second = due(), due()
+    assert await adapters.tasks.enqueue([first]) == 1
+    assert await adapters.tasks.enqueue([first, second]) == 1
+    assert await adapters.tasks.enqueue([]) == 0
+    assert len(await adapters.tasks.claim("w", ALL, limit=5, lease_seconds=60)) == 2
+
+
+async def test_a_claim_says_what_is_to_be_done(adapters: Adapters) -> None:
+    step = due(step=Step.PLAN)
+    await adapters.tasks.enqueue([step])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    assert claim.attempt == 1
+    assert claim.fence > 0
+    assert DueStep(*(getattr(claim, name) for name in DueStep.__struct_fields__)) == step
+
+
+async def test_a_worker_claims_for_its_agents_only(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due(step=Step.SPEC)])
+    assert not await adapters.tasks.claim("w", [Agent.BA], limit=5, lease_seconds=60)
+    assert not await adapters.tasks.claim("w", [], limit=5, lease_seconds=60)
+    assert await adapters.tasks.claim("w", [Agent.SPEC], limit=5, lease_seconds=60)
+
+
+async def test_no_task_is_leased_twice(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due() for _ in range(20)])
+    claims: list[Claim] = []
+    while more := await asyncio.gather(
+        *(adapters.tasks.claim(f"w{n}", ALL, limit=3, lease_seconds=60) for n in range(4))
+    ):
+        claims += (claim for found in more for claim in found)
+        if not any(more):
+            break
+    assert len({claim.task_id for claim in claims}) == len(claims) == 20
+    assert len({claim.fence for claim in claims}) == 20
+
+
+async def test_the_least_loaded_tenant_comes_first_up_to_its_cap(adapters: Adapters) -> None:
+    busy, quiet = uuid7(), uuid7()
+    await adapters.tasks.enqueue([due(busy) for _ in range(6)])
+    await adapters.tasks.enqueue([due(quiet)])
+    first = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=60)
+    assert {claim.tenant_id for claim in first} == {busy, quiet}
+    rest = await adapters.tasks.claim("w", ALL, limit=9, lease_seconds=60)
+    assert [claim.tenant_id for claim in rest] == [busy] * (PER_TENANT - 1)
+
+
+async def test_a_lost_workers_task_goes_to_another_under_a_higher_fence(
+    adapters: Adapters,
+) -> None:
+    await adapters.tasks.enqueue([due()])
+    (lost,) = await adapters.tasks.claim("w1", ALL, limit=1, lease_seconds=0.02)
+    (taken,) = await soon(
+        lambda: adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)  # type: ignore[arg-type]
+    )
+    assert (taken.task_id, taken.attempt) == (lost.task_id, 2)
+    assert taken.fence > lost.fence
+    held = await adapters.tasks.beat("w1", {lost.task_id: lost.fence}, [lost.task_id], 60)
+    assert held == set()
+    await adapters.tasks.drop(lost.task_id, lost.fence, "cancelled")
+    assert await adapters.tasks.beat("w2", {taken.task_id: taken.fence}, [], 60) == {taken.task_id}
+
+
+async def test_a_beat_keeps_the_lease(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due()])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.02)
+    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    await asyncio.sleep(0.03)
+    assert not await adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)
+    assert await adapters.tasks.beat("w", {}, [], 60) == set()
+
+
+async def test_a_dropped_task_is_over(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due()])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
+    await adapters.tasks.drop(claim.task_id, claim.fence, "cancelled", "superseded")
+    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60) == set()
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+
+
+async def test_used_up_attempts_go_to_the_sweeper_once(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due()])
+    fences = []
+    for _ in range(MAX_ATTEMPTS):
+        (claim,) = await soon(
+            lambda: adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)  # type: ignore[arg-type]
+        )
+        fences.append(claim.fence)
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
+    found = await asyncio.gather(*(adapters.tasks.stuck(3600, 5) for _ in range(3)))
+    (stuck,) = [claim for claims in found for claim in claims]
+    assert stuck.task_id == claim.task_id
+    assert stuck.fence > max(fences)
+    assert not await adapters.tasks.stuck(3600, 5)
+
+
+async def test_what_gives_no_sign_of_life_is_stuck_what_progresses_is_not(
+    adapters: Adapters,
+) -> None:
+    await adapters.tasks.enqueue([due(), due()])
+    silent, lively = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=600)
+    alive = {claim.task_id: claim.fence for claim in (silent, lively)}
+    assert not await adapters.tasks.stuck(3600, 5)
+
+    async def found() -> list[Claim]:
+        await adapters.tasks.beat("w", alive, [lively.task_id], 600)
+        return list(await adapters.tasks.stuck(0.2, 5))
+
+    (stuck,) = await soon(found)
+    assert stuck.task_id == silent.task_id
+    assert await adapters.tasks.beat("w", alive, [], 600) == {lively.task_id}
+
+
+async def begun(adapters: Adapters) -> tuple[UUID, UUID]:
+    feature_id, origin = uuid7(), adapters.origin()
+    created = [(uuid7(), e.FeatureCreated("A"))]
+    await adapters.log.append(feature_id, created, expected=0, origin=origin)
+    return origin.tenant_id, feature_id
+
+
+async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> None:
+    tenant, feature = await begun(adapters)
+    announced = LedgerEntry(uuid7(), 1, 1, "a" * 64)
+    await adapters.ledger.announce(tenant, feature, announced)
+    await adapters.ledger.announce(tenant, feature, announced)
+    assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [announced]
+    settled = replace(announced, answer=b"{}", outcome="answered", tokens=Tokens(1, 2, 3, 4))
+    await adapters.ledger.settle(tenant, feature, settled)
+    assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [settled]
+    assert not await adapters.ledger.entries(uuid7(), feature, announced.task_id)
+    assert not await adapters.ledger.entries(tenant, feature, uuid7())
+
+
+async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
+    tenant, feature = await begun(adapters)
+    entry = LedgerEntry(uuid7(), 1, 1, "a" * 64)
+    await adapters.ledger.announce(tenant, feature, entry)
+    first = replace(entry, answer=b"first", outcome="answered")
+    await adapters.ledger.settle(tenant, feature, first)
+    await adapters.ledger.settle(tenant, feature, replace(entry, outcome="timeout"))
+    assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [first]
+
+
+async def test_a_failed_request_leaves_its_code_and_its_tokens(adapters: Adapters) -> None:
+    tenant, feature = await begun(adapters)
+    entry = LedgerEntry(uuid7(), 2, 1, "b" * 64)
+    await adapters.ledger.announce(tenant, feature, entry)
+    failed = replace(entry, outcome="overloaded", tokens=Tokens(output=7))
+    await adapters.ledger.settle(tenant, feature, failed)
+    assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [failed]
+
+
+async def test_nothing_is_settled_that_was_not_announced(adapters: Adapters) -> None:
+    tenant, feature = await begun(adapters)
+    entry = LedgerEntry(uuid7(), 1, 1, "a" * 64)
+    with pytest.raises(LookupError):
+        await adapters.ledger.settle(tenant, feature, entry)
+    await adapters.ledger.announce(tenant, feature, entry)
+    with pytest.raises(LookupError):
+        await adapters.ledger.announce(tenant, feature, replace(entry, request_sha256="c" * 64))

@@ -1,0 +1,390 @@
+"""In-memory adapters that pass the same contract tests as the real ones.
+
+Invariant: whatever a contract test asserts, holds here too; where the real one reads the database's
+clock, these read one that a test may turn.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from application.ports import (
+    Accepted,
+    Claim,
+    Conflict,
+    DueStep,
+    Effects,
+    LeaseLost,
+    LedgerEntry,
+    Origin,
+    Receipt,
+    ReceiptExists,
+    Recorded,
+    TaskUpdate,
+)
+from domain.errors import NotFound
+from domain.events import FeatureEvent
+from domain.pipeline import AGENT_OF
+from domain.status import Agent
+
+OPEN = ("queued", "running")
+RECEIPT_LIFE = timedelta(hours=24)
+
+
+class Clock:
+    """A clock that moves a millisecond with each look, and as far as a test turns it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Task:
+    """A row of the queue."""
+
+    due: DueStep
+    not_before: datetime
+    max_attempts: int
+    status: str = "queued"
+    attempt: int = 0
+    fence: int = 0
+    worker: str = ""
+    lease_until: datetime | None = None
+    progress_at: datetime | None = None
+    error: str = ""
+
+    def claim(self) -> Claim:
+        due = self.due
+        return Claim(
+            due.task_id,
+            due.tenant_id,
+            due.feature_id,
+            due.step,
+            due.event_id,
+            due.version,
+            due.correlation_id,
+            self.attempt,
+            self.fence,
+        )
+
+
+class MemoryTasks:
+    """The queue of record, forgotten with the process."""
+
+    def __init__(
+        self, clock: Callable[[], datetime], *, max_attempts: int = 5, per_tenant: int = 8
+    ) -> None:
+        self.rows: dict[UUID, Task] = {}
+        self._clock = clock
+        self._max_attempts = max_attempts
+        self._per_tenant = per_tenant
+        self._fence = 0
+
+    async def enqueue(self, steps: Sequence[DueStep]) -> int:
+        new = {due.task_id: due for due in steps if due.task_id not in self.rows}
+        for task_id, due in new.items():
+            self.rows[task_id] = Task(due, self._clock(), self._max_attempts)
+        return len(new)
+
+    async def claim(
+        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+    ) -> Sequence[Claim]:
+        now = self._clock()
+        claims: list[Claim] = []
+        while len(claims) < limit:
+            ready = [
+                (self._running(task.due.tenant_id, now), task.not_before, task_id)
+                for task_id, task in self.rows.items()
+                if AGENT_OF[task.due.step] in agents and self._ready(task, now)
+            ]
+            ready = [candidate for candidate in ready if candidate[0] < self._per_tenant]
+            if not ready:
+                break
+            task = self.rows[min(ready)[2]]
+            task.attempt += 1
+            self._lease(task, worker, now, lease_seconds)
+            claims.append(task.claim())
+        return claims
+
+    async def beat(
+        self,
+        worker: str,
+        alive: Mapping[UUID, int],
+        progressed: Sequence[UUID],
+        lease_seconds: float,
+    ) -> set[UUID]:
+        now = self._clock()
+        held = {task_id for task_id, fence in alive.items() if self.holds(task_id, fence)}
+        for task_id in held:
+            task = self.rows[task_id]
+            task.lease_until = now + timedelta(seconds=lease_seconds)
+            if task_id in progressed:
+                task.progress_at = now
+        return held
+
+    async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
+        if self.holds(task_id, fence):
+            self.rows[task_id].status = status
+            self.rows[task_id].error = error
+
+    async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
+        now = self._clock()
+        silent = now - timedelta(seconds=silent_seconds)
+        found = [task for task in self.rows.values() if self._is_stuck(task, now, silent)][:limit]
+        for task in found:
+            self._lease(task, "sweeper", now, 60.0)
+        return [task.claim() for task in found]
+
+    def holds(self, task_id: UUID, fence: int) -> bool:
+        """Whether this is the live lease."""
+        task = self.rows.get(task_id)
+        return task is not None and task.status == "running" and task.fence == fence
+
+    def apply(self, update: TaskUpdate) -> None:
+        """What an append does to its own task."""
+        task = self.rows[update.task_id]
+        if update.then != "running":
+            task.status = update.then
+            task.error = update.error
+            task.not_before = self._clock() + timedelta(seconds=update.retry_after_seconds)
+            task.lease_until = None
+
+    def cancel(self, feature_id: UUID) -> None:
+        """Cancel what is open for a feature."""
+        for task in self.rows.values():
+            if task.due.feature_id == feature_id and task.status in OPEN:
+                task.status = "cancelled"
+
+    def _lease(self, task: Task, worker: str, now: datetime, seconds: float) -> None:
+        self._fence += 1
+        task.status = "running"
+        task.fence = self._fence
+        task.worker = worker
+        task.lease_until = now + timedelta(seconds=seconds)
+        task.progress_at = now
+
+    def _ready(self, task: Task, now: datetime) -> bool:
+        if task.attempt >= task.max_attempts:
+            return False
+        waiting = task.status == "queued" and task.not_before <= now
+        return waiting or (task.status == "running" and self._expired(task, now))
+
+    def _running(self, tenant_id: UUID, now: datetime) -> int:
+        return sum(
+            task.status == "running" and not self._expired(task, now)
+            for task in self.rows.values()
+            if task.due.tenant_id == tenant_id
+        )
+
+    @staticmethod
+    def _expired(task: Task, now: datetime) -> bool:
+        return task.lease_until is not None and task.lease_until <= now
+
+    def _is_stuck(self, task: Task, now: datetime, silent: datetime) -> bool:
+        used_up = task.attempt >= task.max_attempts
+        if task.status == "queued":
+            return used_up
+        if task.status != "running" or task.progress_at is None:
+            return False
+        expired = self._expired(task, now)
+        taken = task.worker == "sweeper" and not expired
+        return (expired and used_up) or (task.progress_at <= silent and not taken)
+
+
+class MemoryReceipts:
+    """Idempotency keys, forgotten with the process."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._kept: dict[tuple[UUID, str], tuple[datetime, str, Accepted]] = {}
+
+    async def find(self, tenant_id: UUID, key: str) -> tuple[str, Accepted] | None:
+        kept = self._kept.get((tenant_id, key))
+        return kept[1:] if kept and self._good(kept[0]) else None
+
+    async def forget_old(self) -> int:
+        old = [name for name, kept in self._kept.items() if not self._good(kept[0])]
+        for name in old:
+            del self._kept[name]
+        return len(old)
+
+    def has(self, tenant_id: UUID, receipt: Receipt) -> bool:
+        """Whether the key was used."""
+        kept = self._kept.get((tenant_id, receipt.key))
+        return kept is not None and self._good(kept[0])
+
+    def keep(self, tenant_id: UUID, receipt: Receipt, accepted: Accepted) -> None:
+        """What an append does with its receipt."""
+        self._kept[(tenant_id, receipt.key)] = (self._clock(), receipt.request_sha256, accepted)
+
+    def _good(self, since: datetime) -> bool:
+        return since > self._clock() - RECEIPT_LIFE
+
+
+class MemoryLog:
+    """The log, forgotten with the process; its tasks and receipts share each append."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        tasks: MemoryTasks | None = None,
+        receipts: MemoryReceipts | None = None,
+    ) -> None:
+        self.events: list[Recorded] = []
+        """All of them, in the order of their positions."""
+        self.removals: list[tuple[UUID, UUID]] = []
+        self._clock = clock
+        self._tasks = tasks or MemoryTasks(clock)
+        self._receipts = receipts or MemoryReceipts(clock)
+        self._destroyed: set[UUID] = set()
+
+    async def read(
+        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+    ) -> Sequence[Recorded]:
+        found = [
+            event
+            for event in self._stream(tenant_id, feature_id)
+            if event.version > after and (upto is None or event.version <= upto)
+        ]
+        return self._readable(found)
+
+    async def at(
+        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
+    ) -> Mapping[int, Recorded]:
+        stream = self._stream(tenant_id, feature_id)
+        found = self._readable([event for event in stream if event.version in versions])
+        return {event.version: event for event in found}
+
+    async def append(
+        self,
+        feature_id: UUID,
+        events: Sequence[tuple[UUID, FeatureEvent]],
+        *,
+        expected: int,
+        origin: Origin,
+        effects: Effects = Effects(),
+    ) -> Sequence[Recorded]:
+        stream = self._stream(origin.tenant_id, feature_id)
+        stored = stream[expected : expected + len(events)]
+        if events and [event.event_id for event in stored] == [new_id for new_id, _ in events]:
+            return stored
+        receipt = effects.receipt
+        if receipt and self._receipts.has(origin.tenant_id, receipt):
+            raise ReceiptExists
+        if len(stream) != expected or self._taken(feature_id, origin.tenant_id, events):
+            raise Conflict
+        task = effects.task
+        if task and not self._tasks.holds(task.task_id, task.fence):
+            raise LeaseLost
+        recorded = self._record(feature_id, events, stream, origin)
+        self.events += recorded
+        if receipt and effects.accepted:
+            self._receipts.keep(origin.tenant_id, receipt, effects.accepted)
+        if task:
+            self._tasks.apply(task)
+        if effects.cancel_tasks:
+            self._tasks.cancel(feature_id)
+        if effects.destroy_key:
+            self._destroyed.add(feature_id)
+            self.removals.append((origin.tenant_id, feature_id))
+        return recorded
+
+    def _stream(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
+        return [e for e in self.events if (e.tenant_id, e.feature_id) == (tenant_id, feature_id)]
+
+    def _taken(
+        self, feature_id: UUID, tenant_id: UUID, events: Sequence[tuple[UUID, FeatureEvent]]
+    ) -> bool:
+        new = {event_id for event_id, _ in events}
+        return any(
+            event.event_id in new
+            or (event.feature_id == feature_id and event.tenant_id != tenant_id)
+            for event in self.events
+        )
+
+    def _readable(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
+        if any(event.feature_id in self._destroyed and event.event.personal for event in events):
+            raise NotFound
+        return events
+
+    def _record(
+        self,
+        feature_id: UUID,
+        events: Sequence[tuple[UUID, FeatureEvent]],
+        stream: Sequence[Recorded],
+        origin: Origin,
+    ) -> list[Recorded]:
+        recorded: list[Recorded] = []
+        previous_hash = stream[-1].hash if stream else b""
+        now = self._clock()
+        for number, (event_id, event) in enumerate(events, start=1):
+            head = sha256(previous_hash + event_id.bytes).digest()
+            recorded.append(
+                Recorded(
+                    position=len(self.events) + number,
+                    tenant_id=origin.tenant_id,
+                    feature_id=feature_id,
+                    version=len(stream) + number,
+                    event_id=event_id,
+                    type=str(type(event).__struct_config__.tag),
+                    schema_version=event.schema_version,
+                    event=event,
+                    actor=origin.actor,
+                    correlation_id=origin.correlation_id,
+                    causation_id=origin.causation_id,
+                    recorded_at=now,
+                    hash=head,
+                    previous_hash=previous_hash,
+                )
+            )
+            previous_hash = head
+        return recorded
+
+
+@dataclass
+class MemoryLedger:
+    """The ledger of model calls, forgotten with the process."""
+
+    kept: dict[tuple[UUID, UUID, int, int], LedgerEntry] = field(default_factory=dict)
+
+    async def entries(
+        self, tenant_id: UUID, feature_id: UUID, task_id: UUID
+    ) -> Sequence[LedgerEntry]:
+        return [
+            entry
+            for (owner, *_), entry in self.kept.items()
+            if owner == tenant_id and entry.task_id == task_id
+        ]
+
+    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+        known = self.kept.setdefault(
+            self._name(tenant_id, entry),
+            LedgerEntry(entry.task_id, entry.attempt, entry.turn, entry.request_sha256),
+        )
+        if known.request_sha256 != entry.request_sha256 or known.answer is not None:
+            raise LookupError
+
+    async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+        name = self._name(tenant_id, entry)
+        known = self.kept.get(name)
+        if known is None or known.request_sha256 != entry.request_sha256:
+            raise LookupError
+        if known.answer is None:
+            self.kept[name] = replace(
+                known, answer=entry.answer, outcome=entry.outcome, tokens=entry.tokens
+            )
+
+    @staticmethod
+    def _name(tenant_id: UUID, entry: LedgerEntry) -> tuple[UUID, UUID, int, int]:
+        return (tenant_id, entry.task_id, entry.attempt, entry.turn)

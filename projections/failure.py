@@ -14,13 +14,12 @@ SETTINGS: Final = "settings"
 
 NEXT: Final[Mapping[str, str]] = {
     "api_key_missing": SETTINGS,
-    "api_key_rejected": SETTINGS,
     "key_rejected": SETTINGS,
     "spend_limit": SETTINGS,
     "not_permitted": SETTINGS,
-    "budget_exhausted": SETTINGS,
     "invalid_request": REPLAY,
-    "too_large": REPLAY,
+    "input_too_long": REPLAY,
+    "answer_too_long": REPLAY,
 }
 """By the code of a failure: where the user goes. Whatever is not here is worth another try."""
 

@@ -65,6 +65,23 @@ def apply(projection: Projection[Any], rows: Rows, fact: Fact) -> Rows:
     touched = projection.touched(fact)
     if touched is NOTHING:
         return {}
+    if touched.every or touched.others:
+        return _apply_to_several(projection, rows, fact, touched)
+    item = touched.own or ONLY
+    before = rows.get(item)
+    after = projection.evolve(before, fact)
+    if after is before:
+        return {}
+    if after is None:
+        del rows[item]
+    else:
+        rows[item] = after
+    return {item: after}
+
+
+def _apply_to_several(
+    projection: Projection[Any], rows: Rows, fact: Fact, touched: Touched
+) -> Rows:
     items = [*rows] if touched.every else [item for item in touched.others if item in rows]
     if touched.own is not None and touched.own not in items:
         items.append(touched.own)

@@ -4,7 +4,7 @@ Invariant: for each projection a feature's events are applied in order and witho
 that cannot be applied parks the feature there, and the others go on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -83,35 +83,40 @@ class Batch:
         self._changes: dict[tuple[str, UUID, str], Change] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Fold events, in the order of the log."""
-        for entry in entries:
-            if isinstance(entry, Fact):
-                self._apply(entry)
-            else:
-                for projection in self._projections:
-                    self._park(projection.name, entry, entry.error)
+        """Fold events that stand in the order of the log."""
+        # No row belongs to two features: their order among each other does not matter.
+        for feature_id, lived in by_feature(entries).items():
+            for projection in self._projections:
+                if (projection.name, feature_id) not in self.waiting:
+                    self._apply(projection, feature_id, lived)
 
     def changes(self) -> Iterable[Change]:
         """The last state of every row that changed."""
         return self._changes.values()
 
-    def _apply(self, fact: Fact) -> None:
-        feature_id = fact.feature_id
-        for projection in self._projections:
-            name = projection.name
-            if (name, feature_id) in self.waiting:
-                continue
-            rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
+    def _apply(self, projection: Projection[Any], feature_id: UUID, lived: Sequence[Entry]) -> None:
+        name = projection.name
+        rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
+        latest: dict[str, tuple[Fact, Any]] = {}
+        reached = None
+        for entry in lived:
+            if isinstance(entry, Unreadable):
+                self._park(name, entry, entry.error)
+                break
             try:
-                changed = apply(projection, rows, fact)
+                changed = apply(projection, rows, entry)
             except Exception as error:  # noqa: BLE001 - whatever it is, only this feature waits.
-                self._park(name, fact, f"{type(error).__name__} at {type(fact.event).__name__}")
-                continue
+                self._park(name, entry, f"{type(error).__name__} at {type(entry.event).__name__}")
+                break
+            reached = entry
             for item, row in changed.items():
-                self._changes[name, feature_id, item] = Change(
-                    name, fact.tenant_id, feature_id, item, fact.version, row
-                )
-            self.reached[feature_id] = (fact.tenant_id, fact.version, fact.position)
+                latest[item] = (entry, row)
+        for item, (fact, row) in latest.items():
+            self._changes[name, feature_id, item] = Change(
+                name, fact.tenant_id, feature_id, item, fact.version, row
+            )
+        if reached is not None:
+            self.reached[feature_id] = (reached.tenant_id, reached.version, reached.position)
 
     def _park(self, name: str, entry: Entry, error: str) -> None:
         if (name, entry.feature_id) in self.waiting:
@@ -128,14 +133,24 @@ class Batch:
         )
 
 
+def by_feature(entries: Iterable[Entry]) -> Mapping[UUID, list[Entry]]:
+    """The events of each feature, in their order."""
+    lives: dict[UUID, list[Entry]] = {}
+    for entry in entries:
+        lives.setdefault(entry.feature_id, []).append(entry)
+    return lives
+
+
 def touched_by(
     projections: Iterable[Projection[Any]], entries: Iterable[Entry]
 ) -> Mapping[str, dict[UUID, UUID]]:
     """The features whose rows a page may change, by projection, each with its tenant."""
-    wanted: dict[str, dict[UUID, UUID]] = {projection.name: {} for projection in projections}
-    for entry in entries:
-        if isinstance(entry, Fact):
-            for projection in projections:
-                if projection.touched(entry) is not NOTHING:
-                    wanted[projection.name][entry.feature_id] = entry.tenant_id
-    return wanted
+    lives = by_feature(entries)
+    return {
+        projection.name: {
+            feature_id: lived[0].tenant_id
+            for feature_id, lived in lives.items()
+            if any(isinstance(e, Fact) and projection.touched(e) is not NOTHING for e in lived)
+        }
+        for projection in projections
+    }

@@ -54,7 +54,7 @@ LOAD: Final = """
 SAVE: Final = """
     insert into app.views (projection, generation, tenant_id, feature_id, key, version, row)
     select projection, generation, tenant_id, feature_id, key, version, row::jsonb
-    from unnest(%s::text[], %s::int[], %s::uuid[], %s::uuid[], %s::text[], %s::int[], %s::text[])
+    from unnest(%b::text[], %b::int[], %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::text[])
       as changed (projection, generation, tenant_id, feature_id, key, version, row)
     on conflict (projection, generation, tenant_id, feature_id, key)
     do update set version = excluded.version, row = excluded.row

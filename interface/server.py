@@ -36,7 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port} ({error.strerror or error}). "
             "Stop what uses the port, or set BP_PORT to another one."
         ) from None
-    server.setblocking(False)
+    server.setblocking(False)  # noqa: FBT003  # The standard library has no name for it.
     return server
 
 
@@ -69,7 +69,7 @@ async def serve(
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it.
         await asyncio.sleep(0.005)
     if server.started:
         on_ready()

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     artifacts_url: str | None = Field(
         None, description="`file:///folder` or `s3://bucket?endpoint=…`; unset: a local folder"
     )
+    artifacts_access_key_id: str | None = Field(
+        None, description="access key id of the bucket; unset: the machine's own role"
+    )
+    artifacts_secret_access_key: SecretStr | None = Field(
+        None, description="secret access key of the bucket; unset: the machine's own role"
+    )
     master_key: SecretStr | None = Field(
         None, description="the key that wraps all data keys; unset: BP_MASTER_KEY_FILE"
     )

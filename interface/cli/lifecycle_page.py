@@ -21,6 +21,7 @@ from domain.pipeline import AGENT_OF, DISPENSABLE, DUE_AFTER, WORK_AT
 from domain.status import Status
 from interface.cli.markdown import code, table
 from interface.cli.struct_fields import summary_of
+from projections.failure import REVIEW_FAILED
 
 DRAWN_AT_MOST: Final = 3
 """An event with more sources or targets is told in words: its arrows would hide all others."""
@@ -80,6 +81,9 @@ advice is what people read.
 
 {failures}
 
+Where the API shows why a feature failed, `{review_failed}` stands for reviews that did not pass; a
+retry writes the code again, with their findings.
+
 Recorded without advice, because nothing is asked of anybody: `outcome_unknown` (the worker was
 lost; another attempt follows), `superseded` and `lease_lost` (a late answer was refused; what it
 used is kept).
@@ -107,6 +111,7 @@ def lifecycle_page() -> str:
         actions=table(
             ("status", "actions"), ((f"`{s}`", code(*actions_at(s)) or "none") for s in Status)
         ),
+        review_failed=REVIEW_FAILED,
         failures=table(
             ("code", "advice"), ((f"`{name}`", advice) for name, advice in CODES.items())
         ),

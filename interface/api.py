@@ -1,0 +1,170 @@
+"""The API process: the use cases and read models behind the HTTP application."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, TypeVar
+
+from application.accounts import Accounts
+from application.api_keys import KeySettings
+from application.download import Download
+from application.ports import ArtifactStore, Unavailable
+from application.providers import Choice
+from application.throttle import Throttle
+from infrastructure.accounts import OwnTokens, PostgresAccounts, PostgresSessions, SigningKeys
+from infrastructure.anthropic_model import ADDRESS, AnthropicModel
+from infrastructure.api_keys import SealedApiKeys
+from infrastructure.archive import ZipArchive
+from infrastructure.audit import PostgresAudit
+from infrastructure.clock import utc_now
+from infrastructure.data_keys import DataKeys
+from infrastructure.database import Database
+from infrastructure.identity.discovery import RemoteKeys
+from infrastructure.identity.passwords import PasswordHasher
+from infrastructure.identity.refresh import RefreshTokens
+from infrastructure.identity.tokens import TokenIssuer
+from infrastructure.identity.verify import TokenVerifier
+from infrastructure.jetstream import Link
+from infrastructure.jetstream.progress import announced_upto
+from infrastructure.outbox import OutboxFolder
+from infrastructure.read_models import PostgresReadStore
+from interface.base import Base, new_id
+from interface.http.services import HttpSettings, Readiness, Services
+from interface.processes import database_of, features_of
+from interface.settings import PROJECT
+
+T = TypeVar("T")
+
+ROLE: Final = "bp_api"
+LOOK_SECONDS: Final = 2.0
+SENDER: Final = "Build Practical <no-reply@localhost>"
+
+
+def service_version() -> str:
+    """The installed version, or the project's own where it runs from its folder."""
+    try:
+        return version("build-practical")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+class Dependencies:
+    """How the database, NATS and the object store are."""
+
+    def __init__(
+        self, database: Database, link: Link, artifacts: ArtifactStore, reads: PostgresReadStore
+    ) -> None:
+        self._database = database
+        self._link = link
+        self._artifacts = artifacts
+        self._reads = reads
+
+    async def report(self) -> Readiness:
+        """Ask them all, within two seconds. Never raises."""
+        postgres, artifacts, lag, relay = await asyncio.gather(
+            self._soon(self._database.ready()),
+            self._soon(self._artifacts.ready()),
+            self._soon(self._reads.lag()),
+            self._soon(self._relay_lag()),
+        )
+        return Readiness(
+            postgres=bool(postgres),
+            nats=self._link.up,
+            artifacts=bool(artifacts),
+            relay_lag_events=relay,
+            projection_lag_events=lag,
+        )
+
+    async def _soon(self, question: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await question
+        except (Unavailable, TimeoutError):
+            return None
+
+    async def _relay_lag(self) -> int | None:
+        announced = await announced_upto(self._link)
+        if announced is None:
+            return None
+        head = await self._reads.position() + await self._reads.lag()
+        return max(0, head - announced)
+
+
+async def open_api(scope: AsyncExitStack, base: Base, public_url: str) -> Services:
+    """Everything that the HTTP application needs; `scope` closes it.
+
+    Raises:
+        Unavailable: the database, which keeps the signing keys, does not answer.
+        WrongMasterKey: the signing keys were sealed under another master key.
+    """
+    settings = base.settings
+    database = await database_of(scope, base, ROLE)
+    features, log = await features_of(scope, base, database, ROLE)
+    reads = PostgresReadStore(database, watch=base.live.watch)
+    audit = PostgresAudit(database)
+    provider = AnthropicModel(settings.anthropic_base_url or ADDRESS)
+    scope.push_async_callback(provider.close)
+    keys = SealedApiKeys(database, DataKeys(database, base.ring))
+    accounts, verifier = await _identity(scope, base, database, public_url)
+    return Services(
+        features=features,
+        reads=reads,
+        changes=audit,
+        chain=audit,
+        log=log,
+        live=base.live,
+        artifacts=base.artifacts,
+        archive=ZipArchive(Download(features, base.artifacts)),
+        bearers=verifier,
+        accounts=accounts,
+        keys=KeySettings(keys, provider, needed=Choice(settings.model) is Choice.ANTHROPIC),
+        health=Dependencies(database, base.link, base.artifacts, reads),
+        settings=HttpSettings(
+            version=service_version(),
+            public_url=public_url,
+            demo_model=Choice(settings.model) is not Choice.ANTHROPIC,
+            web=PROJECT / "interface" / "web" / "dist",
+        ),
+        new_id=new_id,
+        clock=utc_now,
+        stopping=base.stop,
+    )
+
+
+async def _identity(
+    scope: AsyncExitStack, base: Base, database: Database, public_url: str
+) -> tuple[Accounts | None, TokenVerifier]:
+    """The built-in provider and its verifier, or a foreign issuer's verifier alone."""
+    settings = base.settings
+    if settings.oidc_issuer is not None:
+        remote = await scope.enter_async_context(RemoteKeys(settings.oidc_issuer))
+        return None, TokenVerifier(
+            remote,
+            issuer=settings.oidc_issuer,
+            audience=settings.oidc_audience,
+            foreign=True,
+        )
+    keys = SigningKeys(database, base.master)
+    issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    passwords = PasswordHasher()
+    scope.callback(passwords.close)
+    accounts = Accounts(
+        store=PostgresAccounts(database),
+        passwords=passwords,
+        sessions=RefreshTokens(PostgresSessions(database), utc_now),
+        tokens=OwnTokens(issuer, keys),
+        mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
+        throttle=Throttle(time.monotonic),
+        clock=utc_now,
+        new_id=new_id,
+        new_secret=lambda: secrets.token_urlsafe(32),
+        public_url=public_url,
+    )
+    scope.push_async_callback(accounts.drain)
+    verifier = TokenVerifier(
+        keys, issuer=public_url, audience=settings.oidc_audience, foreign=False
+    )
+    return accounts, verifier

@@ -1,0 +1,149 @@
+"""What every process of the service opens first: its servers' addresses, its keys, its bells.
+
+Invariant: what is opened here is closed in the opposite order, whatever happens.
+"""
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from infrastructure.artifacts import FolderStore, S3Store, open_store
+from infrastructure.data_keys import KeyRing
+from infrastructure.embedded import Stack
+from infrastructure.jetstream.bell import Bell
+from infrastructure.jetstream.link import Link
+from infrastructure.jetstream.live import NatsLive
+from infrastructure.sealing import MasterKey
+from interface.settings import Settings
+
+new_id = uuid7
+
+NOTE = "addresses.json"
+
+
+class CannotStart(Exception):
+    """The process cannot start: one line that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the servers are. The URLs hold credentials: never log them."""
+
+    database: str
+    nats: str
+    artifacts: str
+
+
+def addresses_of(settings: Settings, stack: Stack | None) -> Addresses:
+    """The addresses that settings name, and those of the embedded servers for what is unset.
+
+    Raises:
+        CannotStart: something is unset and nothing is embedded here.
+    """
+    database = settings.database_url.get_secret_value() if settings.database_url else None
+    nats = settings.nats_url.get_secret_value() if settings.nats_url else None
+    if stack is not None:
+        database = database or stack.dsn
+        nats = nats or stack.nats_url
+    missing = [
+        name
+        for name, value in (("BP_DATABASE_URL", database), ("BP_NATS_URL", nats))
+        if value is None
+    ]
+    if missing or database is None or nats is None:
+        raise CannotStart(
+            f"{' and '.join(missing)} must be set for a process of its own. "
+            "`up` runs everything on this machine without."
+        )
+    folder = (settings.data_dir / "artifacts").resolve().as_uri()
+    return Addresses(database, nats, settings.artifacts_url or folder)
+
+
+def leave_note(settings: Settings, addresses: Addresses) -> Path:
+    """Say where the embedded servers are, for commands that run beside the service."""
+    path = settings.data_dir / NOTE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(addresses))
+    return path
+
+
+def read_note(settings: Settings) -> Addresses | None:
+    """Where the embedded servers of a service that runs are; None if none left a note."""
+    try:
+        return msgspec.json.decode((settings.data_dir / NOTE).read_bytes(), type=Addresses)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def master_key(settings: Settings) -> MasterKey:
+    """The key that wraps all data keys; generated in the data folder where none is set.
+
+    Raises:
+        MasterKeyUnusable: the file or value is no key.
+    """
+    if settings.master_key is not None:
+        return MasterKey.from_text(settings.master_key.get_secret_value())
+    if settings.master_key_file is not None:
+        return MasterKey.from_file(settings.master_key_file)
+    path = settings.data_dir / "master.key"
+    if path.exists():
+        return MasterKey.from_file(path)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return MasterKey.generate_file(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The common ground of the processes that run here."""
+
+    settings: Settings
+    addresses: Addresses
+    master: MasterKey
+    ring: KeyRing
+    link: Link
+    poke: Bell
+    """Rings when the log has grown."""
+    work: Bell
+    """Rings when tasks were made."""
+    live: NatsLive
+    artifacts: FolderStore | S3Store
+    stop: asyncio.Event
+
+    @property
+    def name(self) -> str:
+        """Names this process in leases and connections."""
+        return f"{socket.gethostname()}-{os.getpid()}"
+
+
+async def open_base(
+    scope: AsyncExitStack, settings: Settings, addresses: Addresses, stop: asyncio.Event
+) -> Base:
+    """Open the common ground; `scope` closes it.
+
+    Raises:
+        MasterKeyUnusable, NatsRefused, NatsUrlInvalid, StoreUrlRefused: one line each.
+    """
+    master = master_key(settings)
+    link = await scope.enter_async_context(
+        Link(addresses.nats, name=f"build-practical-{os.getpid()}", on_closed=stop.set)
+    )
+    poke = await scope.enter_async_context(Bell(link, "poke"))
+    work = await scope.enter_async_context(Bell(link, "work"))
+    live = NatsLive(link, poke)
+    secret = settings.artifacts_secret_access_key
+    store = open_store(
+        addresses.artifacts,
+        access_key_id=settings.artifacts_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
+    return Base(
+        settings, addresses, master, KeyRing(master), link, poke, work, live, artifacts, stop
+    )

@@ -1,0 +1,185 @@
+"""The command line: every command's name, arguments and help; the work is done elsewhere.
+
+Exit codes: 0 done, 1 refused or failed (one line says why and what to do), 2 wrong usage.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+from cyclopts import App, CycloptsError, Parameter
+
+from interface.cli.console import fail
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON")]
+Process = Literal["api", "worker", "relay", "projector", "sweeper"]
+
+app = App(
+    name="build-practical",
+    help="Describe software in a conversation; constrained agents write its source code.",
+    version_flags=["--version"],
+    help_format="plaintext",
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+)
+log = App(name="log", help="The event log of a feature.")
+projections = App(name="projections", help="The read models.")
+dead_letters = App(name="dead-letters", help="Messages that failed each of their deliveries.")
+for part in (log, projections, dead_letters):
+    app.command(part)
+
+
+@app.command
+def up() -> int:
+    """Run everything on this machine: servers, API, worker, relay, projector, sweeper."""
+    from interface.cli.up import run_up  # noqa: PLC0415  # Other commands start faster without.
+
+    return run_up()
+
+
+@app.command
+def demo(
+    *,
+    brief: Annotated[Path | None, Parameter(help="Markdown file with what to build")] = None,
+    out: Annotated[Path, Parameter(help="folder for the zip")] = Path(),
+) -> int:
+    """Take a brief through the whole pipeline and leave a zip."""
+    from interface.cli.up import run_demo_command  # noqa: PLC0415
+
+    return run_demo_command(brief, out)
+
+
+def _process(name: Process) -> int:
+    from interface.cli.up import run_process  # noqa: PLC0415
+
+    return run_process(name)
+
+
+@app.command
+def api() -> int:
+    """Run the HTTP API against the servers that the settings name."""
+    return _process("api")
+
+
+@app.command
+def worker() -> int:
+    """Run a worker: it carries out due steps."""
+    return _process("worker")
+
+
+@app.command
+def relay() -> int:
+    """Run a relay: it announces committed events to NATS and makes tasks of them."""
+    return _process("relay")
+
+
+@app.command
+def projector() -> int:
+    """Run a projector: it keeps the read models."""
+    return _process("projector")
+
+
+@app.command
+def sweeper() -> int:
+    """Run a sweeper: it fails what is stuck and removes the files of deleted features."""
+    return _process("sweeper")
+
+
+@app.command
+def migrate() -> int:
+    """Bring the database's schema up to date."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.migrate()
+
+
+@app.command
+def features(*, json: Json = False) -> int:
+    """List all features of all tenants, newest first."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.features(as_json=json)
+
+
+@app.command
+def replay(feature: UUID, *, to: Annotated[int, Parameter(help="version of a checkpoint")]) -> int:
+    """Take a feature back to a checkpoint, as an operator; the log says so."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.replay(feature, to)
+
+
+@log.command(name="show")
+def log_show(feature: UUID, *, json: Json = False) -> int:
+    """Print a feature's events, in order; personal content is left out."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.log_show(feature, as_json=json)
+
+
+@log.command(name="verify")
+def log_verify(feature: UUID, *, json: Json = False) -> int:
+    """Recompute a feature's hash chain and name the first place where it breaks."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.log_verify(feature, as_json=json)
+
+
+@projections.command(name="status")
+def projections_status(*, json: Json = False) -> int:
+    """How far each read model is, and what is parked."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.projections_status(as_json=json)
+
+
+@projections.command(name="rebuild")
+def projections_rebuild(name: str = "all") -> int:
+    """Build a read model (or all) anew from the log, then switch to it."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.projections_rebuild(name)
+
+
+@dead_letters.command(name="list")
+def dead_letters_list(*, json: Json = False) -> int:
+    """Print what waits for a decision."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.dead_letters_list(as_json=json)
+
+
+@dead_letters.command(name="requeue")
+def dead_letters_requeue(letter: UUID) -> int:
+    """Make the tasks of a dead letter's event after all."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.dead_letters_requeue(letter)
+
+
+@dead_letters.command(name="discard")
+def dead_letters_discard(letter: UUID) -> int:
+    """Decide that nothing shall come of a dead letter."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.dead_letters_discard(letter)
+
+
+@app.command
+def openapi(*, check: bool = False) -> int:
+    """Write interface/openapi.json from the routes, or check that it is fresh."""
+    from interface.cli import documents  # noqa: PLC0415
+
+    return documents.openapi(check=check)
+
+
+def main() -> int:
+    """Run a command from the arguments of the process."""
+    try:
+        result = app(sys.argv[1:])
+    except CycloptsError as error:
+        fail(f"{error} Try --help.")
+        return 2
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,279 @@
+"""What operators do from the command line: look, verify, replay, rebuild, decide on dead letters.
+
+They change features through the same write path as everybody, and the log says who it was.
+"""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import to_builtins
+
+from application.features import Features
+from domain import commands as c
+from domain.errors import NotFound, Refused
+from infrastructure.data_keys import KeyRing
+from infrastructure.database import Database
+from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
+from infrastructure.embedded import Stack
+from infrastructure.event_log import ChainBroken, verify_chain
+from infrastructure.event_log.log import PostgresEventLog
+from infrastructure.event_log.reader import LogReader
+from infrastructure.jetstream import Bell, NatsLive
+from infrastructure.jetstream.announcement import due_steps
+from infrastructure.migrations import migrate as apply_migrations
+from infrastructure.read_models import PostgresSource, Progress, Rebuilder
+from infrastructure.read_models import status as read_model_status
+from infrastructure.receipts import PostgresReceipts
+from infrastructure.tasks import PostgresTasks
+from interface.base import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
+from interface.cli.console import OUT, fail, say, show
+from interface.cli.up import configured, refusing
+from interface.settings import Settings
+
+CONNECTIONS: Final = 2
+
+STREAM: Final = "SELECT tenant_id, version, head_hash FROM es.streams WHERE stream_id = %s"
+NEWEST: Final = """
+SELECT v.feature_id, v.tenant_id, v.row ->> 'title', v.row ->> 'status', v.version,
+       v.row ->> 'created_at'
+FROM app.views v JOIN app.positions p USING (projection, generation)
+WHERE v.projection = 'dashboard' AND p.active
+ORDER BY v.row ->> 'created_at' DESC LIMIT %s
+"""
+LISTED: Final = 500
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Desk:
+    """An operator's access to the servers, in one role, for one command."""
+
+    def __init__(self, settings: Settings, addresses: Addresses, database: Database) -> None:
+        self.settings = settings
+        self.addresses = addresses
+        self.database = database
+        self.operator = f"operator:{getpass.getuser()}"
+
+    def ring(self) -> KeyRing:
+        """The data keys, under the master key."""
+        return KeyRing(master_key(self.settings))
+
+    async def stream(self, feature_id: UUID) -> tuple[UUID, int, bytes]:
+        """Tenant, version and head hash of a feature. Raises NotFound."""
+        async with self.database.system() as connection:
+            row = await (await connection.execute(STREAM, (feature_id,))).fetchone()
+        if row is None:
+            raise NotFound
+        return row[0], row[1], bytes(row[2])
+
+
+def _act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
+    """Find the servers (or start them for as long as it takes) and do the work."""
+
+    def command() -> int:
+        settings = configured(log_level="warning")
+        with ExitStack() as servers:
+            addresses = _servers(settings, servers)
+            return asyncio.run(_in_role(settings, addresses, role, work))
+
+    return refusing(command)
+
+
+def _servers(settings: Settings, servers: ExitStack) -> Addresses:
+    if settings.database_url is not None and settings.nats_url is not None:
+        return addresses_of(settings, None)
+    noted = read_note(settings)
+    if noted is not None:
+        return noted
+    stack = servers.enter_context(Stack(settings.data_dir))
+    addresses = addresses_of(settings, stack)
+    apply_migrations(addresses.database)
+    return addresses
+
+
+async def _in_role(
+    settings: Settings, addresses: Addresses, role: str, work: Callable[[Desk], Awaitable[int]]
+) -> int:
+    async with Database(addresses.database, role, max_size=CONNECTIONS) as database:
+        try:
+            return await work(Desk(settings, addresses, database))
+        except (Refused, NoSuchDeadLetter) as refusal:
+            fail(str(refusal))
+            return 1
+
+
+def migrate() -> int:
+    """Apply what is missing."""
+
+    def command() -> int:
+        settings = configured(log_level="warning")
+        if settings.database_url is None:
+            raise CannotStart("BP_DATABASE_URL must be set; `up` migrates the embedded database.")
+        applied = apply_migrations(settings.database_url.get_secret_value())
+        say("\n".join(applied) or "The schema is up to date.")
+        return 0
+
+    return refusing(command)
+
+
+def features(*, as_json: bool) -> int:
+    """The newest features of all tenants."""
+
+    async def work(desk: Desk) -> int:
+        async with desk.database.system() as connection:
+            rows = await (await connection.execute(NEWEST, (LISTED,))).fetchall()
+        names = ("id", "tenant_id", "title", "status", "version", "created_at")
+        listed = [dict(zip(names, row, strict=True)) for row in rows]
+        show(listed, as_json=as_json, empty="There are no features yet.")
+        return 0
+
+    return _act("bp_projector", work)
+
+
+def replay(feature_id: UUID, version: int) -> int:
+    """Append the replay, as this operator."""
+
+    async def work(desk: Desk) -> int:
+        tenant_id, _, _ = await desk.stream(feature_id)
+        async with AsyncExitStack() as scope:
+            log = await scope.enter_async_context(
+                PostgresEventLog(desk.addresses.database, "bp_sweeper", desk.ring())
+            )
+            bell = await scope.enter_async_context(Bell(None, "poke"))
+            live = NatsLive(None, bell)
+            write = Features(log, PostgresReceipts(desk.database), live, new_id)
+            accepted = await write.do(
+                feature_id,
+                c.ReplayFeature(version),
+                tenant_id=tenant_id,
+                actor=desk.operator,
+                correlation_id=new_id(),
+            )
+        say(f"{feature_id} is {accepted.status} again, at version {accepted.version}.")
+        return 0
+
+    return _act("bp_sweeper", work)
+
+
+def log_show(feature_id: UUID, *, as_json: bool) -> int:
+    """The headers of a feature's events."""
+
+    async def work(desk: Desk) -> int:
+        tenant_id, _, _ = await desk.stream(feature_id)
+        rows = await LogReader(desk.database).of_feature_raw(tenant_id, feature_id)
+        listed = [
+            {
+                "version": row.version,
+                "type": row.type,
+                "actor": row.actor,
+                "recorded_at": row.recorded_at.isoformat(),
+                "event_id": str(row.event_id),
+                "correlation_id": str(row.correlation_id),
+                "hash": row.hash.hex(),
+            }
+            for row in rows
+        ]
+        show(listed, as_json=as_json, empty="There is nothing in the log.")
+        return 0
+
+    return _act("bp_projector", work)
+
+
+def log_verify(feature_id: UUID, *, as_json: bool) -> int:
+    """Recompute the chain."""
+
+    async def work(desk: Desk) -> int:
+        tenant_id, version, head = await desk.stream(feature_id)
+        rows = await LogReader(desk.database).of_feature_raw(tenant_id, feature_id)
+        report = {"valid": True, "events": len(rows), "head": head.hex(), "broken": None}
+        try:
+            verify_chain(rows, head=(version, head))
+        except ChainBroken as broken:
+            report |= {"valid": False, "broken": str(broken)}
+        show([report], as_json=as_json, empty="")
+        return 0 if report["valid"] else 1
+
+    return _act("bp_projector", work)
+
+
+def projections_status(*, as_json: bool) -> int:
+    """Every generation of every read model."""
+
+    async def work(desk: Desk) -> int:
+        found = await read_model_status(desk.database)
+        rows = [to_builtins(row) for row in found]
+        show(rows, as_json=as_json, empty="No projector has run yet.")
+        return 0
+
+    return _act("bp_projector", work)
+
+
+def projections_rebuild(name: str) -> int:
+    """Rebuild beside what is shown, then switch."""
+
+    async def work(desk: Desk) -> int:
+        rebuilder = Rebuilder(desk.database, PostgresSource(desk.database, desk.ring()))
+        last: list[Progress] = []
+
+        def progress(now: Progress) -> None:
+            last[:] = [now]
+            if OUT.is_terminal:
+                OUT.print(f"\r{now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s", end="")
+
+        try:
+            await rebuilder.rebuild(None if name == "all" else [name], progress)
+        except KeyError:
+            fail(f"There is no read model {name}. `projections status` lists them.")
+            return 1
+        done = last[-1] if last else None
+        say(f"\nrebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second" if done else "")
+        return 0
+
+    return _act("bp_projector", work)
+
+
+def dead_letters_list(*, as_json: bool) -> int:
+    """Those that wait."""
+
+    async def work(desk: Desk) -> int:
+        letters = await PostgresDeadLetters(desk.database).list()
+        rows = [to_builtins(letter) for letter in letters]
+        show(rows, as_json=as_json, empty="There are no dead letters.")
+        return 0
+
+    return _act("bp_worker", work)
+
+
+def dead_letters_requeue(letter_id: UUID) -> int:
+    """Make the tasks after all, then note it."""
+
+    async def work(desk: Desk) -> int:
+        letters = PostgresDeadLetters(desk.database)
+        waiting = {letter.id: letter for letter in await letters.list(limit=10_000)}
+        letter = waiting.get(letter_id)
+        if letter is None:
+            raise NoSuchDeadLetter(NoSuchDeadLetter.__doc__)
+        made = 0
+        async with Database(desk.addresses.database, "bp_relay", max_size=1) as relay:
+            for header in await LogReader(relay).after(letter.position - 1, 1):
+                made += await PostgresTasks(desk.database).enqueue(due_steps(header))
+        await letters.requeue(letter_id, desk.operator)
+        say(f"requeued; {made} new tasks")
+        return 0
+
+    return _act("bp_worker", work)
+
+
+def dead_letters_discard(letter_id: UUID) -> int:
+    """Note that nothing shall come of it."""
+
+    async def work(desk: Desk) -> int:
+        letter = await PostgresDeadLetters(desk.database).discard(letter_id, desk.operator)
+        say(f"discarded {letter.id}")
+        return 0
+
+    return _act("bp_worker", work)

@@ -1,0 +1,356 @@
+"""Starts processes: all of them here with embedded servers, or one against given servers.
+
+Invariant: whatever was started is stopped, in the opposite order, also when starting fails halfway.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import structlog
+
+from application.ports import Unavailable
+from application.providers import Choice
+from infrastructure import logs
+from infrastructure.artifacts import StoreUrlRefused
+from infrastructure.embedded import Stack, StackError
+from infrastructure.jetstream import NatsRefused
+from infrastructure.jetstream.link import NatsUrlInvalid
+from infrastructure.migrations import MigrationFailed, migrate, pending
+from infrastructure.sealing import MasterKeyUnusable, Unsealable
+from interface.base import Addresses, Base, CannotStart, addresses_of, leave_note, open_base
+from interface.cli.client import Client, ServiceGone, ServiceRefused
+from interface.cli.console import fail, say
+from interface.cli.demo import DemoFailed, run_demo
+from interface.processes import (
+    Running,
+    open_projector,
+    open_relay,
+    open_sweeper,
+    open_worker,
+)
+from interface.server import PortTaken, listen, serve
+from interface.settings import Settings, SettingWrong, read_settings
+
+log = structlog.get_logger(__name__)
+
+REFUSALS: Final = (
+    CannotStart,
+    DemoFailed,
+    MasterKeyUnusable,
+    MigrationFailed,
+    NatsRefused,
+    NatsUrlInvalid,
+    PortTaken,
+    ServiceGone,
+    ServiceRefused,
+    SettingWrong,
+    StackError,
+    StoreUrlRefused,
+    Unavailable,
+    Unsealable,
+    psycopg.OperationalError,
+)
+"""What ends a command with one line and exit code 1, without a traceback."""
+
+WATCH_SECONDS: Final = 0.5
+LONGEST_BRIEF: Final = 40_000
+
+OnReady = Callable[[str], Awaitable[None] | None]
+
+
+def refusing(work: Callable[[], int]) -> int:
+    """Do the work; an expected failure is one line and exit code 1."""
+    try:
+        return work()
+    except REFUSALS as refusal:
+        fail(" ".join(str(refusal).split()))
+        return 1
+    except ExceptionGroup as group:
+        expected, defects = group.split(REFUSALS)
+        if defects is not None or expected is None:
+            raise
+        first = expected.exceptions[0]
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        fail(" ".join(str(first).split()))
+        return 1
+    except KeyboardInterrupt:
+        return 1
+
+
+def configured(**given: object) -> Settings:
+    """The settings, with logging set up by them."""
+    settings = read_settings(**given)
+    secrets = [
+        value.get_secret_value()
+        for value in (
+            settings.database_url,
+            settings.nats_url,
+            settings.master_key,
+            settings.artifacts_secret_access_key,
+        )
+        if value is not None
+    ]
+    logs.configure(
+        json_lines=settings.log_format == "json",
+        level=settings.log_level.upper(),
+        secrets=secrets,
+    )
+    return settings
+
+
+def run_up() -> int:
+    """Everything on this machine, until Ctrl-C or SIGTERM."""
+
+    def work() -> int:
+        began = time.perf_counter()
+        settings = configured()
+
+        def ready(url: str) -> None:
+            seconds = time.perf_counter() - began
+            say(f"Build Practical is ready at {url} ({seconds:.1f} s). Ctrl-C stops it.")
+            if Choice(settings.model) is not Choice.ANTHROPIC:
+                say("Without an API key of your own, a demo model answers: enter one in settings.")
+
+        return with_everything(settings, ready)
+
+    return refusing(work)
+
+
+def run_demo_command(brief: Path | None, out: Path) -> int:
+    """A brief in, a zip out, through a service that runs or one started for it."""
+
+    def work() -> int:
+        text = _brief(brief)
+        settings = configured(log_level="warning")
+        url = _url(settings, settings.port)
+        if settings.port and asyncio.run(_answers(url)):
+            say(f"using the service at {url}")
+            asyncio.run(_demo(url, text, out))
+            return 0
+        say(f"no service at {url}: starting one for as long as the demo takes")
+        return with_everything(
+            settings.model_copy(update={"port": 0}),
+            lambda ready: _demo(ready, text, out),
+            once=True,
+        )
+
+    return refusing(work)
+
+
+def run_process(name: str) -> int:
+    """One process against the servers that the settings name."""
+
+    def work() -> int:
+        settings = configured()
+        addresses = addresses_of(settings, None)
+        waiting = pending(addresses.database)
+        if waiting:
+            raise CannotStart(
+                f"The database's schema is behind ({len(waiting)} migrations). Run `migrate` first."
+            )
+        return asyncio.run(_main(settings, addresses, (name,), lambda _: None))
+
+    return refusing(work)
+
+
+def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False) -> int:
+    """Start the embedded servers that are needed, then every process, and stop in order.
+
+    Args:
+        settings: As read.
+        on_ready: Told the address; a coroutine is awaited beside the service.
+        once: Stop when `on_ready` has ended.
+    """
+    with ExitStack() as servers:
+        listener = servers.enter_context(listen(settings.host, settings.port))
+        stack: Stack | None = None
+        if settings.database_url is None or settings.nats_url is None:
+            stack = servers.enter_context(Stack(settings.data_dir))
+        addresses = addresses_of(settings, stack)
+        if stack is not None:
+            servers.callback(leave_note(settings, addresses).unlink, missing_ok=True)
+        applied = migrate(addresses.database)
+        if applied:
+            log.info("migrated", migrations=len(applied))
+        everything = ("relay", "projector", "worker", "sweeper", "api")
+        return asyncio.run(
+            _main(settings, addresses, everything, on_ready, listener, stack, once=once)
+        )
+
+
+async def _main(
+    settings: Settings,
+    addresses: Addresses,
+    names: Sequence[str],
+    on_ready: OnReady,
+    listener: socket.socket | None = None,
+    stack: Stack | None = None,
+    *,
+    once: bool = False,
+) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as scope:
+        base = await open_base(scope, settings, addresses, stop)
+        demo_url = await _demo_model(scope, settings, "worker" in names)
+        async with asyncio.TaskGroup() as group:
+            for running in await _opened(scope, base, names, demo_url):
+                group.create_task(_until_stopped(running, stop), name=running.name)
+            if stack is not None:
+                group.create_task(_watch(stack, stop), name="servers")
+            if "api" in names:
+                group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
+            else:
+                log.info("running", processes=list(names))
+    return 0
+
+
+async def _opened(
+    scope: AsyncExitStack, base: Base, names: Sequence[str], demo_url: str | None
+) -> list[Running]:
+    opened: list[Running] = []
+    if "relay" in names:
+        opened += await open_relay(scope, base)
+    if "projector" in names:
+        opened += await open_projector(scope, base)
+    if "worker" in names:
+        opened += await open_worker(scope, base, demo_url)
+    if "sweeper" in names:
+        opened += await open_sweeper(scope, base)
+    return opened
+
+
+async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
+    try:
+        await running.run(stop)
+    finally:
+        # One part that ends, for whatever reason, ends the process: half a service helps nobody.
+        stop.set()
+
+
+async def _api(
+    scope: AsyncExitStack,
+    base: Base,
+    listener: socket.socket | None,
+    on_ready: OnReady,
+    stop: asyncio.Event,
+    *,
+    once: bool,
+) -> None:
+    from interface.api import open_api  # noqa: PLC0415  # A second to import: not for a worker.
+    from interface.http.app import build_app, operator_app  # noqa: PLC0415
+
+    settings = base.settings
+    listening = listener or scope.enter_context(listen(settings.host, settings.port))
+    url = _url(settings, listening.getsockname()[1])
+    services = await open_api(scope, base, settings.public_url or url)
+    followers: set[asyncio.Task[None]] = set()
+    failures: list[BaseException] = []
+
+    def ready() -> None:
+        answer = on_ready(url)
+        if answer is not None:
+            task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))
+            followers.add(task)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(build_app(services), listening, stop, ready))
+            if settings.operator_port:
+                operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
+                group.create_task(serve(operator_app(services), operators, stop, lambda: None))
+    finally:
+        stop.set()
+        await asyncio.gather(*followers, return_exceptions=True)
+    if failures:
+        raise failures[0]
+
+
+async def _beside(
+    work: Awaitable[None], failures: list[BaseException], stop: asyncio.Event, *, once: bool
+) -> None:
+    task = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+        failures.append(CannotStart("Stopped before it was finished."))
+    elif task.exception() is not None:
+        failures.append(task.exception() or CannotStart("Failed."))
+    if once:
+        stop.set()
+
+
+async def _watch(stack: Stack, stop: asyncio.Event) -> None:
+    """A server that ends by itself ends us, loudly."""
+    while not stop.is_set():
+        stack.check()
+        try:
+            async with asyncio.timeout(WATCH_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+async def _demo_model(
+    scope: AsyncExitStack,
+    settings: Settings,
+    works: bool,  # noqa: FBT001
+) -> str | None:
+    if not works or Choice(settings.model) is Choice.ANTHROPIC:
+        return None
+    from infrastructure.demo_model import DemoModel  # noqa: PLC0415
+
+    model = DemoModel(pace=settings.demo_pace_seconds)
+    url = await model.start()
+    scope.push_async_callback(model.stop)
+    return url
+
+
+def _url(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{port}"
+
+
+async def _answers(url: str) -> bool:
+    async with Client(url) as client:
+        return await client.alive()
+
+
+async def _demo(url: str, brief: str, out: Path) -> None:
+    began = time.perf_counter()
+
+    def progress(line: str) -> None:
+        say(f"{time.perf_counter() - began:6.1f} s  {line}")
+        sys.stdout.flush()
+
+    async with Client(url) as client:
+        await run_demo(client, brief, out, progress)
+
+
+def _brief(path: Path | None) -> str:
+    source = path or Path(__file__).resolve().parents[2] / "examples" / "tool-library.md"
+    try:
+        text = source.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"The brief {source} cannot be read: {error}.") from None
+    if not text:
+        raise CannotStart(f"The brief {source} is empty. Write in it what you want to have built.")
+    if len(text) > LONGEST_BRIEF:
+        raise CannotStart(
+            f"The brief {source} has {len(text):,} characters; {LONGEST_BRIEF:,} are the limit. "
+            "Make it shorter, or split it into two features."
+        )
+    return text

@@ -1,0 +1,154 @@
+"""The processes of the service: what each is made of, and which role it plays in the database.
+
+Every process is stateless, can run several times, and ends when the common `stop` is set. `up`
+runs one of each in this process.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from application.agents.roster import roster_of
+from application.desk import Tools
+from application.features import Features
+from application.materials import Materials
+from application.providers import Choice, Providers
+from application.recovery import Sweeper
+from application.runner import Runner
+from application.worker import Worker, WorkerLimits
+from infrastructure.anthropic_model import ADDRESS, AnthropicModel
+from infrastructure.api_keys import RevealedApiKeys
+from infrastructure.cursors import PostgresCursors
+from infrastructure.data_keys import DataKeys
+from infrastructure.database import Database
+from infrastructure.dead_letters import PostgresDeadLetters
+from infrastructure.event_log.log import PostgresEventLog
+from infrastructure.event_log.reader import LogReader
+from infrastructure.inspection import Inspector
+from infrastructure.jetstream import Fanout, Reconciler, Relay
+from infrastructure.ledger import PostgresLedger
+from infrastructure.read_models import PostgresSource, Projector
+from infrastructure.receipts import PostgresReceipts
+from infrastructure.removals import PostgresRemovals
+from infrastructure.tasks import PostgresTasks
+from interface.base import Base, new_id
+
+Run = Callable[[asyncio.Event], Awaitable[None]]
+
+CONNECTIONS: Final = 6
+"""Of one process to the database, beside those of the log."""
+
+
+class Running(NamedTuple):
+    """Something that works until it is told to stop."""
+
+    name: str
+    run: Run
+
+
+async def database_of(scope: AsyncExitStack, base: Base, role: str) -> Database:
+    """The database as one role."""
+    database = Database(base.addresses.database, role, max_size=CONNECTIONS)
+    return await scope.enter_async_context(database)
+
+
+async def features_of(
+    scope: AsyncExitStack, base: Base, database: Database, role: str
+) -> tuple[Features, PostgresEventLog]:
+    """The one write path, as one role."""
+    log = await scope.enter_async_context(
+        PostgresEventLog(base.addresses.database, role, base.ring)
+    )
+    return Features(log, PostgresReceipts(database), base.live, new_id), log
+
+
+async def open_worker(scope: AsyncExitStack, base: Base, demo_url: str | None) -> list[Running]:
+    """A worker: carries out due steps."""
+    settings = base.settings
+    database = await database_of(scope, base, "bp_worker")
+    features, log = await features_of(scope, base, database, "bp_worker")
+    tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
+    keys = DataKeys(database, base.ring)
+    roster = roster_of()
+    real = AnthropicModel(settings.anthropic_base_url or ADDRESS)
+    scope.push_async_callback(real.close)
+    demo = AnthropicModel(demo_url) if demo_url else None
+    if demo is not None:
+        scope.push_async_callback(demo.close)
+    providers = Providers(
+        Choice(settings.model), RevealedApiKeys(database, keys), real, demo, roster
+    )
+    tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
+    runner = Runner(features, tasks, providers, Materials(log, base.artifacts), tools)
+    worker = Worker(
+        base.name, tasks, runner, limits=WorkerLimits(steps_at_once=settings.steps_at_once)
+    )
+
+    async def wake(stop: asyncio.Event) -> None:
+        async with base.work.listen() as heard:
+            while not stop.is_set():
+                if await heard.wait(1.0):
+                    worker.wake()
+
+    return [Running("worker", worker.run), Running("worker-bell", wake)]
+
+
+async def open_relay(scope: AsyncExitStack, base: Base) -> list[Running]:
+    """A relay, the consumers that make tasks, and the reconciler that makes up for both."""
+    database = await database_of(scope, base, "bp_relay")
+    queue = await database_of(scope, base, "bp_worker")
+    headers = LogReader(database)
+    cursors = PostgresCursors(database)
+    tasks = PostgresTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
+
+    async def floor() -> int:
+        return await cursors.get("reconciler")
+
+    relay = Relay(base.link, headers, floor=floor, poke=base.poke)
+    letters = PostgresDeadLetters(queue)
+    fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
+    reconciler = Reconciler(
+        base.link, headers, tasks, cursors, letters, poke=base.poke, work=base.work
+    )
+    return [
+        Running("relay", relay.run),
+        Running("fanout", fanout.run),
+        Running("reconciler", reconciler.run),
+    ]
+
+
+async def open_projector(scope: AsyncExitStack, base: Base) -> list[Running]:
+    """A projector: keeps the read models."""
+    database = await database_of(scope, base, "bp_projector")
+
+    async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
+        await base.live.applied(tenant_id, feature_id, version=version, position=position)
+
+    projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+
+    async def wake(stop: asyncio.Event) -> None:
+        async with base.poke.listen() as heard:
+            while not stop.is_set():
+                if await heard.wait(1.0):
+                    projector.poke()
+
+    return [Running("projector", projector.run), Running("projector-bell", wake)]
+
+
+async def open_sweeper(scope: AsyncExitStack, base: Base) -> list[Running]:
+    """A sweeper: fails what is stuck, forgets what has expired, removes deleted files."""
+    settings = base.settings
+    database = await database_of(scope, base, "bp_sweeper")
+    features, _ = await features_of(scope, base, database, "bp_sweeper")
+    sweeper = Sweeper(
+        features,
+        PostgresTasks(database),
+        PostgresRemovals(database),
+        PostgresReceipts(database),
+        base.artifacts,
+        stuck_after_seconds=settings.stuck_after_seconds,
+        sweep_seconds=settings.sweep_seconds,
+    )
+    return [Running("sweeper", sweeper.run)]

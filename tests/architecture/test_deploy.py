@@ -12,7 +12,6 @@ from interface.settings import Settings, read_settings, variable
 from tests.architecture.pages import PROJECT, text
 
 PROCESSES = {"api", "worker", "relay", "projector", "sweeper"}
-OF_THE_STORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 UNIT = "build-practical@.service"
 
 
@@ -31,7 +30,7 @@ def _unit(name: str) -> ConfigParser:
 
 def test_the_example_sets_only_what_is_read() -> None:
     known = {variable(name) for name in Settings.model_fields}
-    assert set(_example()) - OF_THE_STORE <= known
+    assert set(_example()) <= known
 
 
 def test_the_example_names_every_server_that_is_not_embedded() -> None:
@@ -66,4 +65,5 @@ def test_the_unit_starts_the_launcher_without_rights_to_spare() -> None:
     assert instance == "%i"
     assert service["NoNewPrivileges"] == "yes"
     assert service["User"] != "root"
+    assert _example()["BP_DATA_DIR"] == f"/var/lib/{service['StateDirectory']}"
     assert f"Copy to {service['EnvironmentFile']} " in text("deploy/bp.env.example")

@@ -16,11 +16,12 @@ from interface.cli.app import app
 from interface.cli.documents import commands
 from interface.http.problems import PROBLEMS
 from interface.settings import Settings, variable
+from projections.failure import NEXT
 from tests.architecture.pages import DEPLOY_PAGE, DOCS, PAGES, PROJECT, name_of, text
 
 LARGEST_DECISION_WORDS = 450
 
-_PATH = re.compile(r"`((?:[a-z_.-]+/)+[\w.-]*|[a-z_-]+\.(?:toml|md|lock|json))`")
+_PATH = re.compile(r"`((?:[a-z_.-]+/)+[\w@.-]*|[a-z_-]+\.(?:toml|md|lock|json))(?:::(\w+))?`")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _TOP = {
     "domain", "application", "projections", "infrastructure", "interface", "tests", "docs",
@@ -90,6 +91,10 @@ def test_every_failure_is_documented_with_what_to_do(code: str) -> None:
     assert f"| `{code}` |" in text("docs/lifecycle.md")
 
 
+def test_where_a_failure_leads_is_told_of_known_failures_only() -> None:
+    assert set(NEXT) <= set(CODES)
+
+
 @pytest.mark.parametrize("word", [*Status, *Step, *Agent], ids=repr)
 def test_every_status_step_and_agent_is_documented(word: str) -> None:
     assert f"`{word}`" in text("docs/lifecycle.md")
@@ -100,13 +105,14 @@ def test_every_document_of_an_agent_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
-def test_every_file_that_a_page_names_exists(page: Path) -> None:
+def test_every_file_and_test_that_a_page_names_exists(page: Path) -> None:
     named = {
-        name
-        for name in _PATH.findall(page.read_text(encoding="utf-8"))
+        (name, test)
+        for name, test in _PATH.findall(page.read_text(encoding="utf-8"))
         if name.split("/")[0] in _TOP or "/" not in name
     }
-    assert [name for name in sorted(named) if not (PROJECT / name).exists()] == []
+    assert [name for name, _ in sorted(named) if not (PROJECT / name).exists()] == []
+    assert [t for name, t in sorted(named) if t and f"def {t}(" not in text(name)] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)

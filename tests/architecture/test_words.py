@@ -22,7 +22,7 @@ INDEX = re.compile(
         )
     )
 )
-NOTES = re.compile(r"(?:#|--|//)\s*(?:TO" + "DO|FIX" + "ME|XX" + r"X)\b")
+NOTES = re.compile(r"(?:#|--)\s*(?:TO" + "DO|FIX" + "ME|XX" + r"X)\b")
 
 READ_AT_MOST = 2_000_000
 BINARY = {".png", ".ico", ".woff2", ".zip", ".gz"}

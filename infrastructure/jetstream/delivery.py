@@ -6,8 +6,8 @@ uses up no delivery: held messages are kept alive until it answers again.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
@@ -29,6 +29,7 @@ AGAIN_SECONDS: Final = (0.05, 1.0)
 KEEP_ALIVE_SECONDS: Final = consumers.ACK_WAIT_SECONDS / 6
 REDELIVER_SECONDS: Final = 0.2
 CAUSE_CHARACTERS: Final = 500
+HIGHEST_POSITION: Final = 2**63 - 1
 
 
 class DeadLetters(Protocol):
@@ -51,6 +52,23 @@ class DeadLetters(Protocol):
         Raises:
             Unavailable: the database does not answer.
         """
+
+
+class Place(NamedTuple):
+    """Where a message stands."""
+
+    subject: str
+    headers: Mapping[str, str]
+    sequence: int
+
+    def event(self) -> tuple[UUID, int]:
+        """The event it announces, and its position; derived ones when it does not say."""
+        try:
+            event_id, position = UUID(self.headers["Nats-Msg-Id"]), int(self.headers["Bp-Seq"])
+        except (KeyError, ValueError):
+            event_id, position = None, 0
+        if event_id is None or not 0 <= position <= HIGHEST_POSITION:
+            return uuid5(NAMESPACE_OID, f"{self.subject} {self.sequence}"), 0
 
 
 class Stopped(Exception):
@@ -105,6 +123,23 @@ class Delivery:
             await message.ack()
             self.handled += 1
 
+    async def last_chance(self, place: Place, body: bytes, deliveries: int) -> None:
+        """Handle a message that the server gave up, because nobody ever answered for it.
+
+        Raises:
+            Stopped: told to stop in an outage of the database.
+        """
+        refused: Exception | None
+        try:
+            refused = await self._store(due_steps(decode(body), self._agent), _nothing)
+        except (msgspec.MsgspecError, ValueError) as error:
+            refused = error
+        if refused is None:
+            log.warning("given_up_message_handled", consumer=self._consumer, subject=place.subject)
+            self.handled += 1
+        else:
+            await self._bury(place, deliveries, refused, _nothing)
+
     async def _store(
         self, steps: Sequence[DueStep], keep: Callable[[], Awaitable[None]]
     ) -> Exception | None:
@@ -126,21 +161,26 @@ class Delivery:
     ) -> None:
         """Have it delivered again, or make it a dead letter after the last delivery."""
         deliveries = message.metadata.num_delivered
-        cause = f"{type(error).__name__}: {error}"[:CAUSE_CHARACTERS]
-        log.warning("message_refused", consumer=self._consumer, deliveries=deliveries, cause=cause)
         if deliveries < consumers.MAX_DELIVER:
+            log.warning("message_refused", consumer=self._consumer, cause=cause_of(error))
             await message.nak(delay=REDELIVER_SECONDS)
             return
-        event_id, position = _event_of(message)
+        place = Place(message.subject, message.headers or {}, message.metadata.sequence.stream)
+        await self._bury(place, deliveries, error, keep)
+        await message.term()
+
+    async def _bury(
+        self, place: Place, deliveries: int, error: Exception, keep: Callable[[], Awaitable[None]]
+    ) -> None:
+        cause, (event_id, position) = cause_of(error), place.event()
+        log.error("dead_letter", consumer=self._consumer, subject=place.subject, cause=cause)
         await self._patiently(
             lambda: self._dead_letters.record(
-                self._consumer, event_id, message.subject, position, deliveries, cause
+                self._consumer, event_id, place.subject, position, deliveries, cause
             ),
             keep,
         )
-        await message.term()
         self.dead += 1
-        log.error("dead_letter", consumer=self._consumer, subject=message.subject, cause=cause)
 
     async def _patiently(
         self, call: Callable[[], Awaitable[T]], keep: Callable[[], Awaitable[None]]
@@ -170,10 +210,11 @@ class Delivery:
         await keep()
 
 
-def _event_of(message: Msg) -> tuple[UUID, int]:
-    headers = message.headers or {}
-    try:
-        return UUID(headers["Nats-Msg-Id"]), int(headers["Bp-Seq"])
-    except (KeyError, ValueError):
-        place = f"{message.subject} {message.metadata.sequence.stream}"
-        return uuid5(NAMESPACE_OID, place), 0
+async def _nothing() -> None:
+    """Nothing is held that could be kept alive."""
+
+
+def cause_of(error: Exception) -> str:
+    """An error as a dead letter quotes it."""
+    # PostgreSQL keeps no NUL, and a dead letter that cannot be kept would come back for ever.
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:CAUSE_CHARACTERS]

@@ -4,15 +4,18 @@ Invariant: a consumer makes task rows and nothing else; whoever claims a row doe
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
 import structlog
+from nats.aio.msg import Msg
 
 from application.ports import Tasks
 from domain.status import Agent
-from infrastructure.jetstream import consumers
-from infrastructure.jetstream.delivery import DeadLetters, Delivery, Stopped
+from infrastructure.jetstream import consumers, stream
+from infrastructure.jetstream.delivery import DeadLetters, Delivery, Place, Stopped
 from infrastructure.jetstream.link import LOST, Link
 from infrastructure.jetstream.pull import Pull, PullLost
 
@@ -21,6 +24,16 @@ log = structlog.get_logger(__name__)
 LOOK_UP_SECONDS: Final = 0.5
 """How soon a stop is noticed."""
 RESYNC_SECONDS: Final = 0.25
+GIVEN_UP: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+GIVEN_UP_WAITING: Final = 1_000
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """The server's word that it delivered a message as often as it may, without any answer."""
+
+    consumer: str
+    stream_seq: int
+    deliveries: int
 
 
 class Fanout:
@@ -63,12 +76,24 @@ class Fanout:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop; messages being handled are finished first."""
-        async with asyncio.TaskGroup() as group:
+        given_up: asyncio.Queue[Msg] = asyncio.Queue(GIVEN_UP_WAITING)
+
+        async def hear(message: Msg) -> None:
+            with contextlib.suppress(asyncio.QueueFull):  # The reconciler makes up for the rest.
+                given_up.put_nowait(message)
+
+        async with (
+            self._link.hear(f"{GIVEN_UP}.{stream.NAME}.*", hear),
+            asyncio.TaskGroup() as all_,
+        ):
             for agent in self._agents:
                 self._deliveries[agent] = Delivery(
                     agent, self._tasks, self._dead_letters, self._on_work, stop
                 )
                 group.create_task(self._serve(agent, stop), name=consumers.name_of(agent))
+            attending = group.create_task(self._attend(given_up))
+            await stop.wait()
+            attending.cancel()
 
     async def _serve(self, agent: Agent, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -85,3 +110,22 @@ class Fanout:
                 log.debug("consumer_interrupted", agent=agent.value, cause=str(error)[:200])
                 if await self._link.wait_up(LOOK_UP_SECONDS):
                     await asyncio.sleep(RESYNC_SECONDS)
+
+    async def _attend(self, given_up: asyncio.Queue[Msg]) -> None:
+        """Handle once more what the server gave up, or record why it cannot be handled.
+
+        Every process hears of it; doing it twice changes nothing.
+        """
+        while True:
+            message = await given_up.get()
+            try:
+                advice = msgspec.json.decode(message.data, type=GivenUp)
+                found = await self._link.streams.get_msg(stream.NAME, seq=advice.stream_seq)
+            except (*LOST, msgspec.MsgspecError) as error:
+                log.warning("given_up_message_not_found", cause=str(error)[:200])
+                continue
+            place = Place(found.subject or "", found.headers or {}, advice.stream_seq)
+            for agent, delivery in self._deliveries.items():
+                if consumers.name_of(agent) == advice.consumer:
+                    with contextlib.suppress(Stopped):
+                        await delivery.last_chance(place, found.data or b"", advice.deliveries)

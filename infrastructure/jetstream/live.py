@@ -87,9 +87,7 @@ class NatsLive:
         """Tell whoever watches this feature. Never raises, never waits for a broken connection."""
         await self._say("live", tenant_id, feature_id, body)
 
-    async def applied(
-        self, tenant_id: UUID, feature_id: UUID, *, version: int, position: int
-    ) -> None:
+    async def applied(self, tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
         """Say that the read models hold a feature up to a version. Otherwise as `say`."""
         body = {"kind": "view", "version": version, "position": position}
         await self._say("view", tenant_id, feature_id, body)

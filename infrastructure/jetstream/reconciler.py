@@ -6,13 +6,15 @@ from events, so that what the consumers did already is done once.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import structlog
 
 from application.ports import Tasks, Unavailable
-from infrastructure.jetstream.announcement import Headers, due_steps
+from infrastructure.jetstream.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
+from infrastructure.jetstream.delivery import DeadLetters, cause_of
 from infrastructure.jetstream.link import Link
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ class Reconciler:
         headers: Headers,
         tasks: Tasks,
         positions: Positions,
+        dead_letters: DeadLetters,
         *,
         poke: Bell,
         work: Bell,
@@ -56,6 +59,7 @@ class Reconciler:
             headers: The log, behind the fence.
             tasks: The queue of record.
             positions: Keeps the position under `reconciler`.
+            dead_letters: Where events end whose tasks the database refuses.
             poke: Rings when the log has grown.
             work: Rung after tasks were made.
             grace_seconds: How long the consumers have for an event before it is made up for;
@@ -65,6 +69,7 @@ class Reconciler:
         self._headers = headers
         self._tasks = tasks
         self._positions = positions
+        self._dead_letters = dead_letters
         self._poke = poke
         self._work = work
         self._grace_seconds = grace_seconds
@@ -92,12 +97,34 @@ class Reconciler:
             return
         if len(page) < PAGE:  # A full page is a backlog, which is older than any grace.
             await self._wait_for_consumers(stop)
-        new = await self._tasks.enqueue([step for header in page for step in due_steps(header)])
+        new = await self._make(page)
         await self._positions.set(NAME, page[-1].position)
         if new:
             self.made_up += new
             self._work.ring()
             log.info("tasks_made_up", tasks=new, upto=page[-1].position, nats=self._link.up)
+
+    async def _make(self, page: Sequence[Header]) -> int:
+        """Make the tasks of a page; how many were new. What is refused does not stop the rest."""
+        try:
+            return await self._tasks.enqueue([due for header in page for due in due_steps(header)])
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one event is at fault; each is tried alone.
+            log.warning("reconciler_refused", cause=cause_of(error))
+        new = 0
+        for header in page:
+            try:
+                new += await self._tasks.enqueue(due_steps(header))
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - becomes the dead letter's cause.
+                cause = cause_of(error)
+                log.error("dead_letter", consumer=NAME, position=header.position, cause=cause)  # noqa: TRY400
+                await self._dead_letters.record(
+                    NAME, header.event_id, subject_of(header), header.position, 1, cause
+                )
+        return new
 
     async def _wait_for_consumers(self, stop: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):

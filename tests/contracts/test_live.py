@@ -108,7 +108,7 @@ async def test_one_watcher_leaving_does_not_deafen_the_other(pair: Pair) -> None
 
 async def test_the_views_progress_is_heard_like_any_word(pair: Pair) -> None:
     async with pair.there.watch(TENANT, FEATURE) as words:
-        await pair.here.applied(TENANT, FEATURE, version=7, position=1234)
+        await pair.here.applied(TENANT, FEATURE, 7, 1234)
         [word] = await heard(words, 1)
     assert word == {
         "kind": "view",

@@ -81,7 +81,7 @@ class World:
                 group.create_task(serving.run(stop))
             if reconciler:
                 self.reconciler = Reconciler(
-                    link, self.log, self.tasks, self.positions, poke=poke, work=work
+                    link, self.log, self.tasks, self.positions, self.dead, poke=poke, work=work
                 )
                 group.create_task(self.reconciler.run(stop))
             try:
@@ -200,10 +200,12 @@ async def test_a_message_that_names_no_event_becomes_a_dead_letter_too(world: Wo
         subject = f"evt.{world.log.tenant_id}.message_posted.{world.log.tenant_id}"
         await streams.publish(subject, b"{}")
         await streams.publish(subject, b"[]", headers={"Nats-Msg-Id": "*", "Bp-Seq": "-"})
+        event = str(world.log.tenant_id)
+        await streams.publish(subject, b"1", headers={"Nats-Msg-Id": event, "Bp-Seq": "9" * 30})
         async with world.running(relay=False):
-            await until(lambda: len(world.dead.letters) == 2)
+            await until(lambda: len(world.dead.letters) == 3)
     assert {letter[3] for letter in world.dead.letters} == {0}
-    assert len({letter[1] for letter in world.dead.letters}) == 2
+    assert len({letter[1] for letter in world.dead.letters}) == 3
 
 
 async def test_a_task_that_the_database_refuses_stops_no_other(world: World) -> None:
@@ -216,6 +218,46 @@ async def test_a_task_that_the_database_refuses_stops_no_other(world: World) -> 
     [(_, event_id, _, _, deliveries, cause)] = world.dead.letters
     assert (event_id, deliveries) == (poison.event_id, 3)
     assert cause == f"ValueError: no feature {poison.feature_id}"
+
+
+async def test_what_nobody_answered_for_three_times_is_handled_or_becomes_a_dead_letter(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the process died at every delivery."""
+    monkeypatch.setattr(consumers, "ACK_WAIT_SECONDS", 0.2)
+    healthy, poison = world.log.append("message_posted", "message_posted")
+    async with world.streams() as streams:
+        await create_stream(streams)
+        await world.announce(streams, healthy, encode(healthy))
+        await world.announce(streams, poison, b"?")
+        await consumers.ensure(streams, Agent.BA)
+        dying = await streams.pull_subscribe_bind("agent-ba", NAME)
+        last = []
+        while len(last) < 2:
+            fetched = await dying.fetch(2, timeout=5)
+            last += [message for message in fetched if message.metadata.num_delivered == 3]
+        await dying.unsubscribe()
+        async with world.running(relay=False):
+            await until(lambda: len(world.dead.letters) == 1)
+            await until(lambda: world.tasks.made() == [(healthy.event_id, Step.CONVERSE)])
+            await until(lambda: settled(streams))
+    [(_, event_id, _, position, deliveries, _)] = world.dead.letters
+    assert (event_id, position, deliveries) == (poison.event_id, poison.position, 3)
+
+
+async def test_an_event_that_the_database_refuses_does_not_stop_the_reconciler(
+    world: World,
+) -> None:
+    events = world.log.append("brief_confirmed", "event_of_a_later_version", "brief_confirmed")
+    world.tasks.refuses = {events[0].event_id}
+    async with world.running(relay=False, fanout=False, reconciler=True):
+        last = events[-1].position
+        await until(lambda: world.positions.stored.get("reconciler") == last)
+    assert world.tasks.made() == [(events[2].event_id, Step.SPEC)]
+    assert [(letter[0], letter[1]) for letter in world.dead.letters] == [
+        ("reconciler", events[0].event_id),
+        ("reconciler", events[1].event_id),
+    ]
 
 
 async def test_an_outage_of_the_database_makes_no_dead_letter(

@@ -153,6 +153,14 @@ async def test_two_relays_at_once_write_one_stream(nats_url: str) -> None:
         assert one.published + other.published == len(log.events)
 
 
+async def test_an_event_of_a_later_version_is_announced_too(nats_url: str) -> None:
+    log = MemoryLog()
+    log.append("feature_created", "event_of_a_later_version", "message_posted")
+    async with relaying(nats_url, log), observer(nats_url) as streams:
+        await until(lambda: last_is(streams, log))
+        assert await announced(streams) == ids(log.events)
+
+
 class StalledLog(MemoryLog):
     """Gives a page only long after it was read."""
 

@@ -1,0 +1,29 @@
+"""A relay as a process of its own, to be killed: `python -m tests.integration.relay_alone`.
+
+Reads the two URLs from its standard input, a line each.
+"""
+
+import asyncio
+import sys
+
+from infrastructure.database import Database
+from infrastructure.event_log import LogReader
+from infrastructure.followers import PostgresPositions
+from infrastructure.jetstream import Bell, Link, Relay
+
+
+async def main(database_url: str, nats_url: str) -> None:
+    async with (
+        Database(database_url, "bp_relay", max_size=2) as database,
+        Link(nats_url, name="relay", on_closed=sys.exit) as link,
+        Bell(link, "poke") as poke,
+    ):
+        positions = PostgresPositions(database)
+        relay = Relay(
+            link, LogReader(database), floor=lambda: positions.get("reconciler"), poke=poke
+        )
+        await relay.run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.stdin.readline().strip(), sys.stdin.readline().strip()))

@@ -1,0 +1,246 @@
+"""From a commit in PostgreSQL over NATS to a row in the queue of record, every part real."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+import nats
+import psycopg
+import pytest
+from nats.js.errors import NotFoundError
+from uuid_utils.compat import uuid7
+
+from application.ports import Unavailable
+from domain import events as e
+from domain.pipeline import due_after
+from infrastructure.database import Database
+from infrastructure.dead_letters import PostgresDeadLetters
+from infrastructure.embedded import Stack
+from infrastructure.event_log import LogReader
+from infrastructure.followers import PostgresPositions
+from infrastructure.jetstream import Bell, Fanout, Link, NatsLive, Reconciler, Relay
+from infrastructure.jetstream.stream import NAME
+from infrastructure.migrations import migrate
+from infrastructure.tasks import PostgresTasks
+from tests.integration.memory import until
+from tests.integration.reading import World, stories, world
+
+Due = set[tuple[UUID, int, str]]
+
+
+@contextlib.asynccontextmanager
+async def spreading(
+    database_url: str, nats_url: str, *, relay: bool = True
+) -> AsyncIterator[NatsLive]:
+    """Relay, worker and sweeper in one process, each under its own role."""
+    stop = asyncio.Event()
+    async with (
+        Database(database_url, "bp_relay", max_size=2) as relaying,
+        Database(database_url, "bp_worker", max_size=4) as working,
+        Database(database_url, "bp_sweeper", max_size=2) as sweeping,
+        Link(nats_url, name="test", on_closed=stop.set) as link,
+        Bell(link, "poke") as poke,
+        Bell(link, "work") as work,
+    ):
+        fanout = Fanout(
+            link, PostgresTasks(working), PostgresDeadLetters(working), on_work=work.ring
+        )
+        reconciler = Reconciler(
+            link,
+            LogReader(sweeping),
+            PostgresTasks(sweeping),
+            PostgresPositions(sweeping),
+            PostgresDeadLetters(sweeping),
+            poke=poke,
+            work=work,
+        )
+        async with asyncio.TaskGroup() as group:
+            if relay:
+                floor = PostgresPositions(relaying).get
+                follower = Relay(
+                    link, LogReader(relaying), floor=lambda: floor("reconciler"), poke=poke
+                )
+                group.create_task(follower.run(stop))
+            group.create_task(fanout.run(stop))
+            group.create_task(reconciler.run(stop))
+            try:
+                yield NatsLive(link, poke)
+            finally:
+                stop.set()
+
+
+def due(feature_id: UUID, events: Sequence[e.FeatureEvent]) -> Due:
+    """What a stream makes due, by the domain's own table."""
+    return {
+        (feature_id, version, step.value)
+        for version, event in enumerate(events, start=1)
+        for step in due_after(event)
+    }
+
+
+def made(truth: World) -> Due:
+    rows = truth.sql("select feature_id, version, step from app.tasks")
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+def caught_up(truth: World, expected: Due) -> bool:
+    with contextlib.suppress(psycopg.Error):
+        return made(truth) == expected
+    return False
+
+
+def dead(truth: World) -> list[tuple[object, ...]]:
+    return truth.sql("select consumer, cause from app.dead_letters")
+
+
+async def announced(nats_url: str) -> list[int]:
+    """Positions in the stream, in its order."""
+    client = await nats.connect(nats_url)
+    try:
+        streams = client.jetstream()
+        state = (await streams.stream_info(NAME)).state
+        found = range(state.first_seq, state.last_seq + 1) if state.messages else ()
+        messages = [await streams.get_msg(NAME, seq=sequence) for sequence in found]
+    except NotFoundError:
+        return []
+    finally:
+        await client.close()
+    return [int((message.headers or {})["Bp-Seq"]) for message in messages]
+
+
+def in_log(truth: World) -> list[int]:
+    return [row[0] for row in truth.sql("select position from es.events order by position")]
+
+
+async def all_announced(truth: World, nats_url: str) -> bool:
+    """Whether the last event of the log stands in the stream."""
+    return (await announced(nats_url))[-1:] == in_log(truth)[-1:]
+
+
+def talk(length: int) -> list[e.FeatureEvent]:
+    """A feature's first events."""
+    return [e.FeatureCreated(title="x"), *(e.MessagePosted(uuid7(), "x") for _ in range(1, length))]
+
+
+@pytest.fixture
+async def truth(database: str) -> AsyncIterator[World]:
+    async with world(database) as opened:
+        yield opened
+
+
+async def test_every_due_step_of_whole_lives_becomes_a_task(truth: World, nats_url: str) -> None:
+    async with spreading(truth.url, nats_url) as live:
+        expected: Due = set()
+        for story in stories():
+            expected |= due(await truth.tell(story), story.events)
+            await live.poke()
+        await until(lambda: caught_up(truth, expected))
+        assert len(expected) > 20
+    assert not dead(truth)
+
+
+async def test_the_stream_equals_a_log_that_many_write_at_once(truth: World, nats_url: str) -> None:
+    async def write(feature_id: UUID) -> Due:
+        events = talk(12)
+        for version, event in enumerate(events):
+            await truth.append(feature_id, version, event)
+        return due(feature_id, events)
+
+    async with spreading(truth.url, nats_url):
+        expected = set().union(*await asyncio.gather(*(write(uuid7()) for _ in range(24))))
+        await until(lambda: caught_up(truth, expected))
+        await until(lambda: all_announced(truth, nats_url))
+    assert await announced(nats_url) == in_log(truth)
+
+
+async def test_a_relay_killed_again_and_again_announces_all_once(
+    truth: World, nats_url: str
+) -> None:
+    feature_id, events = uuid7(), talk(200)
+    for written in range(0, 200, 40):
+        async with relay_alone(truth.url, nats_url) as relay:
+            for version in range(written, written + 35):
+                await truth.append(feature_id, version, events[version])
+            await until(lambda written=written: longer_than(written, nats_url))
+            for version in range(written + 35, written + 40):
+                await truth.append(feature_id, version, events[version])
+            relay.kill()
+    async with spreading(truth.url, nats_url):
+        await until(lambda: caught_up(truth, due(feature_id, events)))
+        await until(lambda: all_announced(truth, nats_url))
+    assert await announced(nats_url) == in_log(truth)
+
+
+@contextlib.asynccontextmanager
+async def relay_alone(
+    database_url: str, nats_url: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a relay as a process of its own, for kill -9 leaves nobody the time to tidy up."""
+    relay = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.relay_alone", stdin=asyncio.subprocess.PIPE
+    )
+    try:
+        assert relay.stdin is not None
+        relay.stdin.write(f"{database_url}\n{nats_url}\n".encode())
+        await relay.stdin.drain()
+        yield relay
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            relay.kill()
+        await relay.wait()
+
+
+async def longer_than(length: int, nats_url: str) -> bool:
+    return len(await announced(nats_url)) > length
+
+
+async def test_servers_that_die_in_turn_lose_no_step_and_make_no_dead_letter(
+    own_stack: Stack,
+) -> None:
+    migrate(own_stack.dsn)
+    async with (
+        world(own_stack.dsn) as truth,
+        spreading(own_stack.dsn, own_stack.nats_url) as live,
+    ):
+        expected: Due = set()
+        for round_, story in enumerate(stories() * 3):
+            expected |= due(await truth.tell(story), story.events)
+            await live.poke()
+            if round_ % 3 == 0:
+                own_stack.kill_nats()
+                own_stack.restart_nats(wipe=round_ % 2 == 0)
+            elif round_ % 3 == 1:
+                own_stack.kill_postgres()
+                own_stack.restart_postgres()
+                await until(lambda: answers(truth))
+        await until(lambda: caught_up(truth, expected), seconds=30)
+        assert not dead(truth)
+
+
+async def answers(truth: World) -> bool:
+    """Whether the writing side has found PostgreSQL again."""
+    with contextlib.suppress(Unavailable):
+        await truth.log.read(uuid7(), uuid7())
+        return True
+    return False
+
+
+async def test_a_position_never_moves_back(truth: World) -> None:
+    async with Database(truth.url, "bp_sweeper", max_size=1) as database:
+        positions = PostgresPositions(database)
+        assert await positions.get("reconciler") == 0
+        for position, expected in ((5, 5), (3, 5), (9, 9), (9, 9)):
+            await positions.set("reconciler", position)
+            assert await positions.get("reconciler") == expected
+        assert await positions.get("another") == 0
+
+
+async def test_only_the_sweeper_moves_a_position(truth: World) -> None:
+    for role in ("bp_relay", "bp_worker", "bp_api"):
+        async with Database(truth.url, role, max_size=1) as database:
+            assert await PostgresPositions(database).get("reconciler") == 0
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await PostgresPositions(database).set("reconciler", 1)

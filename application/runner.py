@@ -7,7 +7,7 @@ and the ledger end here; an agent knows nothing of them.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,8 +15,9 @@ import structlog
 
 from application.agents.failures import CODES, StepFailed
 from application.agents.manifest import manifest
-from application.agents.material import Material
+from application.agents.material import Desk, Material, Outcome
 from application.agents.perform import perform
+from application.agents.roster import Roster
 from application.agents.title import fallback_title
 from application.desk import AttemptDesk, Tools
 from application.features import Features, Written
@@ -51,6 +52,9 @@ LONGEST_WAIT_SECONDS = 3_600.0
 
 log = structlog.get_logger(__name__)
 
+Perform = Callable[[Step, Attempt, Material, Desk, Roster], Awaitable[Outcome]]
+"""How an agent does one attempt of a step: `application.agents.perform.perform`, but in tests."""
+
 
 class Announced(NamedTuple):
     """An attempt that stands in the log."""
@@ -81,6 +85,7 @@ class Runner:
         materials: Materials,
         tools: Tools,
         *,
+        agents: Perform = perform,
         backoff_seconds: Sequence[float] = BACKOFF_SECONDS,
     ) -> None:
         self._features = features
@@ -88,6 +93,7 @@ class Runner:
         self._providers = providers
         self._materials = materials
         self._tools = tools
+        self._perform = agents
         self._backoff = backoff_seconds
 
     async def run(
@@ -175,7 +181,7 @@ class Runner:
         deadline = roster[agent].deadline_seconds
         try:
             async with asyncio.timeout(deadline):
-                outcome = await perform(claim.step, announced.attempt, material, desk, roster)
+                outcome = await self._perform(claim.step, announced.attempt, material, desk, roster)
         except TimeoutError:
             reason = f"The {agent} agent did not finish within {deadline:.0f} seconds."
             failure = Failure("deadline", reason, CODES["deadline"], retryable=True)

@@ -132,12 +132,10 @@ class PostgresReadStore:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout), self._signals(tenant_id, feature_id) as signals:
                 poll = POLL_SECONDS[0]
-                while True:
-                    row = await self._row(tenant_id, FEATURE, feature_id)
-                    if _reached(row, min_version):
-                        break
+                while not _reached(row, min_version):
                     await signals.wait(poll)
                     poll = min(2 * poll, POLL_SECONDS[1])
+                    row = await self._row(tenant_id, FEATURE, feature_id)
         return row
 
     async def messages(
@@ -240,17 +238,17 @@ class PostgresReadStore:
 
     @contextlib.asynccontextmanager
     async def _signals(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator["Signals"]:
+        signals = Signals()
         if self._watch is None:
-            yield Signals()
+            yield signals
             return
-        async with self._watch(tenant_id, feature_id) as heard:
-            signals = Signals()
-            listening = asyncio.create_task(signals.follow(heard))
-            try:
-                yield signals
-            finally:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
+        # Beside the polls: nobody waits for a broker that does not answer.
+        listening = asyncio.create_task(signals.follow(self._watch(tenant_id, feature_id)))
+        try:
+            yield signals
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 class Signals:
@@ -259,10 +257,13 @@ class Signals:
     def __init__(self) -> None:
         self._heard = asyncio.Event()
 
-    async def follow(self, heard: AsyncIterator[object]) -> None:
+    async def follow(self, watched: AbstractAsyncContextManager[AsyncIterator[object]]) -> None:
         """Listen, until cancelled."""
-        async for _ in heard:
+        async with watched as heard:
+            # What was said before we listened is not repeated: look once more.
             self._heard.set()
+            async for _ in heard:
+                self._heard.set()
 
     async def wait(self, seconds: float) -> None:
         """Until the next signal, but not longer."""

@@ -116,6 +116,19 @@ async def test_a_used_token_ends_the_whole_family(tokens: RefreshTokens) -> None
         await tokens.rotate(following.token)
 
 
+async def test_a_used_token_ends_the_family_also_after_it_expired(
+    tokens: RefreshTokens, clock: Clock
+) -> None:
+    stolen = await tokens.start(USER, TENANT)
+    clock.now += TOKEN_LIFE / 2
+    following = await tokens.rotate(stolen.token)
+    clock.now += TOKEN_LIFE * 2 / 3
+    with pytest.raises(SessionReused):
+        await tokens.rotate(stolen.token)
+    with pytest.raises(SessionEnded):
+        await tokens.rotate(following.token)
+
+
 async def test_the_other_families_of_the_person_go_on(tokens: RefreshTokens) -> None:
     phone, laptop = await tokens.start(USER, TENANT), await tokens.start(USER, TENANT)
     await tokens.rotate(phone.token)

@@ -215,6 +215,7 @@ FORGERIES: dict[str, str] = {
     "exp that is true": signed(header(), claims(exp=True)),
     "not valid yet": signed(header(), claims(nbf=NOW + 31)),
     "issued in the future": signed(header(), claims(iat=NOW + 31)),
+    "iat that is true": signed(header(), claims(iat=True)),
     "no iat": signed(header(), claims(iat=None)),
     "another audience": signed(header(), claims(aud="another")),
     "several other audiences": signed(header(), claims(aud=["another", "third"])),

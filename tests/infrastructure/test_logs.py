@@ -172,6 +172,8 @@ FORMS: dict[str, Callable[[], object]] = {
     "in base64 for URLs": lambda: log().info(
         "data=" + base64.urlsafe_b64encode(b"\xff\xfe" + API_KEY.encode()).decode().rstrip("=")
     ),
+    "in base64 behind a path": lambda: log().info("/a/" + b64(API_KEY)),
+    "a token in a URL": lambda: log().info("GET /reset?token=" + "c4n4ry" * 4),
     "in basic authentication": lambda: log().info(f"Authorization: Basic {b64('c4n4ry:horse')}"),
     "in a bearer header": lambda: log().info(f"authorization: Bearer {REFRESH[6:]}"),
     "a bearer of any form": lambda: log().info("sent bearer c4n4ry.opaque-value"),
@@ -360,6 +362,13 @@ def test_a_forged_record_in_an_exception_stands_behind_the_margin() -> None:
     assert "it failed" in head
     assert any("all is well" in line for line in rest)
     assert all(line.startswith("  | ") for line in rest)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\u202e", "\ud800", "\x1b[2K", "\r", "\n"])
+def test_marks_that_end_or_turn_a_line_are_never_written(out: io.StringIO, mark: str) -> None:
+    log().info(f"one{mark}two", **{f"a{mark}b": f"c{mark}d"})
+    (line,) = out.getvalue().splitlines()
+    assert mark not in line
 
 
 @pytest.mark.parametrize("name", QUIET)

@@ -24,10 +24,8 @@ _RESERVED: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
 )
-_FORBIDDEN: Final = re.compile(
-    r'[<>:"|?*\\\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f'
-    r"\ufeff\ufff0-\uffff\ud800-\udfff]"
-)
+_FORBIDDEN: Final = re.compile(r'[<>:"|?*\\\uff00-\uff0f\uff1a\uff3c\uffe8-\uffff]')
+"""Beside what cannot be seen: what Windows refuses, and look-alikes of dots and slashes."""
 _HIDDEN: Final = frozenset(
     {
         ".dockerignore", ".editorconfig", ".env.example", ".eslintrc.json", ".gitignore",
@@ -43,7 +41,7 @@ def refusal(path: str) -> str | None:
     """Why a path may not be written, in plain words; None if it may."""
     if not path or len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
         return f"a path has 1 to {LONGEST_PATH} bytes"
-    if _FORBIDDEN.search(path):
+    if not path.isprintable() or _FORBIDDEN.search(path):
         return "it holds a character that file systems refuse or that cannot be seen"
     folded = unicodedata.normalize("NFKC", path)
     if unicodedata.normalize("NFC", path) != path:

@@ -1,0 +1,127 @@
+"""Each finding of the checks, one at a time."""
+
+import pytest
+from msgspec.structs import replace
+
+from application.agents.checks import tests as test_checks
+from application.agents.checks.plan import plan_findings
+from application.agents.checks.spec import spec_findings
+from application.agents.points import points_of
+from domain import documents as d
+from tests.application.agents.desk import BRIEF, PLAN, SPEC, TEST_CODE, TESTS
+
+POINTS = points_of(BRIEF)
+FIRST, SECOND = SPEC.requirements
+TASK, WORDS = PLAN.tasks
+FILE = PLAN.files[0]
+TEST = TESTS.files[0]
+
+
+def test_the_samples_have_no_findings():
+    assert spec_findings(SPEC, POINTS, None) == []
+    assert plan_findings(PLAN, SPEC) == []
+    assert test_checks.tests_findings(TESTS, SPEC, PLAN) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "finding"),
+    [
+        (replace(SPEC, requirements=(FIRST,)), "BF-2 of the brief (I confirm or refuse it.)"),
+        (replace(SPEC, requirements=(FIRST, replace(SECOND, id="FR-1"))), "FR-1 stands 2 times"),
+        (replace(SPEC, requirements=(FIRST, replace(SECOND, id="BF-2"))), "must be named FR-1"),
+        (
+            replace(SPEC, requirements=(FIRST, replace(SECOND, criteria=FIRST.criteria))),
+            "AC-1 stands 2 times",
+        ),
+        (
+            replace(SPEC, requirements=(FIRST, replace(SECOND, sources=("BF-2", "BF-9")))),
+            "FR-2 names BF-9, which is not a point",
+        ),
+        (
+            replace(SPEC, out_of_scope=(d.Exclusion("Payments", ("BF-8",)),)),
+            "Out of scope names BF-8",
+        ),
+    ],
+)
+def test_a_spec_is_told_what_is_wrong_with_it(spec, finding):
+    assert any(finding in found for found in spec_findings(spec, POINTS, None))
+
+
+def test_a_point_may_be_left_out_by_name():
+    left = replace(SPEC, requirements=(FIRST,), out_of_scope=(d.Exclusion("No answer", ("BF-2",)),))
+    assert spec_findings(left, POINTS, None) == []
+
+
+def test_a_criterion_does_not_move_to_another_requirement():
+    swapped = (
+        replace(FIRST, criteria=SECOND.criteria),
+        replace(SECOND, criteria=FIRST.criteria),
+    )
+    found = spec_findings(replace(SPEC, requirements=swapped), POINTS, SPEC)
+    assert any("AC-2 belonged to FR-2" in finding for finding in found)
+
+
+def tasks(*changed: d.Task) -> d.Plan:
+    return replace(PLAN, tasks=changed)
+
+
+@pytest.mark.parametrize(
+    ("plan", "finding"),
+    [
+        (tasks(replace(TASK, requirements=("FR-1",)), WORDS), "FR-2 has no task"),
+        (tasks(replace(TASK, requirements=("FR-1", "FR-2", "FR-7")), WORDS), "names FR-7"),
+        (tasks(replace(TASK, depends_on=("T-2",)), WORDS), "wait for each other in a circle"),
+        (tasks(replace(TASK, depends_on=("T-1",)), WORDS), "wait for each other in a circle"),
+        (tasks(TASK, replace(WORDS, depends_on=("T-9",))), "T-2 names T-9, which is not a task"),
+        (tasks(TASK, replace(WORDS, id="T-1")), "T-1 stands 2 times"),
+        (tasks(TASK, replace(WORDS, reads=("gone.ts",))), "reads names gone.ts"),
+        (tasks(TASK, replace(WORDS, writes=("README.md", "src/requests.ts"))), "belongs to T-1"),
+        (tasks(TASK, replace(WORDS, writes=())), "do not list it"),
+        (tasks(TASK, replace(WORDS, writes=("README.md", "b.ts"))), "not in the list of files"),
+        (replace(PLAN, files=(FILE, replace(FILE, task="T-2"))), "stands 2 times"),
+        (replace(PLAN, files=(*PLAN.files, replace(FILE, path="SRC/Requests.ts"))), "same file"),
+        (replace(PLAN, files=(*PLAN.files, replace(FILE, path="../x"))), "leads out of"),
+        (replace(PLAN, files=(*PLAN.files, replace(FILE, path="a.ts", task="T-9"))), "not a task"),
+        (replace(PLAN, packages=tuple(f"p{n}" for n in range(21))), "at most 20"),
+        (replace(PLAN, packages=("pg", "pg")), "Package pg stands 2 times"),
+    ],
+)
+def test_a_plan_is_told_what_is_wrong_with_it(plan, finding):
+    assert any(finding in found for found in plan_findings(plan, SPEC))
+
+
+def files(**changed: object) -> d.Tests:
+    return replace(TESTS, files=(replace(TEST, **changed),))
+
+
+@pytest.mark.parametrize(
+    ("tests", "finding"),
+    [
+        (files(covers=("FR-1",)), "FR-2 must be met, yet no test covers it"),
+        (files(covers=("FR-1", "FR-2", "AC-9")), "names AC-9"),
+        (files(path="src/requests.ts"), "is a file of the plan"),
+        (files(path="SRC/Requests.ts"), "is a file of the plan"),
+        (files(path=".github/x.ts"), "hidden"),
+        (files(content="test('FR-1 AC-1 FR-2', () => {});"), "asserts nothing"),
+        (files(content=f"{TEST_CODE}assert.ok(true);"), "cannot fail"),
+        (files(content=f"{TEST_CODE}expect(true).toBe(true);"), "cannot fail"),
+        (files(content=f"{TEST_CODE}assert.equal(1, 1);"), "cannot fail"),
+        (files(content=f"{TEST_CODE}// ... rest of the tests unchanged"), "missing"),
+        (files(content=TEST_CODE.replace("AC-1 ", "")), "no test in it names AC-1"),
+        (replace(TESTS, untestable=(d.Untestable("FR-9", "?"),)), "names FR-9"),
+    ],
+)
+def test_tests_are_told_what_is_wrong_with_them(tests, finding):
+    assert any(finding in found for found in test_checks.tests_findings(tests, SPEC, PLAN))
+
+
+def test_untestable_is_an_answer_and_a_criterion_covers_its_requirement():
+    why = (d.Untestable("FR-2", "A person must look."),)
+    assert not test_checks.tests_findings(
+        replace(files(covers=("AC-1",)), untestable=why), SPEC, PLAN
+    )
+
+
+def test_what_should_be_need_not_be_tested():
+    soft = replace(SPEC, requirements=(FIRST, replace(SECOND, priority=d.Priority.SHOULD)))
+    assert not test_checks.tests_findings(files(covers=("FR-1",)), soft, PLAN)

@@ -16,10 +16,12 @@ from infrastructure.migrations import FOLDER
 from interface.cli.console import fail, say
 from interface.cli.events_page import events_page
 from interface.cli.lifecycle_page import diagram, lifecycle_page
-from interface.cli.markdown import table
+from interface.cli.markdown import code, table
 from interface.cli.rights import rights_table
+from interface.cli.struct_fields import summary_of
 from interface.http import openapi as api_document
 from interface.http.app import described
+from interface.http.conversation import FRAMES
 from interface.http.problems import PROBLEMS
 from interface.settings import PROJECT, Settings, variable
 
@@ -95,7 +97,7 @@ def problems_table() -> str:
     """Every code that an error can carry."""
     return table(
         ("code", "status", "meaning, and what to do"),
-        ((f"`{code}`", str(kind.status), kind.help) for code, kind in PROBLEMS.items()),
+        ((f"`{name}`", str(kind.status), kind.help) for name, kind in PROBLEMS.items()),
     )
 
 
@@ -132,6 +134,17 @@ def routes_table(openapi: Path) -> str:
     )
 
 
+def answer_table() -> str:
+    """What the stream of an answer of the BA agent sends."""
+    return table(
+        ("event", "meaning", "data"),
+        (
+            (f"`{name}`", summary_of(kind), code(*kind.__struct_fields__))
+            for name, kind in FRAMES.items()
+        ),
+    )
+
+
 def _blocks(root: Path, app: App) -> dict[str, str]:
     return {
         "lifecycle": f"```mermaid\n{diagram()}\n```",
@@ -140,6 +153,7 @@ def _blocks(root: Path, app: App) -> dict[str, str]:
         "commands": commands_table(app),
         "routes": routes_table(root / "interface" / "openapi.json"),
         "rights": rights_table(FOLDER),
+        "answer": answer_table(),
     }
 
 

@@ -14,6 +14,7 @@ from domain.events import FeatureEvent
 from domain.status import Agent, Status, Step
 from interface.cli.app import app
 from interface.cli.documents import commands
+from interface.http.metrics import Metrics
 from interface.http.problems import PROBLEMS
 from interface.settings import Settings, variable
 from projections.failure import NEXT
@@ -44,6 +45,12 @@ def test_every_setting_is_documented(name: str) -> None:
 @pytest.mark.parametrize("words", [" ".join(words) for words, _ in commands(app)])
 def test_every_command_is_documented(words: str) -> None:
     assert f"`{words}`" in text("docs/operations.md")
+
+
+def test_every_figure_is_documented() -> None:
+    named = {metric.name for metric in Metrics().registry.collect()}
+    assert named
+    assert [name for name in sorted(named) if f"`{name}`" not in text("docs/operations.md")] == []
 
 
 def test_every_command_says_what_it_does() -> None:

@@ -1,0 +1,74 @@
+"""Every module says what it is for, under a name that says what is in it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.pages import PROJECT, name_of
+
+PACKAGES = ("domain", "application", "projections", "infrastructure", "interface")
+NO_NOUN = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
+
+CLIENTS = {
+    "aioboto3": "infrastructure/artifacts/",
+    "aiobotocore": "infrastructure/artifacts/",
+    "anthropic": "infrastructure/anthropic_",
+    "argon2": "infrastructure/identity/",
+    "ast_grep_py": "infrastructure/inspection/",
+    "cryptography": "infrastructure/sealing/",
+    "eventsourcing": "infrastructure/event_log/",
+    "joserfc": "infrastructure/identity/",
+    "litestar": "interface/http/",
+    "nats": "infrastructure/jetstream/",
+    "prometheus_client": "interface/http/",
+    "psutil": "infrastructure/embedded/",
+    "pydantic_settings": "interface/settings.py",
+    "stream_zip": "infrastructure/archive.py",
+    "uvicorn": "interface/server.py",
+}
+"""Where each client of something outside is imported, and nowhere else."""
+
+
+def _modules() -> list[Path]:
+    return sorted(
+        path
+        for package in PACKAGES
+        for path in (PROJECT / package).rglob("*.py")
+        if "web" not in path.relative_to(PROJECT).parts
+    )
+
+
+MODULES = _modules()
+
+
+def _imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert not source.strip() or ast.get_docstring(ast.parse(source))
+
+
+def test_no_module_has_a_name_without_a_noun() -> None:
+    assert [name_of(path) for path in MODULES if NO_NOUN & set(path.stem.split("_"))] == []
+
+
+@pytest.mark.parametrize("client", sorted(CLIENTS))
+def test_a_client_is_imported_in_its_home_only(client: str) -> None:
+    users = [name_of(path) for path in MODULES if client in _imported(path)]
+    assert [user for user in users if not user.startswith(CLIENTS[client])] == []
+
+
+@pytest.mark.parametrize("client", sorted(CLIENTS))
+def test_every_home_of_a_client_is_there(client: str) -> None:
+    home = CLIENTS[client]
+    assert any(name_of(path).startswith(home) for path in MODULES)

@@ -1,0 +1,52 @@
+"""What the migrations name a second time is what the code names."""
+
+import re
+from typing import get_args
+
+from domain.events import FeatureEvent
+from infrastructure.database import ROLES
+from infrastructure.migrations import FOLDER
+from interface.cli import rights
+from projections.catalogue import PROJECTIONS
+
+SQL = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql")))
+
+
+def _named_in(pattern: str) -> set[str]:
+    return {name for found in re.findall(pattern, SQL) for name in re.findall(r"'(\w+)'", found)}
+
+
+def test_the_events_whose_payload_is_followed_are_those_that_resume_steps() -> None:
+    resuming = {
+        kind.__struct_config__.tag
+        for kind in get_args(FeatureEvent)
+        if "resume" in kind.__struct_fields__
+    }
+    assert _named_in(r"\btype in \(([^)]*)\)") == resuming
+
+
+def test_what_resumes_steps_is_in_clear() -> None:
+    assert all(
+        "resume" not in kind.personal
+        for kind in get_args(FeatureEvent)
+        if "resume" in kind.__struct_fields__
+    )
+
+
+def test_every_read_model_has_its_partition() -> None:
+    partitions = set(re.findall(r"partition of app\.views for values in \('(\w+)'\)", SQL))
+    assert partitions == {projection.name for projection in PROJECTIONS}
+
+
+def test_every_role_of_a_process_is_made_and_shown() -> None:
+    assert set(ROLES) == set(rights.ROLES)
+    assert set(ROLES) <= _named_in(r"foreach wanted in array array\[([^\]]*)\]")
+
+
+def test_migrations_are_numbered_without_a_gap_and_go_forward_only() -> None:
+    files = sorted(FOLDER.glob("*.sql"))
+    assert [int(path.name[:4]) for path in files] == [*range(1, len(files) + 1)]
+    for path in files:
+        up, down = path.read_text(encoding="utf-8").split("-- migrate:down")
+        assert up.startswith("-- migrate:up")
+        assert [line for line in down.splitlines() if line and not line.startswith("--")] == []

@@ -40,6 +40,9 @@ BEGIN_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = STATEMENT_SECONDS + 0.5
 """What a server behind a half-open connection is waited for; it would have given up before."""
 
+READ_SECONDS: Final = 2.5
+"""The same for a read of one stream, so that a request is answered within 3 s."""
+
 WAITING_AT_MOST: Final = 512
 RECONNECT_SECONDS: Final = 1.0
 
@@ -56,11 +59,13 @@ LOST: Final = (
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that waits for the server for a bounded time, then counts as broken."""
 
+    answer_seconds = ANSWER_SECONDS
+
     @override
     def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
         """Wait for an answer; OperationalError and a closed connection when none comes."""
         try:
-            return super().wait(gen, interval, timeout or ANSWER_SECONDS)
+            return super().wait(gen, interval, timeout or self.answer_seconds)
         except psycopg.errors._WaitTimeout:  # noqa: SLF001 - psycopg gives its own time-out no other name.
             self.pgconn.finish()
             raise psycopg.OperationalError("the server did not answer in time") from None

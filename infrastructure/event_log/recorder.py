@@ -20,7 +20,7 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from infrastructure.database import BoundedConnection, unavailable
+from infrastructure.database import ANSWER_SECONDS, READ_SECONDS, BoundedConnection, unavailable
 from infrastructure.event_log.stored import (
     Item,
     Outcome,
@@ -101,7 +101,9 @@ class FeatureRecorder(ApplicationRecorder):
         stored = cast("Sequence[StoredFeatureEvent]", stored_events)
         asked = self._asked(items, stored)
         with unavailable():
-            rows = self._once_more(lambda c: c.execute(APPEND, asked, binary=True).fetchall())
+            rows = self._once_more(
+                lambda c: c.execute(APPEND, asked, binary=True).fetchall(), ANSWER_SECONDS
+            )
         if outcomes is not None:
             outcomes.extend(_outcomes(len(items), rows))
 
@@ -132,7 +134,7 @@ class FeatureRecorder(ApplicationRecorder):
         asked = (stream.tenant_id, stream, gt, lte, versions, limit)
         with unavailable():
             rows = self._once_more(
-                lambda c: c.cursor(binary=True).execute(READ, asked, prepare=True).fetchall()
+                lambda c: c.execute(READ, asked, binary=True).fetchall(), READ_SECONDS
             )
         return [
             StoredFeatureEvent(
@@ -153,7 +155,9 @@ class FeatureRecorder(ApplicationRecorder):
         """A stored, wrapped data key. Raises Unavailable."""
         find = "SELECT key_id, wrapped FROM app.data_key(%s, %s)"
         with unavailable():
-            return self._once_more(lambda c: c.execute(find, (tenant_id, scope)).fetchone())
+            return self._once_more(
+                lambda c: c.execute(find, (tenant_id, scope)).fetchone(), READ_SECONDS
+            )
 
     def _asked(
         self, items: Sequence[Item], stored: Sequence[StoredFeatureEvent]
@@ -170,7 +174,7 @@ class FeatureRecorder(ApplicationRecorder):
             [event.sealed for event in stored],
         )
 
-    def _once_more(self, ask: Callable[[BoundedConnection], R]) -> R:
+    def _once_more(self, ask: Callable[[BoundedConnection], R], answer_seconds: float) -> R:
         """Ask; and ask again if the connection turns out to be dead, or the transaction a victim.
 
         Whether the first asking was committed is unknown then; whatever is asked here may be asked
@@ -179,6 +183,7 @@ class FeatureRecorder(ApplicationRecorder):
         began = time.monotonic()
         try:
             with self._pool.connection() as connection:
+                connection.answer_seconds = answer_seconds
                 return ask(connection)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             pass
@@ -190,6 +195,7 @@ class FeatureRecorder(ApplicationRecorder):
                 raise
             self._pool.drain()
         with self._pool.connection() as connection:
+            connection.answer_seconds = answer_seconds
             return ask(connection)
 
     @override

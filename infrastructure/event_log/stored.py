@@ -15,7 +15,7 @@ from infrastructure.sealing import DataKey
 
 
 class KeyDestroyed(NotFound):
-    """The feature was deleted: its data key is gone, and what was sealed under it is unreadable."""
+    """The feature was deleted: what was sealed under its data key is gone for ever."""
 
 
 class StreamId(UUID):

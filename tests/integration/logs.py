@@ -1,0 +1,68 @@
+"""A real log and what a test needs beside it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from application.ports import Origin, Recorded
+from domain import events as e
+from infrastructure.data_keys import KeyRing
+from infrastructure.database import Database
+from infrastructure.event_log import LogReader, PostgresEventLog
+from infrastructure.sealing import MasterKey
+
+MASTER_TEXT = MasterKey.generate_text()
+
+
+def new_ring() -> KeyRing:
+    """The key ring of a process that has just started."""
+    return KeyRing(MasterKey.from_text(MASTER_TEXT))
+
+
+def new(*events: e.FeatureEvent) -> list[tuple[UUID, e.FeatureEvent]]:
+    """Events under fresh ids."""
+    return [(uuid7(), event) for event in events]
+
+
+def posted(text: str = "Hello") -> e.MessagePosted:
+    """A message."""
+    return e.MessagePosted(uuid7(), text)
+
+
+@dataclass
+class Opened:
+    """A writer and a follower of one database."""
+
+    log: PostgresEventLog
+    reader: LogReader
+    url: str
+
+    async def begin(
+        self, *events: e.FeatureEvent, tenant_id: UUID | None = None
+    ) -> tuple[Origin, UUID]:
+        """A feature with these events after its first."""
+        origin, feature_id = Origin(tenant_id or uuid7(), "user:x", uuid7()), uuid7()
+        created = new(e.FeatureCreated("A title"), *events)
+        await self.log.append(feature_id, created, expected=0, origin=origin)
+        return origin, feature_id
+
+    async def everything(self) -> list[Recorded]:
+        """All that a follower sees from the beginning."""
+        found: list[Recorded] = []
+        while page := await self.reader.read(found[-1].position if found else 0):
+            found += [entry for entry in page if isinstance(entry, Recorded)]
+        return found
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """The log at `url`, for writing and for following."""
+    ring = new_ring()
+    async with (
+        PostgresEventLog(url, "bp_worker", ring) as log,
+        Database(url, "bp_projector", max_size=2) as database,
+    ):
+        yield Opened(log, LogReader(database, ring), url)

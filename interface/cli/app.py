@@ -175,6 +175,14 @@ def openapi(*, check: bool = False) -> int:
     return documents.openapi(check=check)
 
 
+@app.command
+def docs(*, check: bool = False) -> int:
+    """Write the pages of docs that are made from the code, or check that they are fresh."""
+    from interface.cli import documents  # noqa: PLC0415
+
+    return documents.docs(app, check=check)
+
+
 def main() -> int:
     """Run a command from the arguments of the process."""
     try:

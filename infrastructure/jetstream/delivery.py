@@ -65,10 +65,11 @@ class Place(NamedTuple):
         """The event it announces, and its position; derived ones when it does not say."""
         try:
             event_id, position = UUID(self.headers["Nats-Msg-Id"]), int(self.headers["Bp-Seq"])
+            if 0 <= position <= HIGHEST_POSITION:
+                return event_id, position
         except (KeyError, ValueError):
-            event_id, position = None, 0
-        if event_id is None or not 0 <= position <= HIGHEST_POSITION:
-            return uuid5(NAMESPACE_OID, f"{self.subject} {self.sequence}"), 0
+            log.warning("message_names_no_event", subject=self.subject, sequence=self.sequence)
+        return uuid5(NAMESPACE_OID, f"{self.subject} {self.sequence}"), 0
 
 
 class Stopped(Exception):

@@ -84,7 +84,7 @@ class Fanout:
 
         async with (
             self._link.hear(f"{GIVEN_UP}.{stream.NAME}.*", hear),
-            asyncio.TaskGroup() as all_,
+            asyncio.TaskGroup() as group,
         ):
             for agent in self._agents:
                 self._deliveries[agent] = Delivery(

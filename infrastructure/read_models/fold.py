@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 
+from domain.events import FeatureDeleted
 from projections.fact import Fact
 from projections.projection import NOTHING, Projection, Rows, apply
 
@@ -74,6 +75,8 @@ class Batch:
             parked: Features that wait elsewhere, by projection: their events are passed over.
         """
         self.parked: list[Parked] = []
+        self.released: list[tuple[str, UUID]] = []
+        """Parked features that were deleted: nobody waits for them any more."""
         self.reached: dict[UUID, tuple[UUID, int, int]] = {}
         """Each feature's tenant, and the last version and position that was applied."""
         self._projections = tuple(projections)
@@ -86,9 +89,12 @@ class Batch:
         """Fold events that stand in the order of the log."""
         # No row belongs to two features: their order among each other does not matter.
         for feature_id, lived in by_feature(entries).items():
+            gone = _deletion(lived)
             for projection in self._projections:
                 if (projection.name, feature_id) not in self.waiting:
                     self._apply(projection, feature_id, lived)
+                if gone and (projection.name, feature_id) in self.waiting:
+                    self._remove(projection.name, gone)
 
     def changes(self) -> Iterable[Change]:
         """The last state of every row that changed."""
@@ -118,6 +124,19 @@ class Batch:
         if reached is not None:
             self.reached[feature_id] = (reached.tenant_id, reached.version, reached.position)
 
+    def _remove(self, name: str, gone: Fact) -> None:
+        """Remove the rows of a parked feature: what is deleted may not stay because of a defect."""
+        feature_id = gone.feature_id
+        rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
+        for item in rows:
+            self._changes[name, feature_id, item] = Change(
+                name, gone.tenant_id, feature_id, item, gone.version, None
+            )
+        rows.clear()
+        self.waiting.discard((name, feature_id))
+        self.released.append((name, feature_id))
+        self.parked = [p for p in self.parked if (p.projection, p.feature_id) != (name, feature_id)]
+
     def _park(self, name: str, entry: Entry, error: str) -> None:
         if (name, entry.feature_id) in self.waiting:
             return
@@ -131,6 +150,13 @@ class Batch:
             position=entry.position,
             error=error,
         )
+
+
+def _deletion(lived: Sequence[Entry]) -> Fact | None:
+    for entry in reversed(lived):
+        if isinstance(entry, Fact) and isinstance(entry.event, FeatureDeleted):
+            return entry
+    return None
 
 
 def by_feature(entries: Iterable[Entry]) -> Mapping[UUID, list[Entry]]:

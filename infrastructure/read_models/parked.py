@@ -24,9 +24,6 @@ LIST: Final = """
     where p.active and (%(projection)s::text is null or k.projection = %(projection)s)
     order by k.at, k.projection, k.feature_id
 """
-RELEASE: Final = """
-    delete from app.parked where projection = %s and generation = %s and feature_id = %s
-"""
 
 
 class ParkedFeature(Struct, frozen=True):
@@ -94,7 +91,6 @@ async def _retry(
         batch.add(entries)
         if batch.parked:
             return False
-        values = (feature.projection, feature.generation, feature.feature_id)
-        await connection.execute(RELEASE, values)
+        batch.released.append((feature.projection, feature.feature_id))
         await save(connection, generations, batch, position)
         return True

@@ -17,6 +17,7 @@ from msgspec import Struct
 from domain.status import Status
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.cursor import after_of, cursor_of
+from infrastructure.read_models.signals import Signals
 from projections.dashboard import DASHBOARD, DashboardRow
 from projections.feature import FEATURE, Checkpoint, FeatureRow
 from projections.file import FILE, FilesRow
@@ -237,7 +238,7 @@ class PostgresReadStore:
         return Page(tuple(decode(row) for _, row in shown), more)
 
     @contextlib.asynccontextmanager
-    async def _signals(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator["Signals"]:
+    async def _signals(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[Signals]:
         signals = Signals()
         if self._watch is None:
             yield signals
@@ -249,28 +250,6 @@ class PostgresReadStore:
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-
-
-class Signals:
-    """Says when it is worth looking again."""
-
-    def __init__(self) -> None:
-        self._heard = asyncio.Event()
-
-    async def follow(self, watched: AbstractAsyncContextManager[AsyncIterator[object]]) -> None:
-        """Listen, until cancelled."""
-        async with watched as heard:
-            # What was said before we listened is not repeated: look once more.
-            self._heard.set()
-            async for _ in heard:
-                self._heard.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until the next signal, but not longer."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
-        self._heard.clear()
 
 
 async def _rows(

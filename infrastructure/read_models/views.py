@@ -46,6 +46,12 @@ PARK: Final = """
     select * from unnest(%s::text[], %s::int[], %s::uuid[], %s::int[], %s::text[])
     on conflict do nothing
 """
+RELEASE: Final = """
+    delete from app.parked k
+    using unnest(%s::text[], %s::int[], %s::uuid[]) as gone (projection, generation, feature_id)
+    where k.projection = gone.projection and k.generation = gone.generation
+      and k.feature_id = gone.feature_id
+"""
 LOAD: Final = """
     select feature_id, key, row::text from app.views
     where projection = %s and generation = %s
@@ -157,6 +163,9 @@ async def save(
                 (c.projection, of[c.projection], c.tenant_id, c.feature_id, c.item) for c in gone
             )
             await connection.execute(REMOVE, columns)
+        if batch.released:
+            released = _columns((name, of[name], feature_id) for name, feature_id in batch.released)
+            await connection.execute(RELEASE, released)
         if batch.parked:
             await connection.execute(PARK, _parked_columns(of, batch.parked))
         await connection.execute(MOVE, (position, *generations.columns()))

@@ -172,6 +172,24 @@ async def test_a_stream_that_cannot_be_applied_waits_and_the_others_go_on(there:
     assert titles[poisoned] == "last"
 
 
+async def test_a_parked_feature_that_is_deleted_leaves_no_row_and_waits_no_more(there: World):
+    def evolve(row, fact):
+        if isinstance(fact.event, e.FeatureRenamed):
+            raise ZeroDivisionError
+        return DASHBOARD.evolve(row, fact)
+
+    projector = there.projector([replace(DASHBOARD, evolve=evolve), *PROJECTIONS[1:]])
+    feature_id = await there.tell(drafted("Private").do(c.RenameFeature("Still private")))
+    await there.catch_up(projector)
+    assert len(await parked(there.projecting)) == 1
+    await there.append(feature_id, 2, e.FeatureDeleted())
+    at_once = drafted("Secret").do(c.RenameFeature("Still secret")).do(c.DeleteFeature())
+    await there.tell(at_once)
+    await there.catch_up(projector)
+    assert there.shown() == []
+    assert there.sql("select * from app.parked") == []
+
+
 async def test_an_unknown_event_parks_its_feature_everywhere_and_no_other(there: World):
     strange = await there.tell(drafted("Strange"))
     there.sql("alter table es.events disable trigger append_only")

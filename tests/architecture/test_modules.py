@@ -1,7 +1,9 @@
 """Every module says what it is for, under a name that says what is in it."""
 
 import ast
+import importlib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -72,3 +74,41 @@ def test_a_client_is_imported_in_its_home_only(client: str) -> None:
 def test_every_home_of_a_client_is_there(client: str) -> None:
     home = CLIENTS[client]
     assert any(name_of(path).startswith(home) for path in MODULES)
+
+
+def test_every_command_leads_to_code_that_exists() -> None:
+    tree = ast.parse((PROJECT / "interface" / "cli" / "app.py").read_text(encoding="utf-8"))
+    missing = []
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                modules = {
+                    alias.name: _module(f"{node.module}.{alias.name}") for alias in node.names
+                }
+                home = importlib.import_module(node.module)
+                missing += [
+                    f"{node.module}.{name}"
+                    for name, module in modules.items()
+                    if module is None and not hasattr(home, name)
+                ]
+                missing += [
+                    f"{name}.{attribute}"
+                    for name, attribute in _attributes(function)
+                    if modules.get(name) is not None and not hasattr(modules[name], attribute)
+                ]
+    assert missing == []
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def _attributes(function: ast.FunctionDef) -> set[tuple[str, str]]:
+    return {
+        (node.value.id, node.attr)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }

@@ -12,6 +12,7 @@ from msgspec import Struct
 from infrastructure.demo_model.reply import tokens_of
 
 AGENT = re.compile(r"\A\s*# Agent:\s*([a-z_]+)")
+INPUT = re.compile(r"<input\b.*?</input>", re.DOTALL)
 OPENING = re.compile(r'<input name="([a-z_]+)"[^>]*>\s*')
 
 
@@ -34,7 +35,7 @@ class Ask(Struct, frozen=True):
     tools: frozenset[str]
     past: tuple[PastCall, ...]
     feedback: str
-    """The text of the last turn of the user, if it is not the first one."""
+    """The text of the last turn of the user, if it is not the first one; inputs left out."""
     input_tokens: int
 
 
@@ -67,6 +68,19 @@ def _inputs(text: str) -> dict[str, Any]:
             value = text[opening.end() : start].strip()
         found.setdefault(opening[1], value)
     return found
+
+
+def _written(later: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the harness says is written, the last time it says so: in its own words only."""
+    blocks = [
+        block.get("text", "")
+        for message in later
+        if message.get("role") == "user" and isinstance(message.get("content"), list)
+        for block in message["content"]
+        if block.get("type") == "text"
+    ]
+    told = [found["written"] for text in blocks if "written" in (found := _inputs(text))]
+    return {"written": told[-1]} if told else {}
 
 
 def _past(messages: list[dict[str, Any]]) -> tuple[PastCall, ...]:
@@ -104,10 +118,10 @@ def read_request(body: bytes) -> Ask:
             model=str(request["model"]),
             max_tokens=int(request.get("max_tokens", 1)),
             stream=bool(request.get("stream")),
-            inputs=_inputs(first),
+            inputs={**_inputs(first), **_written(messages[1:])},
             tools=frozenset(tool["name"] for tool in request.get("tools") or ()),
             past=_past(messages),
-            feedback=_texts(last["content"]) if len(messages) > 1 else "",
+            feedback=INPUT.sub("", _texts(last["content"])) if len(messages) > 1 else "",
             input_tokens=tokens_of(
                 _texts(system) + json.dumps(messages) + json.dumps(request.get("tools") or "")
             ),

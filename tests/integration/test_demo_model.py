@@ -19,10 +19,11 @@ from infrastructure.demo_model.author.sketch import from_entities
 from infrastructure.demo_model.author.spec import write_spec
 from infrastructure.demo_model.author.tables import statements
 from infrastructure.demo_model.faults import UnknownFault
-from tests.demo_model.asking import EXAMPLES, request
+from tests.demo_model.asking import EXAMPLES, STRANGE, request
 
 KEY = "sk-ant-test-0123456789"
 BRIEF = "We lend tools to neighbours. Each tool has a name and a price."
+BRIEFS = {path.stem: path.read_text() for path in EXAMPLES} | STRANGE
 SPEC = request("spec", brief=BRIEF)
 
 
@@ -351,9 +352,9 @@ def prepared(statement: str, values: list) -> tuple[str, dict]:
     return text, {f"p{number}": value for number, value in enumerate(values, start=1)}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_generated_sql_runs_and_keeps_its_rules(empty_database, path):
-    spec = write_spec({"brief": path.read_text()})
+@pytest.mark.parametrize("brief", BRIEFS.values(), ids=BRIEFS.keys())
+def test_the_generated_sql_runs_and_keeps_its_rules(empty_database, brief):
+    spec = write_spec({"brief": brief})
     drawn = from_entities(spec.entities)
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute(write_files(spec)["db/schema.sql"])

@@ -12,6 +12,9 @@ from msgspec.structs import replace
 
 BULLET = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+(?P<text>.+)$")
 POINT_ID = re.compile(r"^\**\[?(?P<id>BF-\d{1,4})\]?\**\s*[:.)\u2013-]?\**\s*(?P<text>.+)$")
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+ALSO = "It must also do"
+"""The heading of wishes that came later."""
 HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<hash>.+?)|\*\*(?P<bold>[^*]+?)\*\*:?)\s*#*\s*$")
 INTRODUCES = re.compile(r":$|^(?:we|i|it) (?:need|want)s? to$", re.IGNORECASE)
 DECLINES = re.compile(r"(?:please )?(?:no|not needed|nothing|without)\b", re.IGNORECASE)
@@ -19,8 +22,9 @@ WANTS = re.compile(
     r"\b(must|should|shall|can|could|want|wants|need|needs|would like|has to|have to|able to)\b",
     re.IGNORECASE,
 )
+MOST_WISHES = 60
 LIMIT = 1_900
-"""Characters of a line that goes into a document, where 2,000 are allowed."""
+"""Points of a brief at most; characters of a line in a document, where 2,000 are allowed."""
 
 
 class Section(StrEnum):
@@ -33,18 +37,24 @@ class Section(StrEnum):
     WONT = "wont"
     EXAMPLE = "example"
     BOUNDS = "bounds"
+    ASSUMED = "assumed"
 
 
 SIGNS = (
+    (Section.STORY, r"^(the )?(goal|aim|why|background|context|story)\b"),
+    (Section.ASSUMED, r"\bassum"),
     (
         Section.WONT,
         r"\b(no need|not needed|not need|won'?t|out of scope|leave out|must not|without)\b",
     ),
     (Section.WONT, r"^(please )?no\b|\bnot (do|be|include)\b"),
     (Section.EXAMPLE, r"\bexamples?\b"),
-    (Section.DATA, r"\b(data|information|remember|write down|note down|keep|record|know about)\b"),
+    (
+        Section.DATA,
+        r"\b(data|information|remembers?|write down|note down|keeps?|record|know about)\b",
+    ),
     (Section.USERS, r"\b(who|users?|people)\b"),
-    (Section.BOUNDS, r"\b(constraints?|limits?|bounds|assumptions?|conditions)\b"),
+    (Section.BOUNDS, r"\b(constraints?|limits?|bounds|conditions)\b"),
     (Section.MUST, r"\b(must|should|needs?|wants?|features?|can|does|do|goal|able)\b"),
 )
 
@@ -59,6 +69,11 @@ class Line(Struct, frozen=True):
     """The heading or the introduction it stands under."""
     id: str = ""
     """Its `BF-n`, if it carries one."""
+
+
+def plain(text: str) -> str:
+    """A text without the backslashes that keep Markdown from reading it as markup."""
+    return ESCAPED.sub(r"\1", text)
 
 
 def section_of(heading: str) -> Section | None:
@@ -134,7 +149,7 @@ class _Reader:
 def read(text: str) -> list[Line]:
     """The brief, line by line; lines of a paragraph are joined."""
     reader = _Reader()
-    for raw in text.splitlines():
+    for raw in plain(text).splitlines():
         reader.take(raw)
     reader.flush()
     return [line for line in reader.lines if line.text]
@@ -148,18 +163,22 @@ def sentences(text: str) -> list[str]:
 def wishes(text: str) -> list[tuple[str, str]]:
     """The points of a brief as (id, text): those that carry ids, else bullets, else sentences."""
     lines = read(text)
-    if named := [line for line in lines if line.id]:
-        return [(line.id, line.text[:LIMIT]) for line in named]
-    bullets = [x.text for x in lines if x.bullet and x.section in (Section.MUST, Section.STORY)]
-    prose = [
-        sentence
-        for line in lines
-        if not line.bullet and line.section in (Section.MUST, Section.STORY)
-        for sentence in sentences(line.text)
-    ]
+    later = [x.text for x in lines if x.bullet and not x.id and x.under == ALSO]
+    earlier = [x for x in lines if not (x.bullet and x.under == ALSO) or x.id]
+    named = [(x.id, x.text[:LIMIT]) for x in earlier if x.id]
+    if not named:
+        found = _unnamed(earlier)[: MOST_WISHES - len(later)] or ([] if later else [text.strip()])
+        named = [(f"BF-{n}", wish[:LIMIT]) for n, wish in enumerate(found, start=1)]
+    last = max((int(key.split("-")[1]) for key, _ in named), default=0)
+    return [*named, *((f"BF-{n}", wish[:LIMIT]) for n, wish in enumerate(later, start=last + 1))]
+
+
+def _unnamed(lines: list[Line]) -> list[str]:
+    wanted = [x for x in lines if x.section in (Section.MUST, Section.STORY)]
+    bullets = [x.text for x in wanted if x.bullet]
+    prose = [sentence for x in wanted if not x.bullet for sentence in sentences(x.text)]
     spoken = [s for s in prose if WANTS.search(s) and not re.search(r"\bnot\b|n't", s)]
-    found = bullets or spoken or prose or [text.strip() or "Keep a list."]
-    return [(f"BF-{n}", wish[:LIMIT]) for n, wish in enumerate(found[:60], start=1)]
+    return bullets or spoken or prose
 
 
 def points_of(inputs: dict[str, Any]) -> list[tuple[str, str]]:

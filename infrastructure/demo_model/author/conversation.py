@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from infrastructure.demo_model.author.alignment import ids_in
-from infrastructure.demo_model.author.brief import points_of, text_of
+from infrastructure.demo_model.author.brief import ALSO, points_of, text_of
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.proposal import data_lines, propose
 from infrastructure.demo_model.author.words import listed
@@ -19,8 +19,8 @@ from infrastructure.demo_model.reply import Call, Reply, Text
 
 LONG_ENOUGH = 600
 """Characters of a first message that need no questions."""
-SHORT = 80
-"""Characters of a message that says go ahead and nothing else."""
+SHORT = 12
+"""Characters beside the words go ahead that say nothing else."""
 MOST_WORDS = 110
 GO_AHEAD = re.compile(
     r"\b(go ahead|that'?s (all|it|everything)|nothing else|propose|write the brief|good enough|"
@@ -71,14 +71,15 @@ def _story(messages: list[Said]) -> str:
     for message in messages:
         if not message.by_person:
             low = message.text.lower()
-            asked = WHO if WHO in low else WHAT if WHAT in low else ""
+            asked = WHO if WHO in low else WHAT if WHAT in low else ALSO
             continue
-        if GO_AHEAD.search(message.text) and len(message.text) < SHORT:
+        rest = GO_AHEAD.sub("", message.text).strip(" .,;!?\n")
+        if rest != message.text.strip(" .,;!?\n") and len(rest) < SHORT:
             continue
         members = [x.strip() for x in re.split(r"[;\n]", message.text) if x.strip()]
         bullets = "\n".join(f"- {x}" for x in members)
-        heading = {WHO: "## Who uses it", WHAT: "## Data"}.get(asked)
-        parts.append(f"{heading}\n\n{bullets}" if heading else message.text)
+        heading = {WHO: "Who uses it", WHAT: "Data"}.get(asked, ALSO)
+        parts.append(f"## {heading}\n\n{bullets}" if asked else message.text)
         asked = ""
     return "\n\n".join(parts)
 
@@ -131,7 +132,7 @@ def _ask_what(text: str) -> Reply:
 
 
 def _explain(inputs: dict[str, Any], question: str) -> Reply:
-    deliverable = inputs.get("deliverable")
+    deliverable = inputs.get("deliverable") or text_of(inputs.get("brief"))
     text = deliverable if isinstance(deliverable, str) else json.dumps(deliverable, indent=1)
     where = str(inputs.get("gate") or inputs.get("status") or "document").replace("_", " ")
     counts = [
@@ -165,7 +166,7 @@ def _revise(inputs: dict[str, Any], messages: list[Said]) -> Reply:
             [brief, "", "## It must do", "", *(f"- {key}: {text}" for key, text in points)]
         )
     )
-    added = f"{kept}\n\n## It must also do\n\n- BF-{max(numbers, default=0) + 1}: {wish}\n"
+    added = f"{kept}\n\n## {ALSO}\n\n- BF-{max(numbers, default=0) + 1}: {wish}\n"
     return _offer(added, messages, "I added your wish as a point of its own.")
 
 

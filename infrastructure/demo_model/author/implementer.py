@@ -33,8 +33,10 @@ def _missing(ask: Ask, plan: d.Plan) -> set[str]:
     planned = {file.path for file in plan.files}
     done = _written_before(ask.inputs.get("written"))
     for call in ask.past:
-        if call.name == "write_files":
-            done = done - _paths(call) if call.refused else done | _paths(call)
+        if call.name == "write_files" and not call.refused:
+            done |= _paths(call)
+    if ask.past and ask.past[-1].name == "write_files" and ask.past[-1].refused:
+        done -= _paths(ask.past[-1])
     named = {path for path in planned if path in ask.feedback}
     complained = bool(ask.past) and (ask.past[-1].refused or ask.past[-1].name == "task_done")
     return planned - done | (named if complained else set())

@@ -12,7 +12,7 @@ from infrastructure.demo_model.author.sketch import MOST_THINGS, Part, Sketch, T
 from infrastructure.demo_model.author.words import bare, pieces, singular
 
 FEWEST = 2
-NAMED = r"(?P<name>[A-Za-z][A-Za-z' -]{1,40}?)"
+NAMED = r"(?P<name>[^\W\d_][\w' -]{1,40}?)"
 FOR_EACH = re.compile(
     rf"^(?:(?:what|the things) we (?:know|keep|write down|note) )?(?:for|about|of|on) "
     rf"(?:each|every|an?|all|any|the|our)\s+{NAMED}(?:,|:| we | i |\s+-)\s*"
@@ -124,19 +124,33 @@ def _spoken(lines: list[Line], known: set[str]) -> list[str]:
     words = Counter(singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", text))
     several = {singular(w) for w in re.findall(r"[a-z]+(?:-[a-z]+)?", text) if singular(w) != w}
     heads = {label.split()[-1] for label in known}
-    nouns: dict[str, int] = {}
-    for place, match in enumerate(DETERMINED.finditer(text)):
-        noun = singular(match["noun"])
-        if noun in NO_THING or noun in heads or re.search(r"ing$|ly$|...ed$", noun):
-            continue
-        nouns.setdefault(noun, place)
-    good = [n for n in nouns if n in several and words[n] > 1]
-    return sorted(good, key=lambda n: (-words[n], nouns[n]))
+    named = Counter(_named(text))
+    good = [
+        noun
+        for noun, times in named.items()
+        if noun not in NO_THING
+        and noun not in heads
+        and not re.search(r"ing$|ly$|...ed$", noun)
+        and words[noun] > 1
+        and (noun in several or times > 1)
+    ]
+    return sorted(good, key=lambda noun: -words[noun])
+
+
+def _named(text: str) -> list[str]:
+    """Words that follow an article, as they come."""
+    return [singular(match["noun"]) for match in DETERMINED.finditer(text)]
 
 
 def _deeds(lines: list[Line]) -> list[str]:
+    """What people do with things, unless the word is itself a thing: a book is no booking."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
-    return [label for sign, label in DEEDS if re.search(sign, text)]
+    nouns = set(_named(text))
+    return [
+        label
+        for sign, label in DEEDS
+        if (found := re.search(sign, text)) and (label in nouns or singular(found[0]) not in nouns)
+    ]
 
 
 def _guessed(lines: list[Line], known: set[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from domain import documents as d
-from infrastructure.demo_model.author.brief import Section, points_of, read, text_of
+from infrastructure.demo_model.author.brief import Section, plain, points_of, read, text_of
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.requirements import Deed, Wanted, share
 from infrastructure.demo_model.author.sketch import Kind, Sketch, to_entities
@@ -127,7 +127,7 @@ def _errors(drawn: Sketch) -> tuple[d.ErrorCase, ...]:
 def write_spec(inputs: dict[str, Any]) -> d.Spec:
     """The specification of a brief, with its previous ids where texts are the same."""
     brief, points = text_of(inputs.get("brief", "")), points_of(inputs)
-    flat = " ".join(brief.split())
+    flat = " ".join(plain(brief).split())
     unsaid = [f"- {text}" for _, text in points if " ".join(text.split()) not in flat]
     drawn = find_things("\n".join([brief, "", "## It must do", "", *unsaid]))
     wanted, left_out = share(drawn, points)

@@ -43,14 +43,15 @@ def malformed(reply: Reply) -> Reply:
     return Reply((*reply.blocks[:-1], Call(last.name, last.raw[:-1] + ",]")))
 
 
-def _each(reply: Reply, change: Any) -> Reply:  # noqa: ANN401 - a function over JSON.
-    blocks = [
-        Call(b.name, json.dumps(change(b.name, json.loads(b.raw)), ensure_ascii=False))
-        if isinstance(b, Call)
-        else b
-        for b in reply.blocks
-    ]
-    return Reply(tuple(blocks), reply.stop_reason)
+def _first(reply: Reply, change: Any) -> Reply:  # noqa: ANN401 - a function over JSON.
+    """Change the input of the first call; the others stay right."""
+    for place, block in enumerate(reply.blocks):
+        if isinstance(block, Call):
+            raw = json.dumps(change(block.name, json.loads(block.raw)), ensure_ascii=False)
+            spoilt = Call(block.name, raw)
+            blocks = (*reply.blocks[:place], spoilt, *reply.blocks[place + 1 :])
+            return Reply(blocks, reply.stop_reason)
+    return reply
 
 
 def bad_paths(reply: Reply) -> Reply:
@@ -63,7 +64,7 @@ def bad_paths(reply: Reply) -> Reply:
             value["files"].append({**file, "path": "/etc/passwd"})
         return value
 
-    return _each(reply, change)
+    return _first(reply, change)
 
 
 def missing_file(reply: Reply) -> Reply:
@@ -76,7 +77,7 @@ def missing_file(reply: Reply) -> Reply:
             value["files"].pop()
         return value
 
-    return _each(reply, change)
+    return _first(reply, change)
 
 
 def placeholder(reply: Reply) -> Reply:
@@ -90,7 +91,7 @@ def placeholder(reply: Reply) -> Reply:
                 file["content"] = "\n".join([*half, "// ... rest of the code remains unchanged"])
         return value
 
-    return _each(reply, change)
+    return _first(reply, change)
 
 
 def wrong_ids(reply: Reply) -> Reply:
@@ -112,7 +113,7 @@ def wrong_ids(reply: Reply) -> Reply:
                 pass
         return value
 
-    return _each(reply, change)
+    return _first(reply, change)
 
 
 SPOIL = {

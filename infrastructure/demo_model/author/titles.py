@@ -2,7 +2,7 @@
 
 import re
 
-from infrastructure.demo_model.author.brief import HEADING, sentences
+from infrastructure.demo_model.author.brief import HEADING, plain, sentences
 
 MOST_WORDS = 6
 OPENING = re.compile(
@@ -15,7 +15,7 @@ OPENING = re.compile(
 
 def title_of(brief: str) -> str:
     """A title from the first heading, else from the first sentence."""
-    lines = [line for line in brief.splitlines() if line.strip()]
+    lines = [line for line in plain(brief).splitlines() if line.strip()]
     heading = next((m["hash"] or m["bold"] for line in lines if (m := HEADING.match(line))), None)
     text = (
         heading or (sentences(lines[0]) or ["New application"])[0] if lines else "New application"

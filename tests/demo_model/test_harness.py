@@ -1,0 +1,215 @@
+"""The whole pipeline of agents with the demo model behind the real adapter, brief by brief.
+
+What the harness checks, and what its parsers read, is accepted at the first try.
+"""
+
+import hashlib
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from application.agents.failures import StepFailed
+from application.agents.material import Material, Message
+from application.agents.perform import perform
+from application.agents.points import points_of
+from application.agents.roster import Roster
+from domain.content import Content
+from domain.feature import Feature
+from domain.runs import Attempt
+from domain.status import Recommendation, Status, Step, Verdict
+from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.demo_model import DemoModel
+from infrastructure.inspection import Inspector
+from tests.demo_model.asking import EXAMPLES, STRANGE
+
+KEY = "sk-ant-demo"
+PERSON = str(UUID(int=1))
+TOOL_LIBRARY = next(path for path in EXAMPLES if path.stem == "tool-library")
+
+
+class DemoDesk:
+    """A desk without ledger: every question goes to the demo model over HTTP."""
+
+    def __init__(self, model: AnthropicModel) -> None:
+        self._model = model
+        self._inspector = Inspector()
+        self.stored: dict[str, bytes] = {}
+
+    async def ask(self, request):
+        return await self._model.ask(
+            request,
+            KEY,
+            idempotency_key="k",
+            on_text=lambda _: None,
+            on_progress=lambda: None,
+        )
+
+    async def store(self, content):
+        digest = hashlib.sha256(content).hexdigest()
+        self.stored[digest] = content
+        return digest
+
+    async def inspect(self, files, packages):
+        return await self._inspector.inspect(files, packages)
+
+    def show(self, kind, **what):
+        pass
+
+
+@pytest.fixture
+async def model():
+    async with DemoModel(pace=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+async def desk(model):
+    adapter = AnthropicModel(base_url=model.url)
+    yield DemoDesk(adapter)
+    await adapter.close()
+
+
+class Pipeline:
+    """Steps in their order, each with what the ones before have brought."""
+
+    def __init__(self, desk: DemoDesk, material: Material) -> None:
+        self.desk = desk
+        self.material = material
+
+    async def do(self, step: Step):
+        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, Roster())
+        return outcome.command
+
+    async def documents(self) -> None:
+        for step, name in ((Step.SPEC, "spec"), (Step.PLAN, "plan"), (Step.TESTS, "tests")):
+            made = await self.do(step)
+            found = {name: made.document, f"{name}_markdown": made.markdown}
+            self.material = replace(self.material, **found)
+
+    async def files(self) -> None:
+        made = await self.do(Step.IMPLEMENT)
+        texts = {file.path: self.desk.stored[file.sha256].decode() for file in made.files}
+        self.material = replace(self.material, files=texts)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+async def test_an_example_goes_through_every_agent_at_the_first_try(desk, model, path):
+    brief = path.read_text()
+    pipeline = Pipeline(desk, Material(brief=brief))
+    await pipeline.documents()
+    left_out = {s for x in pipeline.material.spec.out_of_scope for s in x.sources}
+    for step in (Step.ALIGN_SPEC, Step.ALIGN_PLAN, Step.ALIGN_TESTS):
+        advice = await pipeline.do(step)
+        assert advice.document.recommendation is Recommendation.APPROVE
+        assert set(advice.lost) <= left_out
+    assert (await pipeline.do(Step.TITLE)).by_model
+    await pipeline.files()
+    for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
+        review = await pipeline.do(step)
+        assert (review.verdict, review.dropped_findings) == (Verdict.PASS, 0)
+        assert review.document.findings
+    assert {entry.outcome for entry in model.requests} == {"answered"}
+    implementing = [e for e in model.requests if e.agent == "implementer"]
+    assert len(model.requests) == 9 + len(implementing)
+    assert len(implementing) < 6
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+async def test_a_proposed_brief_leads_to_the_same_things(desk, path):
+    brief = f"{path.read_text()}\n\nGo ahead."
+    talk = Material(conversation=(Message("user", brief, PERSON),))
+    reply = await Pipeline(desk, talk).do(Step.CONVERSE)
+    assert reply.brief_markdown
+    assert [p.id for p in points_of(reply.brief_markdown)] == [p.id for p in reply.brief.must_haves]
+    proposed = await Pipeline(desk, Material(brief=reply.brief_markdown)).do(Step.SPEC)
+    plain = await Pipeline(desk, Material(brief=path.read_text())).do(Step.SPEC)
+    assert proposed.document.entities == plain.document.entities
+
+
+async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
+    talk = Material(conversation=(Message("user", TOOL_LIBRARY.read_text(), PERSON),))
+    first = await Pipeline(desk, talk).do(Step.CONVERSE)
+    pipeline = Pipeline(desk, Material(brief=first.brief_markdown))
+    await pipeline.documents()
+    wish = "Please also keep a list of repairs. Each repair has a tool, a date and a cost."
+    talk = replace(
+        talk,
+        conversation=(*talk.conversation, Message("user", wish, str(UUID(int=2)))),
+        brief=first.brief_markdown,
+        feature=Feature(content=Content(status=Status.SPEC_READY)),
+        spec=pipeline.material.spec,
+    )
+    second = await Pipeline(desk, talk).do(Step.CONVERSE)
+    assert second.brief.must_haves[:-1] == tuple(
+        replace(p, sources=q.sources)
+        for p, q in zip(first.brief.must_haves, second.brief.must_haves, strict=False)
+    )
+    assert second.brief.must_haves[-1].text == wish
+    revised = Material(brief=second.brief_markdown, previous_spec=pipeline.material.spec)
+    spec = (await Pipeline(desk, revised).do(Step.SPEC)).document
+    assert {r.id for r in pipeline.material.spec.requirements} <= {r.id for r in spec.requirements}
+    assert "Repair" in {entity.name for entity in spec.entities}
+
+
+@pytest.mark.parametrize(
+    ("agent", "fault"),
+    [
+        ("spec", "wrong_ids"),
+        ("spec", "prose_instead_of_tool"),
+        ("spec", "empty_answer"),
+        ("spec", "truncated_tool"),
+        ("spec", "malformed_json"),
+        ("planner", "missing_file"),
+        ("planner", "wrong_ids"),
+        ("contract_test", "wrong_ids"),
+        ("contract_test", "placeholder"),
+        ("implementer", "bad_paths"),
+        ("implementer", "missing_file"),
+        ("implementer", "placeholder"),
+        ("implementer", "truncated_tool"),
+        ("implementer", "malformed_json"),
+        ("implementer", "prose_instead_of_tool"),
+        ("title", "wrong_ids"),
+    ],
+)
+async def test_one_spoilt_answer_is_mended(desk, model, agent, fault):
+    model.script(agent, [fault])
+    pipeline = Pipeline(desk, Material(brief=TOOL_LIBRARY.read_text()))
+    await pipeline.documents()
+    await pipeline.do(Step.TITLE)
+    await pipeline.files()
+    planned = {file.path for file in pipeline.material.plan.files}
+    assert planned <= set(pipeline.material.files)
+    assert [e.fault for e in model.requests if e.fault] == [fault]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("wrong_ids", "check_failed"), ("prose_instead_of_tool", "no_result")]
+)
+async def test_the_same_fault_twice_ends_the_step(desk, model, fault, code):
+    model.script("spec", [fault, fault])
+    with pytest.raises(StepFailed) as failed:
+        await Pipeline(desk, Material(brief="Keep a list of my books.")).do(Step.SPEC)
+    assert failed.value.code == code
+
+
+async def test_a_review_told_to_fail_fails_by_its_evidence(desk, model):
+    pipeline = Pipeline(desk, Material(brief=TOOL_LIBRARY.read_text()))
+    await pipeline.documents()
+    await pipeline.files()
+    model.script("code_review", ["review_fail"])
+    review = await pipeline.do(Step.CODE_REVIEW)
+    assert (review.verdict, review.dropped_findings) == (Verdict.FAIL, 0)
+
+
+@pytest.mark.parametrize("brief", STRANGE.values(), ids=STRANGE.keys())
+async def test_a_strange_brief_still_becomes_files_that_pass_every_check(desk, brief):
+    pipeline = Pipeline(desk, Material(brief=brief))
+    await pipeline.documents()
+    await pipeline.do(Step.TITLE)
+    await pipeline.files()
+    for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
+        assert (await pipeline.do(step)).verdict is Verdict.PASS
+    talk = Material(conversation=(Message("user", f"{brief}\n\nGo ahead.", PERSON),))
+    assert (await Pipeline(desk, talk).do(Step.CONVERSE)).brief_markdown

@@ -6,9 +6,9 @@ Reads the two URLs from its standard input, a line each.
 import asyncio
 import sys
 
+from infrastructure.cursors import PostgresCursors
 from infrastructure.database import Database
 from infrastructure.event_log import LogReader
-from infrastructure.followers import PostgresPositions
 from infrastructure.jetstream import Bell, Link, Relay
 
 
@@ -18,7 +18,7 @@ async def main(database_url: str, nats_url: str) -> None:
         Link(nats_url, name="relay", on_closed=sys.exit) as link,
         Bell(link, "poke") as poke,
     ):
-        positions = PostgresPositions(database)
+        positions = PostgresCursors(database)
         relay = Relay(
             link, LogReader(database), floor=lambda: positions.get("reconciler"), poke=poke
         )

@@ -1,0 +1,132 @@
+"""Tags, schema versions and upcasters: what was written once is read for ever."""
+
+from typing import ClassVar, get_args
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain import documents as d
+from domain import events as e
+from domain.content import Content, Deliverable
+from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
+from infrastructure.event_log import REGISTRY, Registry, UnknownEvent
+
+ATTEMPT = Attempt(Step.SPEC, 2, 3)
+RUN = Run(Tokens(1, 2, 3, 4), seconds=1.5, turns=2)
+SHA = "a" * 64
+ALIGNMENT = d.Alignment(Recommendation.REVISE, (d.Reason("why", ("FR-1",)),), "in short")
+CRITERION = d.Criterion("AC-1", "given", "when", "then")
+SPEC = d.Spec("Title", "Summary", (d.Requirement("FR-1", "a", "t", "r", ("BF-1",), (CRITERION,)),))
+PLAN = d.Plan("Summary", (d.PlannedFile("a.py", "p", "T-1"),), (d.Task("T-1", "t", (), ("a.py",)),))
+TESTS = d.Tests("Summary", (d.TestFile("t.py", "assert 1", ("FR-1",)),))
+MANIFEST = Manifest("model", SHA, "prices", {"brief": SHA}, {"effort": "high", "n": 3}, SHA)
+EXAMPLES: tuple[e.FeatureEvent, ...] = (
+    e.FeatureCreated("Grüße"),
+    e.FeatureRenamed("B"),
+    e.FeatureDeleted(),
+    e.MessagePosted(UUID(int=1), "text"),
+    e.StepStarted(ATTEMPT, Agent.SPEC, UUID(int=2), MANIFEST),
+    e.AttemptFailed(ATTEMPT, "overloaded", "why", RUN, retried=True),
+    e.RunDiscarded(ATTEMPT, "superseded", RUN),
+    e.AgentReplied(ATTEMPT, UUID(int=1), "text", RUN, question=d.Question("q", "w")),
+    e.BriefConfirmed("brief", SHA, 1),
+    e.BriefRevised("brief", SHA, 2),
+    e.SpecGenerated(ATTEMPT, SPEC, "# md", SHA, SHA, RUN, reused_from=4),
+    e.PlanGenerated(ATTEMPT, PLAN, "# md", SHA, SHA, RUN),
+    e.TestsGenerated(ATTEMPT, TESTS, "# md", SHA, SHA, RUN),
+    e.RecommendationMade(
+        ATTEMPT, Gate.SPEC, Recommendation.REVISE, SHA, ALIGNMENT, SHA, RUN, lost=("FR-2",)
+    ),
+    e.FeatureTitled(ATTEMPT, "Title", RUN, by_model=False),
+    e.SpecApproved(SHA, Recommendation.REVISE, override=True, note="anyway"),
+    e.PlanApproved(SHA, None, override=False),
+    e.TestsApproved(SHA, None, override=False),
+    e.ImplementationCompleted(ATTEMPT, (e.FileWritten("a.py", 3, SHA),), SHA, SHA, RUN),
+    e.SecurityReviewed(ATTEMPT, d.Report("s"), "# md", SHA, SHA, Verdict.FAIL, RUN, ("why",)),
+    e.CodeReviewed(ATTEMPT, d.Report("s"), "# md", SHA, SHA, Verdict.PASS, RUN),
+    e.VerdictReached(Verdict.FAIL, Verdict.FAIL, Verdict.PASS),
+    e.StepAbandoned(Step.TITLE, 1, "deadline", "why"),
+    e.FeatureFailed(Step.SPEC, 1, "deadline", "why", "advice"),
+    e.FeatureRetried(3, 2, Content(Status.SPEC_GENERATING, Deliverable(3, SHA)), (Step.SPEC,)),
+    e.FeatureReplayed(3, 2, Content(Status.DRAFTING), ()),
+)
+
+
+def test_there_is_an_example_of_every_event() -> None:
+    assert {type(event) for event in EXAMPLES} == set(get_args(e.FeatureEvent))
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_an_event_is_read_as_it_was_written(event: e.FeatureEvent) -> None:
+    written = REGISTRY.encode(event)
+    assert REGISTRY.decode(*written) == event
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_what_is_personal_is_only_in_the_personal_part(event: e.FeatureEvent) -> None:
+    written = REGISTRY.encode(event)
+    clear = msgspec.json.decode(written.clear)
+    personal = msgspec.json.decode(written.personal or b"{}")
+    assert clear.keys().isdisjoint(event.personal)
+    assert personal.keys() <= event.personal
+    whole = msgspec.to_builtins(event)
+    assert clear.keys() | personal.keys() | {"type"} == whole.keys() | {"type"}
+
+
+def test_an_unknown_tag_is_an_error() -> None:
+    with pytest.raises(UnknownEvent, match="feature_melted"):
+        REGISTRY.decode("feature_melted", 1, b"{}", None)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_an_unknown_schema_version_is_an_error(version: int) -> None:
+    with pytest.raises(UnknownEvent, match="feature_created"):
+        REGISTRY.decode("feature_created", version, b"{}", b'{"title":"A"}')
+
+
+class Renamed(e.Event, frozen=True, tag="renamed"):
+    personal: ClassVar[frozenset[str]] = frozenset({"name"})
+    schema_version: ClassVar[int] = 3
+    name: str
+    owner: UUID
+    loud: bool = False
+
+
+class Other(e.Event, frozen=True, tag="other"):
+    pass
+
+
+def test_an_old_event_is_brought_up_step_by_step() -> None:
+    registry = Registry(
+        Renamed | Other,
+        {
+            ("renamed", 1): lambda old: {"name": old["title"], "owner": old["owner"]},
+            ("renamed", 2): lambda old: {**old, "loud": True},
+        },
+    )
+    old = registry.decode(
+        "renamed", 1, b'{"owner":"%s"}' % str(UUID(int=5)).encode(), b'{"title":"A"}'
+    )
+    assert old == Renamed("A", UUID(int=5), loud=True)
+    assert registry.encode(old).schema_version == 3
+
+
+def test_a_missing_upcaster_is_an_error() -> None:
+    registry = Registry(Renamed | Other, {("renamed", 1): lambda old: old})
+    with pytest.raises(UnknownEvent):
+        registry.decode("renamed", 1, b"{}", b"{}")
+
+
+def test_two_events_cannot_share_a_tag_nor_hide_a_field_they_do_not_have() -> None:
+    class Again(e.Event, frozen=True, tag="other"):
+        pass
+
+    class Hiding(e.Event, frozen=True, tag="hiding"):
+        personal: ClassVar[frozenset[str]] = frozenset({"secret"})
+
+    with pytest.raises(ValueError, match="share the tag"):
+        Registry(Other | Again)
+    with pytest.raises(ValueError, match="no field secret"):
+        Registry(Other | Hiding)

@@ -6,7 +6,7 @@ and a refusal is given only after the copy was brought up to date.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -28,11 +28,31 @@ from application.ports import (
 from domain.commands import CreateFeature, FeatureCommand
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
-from domain.events import FeatureDeleted, FeatureEvent
+from domain.events import (
+    BriefConfirmed,
+    BriefRevised,
+    FeatureDeleted,
+    FeatureEvent,
+    ImplementationCompleted,
+    PlanGenerated,
+    SpecGenerated,
+    TestsGenerated,
+)
 from domain.feature import Feature, fold
 
 REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
+REMEMBERED_TEXTS = 2_000
+"""How many events with documents a process keeps; each is some tens of kilobytes at most."""
+WITH_TEXT = (
+    BriefConfirmed,
+    BriefRevised,
+    SpecGenerated,
+    PlanGenerated,
+    TestsGenerated,
+    ImplementationCompleted,
+)
+"""Events that later steps read again, and that never change."""
 TRIES = 20
 """How often a command is decided anew when others append in between."""
 
@@ -71,6 +91,14 @@ class Features:
         self._live = live
         self._new_id = new_id
         self._folded: OrderedDict[tuple[UUID, UUID], Feature] = OrderedDict()
+        self._texts: OrderedDict[tuple[UUID, UUID, int], Recorded] = OrderedDict()
+
+    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Feature | None:
+        """The feature as this process last knew it, without asking anybody.
+
+        Good enough to act on, for every append names the version it was decided on.
+        """
+        return self._folded.get((tenant_id, feature_id))
 
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as it is now; with version 0 if there is none."""
@@ -84,7 +112,17 @@ class Features:
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
         """The events at these versions, which hold the documents and messages."""
-        return await self._log.at(tenant_id, feature_id, versions)
+        known = {
+            version: self._texts[tenant_id, feature_id, version]
+            for version in versions
+            if (tenant_id, feature_id, version) in self._texts
+        }
+        if len(known) == len(set(versions)):
+            return known
+        missing = [version for version in versions if version not in known]
+        found = await self._log.at(tenant_id, feature_id, missing)
+        self._keep_texts(found.values())
+        return {**known, **found}
 
     async def do(
         self,
@@ -193,6 +231,9 @@ class Features:
             ),
         )
         self._remember(origin.tenant_id, feature_id, after)
+        self._keep_texts(recorded)
+        if deleted:
+            self._forget_texts(feature_id)
         await self._live.poke()
         return Written(after, recorded, accepted)
 
@@ -213,6 +254,17 @@ class Features:
         self._folded[key] = feature if feature.version >= known.version else known
         if len(self._folded) > REMEMBERED_FEATURES:
             self._folded.popitem(last=False)
+
+    def _keep_texts(self, recorded: Iterable[Recorded]) -> None:
+        for each in recorded:
+            if isinstance(each.event, WITH_TEXT):
+                self._texts[each.tenant_id, each.feature_id, each.version] = each
+        while len(self._texts) > REMEMBERED_TEXTS:
+            self._texts.popitem(last=False)
+
+    def _forget_texts(self, feature_id: UUID) -> None:
+        for key in [key for key in self._texts if key[1] == feature_id]:
+            del self._texts[key]
 
 
 def _matches(feature: Feature, if_match: int | None) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from application.agents.material import Material, Message
 from application.artifact_keys import artifact_key
+from application.features import Features
 from application.ports import ArtifactStore, EventLog
 from domain import events as e
 from domain.feature import Feature
@@ -23,7 +24,8 @@ REVIEWS: Final = frozenset({Step.SECURITY_REVIEW, Step.CODE_REVIEW})
 class Materials:
     """Reads for agents what people see."""
 
-    def __init__(self, log: EventLog, artifacts: ArtifactStore) -> None:
+    def __init__(self, features: Features, log: EventLog, artifacts: ArtifactStore) -> None:
+        self._features = features
         self._log = log
         self._artifacts = artifacts
 
@@ -50,7 +52,7 @@ class Materials:
             "code_report": rework.code_review if rework else None,
         }
         versions = {version for version in wanted.values() if version is not None}
-        found = await self._log.at(tenant_id, feature_id, versions)
+        found = await self._features.texts(tenant_id, feature_id, versions)
         named = {
             name: found[version].event for name, version in wanted.items() if version is not None
         }

@@ -118,7 +118,9 @@ class Runner:
     async def _run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> None:
-        feature = await self._features.load(claim.tenant_id, claim.feature_id)
+        feature = self._features.remembered(claim.tenant_id, claim.feature_id)
+        if feature is None or feature.due.get(claim.step) != claim.version:
+            feature = await self._features.load(claim.tenant_id, claim.feature_id)
         if feature.due.get(claim.step) != claim.version:
             raise Superseded
         material = await self._materials.gather(
@@ -129,7 +131,11 @@ class Runner:
             await self._give_up(claim, "api_key_missing", "There is no API key to work with.")
             return
         plan = manifest(claim.step, material, provision.roster)
-        known = await self._tools.ledger.entries(claim.tenant_id, claim.feature_id, claim.task_id)
+        known: Sequence[LedgerEntry] = ()
+        if claim.attempt > 1:
+            known = await self._tools.ledger.entries(
+                claim.tenant_id, claim.feature_id, claim.task_id
+            )
         announced = await self._announce(claim, feature, plan, known, provision)
         reused = announced.feature.recorded.get(plan.sha256)
         if reused is not None:

@@ -81,7 +81,7 @@ async def open_worker(scope: AsyncExitStack, base: Base, demo_url: str | None) -
         Choice(settings.model), RevealedApiKeys(database, keys), real, demo, roster
     )
     tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
-    runner = Runner(features, tasks, providers, Materials(log, base.artifacts), tools)
+    runner = Runner(features, tasks, providers, Materials(features, log, base.artifacts), tools)
     worker = Worker(
         base.name, tasks, runner, limits=WorkerLimits(steps_at_once=settings.steps_at_once)
     )

@@ -1,0 +1,72 @@
+"""Agents that answer at once, with documents of the size that real ones write.
+
+What is measured with them is everything but the model: log, leases, ledger, sealing, fan-out, read
+models. They bypass the harness, not the runner.
+"""
+
+import random
+
+from application.agents.material import Desk, Material, Outcome
+from application.agents.roster import Roster
+from application.ports import ModelRequest
+from domain import commands as c
+from domain import documents as d
+from domain.events import FileWritten
+from domain.pipeline import GATE_OF
+from domain.runs import Attempt, Run
+from domain.status import Recommendation, Step, Verdict
+from tests.given import PLAN, REPORT, SPEC, TESTS, manifest
+
+WORDS = random.Random(20)
+SYLLABLES = "ta ko mi ren sol var que dat est ion pro com lin ser tra per acc sta fi ou".split()
+
+
+def text(size: int) -> str:
+    """Text that compresses about two to one, like prose or code."""
+    words = ["".join(WORDS.choices(SYLLABLES, k=WORDS.randint(1, 4))) for _ in range(600)]
+    out = ""
+    while len(out) < size:
+        out += " ".join(WORDS.choices(words, k=9)) + "\n"
+    return out[:size]
+
+
+BRIEF = text(1024)
+DOCUMENT = {step: text(4096) for step in (Step.SPEC, Step.PLAN, Step.TESTS)}
+REVIEW = text(1024)
+FILES = [(f"src/module_{n:02d}.ts", text(2048).encode()) for n in range(20)]
+RUN = Run()
+REQUEST = ModelRequest(model="demo-model", max_tokens=1, system=(), messages=())
+
+
+async def instant(
+    step: Step, attempt: Attempt, material: Material, desk: Desk, roster: Roster
+) -> Outcome:
+    """One ledger entry, then the answer."""
+    await desk.ask(REQUEST)
+    sha = manifest(step, str(material.feature.epoch)).sha256
+    match step:
+        case Step.SPEC:
+            return Outcome(c.RecordSpec(attempt, RUN, SPEC, DOCUMENT[step], sha))
+        case Step.PLAN:
+            return Outcome(c.RecordPlan(attempt, RUN, PLAN, DOCUMENT[step], sha))
+        case Step.TESTS:
+            return Outcome(c.RecordTests(attempt, RUN, TESTS, DOCUMENT[step], sha))
+        case Step.TITLE:
+            return Outcome(c.RecordTitle(attempt, RUN, "Tool library"))
+        case Step.IMPLEMENT:
+            files = tuple(
+                [FileWritten(path, len(body), await desk.store(body)) for path, body in FILES]
+            )
+            return Outcome(c.RecordImplementation(attempt, RUN, files, sha))
+        case Step.SECURITY_REVIEW | Step.CODE_REVIEW:
+            return Outcome(c.RecordReview(attempt, RUN, REPORT, REVIEW, sha, Verdict.PASS))
+        case Step.ALIGN_SPEC | Step.ALIGN_PLAN | Step.ALIGN_TESTS:
+            gate = GATE_OF[step]
+            shown = material.feature.content.deliverable(gate)
+            assert shown is not None
+            advice = d.Alignment(Recommendation.APPROVE, (), "It is all there.")
+            return Outcome(
+                c.RecordRecommendation(attempt, RUN, gate, shown.content_sha256, advice, sha)
+            )
+        case Step.CONVERSE:
+            raise AssertionError("nobody speaks in this benchmark")

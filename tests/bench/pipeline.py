@@ -1,0 +1,246 @@
+"""Features a second, and how long things take, with agents that answer at once.
+
+`python -m tests.bench.pipeline [--at-once 1 16 128] [--seconds 15]` prints one JSON line a run.
+One process holds everything but PostgreSQL and NATS; PostgreSQL commits durably (fsync on).
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+from pydantic import SecretStr
+from uuid_utils.compat import uuid7
+
+from application.desk import Tools
+from application.features import Features, Written
+from application.materials import Materials
+from application.ports import Block, Effects, Model, ModelAnswer, Origin
+from application.providers import Choice, Providers
+from application.agents.roster import roster_of
+from application.runner import Runner
+from application.worker import Worker, WorkerLimits
+from domain import commands as c
+from domain import events as e
+from domain.runs import Tokens
+from domain.status import Gate, Status
+from infrastructure import logs
+from infrastructure.api_keys import RevealedApiKeys
+from infrastructure.data_keys import DataKeys
+from infrastructure.embedded import Stack
+from infrastructure.inspection import Inspector
+from infrastructure.ledger import PostgresLedger
+from infrastructure.migrations import migrate
+from infrastructure.read_models import PostgresReadStore
+from infrastructure.tasks import PostgresTasks
+from interface.base import Base, addresses_of, open_base
+from interface.processes import database_of, features_of, open_projector, open_relay
+from interface.settings import read_settings
+from tests.bench import instant
+
+GATES = {Status.SPEC_READY: Gate.SPEC, Status.PLAN_READY: Gate.PLAN, Status.TESTS_READY: Gate.TESTS}
+Samples = dict[str, list[float]]
+
+
+class InstantModel:
+    """Answers before it is asked twice."""
+
+    async def ask(self, *_: Any, **__: Any) -> ModelAnswer:
+        return ModelAnswer((Block("text", "ok"),), "end_turn", Tokens(100, 100), "demo-model")
+
+    async def check_key(self, api_key: str) -> bool | None:
+        return None
+
+
+class Watched(Features):
+    """The write path, with a look at the clock after every commit."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.committed: dict[tuple[UUID, int], float] = {}
+        self.reached: dict[UUID, asyncio.Queue[Status]] = defaultdict(asyncio.Queue)
+
+    async def write(self, feature_id: UUID, *args: Any, **named: Any) -> Written:
+        written = await super().write(feature_id, *args, **named)
+        now = time.perf_counter()
+        for recorded in written.recorded:
+            self.committed[feature_id, recorded.version] = now
+            if isinstance(recorded.event, e.SpecGenerated | e.PlanGenerated | e.TestsGenerated):
+                self.reached[feature_id].put_nowait(written.feature.status or Status.FAILED)
+            if isinstance(recorded.event, e.VerdictReached | e.FeatureFailed):
+                self.reached[feature_id].put_nowait(written.feature.status or Status.FAILED)
+        return written
+
+
+def centiles(values: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    if not ordered:
+        return {}
+    last = len(ordered) - 1
+    return {
+        "p50_ms": round(1000 * statistics.median(ordered), 2),
+        "p99_ms": round(1000 * ordered[min(last, int(0.99 * len(ordered)))], 2),
+        "n": len(ordered),
+    }
+
+
+class Bench:
+    """The service in one process, and people who approve at once."""
+
+    def __init__(self, base: Base, samples: Samples) -> None:
+        self.base = base
+        self.samples = samples
+        self.done = 0
+
+    async def open(self, scope: AsyncExitStack, workers: int) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
+        base = self.base
+        database = await database_of(scope, base, "bp_worker")
+        _, log = await features_of(scope, base, database, "bp_worker")
+        self.features = Watched(log, None, base.live, uuid7)
+        api = await database_of(scope, base, "bp_api")
+        self.reads = PostgresReadStore(api, watch=base.live.watch)
+        keys = DataKeys(database, base.ring)
+        tasks = PostgresTasks(database, per_tenant=10_000)
+        model: Model = InstantModel()
+        providers = Providers(Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of())
+        tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
+        runner = Runner(
+            self.features, tasks, providers, Materials(self.features, log, base.artifacts), tools, agents=self.agent
+        )
+        worker = Worker(base.name, tasks, runner, limits=WorkerLimits(steps_at_once=workers))
+
+        async def wake(stop: asyncio.Event) -> None:
+            async with base.work.listen() as heard:
+                while not stop.is_set():
+                    if await heard.wait(1.0):
+                        worker.wake()
+
+        running = [*await open_relay(scope, base), *await open_projector(scope, base)]
+        return [*(r.run for r in running), worker.run, wake]
+
+    async def agent(self, step: Any, attempt: Any, material: Any, desk: Any, roster: Any) -> Any:
+        began = time.perf_counter()
+        since = material.feature.due[step]
+        key = (desk._claim.feature_id, since)  # noqa: SLF001
+        if key in self.features.committed:
+            self.samples["commit_to_handler"].append(began - self.features.committed[key])
+        return await instant.instant(step, attempt, material, desk, roster)
+
+    async def command(self, feature: UUID, command: Any, origin: Origin, name: str) -> Written:
+        began = time.perf_counter()
+        written = await self.features.write(feature, command, origin, Effects())
+        self.samples[name].append(time.perf_counter() - began)
+        return written
+
+    async def user(self, until: float) -> None:
+        while time.perf_counter() < until:
+            feature, origin = uuid7(), Origin(uuid7(), "user:bench", uuid7())
+            began = time.perf_counter()
+            await self.command(feature, c.CreateFeature("Bench"), origin, "create_ack")
+            await self.command(feature, c.ConfirmBrief(instant.BRIEF), origin, "confirm_ack")
+            while True:
+                status = await self.features.reached[feature].get()
+                if status in GATES:
+                    state = await self.features.load(origin.tenant_id, feature)
+                    shown = state.content.deliverable(GATES[status])
+                    assert shown is not None
+                    approve = c.Approve(GATES[status], shown.content_sha256)
+                    written = await self.command(feature, approve, origin, "approve_ack")
+                    seen = time.perf_counter()
+                    await self.reads.feature(
+                        origin.tenant_id, feature, min_version=written.accepted.version
+                    )
+                    self.samples["read_own_write"].append(time.perf_counter() - seen)
+                    seen = time.perf_counter()
+                    await self.reads.feature(origin.tenant_id, feature)
+                    self.samples["read_one"].append(time.perf_counter() - seen)
+                else:
+                    assert status is Status.DONE, status
+                    break
+            self.samples["feature_total"].append(time.perf_counter() - began)
+            self.done += 1
+
+
+def cpu_of(pids: Sequence[int]) -> float:
+    total = 0.0
+    for pid in pids:
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            times = each.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+async def run(stack: Stack, root: Path, at_once: int, seconds: float) -> dict[str, Any]:
+    settings = read_settings(data_dir=root, database_url=SecretStr("postgresql:///x")).model_copy(
+        update={"database_url": None}
+    )
+    stop = asyncio.Event()
+    samples: Samples = defaultdict(list)
+    async with AsyncExitStack() as scope:
+        base = await open_base(scope, settings, addresses_of(settings, stack), stop)
+        bench = Bench(base, samples)
+        runs = await bench.open(scope, workers=max(32, at_once))
+        async with asyncio.TaskGroup() as group:
+            for each in runs:
+                group.create_task(each(stop))
+            await asyncio.wait_for(_users(bench, 1, 1.0), 30)
+            samples.clear()
+            bench.done = 0
+            before, postgres = time.process_time(), cpu_of([stack.pg_pid])
+            began = time.perf_counter()
+            await _users(bench, at_once, seconds)
+            took = time.perf_counter() - began
+            cpu = time.process_time() - before
+            stop.set()
+        postgres = cpu_of([stack.pg_pid]) - postgres
+    return {
+        "at_once": at_once,
+        "features_per_second": round(bench.done / took, 1),
+        "features": bench.done,
+        "python_cpu_ms_per_feature": round(1000 * cpu / max(1, bench.done), 1),
+        "postgres_cpu_ms_per_feature": round(1000 * postgres / max(1, bench.done), 1),
+        "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        **{name: centiles(values) for name, values in sorted(samples.items())},
+    }
+
+
+async def _users(bench: Bench, at_once: int, seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(bench.user(until))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--at-once", type=int, nargs="*", default=[1, 16, 128])
+    arguments.add_argument("--seconds", type=float, default=15.0)
+    given = arguments.parse_args()
+    logs.configure(json_lines=False, level="WARNING")
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
+        migrate(stack.dsn)
+        for at_once in given.at_once:
+            figures = asyncio.run(run(stack, Path(folder), at_once, given.seconds))
+            print(json.dumps(figures), flush=True)
+        with psycopg.connect(stack.dsn) as connection:
+            row = connection.execute(
+                "SELECT pg_database_size(current_database()) / 1024.0 / greatest(1, count(*))"
+                " FROM es.streams"
+            ).fetchone()
+            print(json.dumps({"database_kb_per_feature": round(float(row[0]), 1) if row else None}))
+
+
+if __name__ == "__main__":
+    main()

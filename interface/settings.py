@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     oidc_audience: str = Field("build-practical", description="audience that tokens must name")
     model: Literal["auto", "anthropic", "demo"] = Field(
         "auto",
-        description="`anthropic` or `demo`; unset: anthropic with a tenant.s key, demo without",
+        description="`anthropic` or `demo`; unset: anthropic with the tenant's key, demo without",
     )
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"

@@ -6,8 +6,6 @@ import pytest
 
 from interface.cli.app import app
 from interface.cli.documents import MARKED, WHOLE, fill, pages
-from interface.http import openapi
-from interface.http.app import described
 from tests.architecture.pages import PROJECT, name_of, text
 
 
@@ -19,10 +17,6 @@ def made() -> dict[str, str]:
 @pytest.mark.parametrize("name", [*WHOLE, *MARKED])
 def test_a_generated_page_is_what_the_code_gives(name: str, made: dict[str, str]) -> None:
     assert text(name) == made[name], "run ./bp docs"
-
-
-def test_the_api_document_is_what_the_routes_give() -> None:
-    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(described()), "run ./bp openapi"
 
 
 def test_a_mark_that_nothing_is_made_for_is_an_error() -> None:

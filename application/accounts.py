@@ -6,7 +6,7 @@ address has an account.
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Protocol
@@ -109,10 +109,13 @@ class AccountStore(Protocol):
         """Replace the hash of an unchanged password."""
 
     async def add_reset(self, account: Account, token_sha256: bytes, expires_at: datetime) -> None:
-        """Store a token that may set a new password; earlier ones of the account end."""
+        """Store a token that may set a new password, once."""
 
     async def reset(self, token_sha256: bytes, password_hash: str, at: datetime) -> UUID | None:
-        """Use a token up, set the password, end all sessions. Who it was; None if it is not good."""
+        """Use a token up, set the password, end all sessions.
+
+        Who it was, or None if the token is not good.
+        """
 
 
 class Passwords(Protocol):
@@ -168,8 +171,8 @@ class AccessTokens(Protocol):
     def issue(self, user_id: UUID, tenant_id: UUID) -> SignedToken:
         """Sign a token."""
 
-    def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys that check them."""
+    async def jwks(self) -> Mapping[str, Any]:
+        """The public keys that check them. Raises Unavailable."""
 
 
 class Mail(Protocol):
@@ -216,9 +219,9 @@ class Accounts:
         self._public_url = public_url.rstrip("/")
         self._letters: set[asyncio.Task[None]] = set()
 
-    def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys, for `/.well-known/jwks.json`."""
-        return self._tokens.jwks()
+    async def jwks(self) -> Mapping[str, Any]:
+        """The public keys, for `/.well-known/jwks.json`. Raises Unavailable."""
+        return await self._tokens.jwks()
 
     async def sign_up(self, email: str, password: str, address: str) -> SignedIn:
         """Make an account with a tenant of its own.

@@ -83,6 +83,7 @@ def operator_app(services: Services) -> Litestar:
     app = Litestar(
         [health.metrics, health.health, health.ready],
         exception_handlers=dict(HANDLED),
+        request_class=JsonRequest,
         openapi_config=None,
         logging_config=None,
         state=State({"services": services}),

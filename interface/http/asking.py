@@ -6,16 +6,18 @@ the server adds by itself (ids, times) is no part of it.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response
-from litestar.params import Parameter
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from msgspec import Struct
 
 from application.ports import Accepted
 from domain.commands import FeatureCommand
+from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
 from interface.http.problems import Fault, HttpProblem, refuse
 from interface.http.services import Services, of
@@ -27,32 +29,33 @@ LARGEST_POSITION: Final = 2**53 - 1
 _ETAG: Final = re.compile(r'(?:W/)?"(\d{1,10})"')
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
+FeatureId = Annotated[UUID, PathParameter(description="The feature's id.")]
 MinVersion = Annotated[
     int | None,
-    Parameter(
+    QueryParameter(
         ge=1,
         le=LARGEST_VERSION,
         description="Wait up to 2 s until the read model has this version.",
     ),
 ]
-Limit = Annotated[int, Parameter(ge=1, le=200, description="How many items at most.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many items at most.")]
 Cursor = Annotated[
-    str | None, Parameter(max_length=512, description="`next_cursor` of the page before.")
+    str | None, QueryParameter(max_length=512, description="`next_cursor` of the page before.")
 ]
 After = Annotated[
     int | None,
-    Parameter(
+    QueryParameter(
         ge=0, le=LARGEST_POSITION, description="Begin after this id; `Last-Event-ID` comes first."
     ),
 ]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", description='Only if the feature is at this version: `"23"`.'),
+    HeaderParameter(name="If-Match", description='Only if the feature is at this version: `"23"`.'),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         description="1 to 255 visible ASCII characters. The same request again within 24 hours "
         "gets the first answer, and nothing is done twice.",
     ),
@@ -65,6 +68,10 @@ class Terms(Struct, frozen=True):
     if_match: int | None = None
     """The version that the client saw, if it says so."""
     idempotency_key: str | None = None
+
+
+OnTerms = NamedDependency[Terms]
+"""What the two headers say."""
 
 
 async def terms(if_match: IfMatch = None, idempotency_key: IdempotencyKey = None) -> Terms:
@@ -81,7 +88,7 @@ async def terms(if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
 
 
 async def carry_out(
-    request: Request[Any, Any, Any],
+    request: JsonRequest,
     terms: Terms,
     feature_id: UUID,
     command: FeatureCommand,
@@ -119,7 +126,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _named(request: Request[Any, Any, Any], terms: Terms, body: Struct) -> tuple[str, bytes] | None:
+def _named(request: JsonRequest, terms: Terms, body: Struct) -> tuple[str, bytes] | None:
     """The idempotency key, and the bytes of the request it stands for."""
     if terms.idempotency_key is None:
         return None
@@ -129,7 +136,7 @@ def _named(request: Request[Any, Any, Any], terms: Terms, body: Struct) -> tuple
 
 async def require_key(services: Services, tenant_id: UUID) -> None:
     """Refuse what would start a model's work, as long as the tenant has no key for it."""
-    if services.keys.needed and not (await services.keys.describe(tenant_id)).configured:
+    if await services.keys.missing(tenant_id):
         raise refuse("api_key_missing")
 
 

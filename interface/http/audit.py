@@ -7,13 +7,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response, get
 
+from application.audit import ChainReport
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import Cursor, Limit, cursor_at, etag, place_of
+from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, place_of
+from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
-from interface.http.services import ChainReport, Services, of
+from interface.http.services import Services, of
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.http.views import EventPage, cloud_event, event_view
@@ -22,12 +24,10 @@ NDJSON: Final = "application/x-ndjson"
 PAGE: Final = 200
 EXPORT_SECONDS: Final = 15 * 60.0
 
-Asking = Request[Any, Any, Any]
-
 
 @get("/features/{feature_id:uuid}/events", summary="The feature's log")
 async def list_events(
-    request: Asking, feature_id: UUID, limit: Limit = 50, cursor: Cursor = None
+    request: JsonRequest, feature_id: FeatureId, limit: Limit = 50, cursor: Cursor = None
 ) -> Response[EventPage]:
     """Every event, oldest first.
 
@@ -49,7 +49,7 @@ async def list_events(
 
 
 @get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")
-async def verify_events(request: Asking, feature_id: UUID) -> ChainReport:
+async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainReport:
     """Computes the hash chain anew. A deleted feature's chain still verifies."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     report = await services.chain.verify(tenant_id, feature_id)

@@ -7,14 +7,16 @@ import ipaddress
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from litestar import Request, Response, Router, get, post
+from litestar import Response, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
 from application.accounts import Accounts, SessionEnded, SignedIn
+from interface.http.body import JsonRequest
 from interface.http.problems import refuse
 from interface.http.services import of
 
@@ -28,7 +30,6 @@ NewPassword = Annotated[
     str,
     Meta(min_length=12, max_length=1024, description="12 characters or more, at most 1,024 bytes"),
 ]
-Asking = Request[Any, Any, Any]
 
 
 class Secret(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +76,12 @@ class TokenAnswer(Struct, frozen=True):
     """Seconds it is good for."""
 
 
+class Jwks(Struct, frozen=True):
+    """A JSON Web Key Set (RFC 7517)."""
+
+    keys: tuple[dict[str, Any], ...]
+
+
 async def same_site(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse pages of other origins. Clients that are no browsers send neither header."""
     site = connection.headers.get("sec-fetch-site")
@@ -86,30 +93,30 @@ async def same_site(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRoute
 
 
 @post("/signup", status_code=201, summary="Make an account")
-async def sign_up(request: Asking, data: NewAccount) -> Response[TokenAnswer]:
+async def sign_up(request: JsonRequest, data: JSONBody[NewAccount]) -> Response[TokenAnswer]:
     """An account with a tenant of its own; signed in at once."""
     signed_in = await _accounts(request).sign_up(data.email, data.password, address_of(request))
     return _answer(signed_in, 201)
 
 
 @post("/login", status_code=200, summary="Sign in")
-async def log_in(request: Asking, data: Credentials) -> Response[TokenAnswer]:
+async def log_in(request: JsonRequest, data: JSONBody[Credentials]) -> Response[TokenAnswer]:
     """An access token, and a refresh token in a cookie."""
     signed_in = await _accounts(request).log_in(data.email, data.password, address_of(request))
     return _answer(signed_in)
 
 
 @post("/refresh", status_code=200, summary="A new access token")
-async def refresh(request: Asking) -> Response[TokenAnswer]:
+async def refresh(request: JsonRequest) -> Response[TokenAnswer]:
     """Exchanges the cookie's refresh token; an old one ends the whole family."""
-    token = request.cookies.get(COOKIE, "")
+    accounts, token = _accounts(request), request.cookies.get(COOKIE, "")
     if not 0 < len(token) <= LARGEST_TOKEN:
         raise SessionEnded
-    return _answer(await _accounts(request).refresh(token))
+    return _answer(await accounts.refresh(token))
 
 
 @post("/logout", status_code=204, summary="Sign out")
-async def log_out(request: Asking) -> Response[None]:
+async def log_out(request: JsonRequest) -> Response[None]:
     """Ends the session of the cookie; without one, nothing happens."""
     token = request.cookies.get(COOKIE, "")
     accounts = _accounts(request)
@@ -119,28 +126,28 @@ async def log_out(request: Asking) -> Response[None]:
 
 
 @post("/password/forgot", status_code=202, summary="Ask for a new password")
-async def forgot(request: Asking, data: Forgotten) -> Response[None]:
+async def forgot(request: JsonRequest, data: JSONBody[Forgotten]) -> Response[bytes]:
     """Sends a link, if there is such an account. The answer does not tell."""
     await _accounts(request).forgot(data.email, address_of(request))
-    return Response(None, status_code=202)
+    return Response(b"", status_code=202, media_type="text/plain")
 
 
 @post("/password/reset", status_code=202, summary="Set a new password")
-async def reset(request: Asking, data: NewPasswordByLink) -> Response[None]:
+async def reset(request: JsonRequest, data: JSONBody[NewPasswordByLink]) -> Response[bytes]:
     """Sets the password with a link's token, once, and ends all sessions."""
     await _accounts(request).reset(data.token, data.password, address_of(request))
-    return Response(None, status_code=202)
+    return Response(b"", status_code=202, media_type="text/plain")
 
 
 @get("/.well-known/jwks.json", summary="Public keys of the built-in identity provider")
-async def jwks(request: Asking) -> Response[dict[str, list[dict[str, Any]]]]:
+async def jwks(request: JsonRequest) -> Response[Jwks]:
     """What access tokens of this service are checked with."""
     accounts = of(request.app.state).accounts
-    keys = {"keys": []} if accounts is None else accounts.jwks()
-    return Response(keys, headers={"Cache-Control": "public, max-age=300"})
+    keys = {"keys": ()} if accounts is None else await accounts.jwks()
+    return Response(Jwks(tuple(keys["keys"])), headers={"Cache-Control": "public, max-age=300"})
 
 
-def address_of(request: Asking) -> str:
+def address_of(request: JsonRequest) -> str:
     """Who is counted for tries: the address, or the network of a person's IPv6 addresses."""
     host = request.client.host if request.client else "unknown"
     try:
@@ -154,7 +161,7 @@ def address_of(request: Asking) -> str:
     return str(address)
 
 
-def _accounts(request: Asking) -> Accounts:
+def _accounts(request: JsonRequest) -> Accounts:
     accounts = of(request.app.state).accounts
     if accounts is None:
         raise NotFoundException

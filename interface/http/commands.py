@@ -3,29 +3,32 @@
 Invariant: a body is the domain's own command struct; nothing is decided here.
 """
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, delete, patch, post
+from litestar import Response, delete, patch, post
+from litestar.params import JSONBody
 from msgspec.structs import replace
 
 from application.ports import Accepted
 from domain import commands as c
 from interface.http.asking import (
+    FeatureId,
+    OnTerms,
     Terms,
     accepted,
     carry_out,
     etag,
     require_key,
 )
+from interface.http.body import JsonRequest
 from interface.http.services import of
 from interface.http.signed_in import caller_of
 
-Asked = Request[Any, Any, Any]
-
 
 @post("/features", status_code=201, summary="Begin a feature")
-async def create_feature(request: Asked, data: c.CreateFeature, terms: Terms) -> Response[Accepted]:
+async def create_feature(
+    request: JsonRequest, data: JSONBody[c.CreateFeature], terms: OnTerms
+) -> Response[Accepted]:
     """A feature in `drafting`."""
     feature_id = of(request.app.state).new_id()
     answer = await carry_out(request, replace(terms, if_match=None), feature_id, data)
@@ -35,10 +38,10 @@ async def create_feature(request: Asked, data: c.CreateFeature, terms: Terms) ->
 
 @patch("/features/{feature_id:uuid}", status_code=202, summary="Rename")
 async def rename_feature(
-    request: Asked,
-    feature_id: UUID,
-    data: c.RenameFeature,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.RenameFeature],
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """Another title."""
     return accepted(await carry_out(request, terms, feature_id, data))
@@ -46,9 +49,9 @@ async def rename_feature(
 
 @delete("/features/{feature_id:uuid}", status_code=202, summary="Delete for good")
 async def delete_feature(
-    request: Asked,
-    feature_id: UUID,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """Gone from every view; its content is unreadable for ever, its files are removed."""
     return accepted(await carry_out(request, terms, feature_id, c.DeleteFeature()))
@@ -56,10 +59,10 @@ async def delete_feature(
 
 @post("/features/{feature_id:uuid}/brief", status_code=202, summary="Confirm the brief")
 async def confirm_brief(
-    request: Asked,
-    feature_id: UUID,
-    data: c.ConfirmBrief,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.ConfirmBrief],
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """The spec agent starts."""
     return await _working(request, terms, feature_id, data)
@@ -67,10 +70,10 @@ async def confirm_brief(
 
 @post("/features/{feature_id:uuid}/revise", status_code=202, summary="Revise the brief")
 async def revise_brief(
-    request: Asked,
-    feature_id: UUID,
-    data: c.ReviseBrief,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.ReviseBrief],
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """At any gate: everything is made anew from this brief."""
     return await _working(request, terms, feature_id, data)
@@ -78,10 +81,10 @@ async def revise_brief(
 
 @post("/features/{feature_id:uuid}/approve", status_code=202, summary="Approve at a gate")
 async def approve(
-    request: Asked,
-    feature_id: UUID,
-    data: c.Approve,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.Approve],
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """Approves exactly the content with this hash, whatever was recommended."""
     return await _working(request, terms, feature_id, data)
@@ -89,9 +92,9 @@ async def approve(
 
 @post("/features/{feature_id:uuid}/retry", status_code=202, summary="Try again after a failure")
 async def retry_feature(
-    request: Asked,
-    feature_id: UUID,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """Back to the last good checkpoint, and on from there."""
     return await _working(request, terms, feature_id, c.RetryFeature())
@@ -99,17 +102,17 @@ async def retry_feature(
 
 @post("/features/{feature_id:uuid}/replay", status_code=202, summary="Go back to a checkpoint")
 async def replay_feature(
-    request: Asked,
-    feature_id: UUID,
-    data: c.ReplayFeature,
-    terms: Terms,
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.ReplayFeature],
+    terms: OnTerms,
 ) -> Response[Accepted]:
     """Appends one event; nothing is deleted, nothing recorded is paid for again."""
     return await _working(request, terms, feature_id, data)
 
 
 async def _working(
-    request: Asked, terms: Terms, feature_id: UUID, command: c.FeatureCommand
+    request: JsonRequest, terms: Terms, feature_id: UUID, command: c.FeatureCommand
 ) -> Response[Accepted]:
     """Carry out a command after which agents work."""
     await require_key(of(request.app.state), caller_of(request).tenant_id)

@@ -7,10 +7,11 @@ a client that sends the same idempotency key again.
 
 import asyncio
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from litestar import Request, Response, post
+from litestar import Response, post
+from litestar.params import JSONBody
 from msgspec import Struct
 
 from application.ports import Accepted, Recorded, Unavailable
@@ -19,7 +20,8 @@ from domain import events as e
 from domain.commands import MessageText, PostMessage
 from domain.runs import Tokens
 from domain.status import Step
-from interface.http.asking import Terms, carry_out, require_key
+from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
+from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.problems import PROBLEMS, Problem, problem, wait
 from interface.http.refusals import problem_of
@@ -82,7 +84,7 @@ class Trouble(Struct, frozen=True):
     summary="Say something to the BA agent",
 )
 async def post_message(
-    request: Request[Any, Any, Any], feature_id: UUID, data: Said, terms: Terms
+    request: JsonRequest, feature_id: FeatureId, data: JSONBody[Said], terms: OnTerms
 ) -> Response[bytes]:
     """Answers a stream. A client that goes away does not lose the answer: GET the messages."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id

@@ -3,14 +3,11 @@
 Invariant: liveness asks nobody; readiness is false only for what every request needs.
 """
 
-from typing import Any
-
-from litestar import Request, Response, get
+from litestar import Response, get
 from msgspec import Struct
 
+from interface.http.body import JsonRequest
 from interface.http.services import of
-
-Asking = Request[Any, Any, Any]
 
 
 class Alive(Struct, frozen=True):
@@ -33,13 +30,13 @@ class Ready(Struct, frozen=True):
 
 
 @get("/health", summary="Is the process alive?", tags=["Health"])
-async def health(request: Asking) -> Alive:
+async def health(request: JsonRequest) -> Alive:
     """Says so as long as it is."""
     return Alive("ok", of(request.app.state).settings.version)
 
 
 @get("/health/ready", summary="Can it work?", tags=["Health"])
-async def ready(request: Asking) -> Response[Ready]:
+async def ready(request: JsonRequest) -> Response[Ready]:
     """503 without the database and while stopping; NATS and objects can be missed for a while."""
     services = of(request.app.state)
     found = await services.health.report()
@@ -66,7 +63,7 @@ async def ready(request: Asking) -> Response[Ready]:
 
 
 @get("/metrics", media_type="text/plain", summary="Figures for Prometheus")
-async def metrics(request: Asking) -> Response[bytes]:
+async def metrics(request: JsonRequest) -> Response[bytes]:
     """Counts, times, lags, and which dependency answers."""
     services = of(request.app.state)
     found = await services.health.report()

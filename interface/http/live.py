@@ -4,14 +4,15 @@ Invariant: durable events come from the log by version or position, in order, ea
 never tells of what a read would not show yet (the tenant's), and never outlives its process.
 """
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import Response, get
 
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import After
+from interface.http.asking import After, FeatureId
+from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.services import Services, of
 from interface.http.signed_in import caller_of
@@ -41,7 +42,7 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
     summary="A feature, as it happens",
 )
 async def feature_live(
-    request: Request[Any, Any, Any], feature_id: UUID, after: After = None
+    request: JsonRequest, feature_id: FeatureId, after: After = None
 ) -> Response[bytes]:
     """Its events, each with its version as `id`; without an id, what an agent is writing now.
 
@@ -67,7 +68,7 @@ async def feature_live(
 
 
 @get("/live", media_type="text/event-stream", summary="All features, as it happens")
-async def tenant_live(request: Request[Any, Any, Any], after: After = None) -> Response[bytes]:
+async def tenant_live(request: JsonRequest, after: After = None) -> Response[bytes]:
     """That something changed, with its position in the log as `id`; read the feature for what.
 
     A change is told once the read models show it. Without `Last-Event-ID` or `after`, begins with

@@ -16,9 +16,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
+from application.audit import Change
 from interface.http import conversation
+from interface.http.body import JsonRequest
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
-from interface.http.services import Change
 from interface.http.views import CloudEvent, EventView
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
@@ -50,6 +51,7 @@ def document(handlers: list[Any]) -> dict[str, Any]:
     """The document of these routes."""
     app = Litestar(
         handlers,
+        request_class=JsonRequest,
         openapi_config=OpenAPIConfig(
             title="build-practical",
             version=API_VERSION,

@@ -12,12 +12,14 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from litestar import HttpMethod, Request, Response, route
+from litestar import HttpMethod, Response, route
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from msgspec import Struct
 
+from interface.http.body import JsonRequest
 from interface.http.problems import PROBLEMS
 from interface.http.services import HttpSettings
 
@@ -73,7 +75,7 @@ def load(settings: HttpSettings) -> Mapping[str, Asset]:
     include_in_schema=False,
     status_code=200,
 )
-async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def page(request: JsonRequest) -> Response[bytes]:
     """A file of the web app, or its start page for the paths that it routes itself."""
     assets: Mapping[str, Asset] = request.app.state.assets
     path = request.scope["path"]
@@ -95,7 +97,7 @@ async def page(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @route("/problems/{code:str}", http_method=[HttpMethod.GET], include_in_schema=False)
-async def problem_page(code: str) -> Response[str]:
+async def problem_page(code: FromPath[str]) -> Response[str]:
     """What a problem's `type` leads to: what it means, and what to do."""
     kind = PROBLEMS.get(code)
     if kind is None:
@@ -104,7 +106,7 @@ async def problem_page(code: str) -> Response[str]:
     return Response(text, media_type="text/plain")
 
 
-def _wants_page(request: Request[Any, Any, Any]) -> bool:
+def _wants_page(request: JsonRequest) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 

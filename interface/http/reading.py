@@ -9,20 +9,22 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar import Response, get
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from application.artifact_keys import artifact_key
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.asking import (
     Cursor,
+    FeatureId,
     Limit,
     MinVersion,
     cursor_at,
     etag,
     place_of,
 )
+from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.problems import Fault, refuse, wait
 from interface.http.services import Services, of
@@ -43,9 +45,8 @@ from interface.http.views import (
 )
 from projections.feature import FeatureRow
 
-Asked = Request[Any, Any, Any]
 Words = Annotated[
-    str | None, Parameter(max_length=200, description="Words of the title, in any case.")
+    str | None, QueryParameter(max_length=200, description="Words of the title, in any case.")
 ]
 
 DOWNLOAD_SECONDS: Final = 15 * 60.0
@@ -53,8 +54,8 @@ DOWNLOAD_SECONDS: Final = 15 * 60.0
 
 @get("/features", summary="The dashboard")
 async def list_features(
-    request: Asked,
-    status: Status | None = None,
+    request: JsonRequest,
+    status: FromQuery[Status | None] = None,
     q: Words = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -71,7 +72,7 @@ async def list_features(
 
 @get("/features/{feature_id:uuid}", summary="One feature, whole")
 async def read_feature(
-    request: Asked, feature_id: UUID, min_version: MinVersion = None
+    request: JsonRequest, feature_id: FeatureId, min_version: MinVersion = None
 ) -> Response[FeatureView]:
     """Deliverables, recommendation, status, actions, files and cost."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -82,8 +83,8 @@ async def read_feature(
 
 @get("/features/{feature_id:uuid}/messages", summary="The conversation")
 async def list_messages(
-    request: Asked,
-    feature_id: UUID,
+    request: JsonRequest,
+    feature_id: FeatureId,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -100,8 +101,8 @@ async def list_messages(
 
 @get("/features/{feature_id:uuid}/checkpoints", summary="Places to go back to")
 async def list_checkpoints(
-    request: Asked,
-    feature_id: UUID,
+    request: JsonRequest,
+    feature_id: FeatureId,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -115,8 +116,8 @@ async def list_checkpoints(
 
 @get("/features/{feature_id:uuid}/runs", summary="What agents did")
 async def list_runs(
-    request: Asked,
-    feature_id: UUID,
+    request: JsonRequest,
+    feature_id: FeatureId,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -130,8 +131,8 @@ async def list_runs(
 
 @get("/features/{feature_id:uuid}/files", summary="Generated files")
 async def list_files(
-    request: Asked,
-    feature_id: UUID,
+    request: JsonRequest,
+    feature_id: FeatureId,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -151,7 +152,9 @@ async def list_files(
     summary="One generated file",
     media_type="text/plain",
 )
-async def read_file(request: Asked, feature_id: UUID, path: str) -> Response[bytes]:
+async def read_file(
+    request: JsonRequest, feature_id: FeatureId, path: FromPath[str]
+) -> Response[bytes]:
     """The file's bytes, checked against its hash. Text is sent as plain text, never as a page."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     row = await _row(services, tenant_id, feature_id, None)
@@ -174,7 +177,7 @@ async def read_file(request: Asked, feature_id: UUID, path: str) -> Response[byt
     summary="The zip",
     media_type="application/zip",
 )
-async def download(request: Asked, feature_id: UUID) -> Response[bytes]:
+async def download(request: JsonRequest, feature_id: FeatureId) -> Response[bytes]:
     """The source code, streamed: the same bytes every time."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     zipped = services.archive(tenant_id, feature_id)

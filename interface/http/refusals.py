@@ -13,9 +13,10 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec.structs import replace
 
 from application.accounts import AccountRefused
+from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
 from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
-from domain.errors import ContentChanged, NotNow, Refused
+from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems import (
     BY_STATUS,
@@ -44,6 +45,9 @@ def problem_of(error: BaseException) -> Problem:
             return replace(said, feature_status=str(status), actions=actions_at(status))
         case ContentChanged(current_sha256=current):
             return replace(problem("content_changed", str(error)), current_sha256=current)
+        case NotFound():
+            # Not its own words: an id of nothing, of a stranger, and of what was deleted are one.
+            return problem("not_found")
         case Refused():
             return problem(error.code, str(error))
         case VersionMismatch(current_version=current):
@@ -60,6 +64,8 @@ def problem_of(error: BaseException) -> Problem:
         case ReceiptExists():
             said = problem("unavailable", "The same request is being answered. Try again.")
             return replace(said, retry_after_seconds=1)
+        case KeyRejected():
+            return problem("api_key_rejected", str(error))
         case BadCursor():
             return problem("invalid_request", errors=(Fault("cursor", str(error)),))
         case ArtifactMissing() | ArtifactDamaged():

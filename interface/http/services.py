@@ -4,7 +4,7 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.accounts import Accounts
+from application.api_keys import KeySettings
+from application.audit import Chain, Changes
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from domain.commands import FeatureCommand
 from domain.feature import Feature
@@ -66,80 +68,11 @@ class FeatureUseCases(Protocol):
         """The events at these versions."""
 
 
-class Change(Struct, frozen=True):
-    """That something happened to one of the tenant's features; what, its own log says."""
-
-    position: int
-    """Place in the whole log: the id to resume after."""
-    feature_id: UUID
-    version: int
-    type: str
-    """The event's tag."""
-    actor: str
-    at: datetime
-
-
-class Changes(Protocol):
-    """The log of a whole tenant, without content."""
-
-    async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
-        """Changes with positions in (after, upto], in order, at most `limit`."""
-
-
-class ChainReport(Struct, frozen=True):
-    """Whether a feature's log is what was written."""
-
-    valid: bool
-    events: int
-    """How many events were checked."""
-    head: str
-    """The last event's hash, in hex: note it elsewhere, and a cut-off tail shows, too."""
-    first_broken_version: int | None = None
-
-
-class Chain(Protocol):
-    """The check of the hash chain over the stored bytes; works for deleted features, too."""
-
-    async def verify(self, tenant_id: UUID, feature_id: UUID) -> ChainReport | None:
-        """Compute every hash anew; None if there is no such stream."""
-
-
 class Archive(Protocol):
     """The zip of a finished feature (`application.download.archive`)."""
 
     def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[bytes]:
         """The zip's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
-
-
-class KeyDescription(Struct, frozen=True):
-    """What may be told of a tenant's API key: never the key."""
-
-    configured: bool
-    last4: str | None = None
-    """Its last four characters."""
-    verified: bool | None = None
-    """Whether the provider accepted it; null if the provider could not be asked."""
-    updated_at: datetime | None = None
-
-
-class KeySettings(Protocol):
-    """A tenant's own key for the model."""
-
-    @property
-    def needed(self) -> bool:
-        """Whether the model takes a key at all; the demo model takes none."""
-
-    async def describe(self, tenant_id: UUID) -> KeyDescription:
-        """What is stored."""
-
-    async def check(self, api_key: str) -> bool | None:
-        """Whether the provider accepts the key; None when it cannot be reached."""
-
-    async def store(self, tenant_id: UUID, api_key: str, *, verified: bool | None) -> None:
-        """Seal and store, in place of an earlier one."""
-
-    async def delete(self, tenant_id: UUID) -> None:
-        """Forget it. Without a key, nothing happens."""
 
 
 class Readiness(Struct, frozen=True):

@@ -9,9 +9,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from application.ports import Unavailable
+from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Pipe, Produce, Put
 from interface.http.problems import Fault, refuse, wait
 from interface.http.services import Services
@@ -20,18 +20,27 @@ MEDIA_TYPE: Final = "text/event-stream"
 PING: Final = b": ping\n\n"
 RETRY_MS: Final = 500
 OUTAGE_RETRY_MS: Final = 3_000
+ODD_BREAKS: Final = tuple(
+    (character.encode(), b"\\u%04x" % ord(character)) for character in "\u0085\u2028\u2029"
+)
 LARGEST_ID: Final = 2**53 - 1
 _FULL_SECONDS: Final = 5.0
 
 
 def frame(event: str, data: Any, *, id: int | None = None, retry: int | None = None) -> bytes:  # noqa: A002, ANN401 - as the format calls it; any JSON.
-    """One event. JSON has no raw line breaks, so its data is always one line."""
+    """One event. JSON has no raw line breaks, so its data is always one line.
+
+    Line breaks that only some readers take for such are escaped, too.
+    """
     lines = [b"event: " + event.encode()]
     if id is not None:
         lines.append(b"id: %d" % id)
     if retry is not None:
         lines.append(b"retry: %d" % retry)
-    lines.append(b"data: " + msgspec.json.encode(data))
+    body = msgspec.json.encode(data)
+    for raw, escaped in ODD_BREAKS:
+        body = body.replace(raw, escaped)
+    lines.append(b"data: " + body)
     return b"\n".join(lines) + b"\n\n"
 
 
@@ -39,7 +48,7 @@ BYE: Final = frame("bye", {}, retry=RETRY_MS)
 """Said before a stream ends by itself: come again, with the last id."""
 
 
-def last_seen(request: Request[Any, Any, Any], after: int | None) -> int | None:
+def last_seen(request: JsonRequest, after: int | None) -> int | None:
     """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
     given = request.headers.get("last-event-id")
     if given is None or given == "":

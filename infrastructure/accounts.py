@@ -1,0 +1,195 @@
+"""Accounts, sessions, resets and signing keys on PostgreSQL, as the API.
+
+Invariant: the API has no right to read these tables at large; each call is one SQL function that
+answers one question (`sql/0005_identity.sql`), in one transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from application.accounts import Account, SignedToken
+from infrastructure.database import Database
+from infrastructure.identity.refresh import RefreshRecord
+from infrastructure.identity.tokens import SigningKey, TokenIssuer
+from infrastructure.sealing import MasterKey
+
+RETIRED_FOR: Final = "1 hour"
+"""As long after its retirement a key stays published: longer than a token lives."""
+
+ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtext('bp signing key'))"
+SIGNING: Final = """
+SELECT kid, sealed FROM app.signing_keys
+WHERE retired_at IS NULL OR retired_at > clock_timestamp() - %s::interval
+ORDER BY retired_at IS NOT NULL, created_at DESC
+"""
+PUBLISHED: Final = """
+SELECT public_jwk FROM app.signing_keys
+WHERE retired_at IS NULL OR retired_at > clock_timestamp() - %s::interval
+ORDER BY created_at DESC
+"""
+NEW_KEY: Final = "INSERT INTO app.signing_keys (kid, sealed, public_jwk) VALUES (%s, %s, %s)"
+RETIRE: Final = """
+UPDATE app.signing_keys SET retired_at = clock_timestamp() WHERE retired_at IS NULL
+"""
+
+
+class PostgresAccounts:
+    """The port `AccountStore`. Every method raises Unavailable."""
+
+    def __init__(self, database: Database) -> None:
+        """Take a database as the API."""
+        self._database = database
+
+    async def add(self, account: Account) -> bool:
+        """Store a new account. False, and nothing stored, when the address is taken."""
+        values = (account.user_id, account.tenant_id, account.email, account.password_hash)
+        row = await _one(self._database, "SELECT app.open_account(%s, %s, %s, %s)", values)
+        return bool(row and row[0])
+
+    async def find(self, email: str) -> Account | None:
+        """Find an account by its address, in lower case."""
+        if "\x00" in email:
+            return None
+        query = "SELECT user_id, tenant_id, email, password_hash FROM app.account_by_email(%s)"
+        row = await _one(self._database, query, (email,))
+        return Account(*row) if row else None
+
+    async def rehash(self, user_id: UUID, password_hash: str) -> None:
+        """Replace the hash of an unchanged password."""
+        await _one(self._database, "SELECT app.set_password(%s, %s)", (user_id, password_hash))
+
+    async def add_reset(self, account: Account, token_sha256: bytes, expires_at: datetime) -> None:
+        """Store a token that may set a new password."""
+        values = (token_sha256, account.user_id, expires_at)
+        await _one(self._database, "SELECT app.open_reset(%s, %s, %s)", values)
+
+    async def reset(self, token_sha256: bytes, password_hash: str, at: datetime) -> UUID | None:
+        """Use a token up, set the password, end all sessions. None if the token is not good."""
+        async with self._database.system() as connection:
+            used = await connection.execute("SELECT app.use_reset(%s, %s)", (token_sha256, at))
+            row = await used.fetchone()
+            user_id: UUID | None = row[0] if row else None
+            if user_id is not None:
+                await connection.execute(
+                    "SELECT app.set_password(%s, %s)", (user_id, password_hash)
+                )
+                await connection.execute("SELECT app.refresh_end_user(%s, %s)", (user_id, at))
+        return user_id
+
+
+class PostgresSessions:
+    """The port `identity.refresh.RefreshStore`. Every method raises Unavailable."""
+
+    def __init__(self, database: Database) -> None:
+        """Take a database as the API."""
+        self._database = database
+
+    async def start(self, first: RefreshRecord) -> None:
+        """Store a new family with its first token."""
+        values = (
+            first.token_sha256,
+            first.family_id,
+            first.user_id,
+            first.tenant_id,
+            first.issued_at,
+            first.expires_at,
+            first.family_expires_at,
+        )
+        query = "SELECT app.refresh_start(%s, %s, %s, %s, %s, %s, %s)"
+        await _one(self._database, query, values)
+
+    async def find(self, token_sha256: bytes) -> RefreshRecord | None:
+        """Find a token, used or not, in any tenant."""
+        row = await _one(self._database, "SELECT * FROM app.refresh_find(%s)", (token_sha256,))
+        return RefreshRecord(bytes(row[0]), *row[1:]) if row else None
+
+    async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
+        """Mark `used` as used and store its successor, both or neither."""
+        values = (
+            used.token_sha256,
+            successor.token_sha256,
+            successor.issued_at,
+            successor.expires_at,
+        )
+        query = "SELECT app.refresh_replace(%s, %s, %s, %s)"
+        row = await _one(self._database, query, values)
+        return bool(row and row[0])
+
+    async def end_family(self, family_id: UUID, at: datetime) -> None:
+        """End a family for good; a repeat changes nothing."""
+        await _one(self._database, "SELECT app.refresh_end_family(%s, %s)", (family_id, at))
+
+    async def end_user(self, user_id: UUID, at: datetime) -> None:
+        """End all families of a user."""
+        await _one(self._database, "SELECT app.refresh_end_user(%s, %s)", (user_id, at))
+
+
+class SigningKeys:
+    """The built-in issuer's keys, sealed under the master key; also the source of its JWKS.
+
+    All processes read the same rows, so that each accepts what any of them signed.
+    """
+
+    def __init__(self, database: Database, master: MasterKey) -> None:
+        """Take a database as the API, and the master key."""
+        self._database = database
+        self._master = master
+
+    async def load(self) -> Sequence[SigningKey]:
+        """The signing key first, then those lately retired; makes the very first one.
+
+        Raises Unavailable, WrongMasterKey, Unsealable.
+        """
+        async with self._database.system() as connection:
+            await connection.execute(ONE_AT_A_TIME)
+            rows = await (await connection.execute(SIGNING, (RETIRED_FOR,))).fetchall()
+            if rows:
+                return [SigningKey.opened(self._master, bytes(sealed), kid) for kid, sealed in rows]
+            return [await self._add(connection)]
+
+    async def rotate(self) -> SigningKey:
+        """Make a new signing key; the old one stays published for an hour. Raises Unavailable."""
+        async with self._database.system() as connection:
+            await connection.execute(ONE_AT_A_TIME)
+            await connection.execute(RETIRE)
+            return await self._add(connection)
+
+    async def keys(self) -> Mapping[str, Any]:
+        """The JWKS, as `identity.keys.KeySource` has it. Raises Unavailable."""
+        async with self._database.system() as connection:
+            rows = await (await connection.execute(PUBLISHED, (RETIRED_FOR,))).fetchall()
+        return {"keys": [row[0] for row in rows]}
+
+    async def _add(self, connection: Any) -> SigningKey:  # noqa: ANN401 - an open transaction.
+        key = SigningKey.generate()
+        public = msgspec.json.encode(key.public_jwk()).decode()
+        await connection.execute(NEW_KEY, (key.kid, key.sealed(self._master), public))
+        return key
+
+
+class OwnTokens:
+    """The port `AccessTokens`: signs with the issuer's first key, publishes all stored ones."""
+
+    def __init__(self, issuer: TokenIssuer, keys: SigningKeys) -> None:
+        """Take the issuer, and where the published keys are."""
+        self._issuer = issuer
+        self._keys = keys
+
+    def issue(self, user_id: UUID, tenant_id: UUID) -> SignedToken:
+        """Sign a token."""
+        return self._issuer.issue(user_id, tenant_id)
+
+    async def jwks(self) -> Mapping[str, Any]:
+        """The public keys. Raises Unavailable."""
+        return await self._keys.keys()
+
+
+async def _one(database: Database, query: str, values: Sequence[object]) -> tuple[Any, ...] | None:
+    """The only row of a query, in a transaction of no tenant."""
+    async with database.system() as connection:
+        row: tuple[Any, ...] | None = await (await connection.execute(query, values)).fetchone()
+    return row

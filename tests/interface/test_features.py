@@ -1,0 +1,249 @@
+"""Features over HTTP: commands, reads, preconditions and refusals."""
+
+import asyncio
+import io
+import zipfile
+from uuid import UUID
+
+from domain.status import Step
+from tests.interface.world import SOURCE, Person, World, types_of
+
+
+async def test_a_new_feature_is_drafting_and_can_be_read_at_once(ann: Person) -> None:
+    made = await ann.ask("POST", "/api/features", json={"title": "Tool library"})
+    assert made.status_code == 201
+    assert made.headers["etag"] == '"1"'
+    assert made.headers["location"] == f"/api/features/{made.json()['id']}"
+    read = await ann.ask("GET", made.headers["location"] + "?min_version=1")
+    body = read.json()
+    assert (body["title"], body["status"], body["version"]) == ("Tool library", "drafting", 1)
+    assert body["actions"] == ["discuss", "confirm", "replay", "rename", "delete"]
+    assert [crumb["state"] for crumb in body["breadcrumb"]] == ["waiting"] * 5
+    assert body["deliverables"]["spec"] is None
+    assert read.headers["etag"] == '"1"'
+
+
+async def test_a_title_may_be_left_out(ann: Person) -> None:
+    made = await ann.ask("POST", "/api/features", json={})
+    read = await ann.ask("GET", f"/api/features/{made.json()['id']}")
+    assert read.json()["title"] == "Untitled feature"
+
+
+async def test_the_dashboard_is_newest_first_and_filtered(ann: Person) -> None:
+    first = await ann.new_feature("Tool library")
+    second = await ann.new_feature("Bread club")
+    rows = (await ann.ask("GET", "/api/features")).json()
+    assert [row["id"] for row in rows["items"]] == [second, first]
+    assert rows["next_cursor"] is None
+    found = (await ann.ask("GET", "/api/features?q=tool&status=drafting")).json()
+    assert [row["id"] for row in found["items"]] == [first]
+    assert (await ann.ask("GET", "/api/features?status=done")).json()["items"] == []
+
+
+async def test_pages_follow_their_cursor(ann: Person) -> None:
+    made = [await ann.new_feature(f"Feature {n}") for n in range(5)]
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = (await ann.ask("GET", f"/api/features?limit=2{cursor}")).json()
+        seen += [row["id"] for row in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == made[::-1]
+
+
+async def test_an_approval_is_of_exactly_what_was_seen(ann: Person) -> None:
+    feature = await ann.at_spec_gate()
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    spec = seen["deliverables"]["spec"]
+    assert spec["markdown"].startswith("# Spec")
+    stale = await ann.ask(
+        "POST",
+        f"/api/features/{feature}/approve",
+        json={"gate": "spec", "content_sha256": "0" * 64},
+    )
+    assert stale.status_code == 409
+    assert stale.json()["code"] == "content_changed"
+    assert stale.json()["current_sha256"] == spec["content_sha256"]
+    good = await ann.ask(
+        "POST",
+        f"/api/features/{feature}/approve",
+        json={"gate": "spec", "content_sha256": spec["content_sha256"], "note": "fine"},
+    )
+    assert good.status_code == 202
+    assert good.json()["status"] == "spec_approved"
+    assert good.headers["etag"] == f'"{good.json()["version"]}"'
+
+
+async def test_what_is_not_possible_now_says_what_is(ann: Person) -> None:
+    feature = await ann.new_feature()
+    refused = await ann.ask("POST", f"/api/features/{feature}/retry")
+    assert refused.status_code == 409
+    problem = refused.json()
+    assert problem["code"] == "not_now"
+    assert problem["feature_status"] == "drafting"
+    assert "confirm" in problem["actions"]
+
+
+async def test_if_match_refuses_what_was_decided_on_an_older_version(ann: Person) -> None:
+    feature = await ann.new_feature()
+    path = f"/api/features/{feature}"
+    first = await ann.ask("PATCH", path, json={"title": "B"}, headers={"If-Match": '"1"'})
+    assert first.status_code == 202
+    stale = await ann.ask("PATCH", path, json={"title": "C"}, headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    assert stale.json()["code"] == "version_conflict"
+    assert stale.json()["current_version"] == 2
+    anyhow = await ann.ask("PATCH", path, json={"title": "C"}, headers={"If-Match": "*"})
+    assert anyhow.status_code == 202
+    odd = await ann.ask("PATCH", path, json={"title": "D"}, headers={"If-Match": "soon"})
+    assert (odd.status_code, odd.json()["errors"][0]["pointer"]) == (400, "If-Match")
+
+
+async def test_an_idempotency_key_does_one_thing_once(ann: Person, world: World) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    made = [await ann.ask("POST", "/api/features", json={"title": "A"}, headers=key)]
+    made.append(await ann.ask("POST", "/api/features", json={"title": "A"}, headers=key))
+    assert made[0].json() == made[1].json()
+    assert types_of(world.log.events) == ["feature_created"]
+    other = await ann.ask("POST", "/api/features", json={"title": "B"}, headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    feature = made[0].json()["id"]
+    elsewhere = await ann.ask("PATCH", f"/api/features/{feature}", json={"title": "A"}, headers=key)
+    assert elsewhere.status_code == 422
+    odd = await ann.ask("POST", "/api/features", json={}, headers={"Idempotency-Key": "a b"})
+    assert odd.status_code == 400
+
+
+async def test_a_key_of_one_tenant_says_nothing_to_another(ann: Person, bob: Person) -> None:
+    key = {"Idempotency-Key": "the-same"}
+    one = await ann.ask("POST", "/api/features", json={"title": "A"}, headers=key)
+    two = await bob.ask("POST", "/api/features", json={"title": "B"}, headers=key)
+    assert (one.status_code, two.status_code) == (201, 201)
+    assert one.json()["id"] != two.json()["id"]
+
+
+async def test_a_read_waits_for_the_version_that_a_command_answered(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    world.reads.hidden = 1
+    unread = asyncio.create_task(ann.ask("GET", f"/api/features/{feature}?min_version=1"))
+    await asyncio.sleep(0)
+    world.reads.hidden = 0
+    async with world.log.grown:
+        world.log.grown.notify_all()
+    assert (await unread).status_code == 200
+
+
+async def test_a_feature_that_reads_have_not_heard_of_yet_is_a_matter_of_time(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    world.reads.hidden = 1
+    early = await ann.ask("GET", f"/api/features/{feature}")
+    assert (early.status_code, early.json()["code"]) == (503, "unavailable")
+    assert early.headers["retry-after"] == "1"
+
+
+async def test_a_deleted_feature_is_gone(ann: Person) -> None:
+    feature = await ann.new_feature()
+    gone = await ann.ask("DELETE", f"/api/features/{feature}")
+    assert (gone.status_code, gone.json()["status"]) == (202, "deleted")
+    for path in ("", "/messages", "/runs", "/files", "/checkpoints", "/events", "/live"):
+        answer = await ann.ask("GET", f"/api/features/{feature}{path}")
+        assert (answer.status_code, path) == (404, path)
+    assert (await ann.ask("GET", "/api/features")).json()["items"] == []
+    verified = await ann.ask("GET", f"/api/features/{feature}/events/verify")
+    assert verified.json()["valid"] is True
+
+
+async def test_going_back_goes_to_a_checkpoint_only(ann: Person) -> None:
+    feature = await ann.at_spec_gate()
+    marks = (await ann.ask("GET", f"/api/features/{feature}/checkpoints")).json()["items"]
+    assert [mark["event"] for mark in marks] == [
+        "feature_created",
+        "brief_confirmed",
+        "spec_generated",
+    ]
+    path = f"/api/features/{feature}/replay"
+    wrong = await ann.ask("POST", path, json={"version": 3})
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "no_such_checkpoint")
+    back = await ann.ask("POST", path, json={"version": 1})
+    assert (back.status_code, back.json()["status"]) == (202, "drafting")
+
+
+async def test_a_finished_feature_gives_files_runs_and_the_same_zip_twice(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.finished()
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    assert seen["status"] == "done"
+    assert [file["path"] for file in seen["files"]] == ["src/server.ts"]
+    assert {crumb["state"] for crumb in seen["breadcrumb"]} == {"done"}
+    assert [given["gate"] for given in seen["approvals"]] == ["spec", "plan", "tests"]
+    listed = (await ann.ask("GET", f"/api/features/{feature}/files")).json()["items"]
+    assert listed == seen["files"]
+    file = await ann.ask("GET", f"/api/features/{feature}/files/src/server.ts")
+    assert file.content == SOURCE
+    assert file.headers["content-type"] == "text/plain; charset=utf-8"
+    assert file.headers["content-disposition"].startswith("attachment")
+    missing = await ann.ask("GET", f"/api/features/{feature}/files/src/other.ts")
+    assert missing.status_code == 404
+    runs = (await ann.ask("GET", f"/api/features/{feature}/runs?limit=2")).json()
+    assert [run["agent"] for run in runs["items"]] == ["spec", "planner"]
+    assert runs["next_cursor"]
+    zips = [await ann.ask("GET", f"/api/features/{feature}/download") for _ in range(2)]
+    assert zips[0].content == zips[1].content
+    assert zips[0].headers["content-type"] == "application/zip"
+    names = zipfile.ZipFile(io.BytesIO(zips[0].content)).namelist()
+    assert "src/server.ts" in names
+    assert world.services.places.taken == 0
+
+
+async def test_a_zip_asked_for_too_early_is_refused(ann: Person) -> None:
+    feature = await ann.at_spec_gate()
+    early = await ann.ask("GET", f"/api/features/{feature}/download")
+    assert (early.status_code, early.json()["code"]) == (409, "not_now")
+    assert early.json()["feature_status"] == "spec_ready"
+
+
+async def test_a_lost_file_is_our_fault_and_says_so(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    world.artifacts.files.clear()
+    lost = await ann.ask("GET", f"/api/features/{feature}/files/src/server.ts")
+    assert (lost.status_code, lost.json()["code"]) == (500, "artifact_lost")
+
+
+async def test_advice_and_work_are_shown_at_the_gate(ann: Person) -> None:
+    feature = await ann.at_spec_gate()
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    assert seen["recommendation"] is None
+    assert {work["step"] for work in seen["in_progress"]} == {"align_spec", "title"}
+    await ann.work(feature, Step.ALIGN_SPEC, Step.TITLE)
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    assert seen["recommendation"]["verdict"] == "REVISE"
+    assert seen["recommendation"]["summary"] == "It lost a wish."
+    assert seen["title"] == "Tool library"
+    assert seen["in_progress"] == []
+
+
+async def test_a_model_that_needs_a_key_is_not_asked_without_one(ann: Person, world: World) -> None:
+    world.services.keys._needed = True  # noqa: SLF001 - as with the real model.
+    feature = await ann.new_feature()
+    for path, body in (
+        ("messages", {"text": "Hello"}),
+        ("brief", {"brief": "- BF-1 lend"}),
+        ("revise", {"brief": "- BF-1 lend"}),
+        ("approve", {"gate": "spec", "content_sha256": "0" * 64}),
+        ("retry", None),
+        ("replay", {"version": 1}),
+    ):
+        answer = await ann.ask("POST", f"/api/features/{feature}/{path}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "api_key_missing"), path
+    assert len(await world.log.read(ann.tenant, UUID(feature))) == 1
+    stored = await ann.ask("PUT", "/api/settings/api-key", json={"api_key": "sk-ant-" + "x" * 20})
+    assert stored.status_code == 200
+    begun = await ann.ask("POST", f"/api/features/{feature}/brief", json={"brief": "- BF-1 lend"})
+    assert begun.status_code == 202

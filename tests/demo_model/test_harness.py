@@ -14,6 +14,7 @@ from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
 from application.agents.roster import Roster
+from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
 from domain.runs import Attempt
@@ -213,3 +214,25 @@ async def test_a_strange_brief_still_becomes_files_that_pass_every_check(desk, b
         assert (await pipeline.do(step)).verdict is Verdict.PASS
     talk = Material(conversation=(Message("user", f"{brief}\n\nGo ahead.", PERSON),))
     assert (await Pipeline(desk, talk).do(Step.CONVERSE)).brief_markdown
+
+
+async def test_a_specification_of_another_model_still_becomes_files(desk):
+    spec = d.Spec(
+        title="Repairs",
+        summary="Customers ask, the owner answers.",
+        requirements=tuple(
+            d.Requirement(
+                f"FR-{n}", "owner", "says so", "it is so", ("BF-1",),
+                (d.Criterion(f"AC-{n}", "a", "b", "c"),),
+            )
+            for n in (1, 2)
+        ),
+        entities=(d.Entity("Order", "An order.", (d.Field("order id", "uuid"),)),),
+    )  # fmt: skip
+    pipeline = Pipeline(desk, Material(brief="- I mend bicycles.", spec=spec))
+    for step, name in ((Step.PLAN, "plan"), (Step.TESTS, "tests")):
+        made = await pipeline.do(step)
+        pipeline.material = replace(pipeline.material, **{name: made.document})
+    assert [u.id for u in pipeline.material.tests.untestable] == ["FR-2"]
+    await pipeline.files()
+    assert "src/entities/orders.ts" in pipeline.material.files

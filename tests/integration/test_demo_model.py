@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from infrastructure.demo_model import FAULTS, DemoModel, read_ledger
 from infrastructure.demo_model.author.application import write_files
-from infrastructure.demo_model.author.contract_tests import sample
+from infrastructure.demo_model.author.cases import sample
 from infrastructure.demo_model.author.sketch import from_entities
 from infrastructure.demo_model.author.spec import write_spec
 from infrastructure.demo_model.author.tables import statements
@@ -372,6 +372,12 @@ def test_the_generated_sql_runs_and_keeps_its_rules(empty_database, brief):
             empty = [None] * len(values)
             with pytest.raises(psycopg.errors.NotNullViolation):
                 connection.execute(*prepared(run["insert"], empty))
+        for thing in drawn.things:
+            for target in (drawn.named(part.target) for part in thing.parts):
+                if target is not None:
+                    with pytest.raises(psycopg.IntegrityError) as kept:
+                        connection.execute(*prepared(statements(drawn, target)["remove"], [1]))
+                    assert f'"{kept.value.sqlstate}"' in write_files(spec)["src/db.ts"]
         for thing in reversed(drawn.things):
             gone = connection.execute(*prepared(statements(drawn, thing)["remove"], [1])).fetchall()
             assert gone == [(1,)]

@@ -1,16 +1,15 @@
 """Writes the application's files. Invariant: a path gets the same text whatever else is asked."""
 
 from functools import lru_cache
-from pathlib import Path
 
 from domain import documents as d
 from infrastructure.demo_model.author.page import write_package, write_page, write_readme
 from infrastructure.demo_model.author.plan import entity_path, requirements_of
 from infrastructure.demo_model.author.sketch import from_entities
 from infrastructure.demo_model.author.tables import write_schema
+from infrastructure.demo_model.author.templates import TEMPLATES
 from infrastructure.demo_model.author.typescript import write_entity, write_registry
 
-TEMPLATES = Path(__file__).parent / "templates"
 STATIC = (
     "tsconfig.json",
     "src/model.ts",

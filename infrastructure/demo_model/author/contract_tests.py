@@ -3,61 +3,17 @@
 from typing import Any
 
 from domain import documents as d
+from infrastructure.demo_model.author.cases import Case, sample
 from infrastructure.demo_model.author.plan import entity_path, read_spec
 from infrastructure.demo_model.author.requirements import Deed
-from infrastructure.demo_model.author.sketch import Kind, Part, Sketch, Thing, from_entities
+from infrastructure.demo_model.author.sketch import Sketch, Thing, from_entities
 from infrastructure.demo_model.author.tables import TYPES
+from infrastructure.demo_model.author.templates import TEMPLATES
 from infrastructure.demo_model.author.typescript import constant, literal
 
 MARK = "Written by the demo model."
-
-
-class Case:
-    """A requirement together with the thing and the deed it is about."""
-
-    def __init__(self, requirement: d.Requirement, thing: Thing, deed: Deed) -> None:
-        self.id = requirement.id
-        self.criteria = [criterion.id for criterion in requirement.criteria]
-        self.thing = thing
-        self.deed = deed
-
-    def title(self, criterion: int, says: str) -> str:
-        """The test's name, with its ids, as a literal."""
-        own = self.criteria[min(criterion, len(self.criteria)) - 1]
-        return literal(f"{self.id} {own}: {says}")
-
-    def covered(self, *criteria: int) -> tuple[str, ...]:
-        """The ids these criteria stand for."""
-        own = [self.criteria[min(n, len(self.criteria)) - 1] for n in criteria]
-        return (self.id, *own)
-
-
-def sample(part: Part, number: int) -> str | int | float | bool:
-    """A value that a field accepts; another one for another number."""
-    day = f"2026-05-{10 + number:02}"
-    match part.kind:
-        case Kind.EMAIL:
-            return f"person{number}@example.org"
-        case Kind.LINK:
-            return f"https://example.org/{number}"
-        case Kind.WHOLE:
-            return 3 + number
-        case Kind.MONEY:
-            return 9.5 + number
-        case Kind.DATE:
-            return day
-        case Kind.MOMENT:
-            return f"{day}T18:30"
-        case Kind.TIME:
-            return f"{10 + number}:30"
-        case Kind.YES_NO:
-            return number % 2 == 1
-        case Kind.CHOICE:
-            return part.options[number % len(part.options)]
-        case Kind.REFERENCE:
-            return number
-        case _:
-            return f"{part.label} {['one', 'two', 'three', 'four'][number % 4]}"
+VALIDATION, SCHEMA = "tests/validation.test.ts", "tests/schema.test.ts"
+ROUTES = "tests/routes.test.ts"
 
 
 def _object(thing: Thing, number: int) -> str:
@@ -211,87 +167,12 @@ test({case.title(2, f"a removed {thing.label} is gone")}, async () => {{
 }});"""
 
 
-ROUTES_HEAD = """/** What the addresses answer, with things kept in memory. @@MARK@@ */
-import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { test } from "node:test";
-@@IMPORTS@@
-import type { Entity, Input, Page, Row, Store } from "../src/model.ts";
-import { createHandler } from "../src/routes.ts";
-
-/** Searches by number only: what PostgreSQL does beyond that is for a test with a database. */
-class MemoryStore implements Store {
-  readonly #rows = new Map<string, Row[]>();
-  #last = 0;
-
-  async list(entity: Entity, page: Page): Promise<Row[]> {
-    const rows = this.#of(entity).toReversed();
-    return rows.filter((row) => page.search === "" || String(row.id) === page.search);
-  }
-
-  async read(entity: Entity, id: number): Promise<Row | null> {
-    return this.#of(entity).find((row) => row.id === id) ?? null;
-  }
-
-  async insert(entity: Entity, input: Input): Promise<Row> {
-    this.#last += 1;
-    const row = { ...input, id: this.#last };
-    this.#rows.set(entity.path, [...this.#of(entity), row]);
-    return row;
-  }
-
-  async update(entity: Entity, id: number, input: Input): Promise<Row | null> {
-    if ((await this.read(entity, id)) === null) return null;
-    const changed = { ...input, id };
-    this.#rows.set(entity.path, this.#of(entity).map((row) => (row.id === id ? changed : row)));
-    return changed;
-  }
-
-  async remove(entity: Entity, id: number): Promise<boolean> {
-    const kept = this.#of(entity).filter((row) => row.id !== id);
-    const removed = kept.length < this.#of(entity).length;
-    this.#rows.set(entity.path, kept);
-    return removed;
-  }
-
-  #of(entity: Entity): Row[] {
-    return this.#rows.get(entity.path) ?? [];
-  }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: any;
-}
-
-type Call = (method: string, path: string, body?: unknown) => Promise<Answer>;
-
-async function serving(work: (call: Call) => Promise<void>): Promise<void> {
-  const folder = new URL("../public/", import.meta.url);
-  const server = createServer(createHandler(new MemoryStore(), folder));
-  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
-  const { port } = server.address() as AddressInfo;
-  try {
-    await work(async (method, path, body) => {
-      const headers = { "content-type": "application/json", connection: "close" };
-      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, ...sent });
-      const text = await answer.text();
-      return { status: answer.status, body: text === "" ? null : JSON.parse(text) };
-    });
-  } finally {
-    server.close();
-  }
-}
-"""
-
-
 def _routes(cases: list[Case]) -> tuple[str, tuple[str, ...]]:
     write = {Deed.ADD: _add, Deed.FIND: _find, Deed.CHANGE: _change}
     tests = [write[case.deed](case) for case in cases]
     searched = [case for case in cases if case.deed is Deed.FIND]
-    head = ROUTES_HEAD.replace("@@MARK@@", MARK).replace(
+    template = (TEMPLATES / ROUTES).read_text("utf-8")
+    head = template.replace("@@MARK@@", MARK).replace(
         "@@IMPORTS@@", "\n".join(_imports(_distinct(searched)))
     )
     covers = [ident for case in cases for ident in case.covered(1, 2)]
@@ -329,14 +210,18 @@ def write_tests(inputs: dict[str, Any]) -> d.Tests:
     adding = [case for case in cases if case.deed is Deed.ADD]
     files = []
     for path, group, write in (
-        ("tests/validation.test.ts", adding, _validation),
-        ("tests/schema.test.ts", adding, _schema),
-        ("tests/routes.test.ts", cases, _routes),
+        (VALIDATION, adding, _validation),
+        (SCHEMA, adding, _schema),
+        (ROUTES, cases, _routes),
     ):
         if group:
             content, covers = write(group)
             files.append(d.TestFile(path, content, covers))
     known = {case.id for case in cases}
+    if not files:
+        first = spec.requirements[0].id
+        known.add(first)
+        files.append(d.TestFile("tests/tables.test.ts", _tables(first, drawn), (first,)))
     untestable = tuple(
         d.Untestable(
             r.id, "The demo model knows how to test adding, finding, changing and removing."
@@ -344,12 +229,9 @@ def write_tests(inputs: dict[str, Any]) -> d.Tests:
         for r in spec.requirements
         if r.id not in known
     )
-    if not files:
-        first = spec.requirements[0]
-        files.append(d.TestFile("tests/tables.test.ts", _tables(first.id, drawn), (first.id,)))
     return d.Tests(
         summary=(
-            f"{MARK} {len(cases)} of {len(spec.requirements)} requirements are tested: what may be "
+            f"{MARK} {len(known)} of {len(spec.requirements)} requirements are tested: what may be "
             "saved, what the database refuses, and what every address answers."
         ),
         files=tuple(files),

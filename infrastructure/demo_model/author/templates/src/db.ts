@@ -5,10 +5,11 @@ import { Pool } from "pg";
 import { StillReferred } from "./model.ts";
 import type { Entity, Input, Page, Row, Store, Value } from "./model.ts";
 
-const FOREIGN_KEY_VIOLATED = "23503";
+/** What PostgreSQL answers when a reference would point nowhere; from version 18 on, either. */
+const REFERENCE_VIOLATED: readonly unknown[] = ["23503", "23001"];
 
 function violatesReference(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === FOREIGN_KEY_VIOLATED;
+  return error instanceof Error && "code" in error && REFERENCE_VIOLATED.includes(error.code);
 }
 
 function valuesOf(entity: Entity, input: Input): Value[] {

@@ -33,7 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         server.close()
         raise PortTaken(
-            f"Cannot listen on {host}:{port} ({error.strerror or error}). "
+            f"Cannot listen on {host}:{port} ({getattr(error, 'strerror', None) or error}). "
             "Stop what uses the port, or set BP_PORT to another one."
         ) from None
     server.setblocking(False)  # noqa: FBT003  # The standard library has no name for it.

@@ -125,3 +125,13 @@ def test_untestable_is_an_answer_and_a_criterion_covers_its_requirement():
 def test_what_should_be_need_not_be_tested():
     soft = replace(SPEC, requirements=(FIRST, replace(SECOND, priority=d.Priority.SHOULD)))
     assert not test_checks.tests_findings(files(covers=("FR-1",)), soft, PLAN)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "line",
+    ["//" + " " * 900_000, "// " + "." * 900_000, " " * 900_000 + "x", "throw new " * 90_000],
+)
+def test_no_line_takes_long_to_check(line):
+    tests = files(content=TEST_CODE + line)
+    assert isinstance(test_checks.tests_findings(tests, SPEC, PLAN), list)

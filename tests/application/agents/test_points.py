@@ -104,3 +104,23 @@ def test_a_brief_made_by_the_agent_reads_back_as_its_own_points(wanted, title, u
 def test_words_survive_the_page(text):
     page = brief_markdown(Brief("T", "G.", (), (Point("BF-1", text),)))
     assert points_of(page)[0].text == text
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- BF-1" + " " * 39_000,
+        "BF-1" + " " * 39_000 + "x",
+        "# " + "#" * 39_000 + "x",
+        "- " + " " * 39_000,
+        "." * 40_000,
+        "- [x] " * 6_000,
+        "\\" * 40_000,
+        "- a\n" * 10_000,
+        "- BF-1 a\n" * 4_000,
+    ],
+    ids=range(9),
+)
+def test_no_line_takes_long_to_read(line):
+    points_of(line)

@@ -1,0 +1,235 @@
+"""A whole pipeline in memory: the one write path, the queue, and a runner with agents of ours."""
+
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid5
+
+from uuid_utils.compat import uuid7
+
+from application.agents.material import Desk, Material, Outcome
+from application.agents.roster import Roster, roster_of
+from application.desk import Tools
+from application.features import Features
+from application.materials import Materials
+from application.ports import (
+    ArtifactMissing,
+    Block,
+    Claim,
+    DueStep,
+    ModelAnswer,
+    ModelRequest,
+    Origin,
+    Recorded,
+)
+from application.providers import Choice, Providers
+from application.runner import Runner
+from domain import commands as c
+from domain.feature import Feature
+from domain.pipeline import due_after
+from domain.runs import Attempt, Tokens
+from domain.status import Agent, Gate, Step
+from tests.bench.instant import REQUEST, instant
+from tests.fakes import Clock, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
+
+USED = Tokens(10, 5)
+
+
+class Model:
+    """Answers `ok`, or does what it was told to, once each; remembers what reached it."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.script: list[Any] = []
+
+    async def ask(self, request: ModelRequest, api_key: str, **more: Any) -> ModelAnswer:
+        self.requests.append(more["idempotency_key"])
+        if self.script:
+            act = self.script.pop(0)
+            if isinstance(act, BaseException):
+                raise act
+            await act()
+        return ModelAnswer((Block("text", "ok"),), "end_turn", USED, request.model)
+
+    async def check_key(self, api_key: str) -> bool | None:
+        return None
+
+
+class Artifacts:
+    """Files in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def put(self, key: str, body: bytes) -> None:
+        self.kept[key] = body
+
+    async def get(self, key: str) -> bytes:
+        if key not in self.kept:
+            raise ArtifactMissing
+        return self.kept[key]
+
+    async def delete_prefix(self, prefix: str) -> int:
+        gone = [key for key in self.kept if key.startswith(prefix)]
+        for key in gone:
+            del self.kept[key]
+        return len(gone)
+
+    async def ready(self) -> bool:
+        return True
+
+
+class Silence:
+    """Live words that nobody hears."""
+
+    async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
+        return
+
+    async def poke(self) -> None:
+        return
+
+    @asynccontextmanager
+    async def watch(self, tenant_id: UUID, feature_id: UUID | None):
+        yield self._nothing()
+
+    @asynccontextmanager
+    async def pokes(self):
+        yield self._nothing()
+
+    async def _nothing(self):
+        return
+        yield
+
+
+class Keys:
+    """The tenant's key, if there is one."""
+
+    def __init__(self, key: str | None = "sk-ant-canary") -> None:
+        self.key = key
+
+    async def reveal(self, tenant_id: UUID, claim: Claim) -> str | None:
+        return self.key
+
+
+class NothingFound:
+    """An inspection that is always content."""
+
+    async def inspect(self, files: Mapping[str, str], packages: Any) -> tuple[()]:
+        return ()
+
+
+class Workshop:
+    """One tenant, one feature at a time, everything in memory."""
+
+    def __init__(self, *, agents: Any = instant, key: str | None = "sk-ant-canary") -> None:
+        self.clock = Clock()
+        self.tasks = MemoryTasks(self.clock)
+        self.receipts = MemoryReceipts(self.clock)
+        self.log = MemoryLog(self.clock, self.tasks, self.receipts)
+        self.ledger = MemoryLedger()
+        self.model = Model()
+        self.artifacts = Artifacts()
+        self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"
+        self.features = self.another_process()
+        tools = Tools(self.ledger, self.artifacts, NothingFound(), Silence())
+        providers = Providers(Choice.ANTHROPIC, Keys(key), self.model, None, roster_of())
+        self.runner = Runner(
+            self.features,
+            self.tasks,
+            providers,
+            Materials(self.features, self.log, self.artifacts),
+            tools,
+            agents=agents,
+            backoff_seconds=(10.0, 60.0, 300.0),
+        )
+        self._read = 0
+        self.stopping = False
+
+    def another_process(self) -> Features:
+        """A write path with a memory of its own."""
+        return Features(self.log, self.receipts, Silence(), uuid7)
+
+    async def do(self, command: c.FeatureCommand) -> None:
+        await self.features.do(
+            self.feature,
+            command,
+            tenant_id=self.tenant,
+            actor=self.person,
+            correlation_id=uuid7(),
+        )
+
+    async def state(self) -> Feature:
+        return await self.features.load(self.tenant, self.feature)
+
+    async def fan_out(self, times: int = 1) -> None:
+        """What relay and consumers do: every event since the last time, `times` over."""
+        fresh, self._read = self.log.events[self._read :], len(self.log.events)
+        steps = [_due(each, step) for each in fresh for step in due_after(each.event)]
+        for _ in range(times):
+            await self.tasks.enqueue(steps)
+
+    async def claim(self, *agents: Agent) -> list[Claim]:
+        await self.fan_out()
+        wanted = agents or tuple(Agent)
+        return list(await self.tasks.claim("w", wanted, limit=16, lease_seconds=60.0))
+
+    async def run(self, claim: Claim) -> None:
+        await self.runner.run(claim, lambda: None, lambda: self.stopping)
+
+    async def settle(self, *, times: int = 1) -> None:
+        """Work until nothing is queued."""
+        while True:
+            await self.fan_out(times)
+            claims = await self.tasks.claim("w", tuple(Agent), limit=16, lease_seconds=60.0)
+            if not claims:
+                return
+            for claim in claims:
+                await self.run(claim)
+
+    async def drafted(self) -> "Workshop":
+        await self.do(c.CreateFeature("Tools"))
+        return self
+
+    async def confirmed(self) -> "Workshop":
+        await self.drafted()
+        await self.do(c.ConfirmBrief("- BF-1 lend tools"))
+        return self
+
+    async def approve(self, gate: Gate) -> None:
+        shown = (await self.state()).content.deliverable(gate)
+        assert shown is not None
+        await self.do(c.Approve(gate, shown.content_sha256))
+
+    async def finished(self, *, times: int = 1) -> "Workshop":
+        await self.confirmed()
+        for gate in Gate:
+            await self.settle(times=times)
+            await self.approve(gate)
+        await self.settle(times=times)
+        return self
+
+    def types(self) -> list[str]:
+        return [each.type for each in self.log.events]
+
+
+def _due(each: Recorded, step: Step) -> DueStep:
+    return DueStep(
+        uuid5(each.event_id, step),
+        each.tenant_id,
+        each.feature_id,
+        step,
+        each.event_id,
+        each.version,
+        each.correlation_id,
+    )
+
+
+async def twice(
+    step: Step, attempt: Attempt, material: Material, desk: Desk, roster: Roster
+) -> Outcome:
+    """An agent of two turns."""
+    await desk.ask(ModelRequest("claude-sonnet-5-5", 2, (), ({"role": "user", "content": "1"},)))
+    return await instant(step, attempt, material, desk, roster)
+
+
+__all__ = ["REQUEST", "USED", "Origin", "Workshop", "twice"]

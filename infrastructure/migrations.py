@@ -91,7 +91,7 @@ def _run(dsn: str) -> None:
         # The address holds a password: it goes by the environment, never by the argument list.
         done = subprocess.run(  # noqa: S603 - our own binary, our own arguments.
             command,
-            env={"DATABASE_URL": _url(dsn)},
+            env={"DATABASE_URL": dbmate_url(dsn)},
             capture_output=True,
             text=True,
             timeout=RUN_SECONDS,
@@ -114,7 +114,7 @@ def _dbmate() -> Path:
     raise MigrationFailed("dbmate is not installed: install the pinned requirements again")
 
 
-def _url(dsn: str) -> str:
+def dbmate_url(dsn: str) -> str:
     """Write a conninfo as the URL that dbmate reads; a socket's folder becomes a parameter."""
     parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
     host = parts.pop("host", "")

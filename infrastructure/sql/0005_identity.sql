@@ -81,7 +81,8 @@ end $$;
 create policy sign on app.signing_keys to bp_api using (true) with check (true);
 grant select, insert, update on app.signing_keys to bp_api;
 
--- The API stores and replaces a tenant's key and never reads it; a worker opens it for one call.
+-- The API stores and replaces a tenant's key and never reads it; a worker opens it for one call. An
+-- "on conflict do update" must give the new bytes again: `excluded.sealed` would be reading.
 create policy work on app.api_keys for select to bp_worker using (tenant_id = (select app.tenant()));
 grant select (tenant_id, last4, verified, updated_at), insert, update, delete on app.api_keys to bp_api;
 grant select on app.api_keys to bp_worker;

@@ -1,0 +1,113 @@
+"""The ledger in PostgreSQL: answers sealed, and gone with the feature; and where keys are kept."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+from uuid_utils.compat import uuid7
+
+from application.ports import Effects, LedgerEntry
+from domain import events as e
+from domain.runs import Tokens
+from infrastructure.data_keys import DataKeys, KeyRing
+from infrastructure.database import Database
+from infrastructure.ledger import PostgresLedger
+from infrastructure.sealing import TENANT_SCOPE, MasterKey, Unsealable, WrongMasterKey
+from tests.integration.logs import new, new_ring, opened
+
+CANARY = b"an answer that nobody else may read"
+
+
+@pytest.fixture
+async def ledger(database: str) -> AsyncIterator[PostgresLedger]:
+    async with Database(database, "bp_worker", max_size=2) as workers:
+        yield PostgresLedger(workers, DataKeys(workers, new_ring()))
+
+
+async def test_answers_are_sealed_and_bound_to_their_request(
+    database: str, ledger: PostgresLedger
+) -> None:
+    async with opened(database) as log:
+        origin, feature = await log.begin()
+    tenant, task_id = origin.tenant_id, uuid7()
+    for turn in (1, 2):
+        entry = LedgerEntry(task_id, 1, turn, "a" * 64)
+        await ledger.announce(tenant, feature, entry)
+        answered = replace(entry, answer=CANARY * 50 * turn, outcome="answered")
+        await ledger.settle(tenant, feature, answered)
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT c::text FROM app.model_calls c").fetchall()
+        assert not any(CANARY.hex() in row[0] or CANARY.decode() in row[0] for row in rows)
+        connection.execute(
+            "UPDATE app.model_calls a SET answer = b.answer FROM app.model_calls b"
+            " WHERE a.turn = 1 AND b.turn = 2"
+        )
+    with pytest.raises(Unsealable):
+        await ledger.entries(tenant, feature, task_id)
+
+
+async def test_a_deleted_features_answers_are_gone_and_what_they_cost_is_not(
+    database: str, ledger: PostgresLedger
+) -> None:
+    async with opened(database) as log:
+        origin, feature = await log.begin()
+        tenant, task_id = origin.tenant_id, uuid7()
+        before, after = LedgerEntry(task_id, 1, 1, "a" * 64), LedgerEntry(task_id, 1, 2, "b" * 64)
+        for entry in (before, after):
+            await ledger.announce(tenant, feature, entry)
+        used = Tokens(5, 6)
+        done = replace(before, answer=CANARY, outcome="answered", tokens=used)
+        await ledger.settle(tenant, feature, done)
+        await log.log.append(
+            feature,
+            new(e.FeatureDeleted()),
+            expected=1,
+            origin=origin,
+            effects=Effects(destroy_key=True),
+        )
+    late = replace(after, answer=CANARY, outcome="answered", tokens=used)
+    await ledger.settle(tenant, feature, late)
+    found = await ledger.entries(tenant, feature, task_id)
+    assert [(entry.answer, entry.outcome, entry.tokens) for entry in found] == [
+        (None, "answered", used),
+        (None, "answered", used),
+    ]
+
+
+async def test_a_tenants_own_key_is_made_once(database: str) -> None:
+    tenant, other = uuid7(), uuid7()
+    async with Database(database, "bp_api", max_size=8) as api:
+        rings = [new_ring() for _ in range(8)]
+        keys = await asyncio.gather(*(DataKeys(api, ring).of_tenant(tenant) for ring in rings))
+        sealed = keys[0].seal("api key", tenant, CANARY)
+        assert all(key.open("api key", tenant, sealed) == CANARY for key in keys)
+        assert keys[0].scope == TENANT_SCOPE
+        elsewhere = await DataKeys(api, rings[0]).of_tenant(other)
+        with pytest.raises(Unsealable):
+            elsewhere.open("api key", tenant, sealed)
+        assert await DataKeys(api, rings[0]).of_feature(tenant, uuid7()) is None
+
+
+async def test_another_master_key_opens_nothing(database: str) -> None:
+    async with opened(database) as log:
+        origin, feature = await log.begin()
+    stranger = KeyRing(MasterKey.from_text(MasterKey.generate_text()))
+    async with Database(database, "bp_worker", max_size=1) as workers:
+        with pytest.raises(WrongMasterKey):
+            await DataKeys(workers, stranger).of_feature(origin.tenant_id, feature)
+
+
+def test_a_ring_forgets_the_key_that_was_used_least_recently() -> None:
+    ring = KeyRing(MasterKey.from_text(MasterKey.generate_text()), at_most=2)
+    tenant = uuid7()
+    keys = [ring.make(tenant, uuid7())[0] for _ in range(3)]
+    ring.keep(keys[0])
+    ring.keep(keys[1])
+    assert ring.kept(tenant, keys[0].scope) is keys[0]
+    ring.keep(keys[2])
+    assert ring.kept(tenant, keys[1].scope) is None
+    assert ring.kept(tenant, keys[0].scope) is keys[0]
+    ring.forget(tenant, keys[0].scope)
+    assert ring.kept(tenant, keys[0].scope) is None

@@ -1,0 +1,205 @@
+"""The queue of record in PostgreSQL under many workers, and dead letters, removals and cursors."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from uuid_utils.compat import uuid7
+
+from application.ports import (
+    Accepted,
+    Conflict,
+    DueStep,
+    Effects,
+    LeaseLost,
+    Receipt,
+    TaskUpdate,
+)
+from domain import events as e
+from domain.status import Agent, Step
+from infrastructure.cursors import PostgresCursors
+from infrastructure.database import Database
+from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
+from infrastructure.receipts import PostgresReceipts
+from infrastructure.removals import PostgresRemovals
+from infrastructure.tasks import PostgresTasks
+from tests.integration.logs import new, opened
+
+ALL = tuple(Agent)
+
+
+@pytest.fixture
+async def workers(database: str) -> AsyncIterator[Database]:
+    async with Database(database, "bp_worker", max_size=8) as ready:
+        yield ready
+
+
+@pytest.fixture
+async def sweeper(database: str) -> AsyncIterator[Database]:
+    async with Database(database, "bp_sweeper", max_size=4) as ready:
+        yield ready
+
+
+def due(tenant_id: object = None, feature_id: object = None) -> DueStep:
+    return DueStep(
+        uuid7(),
+        tenant_id or uuid7(),  # type: ignore[arg-type]
+        feature_id or uuid7(),  # type: ignore[arg-type]
+        Step.SPEC,
+        uuid7(),
+        1,
+        uuid7(),
+    )
+
+
+async def test_one_greedy_tenant_does_not_starve_the_others(workers: Database) -> None:
+    tasks = PostgresTasks(workers, per_tenant=4)
+    greedy, others = uuid7(), [uuid7() for _ in range(3)]
+    await tasks.enqueue([due(greedy) for _ in range(200)])
+    await tasks.enqueue([due(other) for other in others for _ in range(2)])
+    first = await tasks.claim("w", ALL, limit=8, lease_seconds=60)
+    assert Counter(c.tenant_id for c in first) == {greedy: 2, **dict.fromkeys(others, 2)}
+    rest = await tasks.claim("w", ALL, limit=50, lease_seconds=60)
+    assert Counter(c.tenant_id for c in rest) == {greedy: 2}
+
+
+async def test_many_workers_do_each_task_once_while_leases_run_out(
+    database: str, workers: Database
+) -> None:
+    """Results count only under the fence, so a worker that was too slow leaves no second one."""
+    tasks = PostgresTasks(workers, per_tenant=50, max_attempts=100)
+    async with opened(database) as log:
+        began = await asyncio.gather(*(log.begin() for _ in range(40)))
+        steps = [due(origin.tenant_id, feature_id) for origin, feature_id in began]
+        origins = {feature_id: origin for origin, feature_id in began}
+        await tasks.enqueue(steps)
+        results = 0
+        refused = 0
+
+        async def worker(number: int) -> None:
+            nonlocal results, refused
+            while results < len(steps):
+                for claim in await tasks.claim(f"w{number}", ALL, limit=2, lease_seconds=0.03):
+                    await asyncio.sleep(0.01 * (number % 6))
+                    update = TaskUpdate(claim.task_id, claim.fence, "done")
+                    try:
+                        await log.log.append(
+                            claim.feature_id,
+                            new(e.FeatureRenamed("done")),
+                            expected=1,
+                            origin=origins[claim.feature_id],
+                            effects=Effects(task=update),
+                        )
+                    except (LeaseLost, Conflict):
+                        refused += 1
+                    else:
+                        results += 1
+
+        await asyncio.gather(*(worker(number) for number in range(8)))
+        counts = [len(await log.log.read(o.tenant_id, f)) for o, f in began]
+    assert counts == [2] * len(steps)
+    assert refused, "no lease ever ran out: the test proves nothing"
+
+
+async def test_beats_neither_wait_for_nor_lose_a_task_that_is_being_recorded(
+    database: str, workers: Database
+) -> None:
+    tasks = PostgresTasks(workers)
+    await tasks.enqueue([due(), due()])
+    claims = await tasks.claim("w", ALL, limit=2, lease_seconds=60)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT FROM app.tasks WHERE task_id = %s FOR UPDATE", (claims[0].task_id,))
+        async with asyncio.timeout(1):
+            held = await tasks.beat("w", {c.task_id: c.fence for c in claims}, [], 60)
+    assert held == {claim.task_id for claim in claims}
+
+
+async def test_two_enqueue_the_same_steps_in_opposite_order(workers: Database) -> None:
+    tasks = PostgresTasks(workers)
+    steps = [due() for _ in range(100)]
+    added = await asyncio.gather(
+        *(tasks.enqueue(steps if n % 2 else steps[::-1]) for n in range(10))
+    )
+    assert sum(added) == 100
+
+
+async def test_a_dead_letter_is_kept_requeued_and_may_come_back(workers: Database) -> None:
+    letters = PostgresDeadLetters(workers)
+    event_id = uuid7()
+    await letters.record("spec", event_id, "bp.events.x", 7, 3, "it broke")
+    await letters.record("spec", event_id, "bp.events.x", 7, 3, "it broke again")
+    (letter,) = await letters.list()
+    assert (letter.event_id, letter.deliveries, letter.cause) == (event_id, 6, "it broke again")
+    requeued = await letters.requeue(letter.id, "user:x")
+    assert (requeued.state, requeued.resolved_by) == ("requeued", "user:x")
+    assert not await letters.list()
+    with pytest.raises(NoSuchDeadLetter):
+        await letters.discard(letter.id, "user:x")
+    await letters.record("spec", event_id, "bp.events.x", 7, 3, "once more")
+    await letters.discard(letter.id, "user:y")
+    assert [found.state for found in await letters.list(None)] == ["discarded"]
+
+
+async def test_a_deleted_features_objects_wait_until_they_are_removed(
+    database: str, sweeper: Database
+) -> None:
+    removals = PostgresRemovals(sweeper)
+    async with opened(database) as log:
+        origin, feature_id = await log.begin()
+        await log.log.append(
+            feature_id,
+            new(e.FeatureDeleted()),
+            expected=1,
+            origin=origin,
+            effects=Effects(destroy_key=True),
+        )
+    assert await removals.waiting(10) == [(origin.tenant_id, feature_id)]
+    await removals.removed(origin.tenant_id, feature_id)
+    assert await removals.waiting(10) == []
+
+
+async def test_a_cursor_never_goes_back(workers: Database) -> None:
+    cursors = PostgresCursors(workers)
+    assert await cursors.get("reconciler") == 0
+    for position in (5, 3, 9, 9):
+        await cursors.set("reconciler", position)
+    assert await cursors.get("reconciler") == 9
+    assert await cursors.get("another") == 0
+
+
+async def test_a_receipt_is_forgotten_after_a_day_and_its_key_is_free_again(
+    database: str, sweeper: Database
+) -> None:
+    receipts = PostgresReceipts(sweeper)
+    async with opened(database) as log, Database(database, "bp_api", max_size=1) as api:
+        origin, feature_id = await log.begin()
+
+        async def rename(version: int) -> None:
+            effects = Effects(
+                receipt=Receipt("key", str(version) * 64),
+                accepted=Accepted(feature_id, version + 1, "drafting"),
+            )
+            await log.log.append(
+                feature_id,
+                new(e.FeatureRenamed("B")),
+                expected=version,
+                origin=origin,
+                effects=effects,
+            )
+
+        def a_day_later() -> None:
+            with psycopg.connect(database) as connection:
+                connection.execute("UPDATE app.receipts SET created_at = now() - interval '1 day'")
+
+        await rename(1)
+        assert await receipts.forget_old() == 0
+        a_day_later()
+        assert await PostgresReceipts(api).find(origin.tenant_id, "key") is None
+        await rename(2)
+        found = await PostgresReceipts(api).find(origin.tenant_id, "key")
+        assert found is not None
+        assert found[1].version == 3
+        a_day_later()
+        assert await receipts.forget_old() == 1

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from application.agents.inspection import Inspection, StaticFinding
 from application.artifact_keys import artifact_key
+from application.fail_points import NOWHERE, FailPoint
+from application.patience import patiently
 from application.ports import (
     ArtifactStore,
     Claim,
@@ -40,6 +42,7 @@ class Tools(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     inspection: Inspection
     live: Live
+    fail_point: FailPoint = NOWHERE
 
 
 class AttemptDesk:
@@ -83,7 +86,8 @@ class AttemptDesk:
         if stored is not None:
             return msgspec.json.decode(stored, type=ModelAnswer)
         owner, feature = self._claim.tenant_id, self._claim.feature_id
-        await self._tools.ledger.announce(owner, feature, entry)
+        await patiently(lambda: self._tools.ledger.announce(owner, feature, entry))
+        self._tools.fail_point.reached("before_request", self._attempt.step)
         self._sent += 1
         try:
             answer = await self._provision.model.ask(
@@ -96,13 +100,15 @@ class AttemptDesk:
         except ModelError as error:
             self._count(error.tokens, request.model)
             failed = replace(entry, outcome=error.code, tokens=error.tokens)
-            await self._tools.ledger.settle(owner, feature, failed)
+            await patiently(lambda: self._tools.ledger.settle(owner, feature, failed))
             raise
         self._count(answer.tokens, request.model)
         raw = msgspec.json.encode(answer)
         settled = replace(entry, answer=raw, outcome="answered", tokens=answer.tokens)
-        # The answer is paid for: being cancelled now must not lose it.
-        await asyncio.shield(self._tools.ledger.settle(owner, feature, settled))
+        # The answer is paid for: neither being cancelled now nor a short outage may lose it.
+        settling = patiently(lambda: self._tools.ledger.settle(owner, feature, settled))
+        await asyncio.shield(settling)
+        self._tools.fail_point.reached("after_answer", self._attempt.step)
         await self._words.flush()
         return answer
 
@@ -110,7 +116,7 @@ class AttemptDesk:
         """Keep a file; its SHA-256."""
         digest = sha256(content).hexdigest()
         key = artifact_key(self._claim.tenant_id, self._claim.feature_id, digest)
-        await self._tools.artifacts.put(key, content)
+        await patiently(lambda: self._tools.artifacts.put(key, content))
         return digest
 
     async def inspect(

@@ -144,8 +144,8 @@ def _explain(inputs: dict[str, Any], question: str) -> Reply:
     lines = [re.sub(r"[#*|\"{}\[\]]", " ", x).strip(" ,") for x in text.split("\n")]
     scored = [(len(asked & set(re.findall(r"[a-z]{4,}", x.lower()))), x) for x in lines if x]
     best = [x for score, x in sorted(scored, key=lambda s: -s[0]) if score > 0][:2]
-    words = f"I am the demo model, so I can only point at what is written. The {where} has "
-    words += f"{listed(counts)}. " if counts else "no numbered parts. "
+    words = "I am the demo model, so I can only point at what is written. "
+    words += f"The {where} has {listed(counts)}. " if counts else f"It stands at: {where}. "
     words += (
         f"Closest to your question: “{'” and “'.join(x[:160] for x in best)}”. " if best else ""
     )

@@ -69,19 +69,6 @@ FROM = re.compile(r"^from the ([a-z -]+)$")
 _PLAIN = {str(kind): kind for kind in Kind if kind not in (Kind.CHOICE, Kind.REFERENCE)}
 
 
-def said(part: Part) -> str:
-    """A field in words that `part` reads back as the same field."""
-    hints = {
-        Kind.TEXT: "",
-        Kind.CHOICE: ", ".join(part.options),
-        Kind.REFERENCE: f"from the {plural(part.target)}" if part.target else "",
-    }
-    hint = hints.get(part.kind, str(part.kind))
-    optional = "" if part.required or part.kind is Kind.YES_NO else "optional"
-    notes = ", ".join(note for note in (hint, optional) if note)
-    return f"{part.label} ({notes})" if notes else part.label
-
-
 def _options(hint: str) -> tuple[str, ...]:
     split = re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+or\s+", hint.strip())
     options = tuple(dict.fromkeys(o.strip(" .\"'").lower() for o in split if o.strip(" .\"'")))
@@ -151,3 +138,16 @@ def stock(label: str, things: list[str], text: str) -> tuple[Part, ...]:
     picture = re.search(r"\b(pictures?|photos?)\b", text.lower())
     more = (Part("picture link", Kind.LINK, required=False),) if picture else ()
     return (Part("name"), Part("description", Kind.LONG, required=False), *more)
+
+
+def said(given: Part, things: list[str], own: str) -> str:
+    """A field in the fewest words that `part` reads back as the same field."""
+    hints = {
+        Kind.TEXT: "short text",
+        Kind.CHOICE: ", ".join(given.options),
+        Kind.REFERENCE: f"from the {plural(given.target)}" if given.target else "",
+    }
+    hint = hints.get(given.kind, str(given.kind))
+    brief = (given.label, f"{given.label} (optional)", f"{given.label} ({hint})")
+    plain = next((words for words in brief if part(words, things, own) == given), None)
+    return plain or f"{given.label} ({hint}, optional)"

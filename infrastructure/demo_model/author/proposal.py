@@ -14,9 +14,12 @@ LARGEST_BYTES = 13_000
 
 def data_lines(text: str) -> tuple[str, ...]:
     """The things a text speaks about with their fields, a line each."""
+    drawn = find_things(text)
+    labels = [thing.label for thing in drawn.things]
     return tuple(
-        f"{thing.label.capitalize()}: {', '.join(field_words(part) for part in thing.parts)}"
-        for thing in find_things(text).things
+        f"{thing.label.capitalize()}: "
+        + ", ".join(field_words(part, labels, thing.label) for part in thing.parts)
+        for thing in drawn.things
     )
 
 

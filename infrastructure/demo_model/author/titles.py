@@ -14,9 +14,10 @@ OPENING = re.compile(
 
 
 def title_of(brief: str) -> str:
-    """A title from the first heading, else from the first sentence."""
+    """A title from the heading it begins with, else from its first sentence."""
     lines = [line for line in plain(brief).splitlines() if line.strip()]
-    heading = next((m["hash"] or m["bold"] for line in lines if (m := HEADING.match(line))), None)
+    found = HEADING.match(lines[0]) if lines else None
+    heading = (found["hash"] or found["bold"]) if found else None
     text = (
         heading or (sentences(lines[0]) or ["New application"])[0] if lines else "New application"
     )

@@ -260,7 +260,7 @@ class Block(Struct, frozen=True, omit_defaults=True):
     """A completed block of an answer: text, or a tool call with its raw JSON."""
 
     type: str
-    """`text` or `tool_use`."""
+    """`text`, `tool_use`, or another kind, which stands whole in `input` to be handed back."""
     text: str = ""
     id: str = ""
     name: str = ""

@@ -16,6 +16,7 @@ from infrastructure.redaction import Redactor
 
 LONGEST_QUOTE: Final = 200
 LONGEST_WAIT: Final = 86_400.0
+LONGEST_CHAIN: Final = 8
 
 BY_TYPE: Final[Mapping[str, str]] = {
     "invalid_request_error": "invalid_request",
@@ -44,6 +45,7 @@ SAID: Final[Mapping[str, str]] = {
     "server_error": "The provider has a fault at the moment.",
     "timeout": "The provider took too long to answer.",
     "connection": "The provider could not be reached.",
+    "cut_off": "The provider's answer could not be read to its end.",
     "invalid_request": "The provider refused the request.",
     "key_rejected": "The provider does not accept the API key.",
     "spend_limit": "The provider says that the account has no credit left, or reached its limit.",
@@ -86,24 +88,22 @@ def error_of_body(data: str, tokens: Tokens, api_key: str) -> ModelError:
     return _error(code, message, tokens, "", api_key, None)
 
 
-def error_of_exception(error: Exception, tokens: Tokens) -> ModelError:
-    """The error of a connection that failed, before or in the middle of an answer.
-
-    Raises:
-        Exception: the one given, if it is no such failure but a defect.
-    """
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) and len(chain) < 8:  # noqa: PLR2004
+def error_of_exception(error: BaseException, tokens: Tokens) -> ModelError:
+    """The error of a connection that failed, before or in the middle of an answer."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and len(chain) < LONGEST_CHAIN:
         chain.append(cause)
-    if any(isinstance(one, httpx2.PoolTimeout) for one in chain):
-        return ModelError("connection", SAID["connection"], retryable=True, tokens=tokens)
-    if any(isinstance(one, httpx2.ConnectTimeout) for one in chain):
-        return ModelError("connection", SAID["connection"], retryable=True, tokens=tokens)
-    if any(isinstance(one, (httpx2.TimeoutException, TimeoutError)) for one in chain):
-        return ModelError("timeout", SAID["timeout"], retryable=True, tokens=tokens)
-    if any(isinstance(one, (httpx2.HTTPError, httpx2.StreamError, OSError)) for one in chain):
-        return ModelError("connection", SAID["connection"], retryable=True, tokens=tokens)
-    raise error
+    code = "connection"
+    if any(isinstance(one, UnicodeDecodeError) for one in chain):
+        code = "cut_off"
+    elif not any(isinstance(one, _NEVER_CONNECTED) for one in chain) and any(
+        isinstance(one, (httpx2.TimeoutException, TimeoutError)) for one in chain
+    ):
+        code = "timeout"
+    return ModelError(code, SAID[code], retryable=True, tokens=tokens)
+
+
+_NEVER_CONNECTED: Final = (httpx2.PoolTimeout, httpx2.ConnectTimeout)
 
 
 def _error(

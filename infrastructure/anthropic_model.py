@@ -70,20 +70,23 @@ class AnthropicModel:
         """One streaming request; see `ports.Model`."""
         sdk = await _sdk()
         assembly = Assembly(request.model, on_text)
+        failure: ModelError | None = None
         try:
             async with self._opened(sdk, request, api_key, idempotency_key) as response:
                 assembly.request_id = response.headers.get("request-id", "")
                 async for event in sdk.AsyncStream.raw_events(response):
                     on_progress()
                     if event.event == "error":
-                        raise error_of_body(event.data, assembly.tokens, api_key)
+                        failure = error_of_body(event.data, assembly.tokens, api_key)
+                        break
                     assembly.take(event.data)
                     if assembly.complete:
                         break
-        except ModelError:
-            raise
-        except Exception as error:
+        except (sdk.APIError, httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+            # Cut loose from its cause, whose request holds the key.
             raise _explained(sdk, error, assembly, request.model, api_key) from None
+        if failure is not None:
+            raise failure
         return assembly.answer()
 
     async def check_key(self, api_key: str) -> bool | None:
@@ -127,8 +130,8 @@ class AnthropicModel:
             max_retries=0,
             timeout=self._http.timeout,
             http_client=self._http,
-            # Stronger than headers from the environment, which would bill somebody else.
-            default_headers={"Authorization": f"Bearer {api_key}", "X-Api-Key": api_key},
+            # Stronger than a header from the environment, which would bill somebody else.
+            default_headers={"Authorization": f"Bearer {api_key}"},
         )
 
 

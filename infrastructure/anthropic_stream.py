@@ -15,7 +15,6 @@ from domain.runs import Tokens
 
 VISIBLE: Final = "text"
 CALL: Final = "tool_use"
-KINDS: Final = {"text_delta": "text", "input_json_delta": "partial_json"}
 
 
 class _Open(Struct):
@@ -64,8 +63,11 @@ class Assembly:
         """
         if not self.complete:
             raise self._cut_off("The answer ended before it was complete.")
-        truncated = self._stop_reason == "max_tokens" and not self._last_whole
-        blocks = self._blocks[:-1] if truncated and self._blocks else self._blocks
+        blocks = self._blocks
+        cut = self._stop_reason == "max_tokens" and not self._last_whole
+        if cut and not self._open:
+            blocks = blocks[:-1]
+        truncated = cut or bool(self._open)
         return ModelAnswer(
             blocks=tuple(blocks),
             stop_reason=self._stop_reason,
@@ -92,6 +94,8 @@ class Assembly:
                 self._count(event.get("usage") or {})
             case "message_stop":
                 self.complete = True
+            case _:
+                pass
 
     def _delta(self, block: _Open, delta: dict[str, Any]) -> None:
         match delta["type"]:
@@ -104,6 +108,8 @@ class Assembly:
                 block.extra["thinking"] = block.extra.get("thinking", "") + delta["thinking"]
             case "signature_delta":
                 block.extra["signature"] = delta["signature"]
+            case _:
+                pass
 
     def _close(self, block: _Open) -> None:
         kind = block.start["type"]

@@ -157,7 +157,8 @@ def calls(answer: ModelAnswer) -> list[Block]:
 
 def said(answer: ModelAnswer) -> str:
     """The prose of an answer."""
-    parts = (block.text.strip() for block in answer.blocks if block.type == "text")
+    texts = (block.text for block in answer.blocks if block.type == "text")
+    parts = (text.replace("\0", "").strip() for text in texts)
     return "\n\n".join(part for part in parts if part)
 
 

@@ -15,12 +15,13 @@ MOST: Final = 120
 """Points that are tracked one by one; of a longer brief, neighbours share one."""
 LONGEST: Final = 2_000
 
-_FENCE: Final = re.compile(r"^\s*(```|~~~)")
-_HEADING: Final = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
-_ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,4}[.)])\s+(?:\[[ xX]\]\s+)?(.*\S)\s*$")
+# Each pattern reads a line whose white space is single spaces already: none can take long.
+_FENCE: Final = re.compile(r"^(```|~~~)")
+_HEADING: Final = re.compile(r"^#{1,6} (.*)$")
+_ITEM: Final = re.compile(r"^(?:[-*+•]|\d{1,4}[.)]) (?:\[[ xX]\] )?(.+)$")
 _MARKED: Final = re.compile(
-    r"^\s*(?:(?:[-*+•]|\d{1,4}[.)])\s+)?\**\[?BF-([1-9][0-9]{0,2})\]?\**"
-    r"\s*[:.·\u2010-\u2015-]*\s*\**\s*(.*\S)\s*$"
+    r"^(?:(?:[-*+•]|\d{1,4}[.)]) )?\*{0,2}\[?BF-([1-9][0-9]{0,2})\]?\*{0,2}"
+    r" ?[:.·\u2010-\u2015-]? ?\*{0,2} ?(\S.*)$"
 )
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=\S)")
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -59,19 +60,19 @@ def points_of(markdown: str) -> tuple[Point, ...]:
 def _lines(markdown: str) -> Iterator[_Line]:
     section, heading, fenced = 0, "", False
     for raw in markdown.splitlines():
-        if _FENCE.match(raw):
+        line = " ".join(raw.split())
+        if _FENCE.match(line):
             fenced = not fenced
+        elif fenced or not line:
             continue
-        if fenced or not raw.strip():
-            continue
-        if found := _HEADING.match(raw):
-            section, heading = section + 1, found.group(1)
-        elif found := _MARKED.match(raw):
+        elif found := _HEADING.match(line):
+            section, heading = section + 1, found.group(1).rstrip("# ")
+        elif found := _MARKED.match(line):
             yield _Line(section, heading, int(found.group(1)), item=True, text=found.group(2))
-        elif found := _ITEM.match(raw):
+        elif found := _ITEM.match(line):
             yield _Line(section, heading, None, item=True, text=found.group(1))
         else:
-            yield _Line(section, heading, None, item=False, text=raw.strip())
+            yield _Line(section, heading, None, item=False, text=line)
 
 
 def _sentences(lines: tuple[_Line, ...]) -> Iterator[_Line]:

@@ -4,6 +4,7 @@ Invariant: what is returned has passed its check. Reminder, correction and secon
 cut-off each happen once; then the step fails with what was found.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -19,6 +20,9 @@ from application.ports import Block, ModelAnswer
 T = TypeVar("T", bound=Struct)
 Check = Callable[[T], Awaitable[list[str]]]
 """Findings over a document, a sentence each; none if it may be shown."""
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""In JSON: an escape that is not itself escaped. Databases and shells refuse what it stands for."""
 
 MOST_SHOWN = 40
 """Findings that are sent back at once."""
@@ -85,6 +89,8 @@ _IGNORED = "This call is not used."
 
 def decoded(call: Block, takes: type[T]) -> tuple[T | None, str]:
     """What a call hands over, or the finding why it cannot be read."""
+    if _NUL.search(bytes(call.input)):
+        return None, "The call holds a NUL character, which no text may."
     try:
         return msgspec.json.decode(call.input, type=takes), ""
     except msgspec.MsgspecError as unreadable:

@@ -10,7 +10,7 @@ from application.agents.points import points_of
 MOST_WORDS = 6
 LONGEST = 80
 
-_HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t](.*)$", re.MULTILINE)
 _WORD = re.compile(r"[^\W_][\w'’&/.-]*")  # noqa: RUF001 - people type both apostrophes.
 
 

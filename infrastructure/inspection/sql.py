@@ -20,6 +20,8 @@ from application.agents.inspection import StaticFinding
 SECONDS: Final = 20.0
 MOST_FINDINGS: Final = 5
 """Per file: one fault brings others with it."""
+ENVIRONMENT: Final[Mapping[str, str]] = {}
+"""Nothing: the tool needs no setting, and must see no secret."""
 CRASHED: Final = "The parser cannot read this file."
 
 
@@ -71,7 +73,7 @@ async def _run(program: str, folder: str, names: list[str]) -> list[Violation] |
     """What the tool reports; None if it crashed, hung, or said nothing that can be read."""
     process = await asyncio.create_subprocess_exec(
         program, "--reporter", "json", "--", *names,
-        cwd=folder, env={},
+        cwd=folder, env=ENVIRONMENT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+LONGEST_LINE: Final = 2_000
+"""Characters that are looked at: who abbreviates does so at the beginning."""
+
 _COMMENT: Final = r"(?://|#|/\*+|\*|<!--|--|\{/\*)"
 _PHRASES: Final = (
     r"(?:the\s+)?(?:rest|remainder)\s+of\s+(?:the\s+)?(?:\w+\s+)?"
@@ -33,10 +36,11 @@ _BIDI: Final = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\x00]")
 
 def placeholders(path: str, content: str) -> Iterator[str]:
     """Findings: lines that stand for code that is not there, or that hide what they do."""
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, whole in enumerate(content.splitlines(), start=1):
+        line = " ".join(whole[:LONGEST_LINE].split())
         if _LAZY.search(line) or _DOTS.match(line) or _THROWN.search(line):
             yield f"`{path}` line {number} stands for code that is missing: `{_shown(line)}`."
-        if _BIDI.search(line):
+        if _BIDI.search(whole):
             yield f"`{path}` line {number} holds invisible characters that turn text around."
 
 

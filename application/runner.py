@@ -32,6 +32,7 @@ from application.ports import (
     Origin,
     Tasks,
     TaskUpdate,
+    Unavailable,
 )
 from application.providers import Providers, Provision
 from application.reuse import recorded_again
@@ -203,6 +204,8 @@ class Runner:
                 error.retryable,
                 error.retry_after_seconds,
             )
+        except Unavailable as down:
+            failure = Failure("unavailable", str(down), CODES["unavailable"], retryable=True)
         except Exception:
             # A defect of ours: seen by the operator, told to the user, bounded like any failure.
             log.exception("step_crashed", step=claim.step, task=str(claim.task_id))

@@ -31,7 +31,7 @@ from infrastructure.jetstream import Link
 from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
-from interface.base import Base, new_id
+from interface.foundation import Foundation, new_id
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of
 from interface.settings import PROJECT
@@ -93,7 +93,7 @@ class Dependencies:
         return max(0, head - announced)
 
 
-async def open_api(scope: AsyncExitStack, base: Base, public_url: str) -> Services:
+async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
     """Everything that the HTTP application needs; `scope` closes it.
 
     Raises:
@@ -135,7 +135,7 @@ async def open_api(scope: AsyncExitStack, base: Base, public_url: str) -> Servic
 
 
 async def _identity(
-    scope: AsyncExitStack, base: Base, database: Database, public_url: str
+    scope: AsyncExitStack, base: Foundation, database: Database, public_url: str
 ) -> tuple[Accounts | None, TokenVerifier]:
     """The built-in provider and its verifier, or a foreign issuer's verifier alone."""
     settings = base.settings

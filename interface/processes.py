@@ -12,6 +12,7 @@ from uuid import UUID
 
 from application.agents.roster import roster_of
 from application.desk import Tools
+from application.fail_points import FailPoint
 from application.features import Features
 from application.materials import Materials
 from application.providers import Choice, Providers
@@ -33,12 +34,16 @@ from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
-from interface.base import Base, new_id
+from interface.foundation import Foundation, new_id
 
 Run = Callable[[asyncio.Event], Awaitable[None]]
 
 CONNECTIONS: Final = 6
 """Of one process to the database, beside those of the log."""
+
+
+BEATS_PER_LEASE: Final = 12
+"""A lease outlives several heartbeats that are lost."""
 
 
 class Running(NamedTuple):
@@ -48,14 +53,14 @@ class Running(NamedTuple):
     run: Run
 
 
-async def database_of(scope: AsyncExitStack, base: Base, role: str) -> Database:
+async def database_of(scope: AsyncExitStack, base: Foundation, role: str) -> Database:
     """The database as one role."""
     database = Database(base.addresses.database, role, max_size=CONNECTIONS)
     return await scope.enter_async_context(database)
 
 
 async def features_of(
-    scope: AsyncExitStack, base: Base, database: Database, role: str
+    scope: AsyncExitStack, base: Foundation, database: Database, role: str
 ) -> tuple[Features, PostgresEventLog]:
     """The one write path, as one role."""
     log = await scope.enter_async_context(
@@ -64,7 +69,9 @@ async def features_of(
     return Features(log, PostgresReceipts(database), base.live, new_id), log
 
 
-async def open_worker(scope: AsyncExitStack, base: Base, demo_url: str | None) -> list[Running]:
+async def open_worker(
+    scope: AsyncExitStack, base: Foundation, demo_url: str | None
+) -> list[Running]:
     """A worker: carries out due steps."""
     settings = base.settings
     database = await database_of(scope, base, "bp_worker")
@@ -80,11 +87,18 @@ async def open_worker(scope: AsyncExitStack, base: Base, demo_url: str | None) -
     providers = Providers(
         Choice(settings.model), RevealedApiKeys(database, keys), real, demo, roster
     )
-    tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
-    runner = Runner(features, tasks, providers, Materials(features, log, base.artifacts), tools)
-    worker = Worker(
-        base.name, tasks, runner, limits=WorkerLimits(steps_at_once=settings.steps_at_once)
+    fail_point = FailPoint(settings.fail_point)
+    tools = Tools(
+        PostgresLedger(database, keys), base.artifacts, Inspector(), base.live, fail_point
     )
+    materials = Materials(features, log, base.artifacts)
+    runner = Runner(features, tasks, providers, materials, tools, backoff_seconds=settings.pauses())
+    limits = WorkerLimits(
+        steps_at_once=settings.steps_at_once,
+        lease_seconds=settings.lease_seconds,
+        beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
+    )
+    worker = Worker(base.name, tasks, runner, limits=limits)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.work.listen() as heard:
@@ -95,7 +109,7 @@ async def open_worker(scope: AsyncExitStack, base: Base, demo_url: str | None) -
     return [Running("worker", worker.run), Running("worker-bell", wake)]
 
 
-async def open_relay(scope: AsyncExitStack, base: Base) -> list[Running]:
+async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A relay, the consumers that make tasks, and the reconciler that makes up for both."""
     database = await database_of(scope, base, "bp_relay")
     queue = await database_of(scope, base, "bp_worker")
@@ -119,7 +133,7 @@ async def open_relay(scope: AsyncExitStack, base: Base) -> list[Running]:
     ]
 
 
-async def open_projector(scope: AsyncExitStack, base: Base) -> list[Running]:
+async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A projector: keeps the read models."""
     database = await database_of(scope, base, "bp_projector")
 
@@ -137,7 +151,7 @@ async def open_projector(scope: AsyncExitStack, base: Base) -> list[Running]:
     return [Running("projector", projector.run), Running("projector-bell", wake)]
 
 
-async def open_sweeper(scope: AsyncExitStack, base: Base) -> list[Running]:
+async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A sweeper: fails what is stuck, forgets what has expired, removes deleted files."""
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from application.fail_points import PLACES
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -67,6 +69,15 @@ class Settings(BaseSettings):
     sweep_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="pause between two sweeps for stuck steps, in seconds"
     )
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
+    )
+    retry_seconds: Annotated[
+        str, Field(pattern=r"^\d{1,5}(\.\d{1,3})?(,\d{1,5}(\.\d{1,3})?){2}$")
+    ] = Field(
+        "10,60,300",
+        description="pauses before the second, third and fourth attempt of a step, in seconds",
+    )
     steps_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
         32, description="steps one worker works on at once, 1 to 1000"
     )
@@ -83,11 +94,20 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`"
     )
+    fail_point: str = Field(
+        "",
+        pattern=rf"^(({'|'.join(PLACES)})(@[a-z_]+)?)?$",
+        description="for tests only: the place where a worker kills itself; leave it unset",
+    )
     anthropic_base_url: str | None = Field(
         None,
         validation_alias="ANTHROPIC_BASE_URL",
         description="address of the Messages API; unset: the provider's own",
     )
+
+    def pauses(self) -> tuple[float, ...]:
+        """The pauses between the attempts of a step, in seconds."""
+        return tuple(float(part) for part in self.retry_seconds.split(","))
 
     @field_validator("database_url")
     @classmethod

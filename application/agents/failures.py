@@ -31,6 +31,7 @@ CODES: Final[Mapping[str, str]] = {
     "internal_error": (
         "Retry later. If it happens again, tell the operator, whose log says what happened."
     ),
+    "unavailable": "Nothing needs to be done: it is tried again when everything answers.",
     "stuck": "Retry: work goes on from the last approved document.",
     "worker_stopped": "Nothing needs to be done: another worker takes over.",
     # What the provider of the model says.

@@ -66,7 +66,11 @@ class Client:
     async def sign_up(self, email: str, password: str) -> None:
         """Open an account; later calls are its owner's."""
         session = await self.call("POST", "/auth/signup", {"email": email, "password": password})
-        self._http.headers["Authorization"] = f"Bearer {session['access_token']}"
+        self.carry(session["access_token"])
+
+    def carry(self, access_token: str) -> None:
+        """Act as the owner of a token from now on."""
+        self._http.headers["Authorization"] = f"Bearer {access_token}"
 
     async def say(self, feature: UUID, text: str) -> AsyncIterator[tuple[str, Any]]:
         """Talk to the BA agent: the names and data of the stream's events, as they come."""

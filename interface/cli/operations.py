@@ -19,6 +19,7 @@ from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
 from infrastructure.embedded import Stack
+from infrastructure.embedded.errors import FolderInUse
 from infrastructure.event_log import ChainBroken, verify_chain
 from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
@@ -29,9 +30,9 @@ from infrastructure.read_models import PostgresSource, Progress, Rebuilder
 from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.tasks import PostgresTasks
-from interface.base import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
 from interface.cli.console import OUT, fail, say, show
 from interface.cli.up import configured, refusing
+from interface.foundation import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
 from interface.settings import Settings
 
 CONNECTIONS: Final = 2
@@ -86,10 +87,13 @@ def _act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
 def _servers(settings: Settings, servers: ExitStack) -> Addresses:
     if settings.database_url is not None and settings.nats_url is not None:
         return addresses_of(settings, None)
-    noted = read_note(settings)
-    if noted is not None:
+    try:
+        stack = servers.enter_context(Stack(settings.data_dir))
+    except FolderInUse:
+        noted = read_note(settings)
+        if noted is None:
+            raise
         return noted
-    stack = servers.enter_context(Stack(settings.data_dir))
     addresses = addresses_of(settings, stack)
     apply_migrations(addresses.database)
     return addresses

@@ -25,10 +25,17 @@ from infrastructure.jetstream import NatsRefused
 from infrastructure.jetstream.link import NatsUrlInvalid
 from infrastructure.migrations import MigrationFailed, migrate, pending
 from infrastructure.sealing import MasterKeyUnusable, Unsealable
-from interface.base import Addresses, Base, CannotStart, addresses_of, leave_note, open_base
 from interface.cli.client import Client, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
+from interface.foundation import (
+    Addresses,
+    CannotStart,
+    Foundation,
+    addresses_of,
+    leave_note,
+    open_foundation,
+)
 from interface.processes import (
     Running,
     open_projector,
@@ -152,6 +159,11 @@ def run_process(name: str) -> int:
     def work() -> int:
         settings = configured()
         addresses = addresses_of(settings, None)
+        if settings.master_key is None and settings.master_key_file is None:
+            raise CannotStart(
+                "BP_MASTER_KEY_FILE (or BP_MASTER_KEY) must be set, the same for all processes: "
+                "what one seals, the others must open."
+            )
         waiting = pending(addresses.database)
         if waiting:
             raise CannotStart(
@@ -202,7 +214,7 @@ async def _main(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as scope:
-        base = await open_base(scope, settings, addresses, stop)
+        base = await open_foundation(scope, settings, addresses, stop)
         demo_url = await _demo_model(scope, settings, "worker" in names)
         async with asyncio.TaskGroup() as group:
             for running in await _opened(scope, base, names, demo_url):
@@ -217,7 +229,7 @@ async def _main(
 
 
 async def _opened(
-    scope: AsyncExitStack, base: Base, names: Sequence[str], demo_url: str | None
+    scope: AsyncExitStack, base: Foundation, names: Sequence[str], demo_url: str | None
 ) -> list[Running]:
     opened: list[Running] = []
     if "relay" in names:
@@ -241,7 +253,7 @@ async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
 
 async def _api(
     scope: AsyncExitStack,
-    base: Base,
+    base: Foundation,
     listener: socket.socket | None,
     on_ready: OnReady,
     stop: asyncio.Event,

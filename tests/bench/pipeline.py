@@ -23,12 +23,12 @@ import psycopg
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
+from application.agents.roster import roster_of
 from application.desk import Tools
 from application.features import Features, Written
 from application.materials import Materials
 from application.ports import Block, Effects, Model, ModelAnswer, Origin
 from application.providers import Choice, Providers
-from application.agents.roster import roster_of
 from application.runner import Runner
 from application.worker import Worker, WorkerLimits
 from domain import commands as c
@@ -44,7 +44,7 @@ from infrastructure.ledger import PostgresLedger
 from infrastructure.migrations import migrate
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.tasks import PostgresTasks
-from interface.base import Base, addresses_of, open_base
+from interface.foundation import Foundation, addresses_of, open_foundation
 from interface.processes import database_of, features_of, open_projector, open_relay
 from interface.settings import read_settings
 from tests.bench import instant
@@ -98,12 +98,14 @@ def centiles(values: Sequence[float]) -> dict[str, float]:
 class Bench:
     """The service in one process, and people who approve at once."""
 
-    def __init__(self, base: Base, samples: Samples) -> None:
+    def __init__(self, base: Foundation, samples: Samples) -> None:
         self.base = base
         self.samples = samples
         self.done = 0
 
-    async def open(self, scope: AsyncExitStack, workers: int) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
+    async def open(
+        self, scope: AsyncExitStack, workers: int
+    ) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
         base = self.base
         database = await database_of(scope, base, "bp_worker")
         _, log = await features_of(scope, base, database, "bp_worker")
@@ -113,10 +115,17 @@ class Bench:
         keys = DataKeys(database, base.ring)
         tasks = PostgresTasks(database, per_tenant=10_000)
         model: Model = InstantModel()
-        providers = Providers(Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of())
+        providers = Providers(
+            Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of()
+        )
         tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
         runner = Runner(
-            self.features, tasks, providers, Materials(self.features, log, base.artifacts), tools, agents=self.agent
+            self.features,
+            tasks,
+            providers,
+            Materials(self.features, log, base.artifacts),
+            tools,
+            agents=self.agent,
         )
         worker = Worker(base.name, tasks, runner, limits=WorkerLimits(steps_at_once=workers))
 
@@ -189,7 +198,7 @@ async def run(stack: Stack, root: Path, at_once: int, seconds: float) -> dict[st
     stop = asyncio.Event()
     samples: Samples = defaultdict(list)
     async with AsyncExitStack() as scope:
-        base = await open_base(scope, settings, addresses_of(settings, stack), stop)
+        base = await open_foundation(scope, settings, addresses_of(settings, stack), stop)
         bench = Bench(base, samples)
         runs = await bench.open(scope, workers=max(32, at_once))
         async with asyncio.TaskGroup() as group:

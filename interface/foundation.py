@@ -100,7 +100,7 @@ def master_key(settings: Settings) -> MasterKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class Foundation:
     """The common ground of the processes that run here."""
 
     settings: Settings
@@ -122,9 +122,9 @@ class Base:
         return f"{socket.gethostname()}-{os.getpid()}"
 
 
-async def open_base(
+async def open_foundation(
     scope: AsyncExitStack, settings: Settings, addresses: Addresses, stop: asyncio.Event
-) -> Base:
+) -> Foundation:
     """Open the common ground; `scope` closes it.
 
     Raises:
@@ -144,6 +144,6 @@ async def open_base(
         secret_access_key=secret.get_secret_value() if secret else None,
     )
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
-    return Base(
+    return Foundation(
         settings, addresses, master, KeyRing(master), link, poke, work, live, artifacts, stop
     )

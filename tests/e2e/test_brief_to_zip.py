@@ -15,7 +15,7 @@ from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct horse battery staple"  # noqa: S105  # Of accounts that live for a test.
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import httpx2
 import msgspec
+from authlib.oidc.discovery import OpenIDProviderMetadata, get_well_known_url
 
 from infrastructure.identity.keys import KeysUnavailable
 
@@ -65,12 +66,15 @@ class RemoteKeys:
             raise KeysUnavailable(f"{self.issuer} gave no keys: {type(error).__name__}") from error
 
     async def _discover(self) -> Metadata:
-        url = self.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        metadata = msgspec.json.decode(await self._read(url), type=Metadata)
+        url = get_well_known_url(self.issuer, external=True)
+        raw = await self._read(url)
+        metadata = msgspec.json.decode(raw, type=Metadata)
         if metadata.issuer != self.issuer:
             raise KeysUnavailable(
                 f"{url} speaks for another issuer than the one configured, {self.issuer}"
             )
+        if not _is_loopback(httpx2.URL(self.issuer).host):
+            _conforms(OpenIDProviderMetadata(msgspec.json.decode(raw)))
         return metadata
 
     async def _read(self, url: str) -> bytes:
@@ -84,6 +88,15 @@ class RemoteKeys:
                 if len(body) > LARGEST_DOCUMENT_BYTES:
                     raise KeysUnavailable(f"{url} answers more than 1 MB")
         return bytes(body)
+
+
+def _conforms(metadata: OpenIDProviderMetadata) -> None:
+    """Hold a provider's issuer and key address to the specification (which knows no loopback)."""
+    try:
+        metadata.validate_issuer()
+        metadata.validate_jwks_uri()
+    except ValueError as error:
+        raise KeysUnavailable(f"the provider's metadata are not valid: {error}") from None
 
 
 def _check_address(url: str) -> None:

@@ -73,7 +73,13 @@ def build_app(services: Services) -> Litestar:
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,
         logging_config=None,
-        state=State({"services": services, "assets": pages.load(services.settings)}),
+        state=State(
+            {
+                "services": services,
+                "assets": pages.load(services.settings),
+                "document": openapi.FILE.read_bytes(),
+            }
+        ),
     )
     return _edged(app, services)
 

@@ -18,6 +18,7 @@ from application.ports import Accepted, Recorded, Unavailable
 from domain import documents as d
 from domain import events as e
 from domain.commands import MessageText, PostMessage
+from domain.errors import NotFound
 from domain.runs import Tokens
 from domain.status import Step
 from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
@@ -104,7 +105,7 @@ async def post_message(
             posted.set_result(accepted)
             try:
                 await answer.follow(ear, accepted.version)
-            except Unavailable as error:
+            except (Unavailable, NotFound) as error:
                 # The headers are out: what is left is to say it in the stream.
                 await put(frame("error", Trouble(problem_of(error))))
 

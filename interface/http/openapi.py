@@ -36,10 +36,10 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
 BINARY: Final = {"download": "application/zip", "read_file": "text/plain"}
 
 
-@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
-def served() -> Response[bytes]:
+@get("/openapi.json", include_in_schema=False)
+async def served(request: JsonRequest) -> Response[bytes]:
     """The API document."""
-    return Response(FILE.read_bytes(), media_type="application/json")
+    return Response(request.app.state.document, media_type="application/json")
 
 
 def text(handlers: list[Any]) -> str:

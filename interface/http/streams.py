@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from application.ports import Unavailable
+from domain.errors import NotFound
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Pipe, Produce, Put
 from interface.http.problems import Fault, refuse, wait
@@ -82,6 +83,9 @@ def until_unavailable(produce: Produce) -> Produce:
             await produce(put)
         except Unavailable:
             await put(frame("bye", {}, retry=OUTAGE_RETRY_MS))
+        except NotFound:
+            # Deleted before its last events were read: whoever comes again gets a plain 404.
+            await put(BYE)
 
     return patient
 

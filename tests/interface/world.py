@@ -5,10 +5,9 @@ What stands in for the database is as thin as it can be; its own adapters have t
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,12 +24,9 @@ from application.audit import ChainReport, Change
 from application.download import Download
 from application.features import Features
 from application.ports import (
-    Accepted,
     ArtifactMissing,
-    Conflict,
     Effects,
     Origin,
-    ReceiptExists,
     Recorded,
     Unavailable,
 )
@@ -58,6 +54,7 @@ from projections.projection import Projection, apply
 from projections.run import RUN
 from projections.store import BadCursor, Page
 from tests import given
+from tests.fakes import MemoryLog, MemoryReceipts
 
 ISSUER = "http://127.0.0.1:8000"
 SIGNING = SigningKey.generate()
@@ -65,30 +62,22 @@ HASHER = PasswordHasher(memory_kib=8, passes=1)
 SOURCE = b"console.log(1)\n"
 
 
-class MemoryLog:
-    """The port `EventLog`, with receipts and holes in its positions."""
+class Log(MemoryLog):
+    """The log in memory, with a switch for an outage and a bell for tests that wait."""
 
-    def __init__(self) -> None:
-        self.events: list[Recorded] = []
-        self.receipts: dict[tuple[UUID, str], tuple[str, Accepted]] = {}
+    def __init__(self, clock: "Clock") -> None:
+        self.receipts = MemoryReceipts(clock)
+        super().__init__(clock, receipts=self.receipts)
         self.down = False
         self.grown = asyncio.Condition()
 
-    def of(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
+    def _stream(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
         if self.down:
             raise Unavailable("database")
-        return [e for e in self.events if (e.tenant_id, e.feature_id) == (tenant_id, feature_id)]
+        return super()._stream(tenant_id, feature_id)
 
-    async def read(
-        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
-    ) -> Sequence[Recorded]:
-        last = upto if upto is not None else 10**9
-        return [e for e in self.of(tenant_id, feature_id) if after < e.version <= last]
-
-    async def at(
-        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
-    ) -> Mapping[int, Recorded]:
-        return {e.version: e for e in self.of(tenant_id, feature_id) if e.version in versions}
+    def of(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
+        return self._stream(tenant_id, feature_id)
 
     async def append(
         self,
@@ -99,49 +88,12 @@ class MemoryLog:
         origin: Origin,
         effects: Effects = Effects(),
     ) -> Sequence[Recorded]:
-        stream = self.of(origin.tenant_id, feature_id)
-        if len(stream) != expected:
-            raise Conflict
-        receipt = effects.receipt
-        if receipt and effects.accepted:
-            if (origin.tenant_id, receipt.key) in self.receipts:
-                raise ReceiptExists
-            stored = (receipt.request_sha256, effects.accepted)
-            self.receipts[origin.tenant_id, receipt.key] = stored
-        added = [
-            self._recorded(feature_id, expected + n, event_id, event, origin)
-            for n, (event_id, event) in enumerate(events, start=1)
-        ]
+        recorded = await super().append(
+            feature_id, events, expected=expected, origin=origin, effects=effects
+        )
         async with self.grown:
             self.grown.notify_all()
-        return added
-
-    def _recorded(
-        self, feature_id: UUID, version: int, event_id: UUID, event: FeatureEvent, origin: Origin
-    ) -> Recorded:
-        position = self.events[-1].position + 3 if self.events else 1
-        digest = sha256(f"{feature_id}{version}".encode()).digest()
-        recorded = Recorded(
-            position=position,
-            tenant_id=origin.tenant_id,
-            feature_id=feature_id,
-            version=version,
-            event_id=event_id,
-            type=str(event.__struct_config__.tag),
-            schema_version=1,
-            event=event,
-            actor=origin.actor,
-            correlation_id=origin.correlation_id,
-            causation_id=origin.causation_id,
-            recorded_at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=position),
-            hash=digest,
-            previous_hash=digest[:8],
-        )
-        self.events.append(recorded)
         return recorded
-
-    async def find(self, tenant_id: UUID, key: str) -> tuple[str, Accepted] | None:
-        return self.receipts.get((tenant_id, key))
 
     async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
         return [
@@ -165,7 +117,7 @@ class FoldedReads:
     `hidden` is how many of the newest events the read models have not heard of yet.
     """
 
-    def __init__(self, log: MemoryLog) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
         self.hidden = 0
 
@@ -437,7 +389,8 @@ class World:
     """Everything behind the API, for a test to look into and to move."""
 
     def __init__(self, **settings: Any) -> None:
-        self.log = MemoryLog()
+        self.clock = Clock()
+        self.log = Log(self.clock)
         self.reads = FoldedReads(self.log)
         self.live = NatsLive(None, Bell(None, "poke"))
         self.artifacts = MemoryArtifacts()
@@ -446,8 +399,7 @@ class World:
         self.vault = MemoryVault()
         self.provider = Provider()
         self.doctor = Doctor()
-        self.clock = Clock()
-        self.features = Features(self.log, self.log, self.live, uuid7)
+        self.features = Features(self.log, self.log.receipts, self.live, uuid7)
         self.issuer = TokenIssuer(ISSUER, ISSUER, [SIGNING], self.clock.epoch)
         self.accounts = Accounts(
             store=self.store,

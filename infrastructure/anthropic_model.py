@@ -23,6 +23,8 @@ ADDRESS: Final = "https://api.anthropic.com"
 CONNECT_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 90.0
 """Without a byte, pings included, the stream is given up."""
+LAST_SECONDS: Final = 1.0
+"""How long the end of a complete answer is waited for."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -72,7 +74,10 @@ class AnthropicModel:
         assembly = Assembly(request.model, on_text)
         failure: ModelError | None = None
         try:
-            async with self._opened(sdk, request, api_key, idempotency_key) as response:
+            async with (
+                asyncio.timeout(None) as limit,
+                self._opened(sdk, request, api_key, idempotency_key) as response,
+            ):
                 assembly.request_id = response.headers.get("request-id", "")
                 async for event in sdk.AsyncStream.raw_events(response):
                     on_progress()
@@ -81,10 +86,12 @@ class AnthropicModel:
                         break
                     assembly.take(event.data)
                     if assembly.complete:
-                        break
+                        # Read to its end the connection serves again; but nobody waits for that.
+                        limit.reschedule(asyncio.get_running_loop().time() + LAST_SECONDS)
         except (sdk.APIError, httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
-            # Cut loose from its cause, whose request holds the key.
-            raise _explained(sdk, error, assembly, request.model, api_key) from None
+            if not assembly.complete:
+                # Cut loose from its cause, whose request holds the key.
+                raise _explained(sdk, error, assembly, request.model, api_key) from None
         if failure is not None:
             raise failure
         return assembly.answer()

@@ -89,7 +89,7 @@ class Exchange:
     def heard(self, answer: ModelAnswer) -> None:
         """Add the agent's answer as it came."""
         content = [_as_sent(b) for b in answer.blocks if b.type != "text" or b.text.strip()]
-        if content:
+        if any(block["type"] in {"text", "tool_use"} for block in content):
             self._messages.append({"role": "assistant", "content": content})
 
     def reply(self, results: Sequence[Result], text: str = "") -> None:

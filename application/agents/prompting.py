@@ -40,11 +40,13 @@ def system_blocks(agent: Agent, entry: Entry) -> tuple[dict[str, Any], ...]:
     )
 
 
+@cache
 def tool_definitions(agent: Agent) -> tuple[dict[str, Any], ...]:
-    """The agent's tools, in the order of the roster of tools."""
+    """The agent's tools, in the order of `TOOLS`; made once, and changed by nobody."""
     return tuple(tool.definition() for tool in TOOLS[agent])
 
 
+@cache
 def prompt_sha256(agent: Agent, entry: Entry) -> str:
     """The version of a prompt: the hash of governance, prompt file and tools."""
     digest = sha256(prompt_text("governance.md").encode())

@@ -5,8 +5,12 @@ that fails is a finding about the file, never an exception.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from application.agents.inspection import StaticFinding
 from infrastructure.inspection.imports import import_findings
@@ -19,17 +23,40 @@ PLAIN: Final = frozenset({"", "md", "txt", "csv", "svg", "example", "sh", "docke
 """Kinds of files whose shape says nothing."""
 
 
+REMEMBERED: Final = 512
+"""Sets of files whose findings are kept: what was just written is what is reviewed next."""
+
+
 class Inspector:
     """The inspection that the agents' harness asks for."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[StaticFinding, ...]] = OrderedDict()
 
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Findings in order of path and line; see `application.agents.inspection`."""
+        key = _key(files, packages)
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
         read = await asyncio.to_thread(lambda: list(_read(files, packages)))
-        sql = {path: content for path, content in files.items() if suffix(path) == "sql"}
+        sql = {p: text for p, text in files.items() if suffix(p) == "sql" and text.strip()}
         found = {*read, *(await sql_findings(sql) if sql else ())}
-        return sorted(found, key=lambda f: (f.path, f.line, f.rule, f.message))
+        ordered = tuple(sorted(found, key=lambda f: (f.path, f.line, f.rule, f.message)))
+        if any(finding.rule == "unreadable" for finding in ordered):
+            # Perhaps the tool was short of time or memory: it is asked again.
+            return ordered
+        self._known[key] = ordered
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return ordered
+
+
+def _key(files: Mapping[str, str], packages: Sequence[str]) -> str:
+    """The hash of everything that findings depend on."""
+    return sha256(msgspec.json.encode([sorted(files.items()), list(packages)])).hexdigest()
 
 
 def _read(files: Mapping[str, str], packages: Sequence[str]) -> Iterator[StaticFinding]:

@@ -292,3 +292,27 @@ async def test_a_key_cannot_be_checked_where_nobody_answers():
     model = AnthropicModel(url)
     assert await model.check_key(KEY) is None
     await model.close()
+
+
+async def test_a_complete_answer_does_not_wait_for_a_server_that_lingers():
+    async with ModelServer(Sent(body=START + text(0, "a") + end(), then="hang")) as server:
+        answer = await Asked(server.url)()
+    assert answer.blocks[0].text == "a"
+
+
+async def test_connections_serve_again():
+    async with DemoModel(pace=0.0) as demo:
+        asked = Asked(demo.url)
+        ports = set()
+        for number in range(3):
+            await asked.model.ask(
+                REQUEST,
+                KEY,
+                idempotency_key=f"{number}",
+                on_text=lambda _: None,
+                on_progress=lambda: None,
+            )
+            ports |= {id(c) for c in asked.model._http._transport._pool.connections}  # noqa: SLF001
+        await asked.model.close()
+    assert len(demo.requests) == 3
+    assert len(ports) == 1

@@ -133,6 +133,18 @@ async def test_a_kind_that_no_parser_reads_is_a_note():
     assert [(f.rule, f.error) for f in findings] == [("not_inspected", False)]
 
 
+async def test_what_was_read_once_is_not_read_again_unless_something_changed(monkeypatch):
+    inspector = Inspector()
+    files = {"db/001.sql": "selec 1;", "src/a.ts": 'import "pg";\n'}
+    first = await inspector.inspect(files, ("pg",))
+    monkeypatch.setattr(sql, "tool", lambda: None)
+    assert await inspector.inspect(dict(reversed(files.items())), ["pg"]) == first
+    assert {f.rule for f in await inspector.inspect(files, ())} == {
+        "not_inspected",
+        "unplanned_package",
+    }
+
+
 async def test_findings_of_one_file_are_few():
     files = {"a.ts": "let = ;\n" * 500, "a.sql": "selec 1;\n" * 500}
     assert len(await found(files)) <= 10

@@ -82,6 +82,11 @@ class DataKeys:
         async with self._database.tenant(tenant_id) as connection:
             return await self.find(connection, tenant_id, feature_id)
 
+    async def likely(self, tenant_id: UUID, feature_id: UUID) -> DataKey | None:
+        """The same from memory if it is there: for who makes the database check that it exists."""
+        kept = self._ring.kept(tenant_id, feature_id)
+        return kept or await self.of_feature(tenant_id, feature_id)
+
     async def of_tenant(self, tenant_id: UUID) -> DataKey:
         """The tenant's own key, made at the first call by a role that may store one."""
         async with self._database.tenant(tenant_id) as connection:

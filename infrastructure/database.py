@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import Params, PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import (
     AsyncConnectionPool,
@@ -40,11 +40,19 @@ BEGIN_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = STATEMENT_SECONDS + 0.5
 """What a server behind a half-open connection is waited for; it would have given up before."""
 
+PROMPT_SECONDS: Final = 0.5
+"""A connection lost within this time was dead before: another one is tried. Later, nothing is."""
+
 READ_SECONDS: Final = 2.5
 """The same for a read of one stream, so that a request is answered within 3 s."""
 
 WAITING_AT_MOST: Final = 512
 RECONNECT_SECONDS: Final = 1.0
+PROMPT_SECONDS: Final = 0.5
+"""A connection lost within this time was dead before: another one is tried. Later, nothing is."""
+
+STILL_THERE: Final = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+"""Time-outs that the server itself told: its connection is alive."""
 
 LOST: Final = (
     psycopg.OperationalError,
@@ -194,11 +202,80 @@ class Database:
         async with self._transaction("") as connection:
             yield connection
 
+    async def call(self, query: LiteralString, given: Params = ()) -> list[tuple[Any, ...]]:
+        """One statement that is a transaction of its own, in one round trip; its rows.
+
+        For what bears repeating: when the connection turns out to be dead, it is asked again on
+        another one. The statement is of no tenant, unless it is a function that enters one.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with unavailable():
+            began = time.monotonic()
+            try:
+                return await self._called(query, given)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if isinstance(error, STILL_THERE) or time.monotonic() - began > PROMPT_SECONDS:
+                    raise
+            await self._pool.drain()
+            return await self._called(query, given)
+
+    async def _called(self, query: LiteralString, given: Params) -> list[tuple[Any, ...]]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(query, given)
+            return await cursor.fetchall()
+
+    async def once(
+        self,
+        query: LiteralString,
+        values: Params | None = None,
+        *,
+        binary: bool = True,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> list[Any]:
+        """One statement of no tenant, in a transaction of its own and one round trip; its rows.
+
+        A connection that turns out to be dead at once is replaced and the statement asked again, so
+        it must bear being carried out twice. Functions of ours that need a tenant bind it
+        themselves, for this transaction.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        began = time.monotonic()
+        with unavailable():
+            try:
+                return await self._asked(query, values, binary, answer_seconds)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                alive = isinstance(
+                    error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+                )
+                if alive or time.monotonic() - began > PROMPT_SECONDS:
+                    raise
+            await self._pool.drain()
+            return await self._asked(query, values, binary, answer_seconds)
+
+    async def _asked(
+        self,
+        query: LiteralString,
+        values: Params | None,
+        binary: bool,  # noqa: FBT001 - how the rows travel.
+        answer_seconds: float,
+    ) -> list[Any]:
+        connection = await self._pool.getconn()
+        connection.answer_seconds = answer_seconds
+        try:
+            cursor = await connection.execute(query, values, binary=binary)
+            return await cursor.fetchall() if cursor.description else []
+        finally:
+            await self._pool.putconn(connection)
+
     async def ready(self) -> bool:
         """Whether the database answers."""
         try:
-            async with self.system() as connection:
-                await connection.execute("SELECT 1")
+            await self.once("SELECT 1")
         except Unavailable:
             return False
         return True

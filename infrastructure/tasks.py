@@ -27,7 +27,7 @@ INSERT INTO app.tasks
   (task_id, tenant_id, feature_id, step, event_id, version, correlation_id, max_attempts)
 SELECT d.*, %s
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[], %s::uuid[]) d
-ON CONFLICT (task_id) DO NOTHING
+ON CONFLICT (task_id) DO NOTHING RETURNING task_id
 """
 CLAIMED: Final = (
     "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence"
@@ -38,6 +38,7 @@ BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
 DROP: Final = """
 UPDATE app.tasks SET status = %s, error = %s, finished_at = clock_timestamp(), lease_until = NULL
 WHERE task_id = %s AND fence = %s AND status = 'running'
+RETURNING task_id
 """
 
 
@@ -65,10 +66,9 @@ class PostgresTasks:
             (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
             for s in sorted(steps, key=lambda due: due.task_id)
         ]
-        async with self._database.system() as connection:
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            columns[3] = [str(step) for step in columns[3]]
-            return (await connection.execute(ENQUEUE, (self._max_attempts, *columns))).rowcount
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        columns[3] = [str(step) for step in columns[3]]
+        return len(await self._database.call(ENQUEUE, (self._max_attempts, *columns)))
 
     async def claim(
         self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
@@ -78,8 +78,7 @@ class PostgresTasks:
         if not steps or limit < 1:
             return ()
         asked = (worker, steps, limit, lease_seconds, self._per_tenant)
-        async with self._database.system() as connection:
-            return _claims(await (await connection.execute(CLAIM, asked)).fetchall())
+        return _claims(await self._database.call(CLAIM, asked))
 
     async def beat(
         self,
@@ -92,13 +91,11 @@ class PostgresTasks:
         if not alive:
             return set()
         asked = ([*alive], [*alive.values()], list(progressed), lease_seconds)
-        async with self._database.system() as connection:
-            return {row[0] for row in await (await connection.execute(BEAT, asked)).fetchall()}
+        return {row[0] for row in await self._database.call(BEAT, asked)}
 
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
-        async with self._database.system() as connection:
-            await connection.execute(DROP, (status, error, task_id, fence))
+        await self._database.call(DROP, (status, error, task_id, fence))
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         """Tasks that run without progress for so long, or whose attempts are used up.
@@ -106,8 +103,7 @@ class PostgresTasks:
         They are claimed for the caller, so that only one process fails each.
         """
         asked = ("sweeper", silent_seconds, limit, TAKE_OVER_SECONDS)
-        async with self._database.system() as connection:
-            return _claims(await (await connection.execute(STUCK, asked)).fetchall())
+        return _claims(await self._database.call(STUCK, asked))
 
 
 def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claim]:

@@ -20,7 +20,14 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from infrastructure.database import ANSWER_SECONDS, READ_SECONDS, BoundedConnection, unavailable
+from infrastructure.database import (
+    ANSWER_SECONDS,
+    PROMPT_SECONDS,
+    READ_SECONDS,
+    STILL_THERE,
+    BoundedConnection,
+    unavailable,
+)
 from infrastructure.event_log.stored import (
     Item,
     Outcome,
@@ -42,9 +49,6 @@ READ: Final = (
     " FROM es.read_stream(%s, %s, %s, %s, %s, %s)"
 )
 LONGEST: Final = 2**31 - 1
-
-PROMPT_SECONDS: Final = 0.5
-"""A connection lost within this time was dead before: another one is tried. Later, nothing is."""
 
 
 class BatchItem(msgspec.Struct, omit_defaults=True):
@@ -188,10 +192,7 @@ class FeatureRecorder(ApplicationRecorder):
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             pass
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            alive = isinstance(
-                error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
-            )
-            if alive or time.monotonic() - began > PROMPT_SECONDS:
+            if isinstance(error, STILL_THERE) or time.monotonic() - began > PROMPT_SECONDS:
                 raise
             self._pool.drain()
         with self._pool.connection() as connection:

@@ -38,7 +38,20 @@ grant usage on schema es, app to bp_appender, bp_identity, bp_api, bp_worker, bp
 -- in a sub-select, so that it runs once for each statement and not once for each row.
 create function app.tenant() returns uuid language sql stable parallel safe as
   $$ select nullif(current_setting('bp.tenant', true), '')::uuid $$;
-grant execute on function app.tenant() to public;
+
+-- Make this tenant the transaction's, for a function that is a whole transaction in one call. A transaction
+-- that is already a tenant's never becomes another's.
+create function app.enter(p_tenant uuid) returns void language plpgsql volatile as $$
+declare
+  bound uuid := app.tenant();
+begin
+  if bound is null then
+    perform set_config('bp.tenant', p_tenant::text, true);
+  elsif bound <> p_tenant then
+    raise exception 'a call for another tenant than the transaction''s' using errcode = '42501';
+  end if;
+end $$;
+grant execute on function app.tenant, app.enter to public;
 
 reset role;
 

@@ -160,6 +160,52 @@ create policy audit on app.model_calls for select to bp_sweeper using (true);
 grant select on app.model_calls to bp_api, bp_sweeper;
 grant select, insert, update on app.model_calls to bp_worker;
 
+-- Write a request down before it leaves; again is counted. False when the turn stands there with another
+-- request, or is answered already.
+create function app.announce_call(p_tenant uuid, p_feature uuid, p_task uuid, p_attempt int, p_turn int,
+  p_request_sha256 text)
+returns boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  perform app.enter(p_tenant);
+  insert into app.model_calls as c (task_id, attempt, turn, tenant_id, feature_id, request_sha256)
+    values (p_task, p_attempt, p_turn, p_tenant, p_feature, p_request_sha256)
+    on conflict (task_id, attempt, turn) do update set announced = c.announced + 1
+    where c.request_sha256 = excluded.request_sha256 and c.answer is null;
+  return found;
+end $$;
+
+-- Write down what came back; a stored answer stays. Without its data key, which went with the feature, an
+-- answer is not kept. False when there is no such request.
+create function app.settle_call(p_tenant uuid, p_task uuid, p_attempt int, p_turn int,
+  p_request_sha256 text, p_outcome text, p_tokens jsonb, p_answer bytea, p_key uuid)
+returns boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  alive boolean;
+begin
+  perform app.enter(p_tenant);
+  alive := exists (select from app.data_keys k where k.key_id = p_key);
+  update app.model_calls c set settled_at = clock_timestamp(), outcome = p_outcome, tokens = p_tokens,
+      answer = case when alive then p_answer end, key_id = case when alive then p_key end
+    where c.task_id = p_task and c.attempt = p_attempt and c.turn = p_turn
+      and c.request_sha256 = p_request_sha256 and c.answer is null;
+  return found or exists (select from app.model_calls c where c.task_id = p_task
+    and c.attempt = p_attempt and c.turn = p_turn and c.request_sha256 = p_request_sha256);
+end $$;
+
+create function app.calls_of(p_tenant uuid, p_feature uuid, p_task uuid)
+returns table (attempt int, turn int, request_sha256 text, answer bytea, key_id uuid, outcome text,
+  tokens text)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform app.enter(p_tenant);
+  return query select c.attempt, c.turn, c.request_sha256, c.answer, c.key_id, c.outcome, c.tokens::text
+    from app.model_calls c
+    where c.tenant_id = p_tenant and c.feature_id = p_feature and c.task_id = p_task
+    order by c.announced_at, c.attempt, c.turn;
+end $$;
+grant execute on function app.announce_call, app.settle_call, app.calls_of to bp_worker;
+
 -- Idempotency keys with the answer each got; ids, a version and a status, nothing personal.
 create table app.receipts (
   tenant_id uuid not null,
@@ -418,13 +464,8 @@ returns table ("position" bigint, version int, event_id uuid, type text, schema_
   recorded_at timestamptz, previous_hash bytea, hash bytea)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
-declare
-  bound uuid := app.tenant();
 begin
-  if bound is not null and bound <> p_tenant then
-    raise exception 'a read for another tenant than the transaction''s' using errcode = '42501';
-  end if;
-  perform set_config('bp.tenant', p_tenant::text, true);
+  perform app.enter(p_tenant);
   return query
     select e.position, e.version, e.event_id, e.type, e.schema_version::int, e.payload, e.sealed, e.key_id,
       exists (select from app.data_keys k where k.tenant_id = p_tenant and k.scope = p_feature::text),
@@ -440,13 +481,8 @@ grant execute on function es.read_stream to bp_api, bp_worker, bp_sweeper;
 create function app.data_key(p_tenant uuid, p_scope text) returns table (key_id uuid, wrapped bytea)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
-declare
-  bound uuid := app.tenant();
 begin
-  if bound is not null and bound <> p_tenant then
-    raise exception 'a key of another tenant than the transaction''s' using errcode = '42501';
-  end if;
-  perform set_config('bp.tenant', p_tenant::text, true);
+  perform app.enter(p_tenant);
   return query select k.key_id, k.wrapped from app.data_keys k
     where k.tenant_id = p_tenant and k.scope = p_scope;
 end $$;

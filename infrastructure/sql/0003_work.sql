@@ -66,12 +66,12 @@ returns setof app.tasks language sql volatile as $$
       (select t.task_id, t.not_before from app.tasks t
        where t.tenant_id = l.tenant_id and t.status = 'queued' and t.not_before <= statement_timestamp()
          and t.step = any (p_steps) and t.attempt < t.max_attempts
-       order by t.not_before limit p_per_tenant)
+       order by t.not_before limit least(p_per_tenant, p_limit * 4))
       union all
       (select t.task_id, t.not_before from app.tasks t
        where t.tenant_id = l.tenant_id and t.status = 'running' and t.lease_until <= statement_timestamp()
          and t.step = any (p_steps) and t.attempt < t.max_attempts
-       order by t.not_before limit p_per_tenant)
+       order by t.not_before limit least(p_per_tenant, p_limit * 4))
     ) r
     where l.running < p_per_tenant
   ),

@@ -6,6 +6,7 @@ and the ledger end here; an agent knows nothing of them.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
@@ -120,7 +121,8 @@ class Runner:
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> None:
         feature = self._features.remembered(claim.tenant_id, claim.feature_id)
-        if feature is None or feature.due.get(claim.step) != claim.version:
+        if feature is None or feature.version < claim.version:
+            # Otherwise what made the step due is folded already: it is due now or never again.
             feature = await self._features.load(claim.tenant_id, claim.feature_id)
         if feature.due.get(claim.step) != claim.version:
             raise Superseded
@@ -288,7 +290,8 @@ class Runner:
 
     async def _discard(self, claim: Claim, announced: Announced, run: Run, code: str) -> None:
         command = c.DiscardRun(announced.attempt, run, code)
-        await self._write(claim, command, None, announced.event_id)
+        with contextlib.suppress(Superseded):  # The log says all of it already.
+            await self._write(claim, command, None, announced.event_id)
 
     async def _give_up(self, claim: Claim, code: str, reason: str) -> None:
         command = c.GiveUp(claim.step, claim.version, code, reason, CODES[code])

@@ -40,9 +40,6 @@ BEGIN_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = STATEMENT_SECONDS + 0.5
 """What a server behind a half-open connection is waited for; it would have given up before."""
 
-PROMPT_SECONDS: Final = 0.5
-"""A connection lost within this time was dead before: another one is tried. Later, nothing is."""
-
 READ_SECONDS: Final = 2.5
 """The same for a read of one stream, so that a request is answered within 3 s."""
 
@@ -57,6 +54,7 @@ STILL_THERE: Final = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvaila
 LOST: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
     PoolTimeout,
     PoolClosed,
     TooManyRequests,
@@ -227,55 +225,11 @@ class Database:
             await cursor.execute(query, given)
             return await cursor.fetchall()
 
-    async def once(
-        self,
-        query: LiteralString,
-        values: Params | None = None,
-        *,
-        binary: bool = True,
-        answer_seconds: float = ANSWER_SECONDS,
-    ) -> list[Any]:
-        """One statement of no tenant, in a transaction of its own and one round trip; its rows.
-
-        A connection that turns out to be dead at once is replaced and the statement asked again, so
-        it must bear being carried out twice. Functions of ours that need a tenant bind it
-        themselves, for this transaction.
-
-        Raises:
-            Unavailable: the database does not answer.
-        """
-        began = time.monotonic()
-        with unavailable():
-            try:
-                return await self._asked(query, values, binary, answer_seconds)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                alive = isinstance(
-                    error, (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
-                )
-                if alive or time.monotonic() - began > PROMPT_SECONDS:
-                    raise
-            await self._pool.drain()
-            return await self._asked(query, values, binary, answer_seconds)
-
-    async def _asked(
-        self,
-        query: LiteralString,
-        values: Params | None,
-        binary: bool,  # noqa: FBT001 - how the rows travel.
-        answer_seconds: float,
-    ) -> list[Any]:
-        connection = await self._pool.getconn()
-        connection.answer_seconds = answer_seconds
-        try:
-            cursor = await connection.execute(query, values, binary=binary)
-            return await cursor.fetchall() if cursor.description else []
-        finally:
-            await self._pool.putconn(connection)
-
     async def ready(self) -> bool:
         """Whether the database answers."""
         try:
-            await self.once("SELECT 1")
+            async with self.system() as connection:
+                await connection.execute("SELECT 1")
         except Unavailable:
             return False
         return True

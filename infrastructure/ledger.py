@@ -5,7 +5,7 @@ its request and only while the feature exists.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,16 +14,20 @@ from application.ports import LedgerEntry
 from domain.runs import Tokens
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
+from infrastructure.gathering import Gathered
 from infrastructure.sealing import bind
 
 PURPOSE: Final = "model answer"
 
-ANNOUNCE: Final = "SELECT app.announce_call(%s, %s, %s, %s, %s, %s)"
-SETTLE: Final = "SELECT app.settle_call(%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"
+ANNOUNCE: Final = "SELECT app.announce_calls(%s, %s, %s, %s, %s, %s)"
+SETTLE: Final = "SELECT app.settle_calls(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 CALLS: Final = (
     "SELECT attempt, turn, request_sha256, answer, key_id, outcome, tokens"
     " FROM app.calls_of(%s, %s, %s)"
 )
+
+_Call: TypeAlias = tuple[Any, ...]
+"""The values of one announcement or settlement, as the function takes them."""
 
 
 class NotAnnounced(LookupError):
@@ -37,6 +41,8 @@ class PostgresLedger:
         """Take the worker's database, and the features' data keys."""
         self._database = database
         self._keys = keys
+        self._announce = Gathered[_Call, bool](lambda calls: self._together(ANNOUNCE, calls))
+        self._settle = Gathered[_Call, bool](lambda calls: self._together(SETTLE, calls))
 
     async def entries(
         self, tenant_id: UUID, feature_id: UUID, task_id: UUID
@@ -61,8 +67,7 @@ class PostgresLedger:
             NotAnnounced: this turn stands there with another request, or is answered already.
         """
         named = (entry.task_id, entry.attempt, entry.turn, entry.request_sha256)
-        rows = await self._database.call(ANNOUNCE, (tenant_id, feature_id, *named))
-        if rows != [(True,)]:
+        if not await self._announce((tenant_id, feature_id, *named)):
             raise NotAnnounced
 
     async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
@@ -82,8 +87,12 @@ class PostgresLedger:
         named = (entry.task_id, entry.attempt, entry.turn, entry.request_sha256)
         tokens = msgspec.json.encode(entry.tokens).decode()
         told = (entry.outcome, tokens, sealed, key_id)
-        if await self._database.call(SETTLE, (tenant_id, *named, *told)) != [(True,)]:
+        if not await self._settle((tenant_id, *named, *told)):
             raise NotAnnounced
+
+    async def _together(self, query: LiteralString, calls: Sequence[_Call]) -> Sequence[bool]:
+        columns = [list(column) for column in zip(*calls, strict=True)]
+        return [stands for (stands,) in await self._database.call(query, columns)]
 
 
 def _record(task_id: UUID, attempt: int, turn: int, request_sha256: str) -> bytes:

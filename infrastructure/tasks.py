@@ -12,6 +12,7 @@ from application.ports import Claim, DueStep
 from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
+from infrastructure.gathering import Gathered
 
 MAX_ATTEMPTS: Final = 5
 """Leases of one task; after these the sweeper fails it."""
@@ -36,9 +37,11 @@ CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S
 STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
 BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
 DROP: Final = """
-UPDATE app.tasks SET status = %s, error = %s, finished_at = clock_timestamp(), lease_until = NULL
-WHERE task_id = %s AND fence = %s AND status = 'running'
-RETURNING task_id
+UPDATE app.tasks t
+SET status = d.status, error = d.error, finished_at = clock_timestamp(), lease_until = NULL
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) d (task_id, fence, status, error)
+WHERE t.task_id = d.task_id AND t.fence = d.fence AND t.status = 'running'
+RETURNING t.task_id
 """
 
 
@@ -56,11 +59,15 @@ class PostgresTasks:
         self._database = database
         self._max_attempts = max_attempts
         self._per_tenant = per_tenant
+        self._enqueue = Gathered(self._add)
+        self._drop = Gathered(self._end)
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
         """Add the steps that are not there yet; how many were new."""
-        if not steps:
-            return 0
+        return await self._enqueue(steps) if steps else 0
+
+    async def _add(self, calls: Sequence[Sequence[DueStep]]) -> Sequence[int]:
+        steps = {step.task_id: step for call in calls for step in call}.values()
         # In one order everywhere: two that add the same tasks wait for each other, never in a ring.
         rows = [
             (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
@@ -68,7 +75,13 @@ class PostgresTasks:
         ]
         columns = [list(column) for column in zip(*rows, strict=True)]
         columns[3] = [str(step) for step in columns[3]]
-        return len(await self._database.call(ENQUEUE, (self._max_attempts, *columns)))
+        new = {row[0] for row in await self._database.call(ENQUEUE, (self._max_attempts, *columns))}
+        counts = []
+        for call in calls:
+            added = new & {step.task_id for step in call}
+            new -= added  # Two calls that bring the same step: it is new once.
+            counts.append(len(added))
+        return counts
 
     async def claim(
         self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
@@ -95,7 +108,11 @@ class PostgresTasks:
 
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
-        await self._database.call(DROP, (status, error, task_id, fence))
+        await self._drop((task_id, fence, status, error))
+
+    async def _end(self, calls: Sequence[tuple[UUID, int, str, str]]) -> Sequence[None]:
+        await self._database.call(DROP, [list(column) for column in zip(*calls, strict=True)])
+        return [None] * len(calls)
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         """Tasks that run without progress for so long, or whose attempts are used up.

@@ -6,11 +6,13 @@ Invariant: what `get` gives back has the hash that its key names, whatever the s
 from infrastructure.artifacts.folder import FolderStore
 from infrastructure.artifacts.keys import KeyRefused
 from infrastructure.artifacts.opening import StoreUrlRefused, open_store
+from infrastructure.artifacts.recent import RecentFiles
 from infrastructure.artifacts.s3 import S3Store
 
 __all__ = [
     "FolderStore",
     "KeyRefused",
+    "RecentFiles",
     "S3Store",
     "StoreUrlRefused",
     "open_store",

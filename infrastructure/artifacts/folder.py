@@ -9,16 +9,18 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
+from infrastructure.gathering import Gathered
 
 _ASIDE: Final = "incoming"
 _ABANDONED_AFTER_SECONDS: Final = 3600
 _TRIES: Final = 5
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class FolderStore:
@@ -28,6 +30,9 @@ class FolderStore:
         """Take the root; it is made when the store is opened."""
         self._root = root
         self._aside = root / _ASIDE
+        # What is asked for together goes to one thread, and waits for the disk together.
+        self._puts = Gathered[tuple[Path, bytes], None](self._put_all)
+        self._gets = Gathered[Path, bytes | None](self._get_all)
 
     async def __aenter__(self) -> Self:
         """Make the root, and drop what a killed process left half-written."""
@@ -41,16 +46,15 @@ class FolderStore:
         """Store durably. A repeat writes the same bytes again, which also mends a damaged file."""
         checked_body(checked_key(key), body)
         with _as_unavailable():
-            await asyncio.to_thread(self._write, self._root / key, body)
+            await self._puts((self._root / key, body))
 
     async def get(self, key: str) -> bytes:
         """Read. Raises ArtifactMissing or ArtifactDamaged."""
         path = self._root / checked_key(key)
         with _as_unavailable():
-            try:
-                body = await asyncio.to_thread(path.read_bytes)
-            except FileNotFoundError:
-                raise ArtifactMissing(f"the stored file {key} is not there") from None
+            body = await self._gets(path)
+        if body is None:
+            raise ArtifactMissing(f"the stored file {key} is not there")
         return checked_body(key, body)
 
     async def delete_prefix(self, prefix: str) -> int:
@@ -73,14 +77,24 @@ class FolderStore:
                 if time.time() - draft.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                     draft.unlink()
 
-    def _write(self, path: Path, body: bytes) -> None:
-        draft = self._draft(body)
+    async def _put_all(self, files: Sequence[tuple[Path, bytes]]) -> Sequence[None]:
+        await asyncio.to_thread(self._write, files)
+        return [None] * len(files)
+
+    async def _get_all(self, paths: Sequence[Path]) -> Sequence[bytes | None]:
+        return await asyncio.to_thread(lambda: [_read(path) for path in paths])
+
+    def _write(self, files: Sequence[tuple[Path, bytes]]) -> None:
+        drafts = self._drafts([body for _, body in files])
         try:
-            self._place(draft, path)
+            for draft, (path, _) in zip(drafts, files, strict=True):
+                self._place(draft, path)
         except BaseException:
-            draft.unlink(missing_ok=True)
+            for draft in drafts:
+                draft.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        for folder in {path.parent for path, _ in files}:
+            _sync_folder(folder)
 
     def _place(self, draft: Path, path: Path) -> None:
         # A deletion of the same feature may take the folder away between the two steps.
@@ -91,18 +105,26 @@ class FolderStore:
                 return
         raise Unavailable("the artifact folder", "the feature is being deleted")
 
-    def _draft(self, body: bytes) -> Path:
-        draft = self._aside / f"{os.getpid()}-{secrets.token_hex(8)}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(descriptor)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-        return draft
+    def _drafts(self, bodies: Sequence[bytes]) -> list[Path]:
+        """Files beside their place, synced: all written first, so that one wait serves many."""
+        drafts: list[Path] = []
+        with contextlib.ExitStack() as opened:
+            try:
+                descriptors = []
+                for body in bodies:
+                    draft = self._aside / f"{os.getpid()}-{secrets.token_hex(8)}"
+                    descriptor = os.open(draft, _NEW, 0o600)
+                    opened.callback(os.close, descriptor)
+                    drafts.append(draft)
+                    descriptors.append(descriptor)
+                    _write_whole(descriptor, body)
+                for descriptor in descriptors:
+                    os.fsync(descriptor)
+            except BaseException:
+                for draft in drafts:
+                    draft.unlink(missing_ok=True)
+                raise
+        return drafts
 
     def _delete(self, folder: Path) -> int:
         try:
@@ -120,7 +142,7 @@ class FolderStore:
 
     def _probe(self) -> bool:
         try:
-            self._draft(b"ready").unlink()
+            self._drafts([b"ready"])[0].unlink()
         except OSError:
             return False
         return True
@@ -132,6 +154,19 @@ def _as_unavailable() -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable("the artifact folder", error.strerror or "") from error
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _write_whole(descriptor: int, body: bytes) -> None:
+    left = memoryview(body)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _make_folders(folder: Path) -> None:

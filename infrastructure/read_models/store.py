@@ -46,12 +46,7 @@ WORK: Final = """
       and row -> 'steps' <> '[]'::jsonb
     order by feature_id desc limit %(limit)s
 """
-ROW: Final = """
-    select row::text from app.views
-    where projection = %(projection)s and feature_id = %(feature_id)s and key = %(item)s
-      and generation = (
-        select generation from app.positions where projection = %(projection)s and active)
-"""
+ROW: Final = "select app.view_row(%s, %s, %s, %s)"
 VISIBLE: Final = """
     select key, row::text from app.views
     where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
@@ -214,11 +209,9 @@ class PostgresReadStore:
     async def _row(
         self, tenant_id: UUID, projection: Projection[R], feature_id: UUID, item: str = ""
     ) -> R | None:
-        async with self._database.tenant(tenant_id) as connection:
-            values = {"projection": projection.name, "feature_id": feature_id, "item": item}
-            cursor = await connection.execute(ROW, values)
-            found = await cursor.fetchone()
-        return msgspec.json.decode(found[0], type=projection.row) if found else None
+        found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, item))
+        row = found[0][0]
+        return None if row is None else msgspec.json.decode(row, type=projection.row)
 
     async def _page(
         self,

@@ -204,7 +204,39 @@ begin
     where c.tenant_id = p_tenant and c.feature_id = p_feature and c.task_id = p_task
     order by c.announced_at, c.attempt, c.turn;
 end $$;
-grant execute on function app.announce_call, app.settle_call, app.calls_of to bp_worker;
+
+-- The same for many calls of many tenants in one transaction, one after the other, each as its own tenant.
+create function app.announce_calls(p_tenants uuid[], p_features uuid[], p_tasks uuid[], p_attempts int[],
+  p_turns int[], p_requests text[])
+returns setof boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  bound boolean := app.tenant() is not null;
+begin
+  for n in 1 .. cardinality(p_tasks) loop
+    return next app.announce_call(p_tenants[n], p_features[n], p_tasks[n], p_attempts[n], p_turns[n],
+      p_requests[n]);
+    if not bound then
+      perform set_config('bp.tenant', '', true);
+    end if;
+  end loop;
+end $$;
+
+create function app.settle_calls(p_tenants uuid[], p_tasks uuid[], p_attempts int[], p_turns int[],
+  p_requests text[], p_outcomes text[], p_tokens text[], p_answers bytea[], p_keys uuid[])
+returns setof boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  bound boolean := app.tenant() is not null;
+begin
+  for n in 1 .. cardinality(p_tasks) loop
+    return next app.settle_call(p_tenants[n], p_tasks[n], p_attempts[n], p_turns[n], p_requests[n],
+      p_outcomes[n], p_tokens[n]::jsonb, p_answers[n], p_keys[n]);
+    if not bound then
+      perform set_config('bp.tenant', '', true);
+    end if;
+  end loop;
+end $$;
+grant execute on function app.announce_call, app.announce_calls, app.settle_call, app.settle_calls,
+  app.calls_of to bp_worker;
 
 -- Idempotency keys with the answer each got; ids, a version and a status, nothing personal.
 create table app.receipts (

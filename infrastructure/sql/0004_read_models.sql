@@ -61,6 +61,18 @@ create policy project on app.positions to bp_projector using (true) with check (
 grant select on app.positions to bp_api, bp_worker, bp_sweeper;
 grant select, insert, update, delete on app.positions to bp_projector;
 
+-- One row of the generation that is shown, as its tenant.
+create function app.view_row(p_tenant uuid, p_projection text, p_feature uuid, p_key text) returns text
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  perform app.enter(p_tenant);
+  return (select v.row::text from app.views v
+    where v.projection = p_projection and v.tenant_id = p_tenant and v.feature_id = p_feature and v.key = p_key
+      and v.generation = (
+        select p.generation from app.positions p where p.projection = p_projection and p.active));
+end $$;
+grant execute on function app.view_row to bp_api;
+
 -- Streams that a projection cannot apply: they wait here, loudly, and the others go on.
 create table app.parked (
   projection text not null,

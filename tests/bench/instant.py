@@ -4,6 +4,7 @@ What is measured with them is everything but the model: log, leases, ledger, sea
 models. They bypass the harness, not the runner.
 """
 
+import asyncio
 import random
 
 from application.agents.manifest import manifest
@@ -76,8 +77,10 @@ async def instant(
         case Step.TITLE:
             return Outcome(c.RecordTitle(attempt, RUN, "Tool library"))
         case Step.IMPLEMENT:
+            hashes = await asyncio.gather(*(desk.store(body) for _, body in FILES))
             files = tuple(
-                [FileWritten(path, len(body), await desk.store(body)) for path, body in FILES]
+                FileWritten(path, len(body), sha256)
+                for (path, body), sha256 in zip(FILES, hashes, strict=True)
             )
             return Outcome(c.RecordImplementation(attempt, RUN, files, sha))
         case Step.SECURITY_REVIEW | Step.CODE_REVIEW:

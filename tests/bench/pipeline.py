@@ -37,6 +37,7 @@ from domain.runs import Tokens
 from domain.status import Gate, Status
 from infrastructure import logs
 from infrastructure.api_keys import RevealedApiKeys
+from infrastructure.artifacts import RecentFiles
 from infrastructure.data_keys import DataKeys
 from infrastructure.embedded import Stack
 from infrastructure.inspection import Inspector
@@ -118,12 +119,13 @@ class Bench:
         providers = Providers(
             Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of()
         )
-        tools = Tools(PostgresLedger(database, keys), base.artifacts, Inspector(), base.live)
+        files = RecentFiles(base.artifacts)
+        tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live)
         runner = Runner(
             self.features,
             tasks,
             providers,
-            Materials(self.features, log, base.artifacts),
+            Materials(self.features, log, files),
             tools,
             agents=self.agent,
         )
@@ -161,7 +163,8 @@ class Bench:
             while True:
                 status = await self.features.reached[feature].get()
                 if status in GATES:
-                    state = await self.features.load(origin.tenant_id, feature)
+                    state = self.features.remembered(origin.tenant_id, feature)
+                    assert state is not None
                     shown = state.content.deliverable(GATES[status])
                     assert shown is not None
                     approve = c.Approve(GATES[status], shown.content_sha256)

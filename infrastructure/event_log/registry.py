@@ -2,14 +2,28 @@
 
 Invariant: a tag or version that this program does not know is an error, never skipped; a struct is
 written in two parts (clear and personal) whose union is the whole.
+
+The clear part of an event that has a personal one commits to it: `personal_sha256` is the SHA-256
+of the personal part's bytes, which begin with a random `salt`. Whoever has the personal part can
+show that it is what was recorded; whoever has not can learn nothing from the commitment, not even
+by guessing, so it may stay when the feature is deleted.
 """
 
+import os
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
 from domain.events import Event, FeatureEvent
+
+SALT_BYTES: Final = 16
+SALT: Final = "salt"
+COMMITMENT: Final = "personal_sha256"
+RESERVED: Final = frozenset({SALT, COMMITMENT, "type"})
+"""Names that stand beside an event's own fields."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """From the plain JSON of one schema version to that of the next."""
@@ -62,6 +76,8 @@ class Registry:
             unknown = cls.personal - {name for name, _ in fields}
             if unknown:
                 raise ValueError(f"{tag} has no field {', '.join(sorted(unknown))}")
+            if not RESERVED.isdisjoint(name for name, _ in fields):
+                raise ValueError(f"{tag} has a field with a reserved name")
             self._tags[cls] = tag
             self._kinds[tag] = _Kind(
                 cls,
@@ -80,16 +96,21 @@ class Registry:
         """The tag of an event."""
         return self._tags[type(event)]
 
-    def encode(self, event: FeatureEvent) -> Written:
-        """Write an event as its clear and its personal part, without values at their default."""
-        kind = self._kinds[self._tags[type(event)]]
+    def encode(self, event: FeatureEvent, salt: bytes | None = None) -> Written:
+        """Write an event as its clear and its personal part, without values at their default.
+
+        `salt` is 16 random bytes, drawn here unless a test wants the same bytes again.
+        """
+        tag = self._tags[type(event)]
+        kind = self._kinds[tag]
+        clear = self._part(event, kind.clear)
         personal = self._part(event, kind.personal)
-        return Written(
-            self._tags[type(event)],
-            kind.schema_version,
-            self._encode(self._part(event, kind.clear)),
-            self._encode(personal) if personal else None,
-        )
+        if not personal:
+            return Written(tag, kind.schema_version, self._encode(clear), None)
+        salted = b64encode(salt or os.urandom(SALT_BYTES)).decode()
+        kept = self._encode({SALT: salted, **personal})
+        clear[COMMITMENT] = sha256(kept).hexdigest()
+        return Written(tag, kind.schema_version, self._encode(clear), kept)
 
     def decode(
         self, tag: str, schema_version: int, clear: bytes, personal: bytes | None
@@ -106,7 +127,7 @@ class Registry:
         whole = _joined(clear, personal)
         if schema_version == kind.schema_version:
             return kind.decode(whole)  # type: ignore[return-value]  # Of the union, by the tag.
-        plain = msgspec.json.decode(whole)
+        plain = {k: v for k, v in msgspec.json.decode(whole).items() if k not in RESERVED}
         for version in range(schema_version, kind.schema_version):
             upcast = self._upcasters.get((tag, version))
             if upcast is None:

@@ -1,5 +1,7 @@
 """Tags, schema versions and upcasters: what was written once is read for ever."""
 
+from base64 import b64decode
+from hashlib import sha256
 from typing import ClassVar, get_args
 from uuid import UUID
 
@@ -69,10 +71,51 @@ def test_what_is_personal_is_only_in_the_personal_part(event: e.FeatureEvent) ->
     written = REGISTRY.encode(event)
     clear = msgspec.json.decode(written.clear)
     personal = msgspec.json.decode(written.personal or b"{}")
+    beside = {"type", "salt", "personal_sha256"}
     assert clear.keys().isdisjoint(event.personal)
-    assert personal.keys() <= event.personal
+    assert personal.keys() - {"salt"} <= event.personal
     whole = msgspec.to_builtins(event)
-    assert clear.keys() | personal.keys() | {"type"} == whole.keys() | {"type"}
+    assert (clear.keys() | personal.keys()) - beside == whole.keys() - beside
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: type(event).__name__)
+def test_the_clear_part_commits_to_the_personal_one(event: e.FeatureEvent) -> None:
+    written = REGISTRY.encode(event)
+    clear = msgspec.json.decode(written.clear)
+    if written.personal is None:
+        assert "personal_sha256" not in clear
+    else:
+        assert clear["personal_sha256"] == sha256(written.personal).hexdigest()
+        salt = b64decode(msgspec.json.decode(written.personal)["salt"], validate=True)
+        assert written.personal.startswith(b'{"salt":"')
+        assert len(salt) == 16
+
+
+def test_the_commitment_to_the_same_words_is_another_each_time() -> None:
+    one, two = (REGISTRY.encode(e.FeatureCreated("Tools")) for _ in range(2))
+    assert one.clear != two.clear
+    assert b"Tools" not in one.clear
+    unsalted = sha256(b'{"title":"Tools"}').hexdigest().encode()
+    assert unsalted not in one.clear
+
+
+def test_the_bytes_of_a_known_event_never_change() -> None:
+    written = REGISTRY.encode(e.SpecApproved(SHA, None, override=False, note="so be it"), bytes(16))
+    assert written == (
+        "spec_approved",
+        1,
+        b'{"content_sha256":"%s","recommendation":null,"override":false,"personal_sha256":'
+        b'"0f4c17e16530d5b88fb11a12bf83ab53d56cb0c60a9957d701070edcc093ebbf"}' % SHA.encode(),
+        b'{"salt":"AAAAAAAAAAAAAAAAAAAAAA==","note":"so be it"}',
+    )
+
+
+def test_a_field_cannot_take_a_name_that_stands_beside_all_fields() -> None:
+    class Salted(e.Event, frozen=True, tag="salted"):
+        salt: str = ""
+
+    with pytest.raises(ValueError, match="reserved name"):
+        Registry(Other | Salted)
 
 
 def test_an_unknown_tag_is_an_error() -> None:

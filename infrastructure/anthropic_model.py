@@ -7,7 +7,7 @@ key from the environment, and assembles no block: a block that was cut off must 
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any, Final
@@ -145,6 +145,13 @@ class AnthropicModel:
 async def _sdk() -> ModuleType:
     """The SDK, imported when it is first needed: that takes seconds, and blocks nobody."""
     return await asyncio.to_thread(importlib.import_module, "anthropic")
+
+
+async def retiring(models: Collection[str]) -> Mapping[str, str]:
+    """Those of the models whose end of life the SDK knows, with its date in the SDK's words."""
+    await _sdk()
+    known = importlib.import_module("anthropic.resources.messages.messages").DEPRECATED_MODELS
+    return {model: str(known[model]) for model in sorted(models) if model in known}
 
 
 def _explained(

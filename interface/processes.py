@@ -10,7 +10,10 @@ from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from application.agents.roster import roster_of
+import msgspec
+import structlog
+
+from application.agents.roster import Roster, roster_of
 from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features
@@ -19,7 +22,7 @@ from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
 from application.worker import Worker, WorkerLimits
-from infrastructure.anthropic_model import ADDRESS, AnthropicModel
+from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
@@ -34,7 +37,8 @@ from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
-from interface.foundation import Foundation, new_id
+from interface.foundation import CannotStart, Foundation, new_id
+from interface.settings import Settings
 
 Run = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -44,6 +48,9 @@ CONNECTIONS: Final = 6
 
 BEATS_PER_LEASE: Final = 12
 """A lease outlives several heartbeats that are lost."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class Running(NamedTuple):
@@ -69,6 +76,36 @@ async def features_of(
     return Features(log, PostgresReceipts(database), base.live, new_id), log
 
 
+def _roster(settings: Settings) -> Roster:
+    """The roster with what the operator set.
+
+    Raises:
+        CannotStart: an agent, a field or a price that does not exist or fit.
+    """
+    try:
+        return roster_of(settings.agents, settings.prices, settings.prices_name)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise CannotStart(f"BP_AGENTS or BP_PRICES: {error}") from None
+
+
+def _retirement_watch(base: Foundation, roster: Roster) -> Run:
+    """Warn, once, about models that the provider is about to retire.
+
+    Not before there is work: the SDK that knows takes seconds to import, and a start must not wait.
+    """
+
+    async def watch(stop: asyncio.Event) -> None:
+        async with base.work.listen() as heard:
+            while not stop.is_set() and not await heard.wait(1.0):
+                continue
+        models = {entry.model for entry in roster.entries.values()}
+        for model, ends in (await retiring(models)).items():
+            log.warning("model_retires", model=model, on=ends, change="BP_AGENTS")
+        await stop.wait()
+
+    return watch
+
+
 async def open_worker(
     scope: AsyncExitStack, base: Foundation, demo_url: str | None
 ) -> list[Running]:
@@ -78,7 +115,7 @@ async def open_worker(
     features, log = await features_of(scope, base, database, "bp_worker")
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
-    roster = roster_of()
+    roster = _roster(settings)
     real = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(real.close)
     demo = AnthropicModel(demo_url) if demo_url else None
@@ -106,7 +143,11 @@ async def open_worker(
                 if await heard.wait(1.0):
                     worker.wake()
 
-    return [Running("worker", worker.run), Running("worker-bell", wake)]
+    return [
+        Running("worker", worker.run),
+        Running("worker-bell", wake),
+        Running("retirement-watch", _retirement_watch(base, roster)),
+    ]
 
 
 async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:

@@ -63,6 +63,17 @@ class Settings(BaseSettings):
         "auto",
         description="`anthropic` or `demo`; unset: anthropic with the tenant's key, demo without",
     )
+    agents: dict[str, dict[str, str | float]] = Field(
+        {},
+        description="JSON of agents to what differs from the roster, "
+        'such as `{"spec": {"model": "…", "max_tokens": 16000}}`',
+    )
+    prices: dict[str, dict[str, str]] = Field(
+        {},
+        description="JSON of models to dollars per million tokens, "
+        'such as `{"claude-…": {"input": "3", "output": "15"}}`; needs BP_PRICES_NAME',
+    )
+    prices_name: str = Field("", description="name of the price table, recorded with every run")
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"
     )

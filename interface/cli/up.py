@@ -4,11 +4,13 @@ Invariant: whatever was started is stopped, in the opposite order, also when sta
 """
 
 import asyncio
+import importlib
 import signal
 import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final
@@ -183,6 +185,7 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
         once: Stop when `on_ready` has ended.
     """
     with ExitStack() as servers:
+        web = servers.enter_context(ThreadPoolExecutor(1, "import")).submit(_import_web)
         listener = servers.enter_context(listen(settings.host, settings.port))
         stack: Stack | None = None
         if settings.database_url is None or settings.nats_url is None:
@@ -193,10 +196,17 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
         applied = migrate(addresses.database)
         if applied:
             log.info("migrated", migrations=len(applied))
+        web.result()
         everything = ("relay", "projector", "worker", "sweeper", "api")
         return asyncio.run(
             _main(settings, addresses, everything, on_ready, listener, stack, once=once)
         )
+
+
+def _import_web() -> None:
+    """Import what takes a second while the servers start, before anything has a deadline."""
+    for module in ("interface.api", "interface.http.app"):
+        importlib.import_module(module)
 
 
 async def _main(

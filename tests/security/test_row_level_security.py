@@ -210,7 +210,7 @@ async def test_only_those_whose_work_it_is_see_all_tenants(filled: Filled, name:
                 filled.ask(role, None, query)
 
 
-@pytest.mark.parametrize("name", [*TENANT_TABLES, *FUNCTIONS_ONLY])
+@pytest.mark.parametrize("name", [*TENANT_TABLES, *sorted(FUNCTIONS_ONLY)])
 async def test_not_even_the_owner_sees_more_than_its_tenant(filled: Filled, name: str) -> None:
     if name == "app.password_resets":
         query = sql.SQL("SELECT user_id FROM {}").format(table(name))
@@ -258,7 +258,7 @@ async def test_nothing_is_stored_in_another_tenants_name(
     assert filled.ask(role, stranger, sql.SQL(statement), stranger) == [(1,)]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS_ONLY, *NO_TENANT])
+@pytest.mark.parametrize("name", [*sorted(FUNCTIONS_ONLY), *NO_TENANT])
 async def test_other_tables_are_read_by_those_named_here_only(filled: Filled, name: str) -> None:
     readers = NO_TENANT.get(name, set())
     query = sql.SQL("SELECT count(*) FROM {}").format(table(name))

@@ -12,9 +12,12 @@ from hashlib import sha256
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
+import structlog
 from msgspec import Struct
 
 from application.throttle import Allowance, Throttle
+
+log = structlog.get_logger(__name__)
 
 RESET_LIFE: Final = timedelta(hours=1)
 MAILS_AT_ONCE: Final = 64
@@ -306,13 +309,20 @@ class Accounts:
         return (
             "Somebody, probably you, asked for a new password.\n\n"
             f"Choose one here within an hour: {self._public_url}/reset#token={token}\n\n"
+            "Without a browser: send this token and the new password to "
+            f"POST {self._public_url}/auth/password/reset\n{token}\n\n"
             "If it was not you, do nothing: your password stays as it is.\n"
         )
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._letters.add(task)
-        task.add_done_callback(self._letters.discard)
+        task.add_done_callback(self._is_through)
+
+    def _is_through(self, task: asyncio.Task[None]) -> None:
+        self._letters.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a letter was not sent", exc_info=error)
 
     def _count(self, *names: tuple[tuple[str, ...], Allowance]) -> None:
         longest = max(self._throttle.wait(name, allowance) for name, allowance in names)

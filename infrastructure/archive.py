@@ -1,6 +1,6 @@
 """The zip of a finished feature, streamed: the same files give the same bytes, every time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -21,7 +21,7 @@ class ZipArchive:
     def __init__(self, download: Download) -> None:
         self._download = download
 
-    async def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[bytes]:
+    async def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncGenerator[bytes, None]:
         """The zip's bytes.
 
         Raises:

@@ -73,6 +73,8 @@ def build_app(services: Services) -> Litestar:
         request_max_body_size=LARGEST_BODY_BYTES,
         openapi_config=None,
         logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
         state=State(
             {
                 "services": services,
@@ -92,6 +94,8 @@ def operator_app(services: Services) -> Litestar:
         request_class=JsonRequest,
         openapi_config=None,
         logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
         state=State({"services": services}),
     )
     return _edged(app, services)

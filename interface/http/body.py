@@ -4,6 +4,7 @@ Invariant: a body of whatever bytes ends in that struct or in a 400, 413 or 415 
 text that comes in holds a NUL or half a surrogate pair, which stores and encoders cannot take.
 """
 
+import asyncio
 import re
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from litestar import Request
 from interface.http.problems import Fault, HttpProblem, refuse
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
+BODY_SECONDS: Final = 30.0
+"""How long a client may take to send its body."""
 
 _AT: Final = re.compile(r" - at `\$(.*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
@@ -22,6 +25,14 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 class JsonRequest(Request[Any, Any, Any]):
     """A request whose body is decoded strictly."""
+
+    async def body(self) -> bytes:
+        """The bytes, if they come in time. Raises HttpProblem."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await super().body()
+        except TimeoutError:
+            raise refuse("request_timeout") from None
 
     async def json(self) -> Any:  # noqa: ANN401 - the handler's own type.
         """The body as the type of the handler's `data`. Raises HttpProblem."""

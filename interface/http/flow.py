@@ -7,6 +7,7 @@ would cancel every such await again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ SEND_SECONDS: Final = 30.0
 CLEANUP_SECONDS: Final = 5.0
 
 
+class ClientStuck(Exception):
+    """The client takes nothing any more."""
+
+
 class Pipe:
     """The producer and what it has put so far, at most `QUEUED_CHUNKS` ahead of the client."""
 
@@ -30,6 +35,7 @@ class Pipe:
         """Start the producer; `release` is called when it is through, however that comes."""
         self._room = asyncio.Semaphore(QUEUED_CHUNKS)
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._began = asyncio.Event()
         self.task = asyncio.create_task(produce(self.put))
         self.task.add_done_callback(lambda _: self._chunks.put_nowait(None))
         self.task.add_done_callback(lambda _: release())
@@ -40,6 +46,23 @@ class Pipe:
         """Add a chunk; wait while the client is too far behind."""
         await self._room.acquire()
         self._chunks.put_nowait(chunk)
+        self._began.set()
+
+    async def begun(self) -> None:
+        """Wait for the first chunk, so that a refusal before it can still be a plain answer.
+
+        Raises what the producer raised; then, and when cancelled, the pipe is closed.
+        """
+        first = asyncio.create_task(self._began.wait())
+        try:
+            await asyncio.wait({first, self.task}, return_when=asyncio.FIRST_COMPLETED)
+            if self.task.done():
+                self.task.result()
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            first.cancel()
 
     async def get(self) -> bytes | None:
         """The next chunk; None after the last."""
@@ -114,11 +137,13 @@ class _Flowing(ASGIResponse):
                 {pumping, *others}, timeout=ending.seconds, return_when=asyncio.FIRST_COMPLETED
             )
             if pumping.done():
-                pumping.result()
+                with contextlib.suppress(ClientStuck):
+                    pumping.result()
             elif not others[0].done():
                 pumping.cancel()
                 await asyncio.wait({pumping}, timeout=SEND_SECONDS)
-                await _send(send, ending.farewell, more=False)
+                with contextlib.suppress(ClientStuck):
+                    await _send(send, ending.farewell, more=False)
         finally:
             for task in (pumping, *others):
                 task.cancel()
@@ -142,8 +167,11 @@ class _Flowing(ASGIResponse):
 
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+    except TimeoutError:
+        raise ClientStuck from None
 
 
 async def _gone(receive: Receive) -> None:

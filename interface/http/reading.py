@@ -5,6 +5,7 @@ under the caller's tenant only.
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -180,17 +181,15 @@ async def read_file(
 async def download(request: JsonRequest, feature_id: FeatureId) -> Response[bytes]:
     """The source code, streamed: the same bytes every time."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    zipped = services.archive(tenant_id, feature_id)
-    # The first bytes come before the headers go out: a refusal can still be a problem.
-    first = await anext(aiter(zipped))
 
     async def produce(put: Put) -> None:
-        await put(first)
-        async for chunk in zipped:
-            await put(chunk)
+        async with aclosing(services.archive(tenant_id, feature_id)) as zipped:
+            async for chunk in zipped:
+                await put(chunk)
 
     headers = {"Content-Disposition": f'attachment; filename="feature-{feature_id}.zip"'}
     pipe = open_pipe(services, tenant_id, produce)
+    await pipe.begun()
     ending = Ending(seconds=DOWNLOAD_SECONDS)
     return Flow(pipe, ending, media_type="application/zip", headers=headers)
 
@@ -199,10 +198,12 @@ async def _row(
     services: Services, tenant_id: UUID, feature_id: UUID, min_version: int | None
 ) -> FeatureRow:
     """The feature's row. Raises NotFound; 503 while the read models have not heard of it yet."""
-    row = await services.reads.feature(tenant_id, feature_id, min_version=min_version)
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         raise NotFound
+    # What the log has not got is not worth waiting for.
+    wanted = None if min_version is None else min(min_version, known.version)
+    row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
     if row is None:
         raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
     return row

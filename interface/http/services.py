@@ -4,7 +4,7 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ class FeatureUseCases(Protocol):
 class Archive(Protocol):
     """The zip of a finished feature (`application.download.archive`)."""
 
-    def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[bytes]:
+    def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncGenerator[bytes, None]:
         """The zip's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 

@@ -1,6 +1,7 @@
 """Signing up, in, out and again over HTTP."""
 
 import re
+from collections.abc import MutableMapping
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -156,6 +157,7 @@ async def test_a_forgotten_password_is_set_anew_once_and_ends_all_sessions(
     assert to == EMAIL
     found = re.search(r"#token=(\S+)", letter)
     assert found
+    assert f"\n{found[1]}\n" in letter
     body = {"token": found[1], "password": "another long password"}
     assert (await ann.ask("POST", "/auth/password/reset", json=body)).status_code == 202
     again = await ann.ask("POST", "/auth/password/reset", json=body)
@@ -219,3 +221,19 @@ async def test_signing_in_costs_one_verification_also_for_unknown_accounts(
         body = {"email": email, "password": "wrong password"}
         assert (await ann.ask("POST", "/auth/login", json=body)).status_code == 401
     assert verified == [False] * 3
+
+
+async def test_a_letter_that_cannot_be_sent_is_logged_without_its_token(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async def full(*_: str) -> None:
+        raise OSError("no space left")
+
+    await signed_up(ann)
+    world.letters.send = full  # type: ignore[method-assign]
+    asked = await ann.ask("POST", "/auth/password/forgot", json={"email": EMAIL})
+    assert asked.status_code == 202
+    await world.accounts.drain()
+    [entry] = [entry for entry in logged if entry["event"] == "a letter was not sent"]
+    assert "no space left" in str(entry["exc_info"])
+    assert EMAIL not in str(logged)

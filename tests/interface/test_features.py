@@ -3,7 +3,10 @@
 import asyncio
 import io
 import zipfile
+from typing import Any
 from uuid import UUID
+
+from uuid_utils.compat import uuid7
 
 from domain.status import Step
 from tests.interface.world import SOURCE, Person, World, types_of
@@ -247,3 +250,21 @@ async def test_a_model_that_needs_a_key_is_not_asked_without_one(ann: Person, wo
     assert stored.status_code == 200
     begun = await ann.ask("POST", f"/api/features/{feature}/brief", json={"brief": "- BF-1 lend"})
     assert begun.status_code == 202
+
+
+async def test_a_version_that_is_not_in_the_log_is_not_waited_for(
+    ann: Person, world: World
+) -> None:
+    waited: list[int | None] = []
+    feature = world.reads.feature
+
+    async def noted(*whose: UUID, min_version: int | None = None, **rest: float) -> Any:
+        waited.append(min_version)
+        return await feature(*whose, min_version=min_version, **rest)
+
+    world.reads.feature = noted  # type: ignore[method-assign]
+    mine = await ann.new_feature()
+    assert (await ann.ask("GET", f"/api/features/{mine}?min_version=99")).status_code == 200
+    nothing = f"/api/features/{uuid7()}?min_version=99"
+    assert (await ann.ask("GET", nothing)).status_code == 404
+    assert waited == [1]

@@ -368,3 +368,24 @@ async def test_odd_line_breaks_in_texts_break_no_frame(ann: Person) -> None:
         assert isinstance(events, Events)
         seen = await anext(events)
     assert json.loads(seen["data"])["payload"]["title"] == "line\nbreak \u2028 and more"
+
+
+async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_stream(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    await ann.ask("PATCH", f"/api/features/{feature}", json={"title": "B"})
+    begun = asyncio.Event()
+    read = world.log.read
+
+    async def late(*whose: UUID, after: int = 0, upto: int | None = None) -> Any:
+        if upto is not None:
+            await begun.wait()
+        return await read(*whose, after=after, upto=upto)
+
+    world.log.read = late  # type: ignore[method-assign]
+    async with ann.stream("GET", f"/api/features/{feature}/live?after=0") as events:
+        await ann.ask("DELETE", f"/api/features/{feature}")
+        begun.set()
+        assert [event["event"] async for event in events] == ["bye"]
+    await settled(world)

@@ -1,0 +1,26 @@
+"""Tamper evidence for the whole log: a Merkle tree over all events, and checkpoints of its root.
+
+Invariant: a checkpoint of n events stands for exactly the first n events in the order of their
+positions; nothing here knows a database, a key or an event.
+"""
+
+from application.transparency.checkpoint import Checkpoint, NotACheckpoint
+from application.transparency.proofs import (
+    MerkleTree,
+    verify_consistency,
+    verify_inclusion,
+)
+from application.transparency.tree import EMPTY_ROOT, CompactRange, event_leaf, leaf_hash, node_hash
+
+__all__ = [
+    "EMPTY_ROOT",
+    "Checkpoint",
+    "CompactRange",
+    "MerkleTree",
+    "NotACheckpoint",
+    "event_leaf",
+    "leaf_hash",
+    "node_hash",
+    "verify_consistency",
+    "verify_inclusion",
+]

@@ -48,6 +48,10 @@ After = Annotated[
         ge=0, le=LARGEST_POSITION, description="Begin after this id; `Last-Event-ID` comes first."
     ),
 ]
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="The last `id` that was seen."),
+]
 IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description='Only if the feature is at this version: `"23"`.'),

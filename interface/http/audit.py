@@ -16,9 +16,10 @@ from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, pla
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.services import Services, of
+from interface.http.shapes import EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
-from interface.http.views import EventPage, cloud_event, event_view
+from interface.http.views import cloud_event, event_view
 
 NDJSON: Final = "application/x-ndjson"
 PAGE: Final = 200

@@ -11,7 +11,7 @@ from litestar import Response, get
 
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import After, FeatureId
+from interface.http.asking import After, FeatureId, LastEventId
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.services import Services, of
@@ -42,14 +42,17 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
     summary="A feature, as it happens",
 )
 async def feature_live(
-    request: JsonRequest, feature_id: FeatureId, after: After = None
+    request: JsonRequest,
+    feature_id: FeatureId,
+    after: After = None,
+    last_event_id: LastEventId = None,
 ) -> Response[bytes]:
     """Its events, each with its version as `id`; without an id, what an agent is writing now.
 
     Without `Last-Event-ID` or `after`, begins after the present version.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(request, after)
+    seen = last_seen(last_event_id, after)
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         raise NotFound
@@ -68,14 +71,16 @@ async def feature_live(
 
 
 @get("/live", media_type="text/event-stream", summary="All features, as it happens")
-async def tenant_live(request: JsonRequest, after: After = None) -> Response[bytes]:
+async def tenant_live(
+    request: JsonRequest, after: After = None, last_event_id: LastEventId = None
+) -> Response[bytes]:
     """That something changed, with its position in the log as `id`; read the feature for what.
 
     A change is told once the read models show it. Without `Last-Event-ID` or `after`, begins with
     `hello`, whose `id` is the present position.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(request, after)
+    seen = last_seen(last_event_id, after)
     begin = await services.reads.position() if seen is None else seen
 
     async def produce(put: Put) -> None:

@@ -17,10 +17,13 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from application.audit import Change
+from application.ports import Accepted
+from domain.events import FeatureEvent
 from interface.http import conversation
 from interface.http.body import JsonRequest
+from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
-from interface.http.views import CloudEvent, EventView
+from interface.http.shapes import AgentWord, CloudEvent, EventView, Nothing
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
 API_VERSION: Final = "1"
@@ -28,8 +31,12 @@ REF: Final = "#/components/schemas/{name}"
 
 STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
     "post_message": conversation.FRAMES,
-    "feature_live": {"message": EventView},
-    "tenant_live": {"change": Change},
+    "feature_live": {
+        **{str(kind.__struct_config__.tag): EventView for kind in get_args(FeatureEvent)},
+        **dict.fromkeys(sorted(WORDS), AgentWord),
+        "bye": Nothing,
+    },
+    "tenant_live": {"hello": Nothing, "change": Change, "bye": Nothing},
 }
 """What the streams send: the type of `data` by the name of the event."""
 
@@ -126,6 +133,8 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
 
 def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Schemas) -> None:
     name = operation["operationId"]
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _present(parameter["schema"])
     body = taken(handler)
     if body is not None:
         content = {"application/json": {"schema": schemas.of(body)}}
@@ -133,6 +142,9 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
     success = next(status for status in sorted(operation["responses"]) if status.startswith("2"))
     answer: dict[str, Any] = {"description": operation["responses"][success]["description"]}
     kind = given(handler)
+    if kind is Accepted:
+        version = {"description": "The version it led to", "schema": {"type": "string"}}
+        answer["headers"] = {"ETag": version}
     if name in STREAMS:
         answer |= _stream(STREAMS[name], schemas)
     elif name in BINARY:
@@ -157,11 +169,19 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
         operation["security"] = [{"refresh": []}]
 
 
+def _present(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that is there: an absent one is not null."""
+    kinds = [kind for kind in schema.get("oneOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    rest = {name: value for name, value in schema.items() if name not in ("oneOf", "description")}
+    return {**rest, **kinds[0]}
+
+
 def _stream(frames: Mapping[str, type], schemas: _Schemas) -> dict[str, Any]:
     """A stream's answer: each event's `data` is one of these; `x-events` says which is whose."""
     refs = {event: schemas.of(kind) for event, kind in frames.items()}
-    one = list(refs.values())
-    schema = one[0] if len(one) == 1 else {"anyOf": one}
+    schema = {"anyOf": [schemas.of(kind) for kind in dict.fromkeys(frames.values())]}
     return {"content": {"text/event-stream": {"schema": schema, "x-events": refs}}}
 
 

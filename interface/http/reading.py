@@ -29,9 +29,7 @@ from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.problems import Fault, refuse, wait
 from interface.http.services import Services, of
-from interface.http.signed_in import caller_of
-from interface.http.streams import open_pipe
-from interface.http.views import (
+from interface.http.shapes import (
     CheckpointPage,
     FeaturePage,
     FeatureView,
@@ -39,11 +37,10 @@ from interface.http.views import (
     FilePage,
     MessagePage,
     RunPage,
-    feature_view,
-    files_of,
-    message_view,
-    texts_needed,
 )
+from interface.http.signed_in import caller_of
+from interface.http.streams import open_pipe
+from interface.http.views import feature_view, files_of, message_view, texts_needed
 from projections.feature import FeatureRow
 
 Words = Annotated[

@@ -12,7 +12,6 @@ import msgspec
 
 from application.ports import Unavailable
 from domain.errors import NotFound
-from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Pipe, Produce, Put
 from interface.http.problems import Fault, refuse, wait
 from interface.http.services import Services
@@ -49,10 +48,9 @@ BYE: Final = frame("bye", {}, retry=RETRY_MS)
 """Said before a stream ends by itself: come again, with the last id."""
 
 
-def last_seen(request: JsonRequest, after: int | None) -> int | None:
+def last_seen(given: str | None, after: int | None) -> int | None:
     """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
-    given = request.headers.get("last-event-id")
-    if given is None or given == "":
+    if not given:
         return after
     if not (given.isascii() and given.isdigit() and int(given[:20]) <= LARGEST_ID):
         raise refuse(

@@ -5,228 +5,27 @@ are put together here and nowhere stored together.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
-
-from msgspec import Struct
 
 from application.download import markdown_of
 from application.ports import Recorded
-from domain import documents as d
 from domain import events as e
 from domain.pipeline import AGENT_OF
-from domain.runs import Tokens
-from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
-from projections.breadcrumb import Crumb
-from projections.dashboard import DashboardRow
-from projections.feature import Checkpoint, FeatureRow, Origin, Written
-from projections.message import MessageRow, Role
-from projections.run import RunRow
-
-
-class Document(Struct, frozen=True):
-    """A document as people see and approve it."""
-
-    markdown: str
-    content_sha256: str
-    version: int
-    """Of the event that recorded it."""
-    by: str
-    at: datetime
-    verdict: Verdict | None = None
-    """Of a review, as code computed it."""
-    reasons: tuple[str, ...] = ()
-    """Why a review came to its verdict."""
-
-
-class Documents(Struct, frozen=True):
-    """All that was written so far; null is not written yet, or does not count any more."""
-
-    brief: Document | None = None
-    spec: Document | None = None
-    plan: Document | None = None
-    tests: Document | None = None
-    security_review: Document | None = None
-    code_review: Document | None = None
-
-
-class ApprovalView(Struct, frozen=True):
-    """A person's yes that still counts."""
-
-    gate: Gate
-    content_sha256: str
-    version: int
-    by: str
-    at: datetime
-
-
-class Advised(Struct, frozen=True):
-    """What the alignment reviewer recommends at the gate. The person decides."""
-
-    gate: Gate
-    verdict: Recommendation
-    reasons: tuple[str, ...]
-    summary: str
-    lost: tuple[str, ...] = ()
-    """Ids that the document before had and this one has not."""
-    added: tuple[str, ...] = ()
-
-
-class Failed(Struct, frozen=True):
-    """Why it failed, and what to do next."""
-
-    step: Step
-    code: str
-    reason: str
-    next: str
-    """`retry`, `replay` to an earlier checkpoint, or `settings`."""
-    advice: str = ""
-
-
-class FileItem(Struct, frozen=True):
-    """A generated file."""
-
-    path: str
-    size: int
-    """Bytes."""
-    sha256: str
-
-
-class Working(Struct, frozen=True):
-    """A step that waits for a worker, or runs."""
-
-    step: Step
-    agent: Agent
-    due_since: int
-    """The version that made it due."""
-    attempt: int | None
-    """The number of the attempt that runs; null while it waits."""
-
-
-class FeatureView(Struct, frozen=True):
-    """Everything about one feature."""
-
-    id: UUID
-    title: str
-    status: Status
-    version: int
-    epoch: int
-    created_at: datetime
-    updated_at: datetime
-    breadcrumb: tuple[Crumb, ...]
-    actions: tuple[str, ...]
-    """What its owner may do now, from the lifecycle table."""
-    deliverables: Documents
-    approvals: tuple[ApprovalView, ...]
-    recommendation: Advised | None
-    failure: Failed | None
-    in_progress: tuple[Working, ...]
-    """Steps that wait for a worker, or run."""
-    files: tuple[FileItem, ...]
-    cost_usd: Decimal
-    tokens: Tokens
-    forked_from: Origin | None = None
-
-
-class MessageView(Struct, frozen=True):
-    """One message of the conversation."""
-
-    message_id: UUID
-    version: int
-    role: Role
-    at: datetime
-    by: str
-    text: str
-    question: d.Question | None = None
-    brief_markdown: str | None = None
-    """A brief that the agent proposes, to be confirmed."""
-    error: str | None = None
-    """Why there is no answer: a code; `text` says it in words."""
-    tokens: Tokens = Tokens()
-    cost_usd: Decimal = Decimal(0)
-
-
-class EventView(Struct, frozen=True):
-    """An event as it stands in the log."""
-
-    position: int
-    version: int
-    event_id: UUID
-    type: str
-    schema_version: int
-    actor: str
-    recorded_at: datetime
-    correlation_id: UUID
-    causation_id: UUID | None
-    payload: e.FeatureEvent
-    hash: str
-    previous_hash: str
-
-
-class FeaturePage(Struct, frozen=True):
-    """A page of features, newest first."""
-
-    items: tuple[DashboardRow, ...]
-    next_cursor: str | None
-
-
-class MessagePage(Struct, frozen=True):
-    """A page of the visible conversation, oldest first."""
-
-    items: tuple[MessageView, ...]
-    next_cursor: str | None
-
-
-class CheckpointPage(Struct, frozen=True):
-    """A page of places to go back to, oldest first."""
-
-    items: tuple[Checkpoint, ...]
-    next_cursor: str | None
-
-
-class RunPage(Struct, frozen=True):
-    """A page of agent runs, oldest first."""
-
-    items: tuple[RunRow, ...]
-    next_cursor: str | None
-
-
-class FilePage(Struct, frozen=True):
-    """A page of generated files, by path."""
-
-    items: tuple[FileItem, ...]
-    next_cursor: str | None
-
-
-class EventPage(Struct, frozen=True):
-    """A page of the log, oldest first."""
-
-    items: tuple[EventView, ...]
-    next_cursor: str | None
-
-
-class CloudEvent(Struct, frozen=True, omit_defaults=True):
-    """A line of the exported log, as CloudEvents 1.0 have it (JSON format)."""
-
-    specversion: str
-    id: UUID
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    datacontenttype: str
-    sequence: str
-    """The version, as the Sequence extension has it: to be compared as text."""
-    position: int
-    schemaversion: int
-    actor: str
-    correlationid: UUID
-    hash: str
-    previoushash: str
-    data: e.FeatureEvent
-    causationid: UUID | None = None
+from interface.http.shapes import (
+    Advised,
+    ApprovalView,
+    CloudEvent,
+    Document,
+    Documents,
+    EventView,
+    Failed,
+    FeatureView,
+    FileItem,
+    MessageView,
+    Working,
+)
+from projections.feature import FeatureRow, Written
+from projections.message import MessageRow
 
 
 def texts_needed(row: FeatureRow) -> set[int]:

@@ -22,6 +22,7 @@ from infrastructure.audit import PostgresAudit
 from infrastructure.clock import utc_now
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
+from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.identity.discovery import RemoteKeys
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
@@ -115,6 +116,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         changes=audit,
         chain=audit,
         log=log,
+        stored=PostgresStoredLog(database, base.ring),
         live=base.live,
         artifacts=base.artifacts,
         archive=ZipArchive(Download(features, base.artifacts)),

@@ -4,17 +4,13 @@ Invariant: the same bytes as es.event_hash in infrastructure/sql/0002_event_log.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_NOTHING: Final = b"\xff\xff\xff\xff"
-_FORMAT: Final = b"\x00\x00\x00\x0abp-event-1"
+from application import verifier
 
 
 class StoredRow(Struct, frozen=True):
@@ -50,29 +46,23 @@ class ChainBroken(Exception):
 
 def event_hash(row: StoredRow) -> bytes:
     """The SHA-256 that `row.hash` must be. The row's own `hash` does not take part."""
-    micros = (row.recorded_at - _EPOCH) // _MICROSECOND
-    return sha256(
-        b"".join(
-            (
-                _FORMAT,
-                _framed(row.previous_hash),
-                row.position.to_bytes(8, "big"),
-                row.tenant_id.bytes,
-                row.feature_id.bytes,
-                row.version.to_bytes(4, "big"),
-                row.event_id.bytes,
-                _framed(row.type.encode()),
-                row.schema_version.to_bytes(4, "big"),
-                sha256(row.payload).digest(),
-                _NOTHING if row.sealed is None else _framed(sha256(row.sealed).digest()),
-                _NOTHING if row.key_id is None else _framed(row.key_id.bytes),
-                row.correlation_id.bytes,
-                _NOTHING if row.causation_id is None else _framed(row.causation_id.bytes),
-                _framed(row.actor.encode()),
-                micros.to_bytes(8, "big", signed=True),
-            )
-        )
-    ).digest()
+    return verifier.event_hash(
+        row.previous_hash,
+        row.position,
+        row.tenant_id.bytes,
+        row.feature_id.bytes,
+        row.version,
+        row.event_id.bytes,
+        row.type,
+        row.schema_version,
+        row.payload,
+        None if row.sealed is None else sha256(row.sealed).digest(),
+        None if row.key_id is None else row.key_id.bytes,
+        row.correlation_id.bytes,
+        None if row.causation_id is None else row.causation_id.bytes,
+        row.actor,
+        row.recorded_at,
+    )
 
 
 def verify_chain(rows: Iterable[StoredRow], *, head: tuple[int, bytes] | None = None) -> int:
@@ -106,7 +96,3 @@ def verify_chain(rows: Iterable[StoredRow], *, head: tuple[int, bytes] | None = 
     if head and last and (last.version, last.hash) != head:
         raise ChainBroken(last, f"is not the end: the stream was recorded up to version {head[0]}")
     return count
-
-
-def _framed(field: bytes) -> bytes:
-    return len(field).to_bytes(4, "big") + field

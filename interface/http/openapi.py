@@ -17,13 +17,14 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from application.audit import Change
+from application.export import CloudEvent
 from application.ports import Accepted
 from domain.events import FeatureEvent
 from interface.http import conversation
 from interface.http.body import JsonRequest
 from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
-from interface.http.shapes import AgentWord, CloudEvent, EventView, Nothing
+from interface.http.shapes import AgentWord, EventView, Nothing
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
 API_VERSION: Final = "1"

@@ -16,6 +16,7 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import Chain, Changes
+from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from domain.commands import FeatureCommand
 from domain.feature import Feature
@@ -124,6 +125,7 @@ class Services:
     changes: Changes
     chain: Chain
     log: EventLog
+    stored: StoredLog
     live: Live
     artifacts: ArtifactStore
     archive: Archive

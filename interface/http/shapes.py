@@ -201,28 +201,6 @@ class EventPage(Struct, frozen=True):
     next_cursor: str | None
 
 
-class CloudEvent(Struct, frozen=True, omit_defaults=True):
-    """A line of the exported log, as CloudEvents 1.0 have it (JSON format)."""
-
-    specversion: str
-    id: UUID
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    datacontenttype: str
-    sequence: str
-    """The version, as the Sequence extension has it: to be compared as text."""
-    position: int
-    schemaversion: int
-    actor: str
-    correlationid: UUID
-    hash: str
-    previoushash: str
-    data: e.FeatureEvent
-    causationid: UUID | None = None
-
-
 class AgentWord(Struct, frozen=True, omit_defaults=True):
     """What an agent is doing right now; lost without harm, for the log has what came of it."""
 

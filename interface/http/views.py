@@ -14,7 +14,6 @@ from domain.pipeline import AGENT_OF
 from interface.http.shapes import (
     Advised,
     ApprovalView,
-    CloudEvent,
     Document,
     Documents,
     EventView,
@@ -122,28 +121,6 @@ def event_view(recorded: Recorded) -> EventView:
         payload=recorded.event,
         hash=recorded.hash.hex(),
         previous_hash=recorded.previous_hash.hex(),
-    )
-
-
-def cloud_event(recorded: Recorded, public_url: str) -> CloudEvent:
-    """An event as a line of the export."""
-    return CloudEvent(
-        specversion="1.0",
-        id=recorded.event_id,
-        source=f"{public_url.rstrip('/')}/api/features/{recorded.feature_id}",
-        type=f"build-practical.{recorded.type}",
-        subject=str(recorded.feature_id),
-        time=recorded.recorded_at,
-        datacontenttype="application/json",
-        sequence=f"{recorded.version:010d}",
-        position=recorded.position,
-        schemaversion=recorded.schema_version,
-        actor=recorded.actor,
-        correlationid=recorded.correlation_id,
-        hash=recorded.hash.hex(),
-        previoushash=recorded.previous_hash.hex(),
-        data=recorded.event,
-        causationid=recorded.causation_id,
     )
 
 

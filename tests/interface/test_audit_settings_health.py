@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
+from application.verifier import verify
 from tests.interface.world import (
     Person,
     World,
@@ -55,8 +56,10 @@ async def test_the_log_comes_in_pages_and_whole(ann: Person, world: World) -> No
     assert [line["id"] for line in lines] == [item["event_id"] for item in items]
     assert {line["specversion"] for line in lines} == {"1.0"}
     assert [line["sequence"] for line in lines] == sorted(line["sequence"] for line in lines)
-    assert lines[0]["data"]["title"] == "Tools"
+    assert json.loads(lines[0]["data"]["personal"])["title"] == "Tools"
     assert all(name.isalnum() and name.islower() for name in lines[0])
+    report = verify(whole.content.splitlines())
+    assert (report.valid, report.events, report.sealed) == (True, len(items), 0)
 
 
 async def test_a_cursor_that_nobody_gave_is_refused(ann: Person) -> None:

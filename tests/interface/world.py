@@ -22,6 +22,7 @@ from application.api_keys import KeyDescription, KeySettings
 from application.artifact_keys import artifact_key
 from application.audit import ChainReport, Change
 from application.download import Download
+from application.export import StoredEvent
 from application.features import Features
 from application.ports import (
     ArtifactMissing,
@@ -55,6 +56,7 @@ from projections.run import RUN
 from projections.store import BadCursor, Page
 from tests import given
 from tests.fakes import MemoryLog, MemoryReceipts
+from tests.stored import stored_as_it_would_be
 
 ISSUER = "http://127.0.0.1:8000"
 SIGNING = SigningKey.generate()
@@ -94,6 +96,11 @@ class Log(MemoryLog):
         async with self.grown:
             self.grown.notify_all()
         return recorded
+
+    async def stored(
+        self, tenant_id: UUID, feature_id: UUID, after: int, upto: int
+    ) -> Sequence[StoredEvent]:
+        return stored_as_it_would_be(self.of(tenant_id, feature_id))[after:upto]
 
     async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
         return [
@@ -421,6 +428,7 @@ class World:
             changes=self.log,
             chain=self.log,
             log=self.log,
+            stored=self.log,
             live=self.live,
             artifacts=self.artifacts,
             archive=ZipArchive(Download(self.features, self.artifacts)),

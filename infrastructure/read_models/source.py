@@ -76,7 +76,7 @@ class PostgresSource:
             cursor = await connection.execute(PAGE, (after, end, limit), binary=True)
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
             keys = await self._reader.keys_of(connection, rows)
-        entries = self._opened(rows, keys)
+        entries = self.opened(rows, keys)
         return LogPage(entries, rows[-1].position if len(rows) == limit else end, len(rows))
 
     async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
@@ -85,13 +85,13 @@ class PostgresSource:
             cursor = await connection.execute(STREAM, (feature_id, version, upto), binary=True)
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
             keys = await self._reader.keys_of(connection, rows)
-        return self._opened(rows, keys)
+        return self.opened(rows, keys)
 
     async def end(self) -> int:
         """The last position that was ever handed out."""
         return await self._reader.head()
 
-    def _opened(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> Sequence[Entry]:
+    def opened(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> Sequence[Entry]:
         """The events, without those of deleted features whose content is gone for ever."""
         alive = (row for row in rows if row.key_id is None or row.key_id in keys)
         return [self._entry(row, keys[row.key_id] if row.key_id else None) for row in alive]

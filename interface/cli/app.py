@@ -119,12 +119,65 @@ def log_show(feature: UUID, *, json: Json = False) -> int:
     return operations.log_show(feature, as_json=json)
 
 
+@log.command(name="export")
+def log_export(
+    feature: UUID,
+    *,
+    out: Annotated[Path | None, Parameter(help="file; unset: print")] = None,
+) -> int:
+    """Write a feature's whole log, personal content in plain, as CloudEvents lines."""
+    from interface.cli import logbook  # noqa: PLC0415
+
+    return logbook.export(feature, out)
+
+
 @log.command(name="verify")
-def log_verify(feature: UUID, *, json: Json = False) -> int:
-    """Recompute a feature's hash chain and name the first place where it breaks."""
+def log_verify(
+    target: Annotated[str, Parameter(help="a feature's id, or a file that `log export` wrote")],
+    *,
+    head: Annotated[str | None, Parameter(help="hash that a file must end at")] = None,
+    json: Json = False,
+) -> int:
+    """Recompute a hash chain, stored or exported, and name the first place where it breaks."""
+    try:
+        feature = UUID(target)
+    except ValueError:
+        from interface.cli import logbook  # noqa: PLC0415
+
+        return logbook.verify_file(Path(target), head, as_json=json)
     from interface.cli import operations  # noqa: PLC0415
 
     return operations.log_verify(feature, as_json=json)
+
+
+@log.command(name="import")
+def log_import(
+    file: Path,
+    *,
+    head: Annotated[str | None, Parameter(help="hash that the file must end at")] = None,
+    out: Annotated[Path | None, Parameter(help="file for the read models' rows, as JSON")] = None,
+    json: Json = False,
+) -> int:
+    """Check an exported log and fold it in memory: each read model's hash; nothing is stored."""
+    from interface.cli import logbook  # noqa: PLC0415
+
+    return logbook.import_file(file, head, out, as_json=json)
+
+
+@log.command(name="certify")
+def log_certify(
+    feature: UUID | None = None,
+    *,
+    all: Annotated[bool, Parameter(name="--all", negative="", help="every feature")] = False,  # noqa: A002
+    json: Json = False,
+) -> int:
+    """Fold a log from its first event and compare with every read model, without any model."""
+    if (feature is None) != all:
+        fail("Name a feature, or say --all.")
+        return 2
+    from interface.cli import logbook  # noqa: PLC0415
+
+    return logbook.certify(feature, as_json=json)
 
 
 @projections.command(name="status")

@@ -72,7 +72,7 @@ class Desk:
         return row[0], row[1], bytes(row[2])
 
 
-def _act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
+def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
     """Find the servers (or start them for as long as it takes) and do the work."""
 
     def command() -> int:
@@ -135,7 +135,7 @@ def features(*, as_json: bool) -> int:
         show(listed, as_json=as_json, empty="There are no features yet.")
         return 0
 
-    return _act("bp_projector", work)
+    return act("bp_projector", work)
 
 
 def replay(feature_id: UUID, version: int) -> int:
@@ -160,7 +160,7 @@ def replay(feature_id: UUID, version: int) -> int:
         say(f"{feature_id} is {accepted.status} again, at version {accepted.version}.")
         return 0
 
-    return _act("bp_sweeper", work)
+    return act("bp_sweeper", work)
 
 
 def log_show(feature_id: UUID, *, as_json: bool) -> int:
@@ -184,7 +184,7 @@ def log_show(feature_id: UUID, *, as_json: bool) -> int:
         show(listed, as_json=as_json, empty="There is nothing in the log.")
         return 0
 
-    return _act("bp_projector", work)
+    return act("bp_projector", work)
 
 
 def log_verify(feature_id: UUID, *, as_json: bool) -> int:
@@ -201,7 +201,7 @@ def log_verify(feature_id: UUID, *, as_json: bool) -> int:
         show([report], as_json=as_json, empty="")
         return 0 if report["valid"] else 1
 
-    return _act("bp_projector", work)
+    return act("bp_projector", work)
 
 
 def projections_status(*, as_json: bool) -> int:
@@ -213,7 +213,7 @@ def projections_status(*, as_json: bool) -> int:
         show(rows, as_json=as_json, empty="No projector has run yet.")
         return 0
 
-    return _act("bp_projector", work)
+    return act("bp_projector", work)
 
 
 def projections_rebuild(name: str) -> int:
@@ -237,7 +237,7 @@ def projections_rebuild(name: str) -> int:
         say(f"\nrebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second" if done else "")
         return 0
 
-    return _act("bp_projector", work)
+    return act("bp_projector", work)
 
 
 def dead_letters_list(*, as_json: bool) -> int:
@@ -249,7 +249,7 @@ def dead_letters_list(*, as_json: bool) -> int:
         show(rows, as_json=as_json, empty="There are no dead letters.")
         return 0
 
-    return _act("bp_worker", work)
+    return act("bp_worker", work)
 
 
 def dead_letters_requeue(letter_id: UUID) -> int:
@@ -269,7 +269,7 @@ def dead_letters_requeue(letter_id: UUID) -> int:
         say(f"requeued; {made} new tasks")
         return 0
 
-    return _act("bp_worker", work)
+    return act("bp_worker", work)
 
 
 def dead_letters_discard(letter_id: UUID) -> int:
@@ -280,4 +280,4 @@ def dead_letters_discard(letter_id: UUID) -> int:
         say(f"discarded {letter.id}")
         return 0
 
-    return _act("bp_worker", work)
+    return act("bp_worker", work)

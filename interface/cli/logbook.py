@@ -1,0 +1,150 @@
+"""A feature's log outside the service: exported, checked, read back, held against what is shown.
+
+Checking and reading a file need neither database nor network; the other commands do.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from application.export import lines_of
+from application.verifier import sentence, verify
+from infrastructure.event_log.exports import PostgresStoredLog
+from infrastructure.event_log.imports import ImportRefused, read_export
+from infrastructure.event_log.registry import UnknownEvent
+from infrastructure.read_models.certifying import PostgresCertifier
+from interface.cli.console import fail, say, show
+from interface.cli.operations import Desk, act
+from projections.certificate import Certificate, fingerprints, fold
+
+STREAMS: Final = "SELECT tenant_id, stream_id FROM es.streams ORDER BY created_at, stream_id"
+ROLE: Final = "bp_projector"
+
+
+def export(feature_id: UUID, out: Path | None) -> int:
+    """Write the log to a file, or to the output."""
+    chunks: list[bytes] = []
+
+    async def work(desk: Desk) -> int:
+        tenant_id, version, _ = await desk.stream(feature_id)
+        log = PostgresStoredLog(desk.database, desk.ring())
+        chunks.extend([chunk async for chunk in lines_of(log, tenant_id, feature_id, version)])
+        return 0
+
+    failed = act(ROLE, work)
+    if failed:
+        return failed
+    if out is None:
+        sys.stdout.buffer.write(b"".join(chunks))
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        out.write_bytes(b"".join(chunks))
+    except OSError as error:
+        fail(f"{out}: {error.strerror}")
+        return 1
+    events = sum(chunk.count(b"\n") for chunk in chunks)
+    say(f"{events} events in {out}")
+    return 0
+
+
+def verify_file(path: Path, head: str | None, *, as_json: bool) -> int:
+    """Check an exported log."""
+    try:
+        with path.open("rb") as file:
+            report = verify(file, head)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+        return 1
+    if as_json:
+        show([report._asdict()], as_json=True, empty="")
+    elif report.valid:
+        say(sentence(report))
+    else:
+        fail(sentence(report))
+    return 0 if report.valid else 1
+
+
+def import_file(path: Path, head: str | None, out: Path | None, *, as_json: bool) -> int:
+    """Check an exported log, fold it in memory, and say what the read models come to."""
+    try:
+        imported = read_export(path.read_bytes().splitlines(keepends=True), head)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+        return 1
+    except (ImportRefused, UnknownEvent) as refused:
+        fail(str(refused))
+        return 1
+    by_feature: dict[UUID, list[Any]] = {}
+    for fact in imported.facts:
+        by_feature.setdefault(fact.feature_id, []).append(fact)
+    folded = {feature_id: fold(facts) for feature_id, facts in by_feature.items()}
+    if out is not None:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(folded), indent=1) + b"\n")
+    rows = [
+        {
+            "feature_id": str(feature_id),
+            "events": imported.report.events,
+            **msgspec.to_builtins(one),
+        }
+        for feature_id, tables in folded.items()
+        for one in fingerprints(tables)
+    ]
+    if not as_json:
+        say(sentence(imported.report))
+    show(rows, as_json=as_json, empty="Nothing of this log can be shown: its feature was deleted.")
+    return 0
+
+
+def certify(feature_id: UUID | None, *, as_json: bool) -> int:
+    """Compare what is shown with the log: of one feature, or of all."""
+
+    async def work(desk: Desk) -> int:
+        certifier = PostgresCertifier(desk.database, desk.ring())
+        if feature_id is None:
+            async with desk.database.system() as connection:
+                streams = await (await connection.execute(STREAMS)).fetchall()
+        else:
+            tenant_id, _, _ = await desk.stream(feature_id)
+            streams = [(tenant_id, feature_id)]
+        made = [await certifier.certify(*stream) for stream in streams]
+        found = [one for one in made if one is not None]
+        rows = [_line(one) for one in found] if len(streams) > 1 else _table(found)
+        if as_json:
+            rows = [msgspec.to_builtins(one) for one in found]
+        show(rows, as_json=as_json, empty="There is nothing to certify: no projector has run.")
+        for one in found:
+            for projection in one.projections:
+                for difference in projection.differences:
+                    fail(f"{one.feature_id}: {projection.projection}: {difference}")
+        return 0 if all(one.equal for one in found) else 1
+
+    return act(ROLE, work)
+
+
+def _line(one: Certificate) -> dict[str, Any]:
+    return {
+        "feature_id": str(one.feature_id),
+        "equal": one.equal,
+        "events": one.events,
+        "model_calls": one.model_calls,
+        "head": one.head,
+    }
+
+
+def _table(found: list[Certificate]) -> list[dict[str, Any]]:
+    return [
+        {
+            "projection": each.projection,
+            "equal": each.equal,
+            "rows": each.rows,
+            "sha256": each.folded_sha256,
+            "events": one.events,
+            "model_calls": one.model_calls,
+        }
+        for one in found
+        for each in one.projections
+    ]

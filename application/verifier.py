@@ -1,6 +1,6 @@
 """Checks an exported log offline: the hash chain of every feature, and each commitment to content.
 
-One file of plain Python (3.11 or later) that needs nothing but the standard library, so that it can
+One file of plain Python (3.8 or later) that needs nothing but the standard library, so that it can
 be read, copied and run far from the service that wrote the log: `python verifier.py log.ndjson`.
 
 A log is CloudEvents 1.0 lines. Each event's `hash` is the SHA-256 over all that is stored of it and
@@ -9,14 +9,15 @@ in plain, with its salt, and must be what the clear part's `personal_sha256` com
 are missing at the end cannot be noticed here: note the last hash elsewhere and give it as `--head`.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import sys
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple  # noqa: UP035  # As Python 3.8 has it.
 
 TYPE_PREFIX = "build-practical."
 FORMAT = b"\x00\x00\x00\x0abp-event-1"
@@ -27,12 +28,12 @@ ALWAYS = {
     "data",
 }  # fmt: skip
 ALLOWED = ALWAYS | {"causationid", "keyid", "sealedsha256"}
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z", re.ASCII)
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 CHECKED, SEALED, NO_CONTENT = "checked", "sealed", "none"
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017  # As Python 3.8 has it.
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -252,9 +253,10 @@ def _digest(text: str) -> bytes:
 
 
 def _time(text: str) -> datetime:
-    if not TIME.fullmatch(text):
+    found = TIME.fullmatch(text)
+    if not found:
         raise _Bad("has a time that is none")
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(f"{found[1]}.{found[2] or '':0<6}+00:00")
 
 
 def sentence(report: Report) -> str:
@@ -270,14 +272,12 @@ def sentence(report: Report) -> str:
 
 def main(arguments: list[str]) -> int:
     """Check a file; 0 if it is what was recorded, 1 if not, 2 for wrong usage."""
-    match arguments:
-        case [name]:
-            head = None
-        case [name, "--head", head]:
-            pass
-        case _:
-            sys.stderr.write("usage: verifier.py LOG [--head HASH]\n")
-            return 2
+    name, head = [*arguments, "", ""][0], None
+    if arguments[1:2] == ["--head"] and len(arguments) == 3:  # noqa: PLR2004
+        head = arguments[2]
+    elif len(arguments) != 1:
+        sys.stderr.write("usage: verifier.py LOG [--head HASH]\n")
+        return 2
     try:
         with Path(name).open("rb") as file:
             report = verify(file, head)

@@ -4,7 +4,9 @@ Legality by status is the lifecycle table's; here stand only the rules that need
 late answers, changed content, checkpoints, and the verdict.
 """
 
+from functools import reduce
 from hashlib import sha256
+from operator import sub
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -16,7 +18,7 @@ from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Su
 from domain.feature import GATE_STATUS, Feature
 from domain.lifecycle import APPROVED_BY, LIFECYCLE
 from domain.pipeline import DISPENSABLE, work_left
-from domain.runs import Attempt
+from domain.runs import Attempt, Tokens
 from domain.status import Recommendation, Status, Step, Verdict
 
 
@@ -71,8 +73,8 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
             return _started(command, feature)
         case c.GiveUp():
             return _given_up(command, feature)
-        case c.DiscardRun(attempt, run, code):
-            return (e.RunDiscarded(attempt, code, run),)
+        case c.DiscardRun():
+            return (_discarded(command, feature),)
         case c.FailAttempt():
             return _failed(command, feature)
         case _:
@@ -152,6 +154,15 @@ def _failed(command: c.FailAttempt, feature: Feature) -> tuple[e.FeatureEvent, .
         return (failed,)
     step = command.attempt.step
     return (failed, _ending(step, feature, command.code, command.reason, command.advice))
+
+
+def _discarded(command: c.DiscardRun, feature: Feature) -> e.RunDiscarded:
+    """What a late answer used, less what the log says of its attempt already."""
+    known = feature.used.get(command.attempt.name, ())
+    left = reduce(sub, known, command.run)
+    if known and not (left.turns or left.tokens != Tokens()):
+        raise Superseded
+    return e.RunDiscarded(command.attempt, command.code, left)
 
 
 def _given_up(command: c.GiveUp, feature: Feature) -> tuple[e.FeatureEvent, ...]:

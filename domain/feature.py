@@ -15,7 +15,7 @@ from domain import events as e
 from domain.content import Advice, Approval, Content, Deliverable, Review, Rework
 from domain.lifecycle import GATES, LIFECYCLE, target_of
 from domain.pipeline import AGENT_OF, due_after
-from domain.runs import Attempt
+from domain.runs import Attempt, Run
 from domain.status import Gate, Status, Step, Verdict
 
 V = TypeVar("V")
@@ -41,6 +41,8 @@ class Feature(Struct, frozen=True):
     """The announced attempt of each step under way."""
     attempts: Mapping[Step, int] = {}
     """How often each step was announced, ever."""
+    used: Mapping[str, tuple[Run, ...]] = {}
+    """What the log says that each ended attempt used, by its name: nothing is counted twice."""
     recorded: Mapping[str, int] = {}
     """Manifest hash of each accepted result to its version: what need not be paid for again."""
     checkpoints: tuple[Checkpoint, ...] = ()
@@ -66,12 +68,22 @@ def evolve(feature: Feature, event: e.FeatureEvent) -> Feature:
     """The feature after one more event."""
     version = feature.version + 1
     content = _content(feature.content, event, version)
-    after = replace(_work(feature, event, version), version=version, content=content)
+    after = replace(
+        _work(feature, event, version), version=version, content=content, used=_used(feature, event)
+    )
     if not _is_checkpoint(event):
         return after
     content = replace(content, checkpoint=version)
     marks = (*feature.checkpoints, Checkpoint(version, content))
     return replace(after, content=content, checkpoints=marks)
+
+
+def _used(feature: Feature, event: e.FeatureEvent) -> Mapping[str, tuple[Run, ...]]:
+    run: Run | None = getattr(event, "run", None)
+    attempt: Attempt | None = getattr(event, "attempt", None)
+    if run is None or attempt is None:
+        return feature.used
+    return {**feature.used, attempt.name: (*feature.used.get(attempt.name, ()), run)}
 
 
 def _is_checkpoint(event: e.FeatureEvent) -> bool:

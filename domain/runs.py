@@ -16,6 +16,11 @@ class Attempt(Struct, frozen=True):
     number: int
     """1 for the first try of this step in the feature's life, then counting up for ever."""
 
+    @property
+    def name(self) -> str:
+        """Names it inside its feature, as text."""
+        return f"{self.step}:{self.number}"
+
 
 class Tokens(Struct, frozen=True):
     """Tokens as the provider reports them. `input` excludes what the prompt cache served."""
@@ -34,6 +39,15 @@ class Tokens(Struct, frozen=True):
             self.cache_write + other.cache_write,
         )
 
+    def __sub__(self, other: "Tokens") -> "Tokens":
+        """What is left, kind by kind, never less than nothing."""
+        return Tokens(
+            max(0, self.input - other.input),
+            max(0, self.output - other.output),
+            max(0, self.cache_read - other.cache_read),
+            max(0, self.cache_write - other.cache_write),
+        )
+
 
 class Run(Struct, frozen=True):
     """What one attempt used. All zero when a recorded result was reused."""
@@ -44,6 +58,15 @@ class Run(Struct, frozen=True):
     seconds: float = 0.0
     turns: int = 0
     """Requests sent to the model, the unanswered ones included."""
+
+    def __sub__(self, other: "Run") -> "Run":
+        """What is left, never less than nothing."""
+        return Run(
+            self.tokens - other.tokens,
+            max(Decimal(0), self.cost_usd - other.cost_usd),
+            max(0.0, self.seconds - other.seconds),
+            max(0, self.turns - other.turns),
+        )
 
 
 class Manifest(Struct, frozen=True):

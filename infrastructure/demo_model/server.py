@@ -106,6 +106,10 @@ class DemoModel:
         """
         self._script.add(agent, faults)
 
+    def forget(self) -> None:
+        """Forget what is scripted and not met yet."""
+        self._script.clear()
+
     def release(self) -> None:
         """Let every held request go on."""
         self._delivery.release()

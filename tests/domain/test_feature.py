@@ -1,15 +1,17 @@
 """The decider by example."""
 
+from decimal import Decimal
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
 from domain.content import sha256_of
 from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Superseded
 from domain.lifecycle import LIFECYCLE, WORKING, actions_at
-from domain.runs import Attempt, Run
+from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from tests.given import (
     MESSAGE,
@@ -124,6 +126,28 @@ def test_what_a_late_answer_cost_is_recorded_even_after_deletion():
     given(story).when(c.DiscardRun(attempt, RUN, "superseded")).then(
         e.RunDiscarded(attempt, "superseded", RUN)
     )
+
+
+def test_a_late_answer_counts_only_what_its_attempt_has_not_been_charged_for():
+    story = drafted().do(c.ConfirmBrief("x"))
+    story.do(start(story.feature, Step.SPEC))
+    first = attempt_of(story, Step.SPEC)
+    story.do(replace(start(story.feature, Step.SPEC), lost=RUN))
+    whole = Run(Tokens(300, 80), Decimal("0.0100"), 4.0, 2)
+    left = Run(Tokens(200, 30), Decimal("0.0058"), 2.5, 1)
+    given(story).when(c.DiscardRun(first, whole, "lease_lost")).then(
+        e.RunDiscarded(first, "lease_lost", left)
+    )
+    story.do(c.DiscardRun(first, whole, "lease_lost"))
+    given(story).when(c.DiscardRun(first, whole, "lease_lost")).refused(Superseded)
+
+
+def test_a_result_that_was_recorded_is_not_discarded_afterwards():
+    story = drafted().do(c.ConfirmBrief("x"))
+    story.do(start(story.feature, Step.SPEC))
+    attempt = attempt_of(story, Step.SPEC)
+    story.do(answer(story.feature, Step.SPEC))
+    given(story).when(c.DiscardRun(attempt, RUN, "superseded")).refused(Superseded)
 
 
 def test_an_attempt_that_failed_leaves_the_step_due():

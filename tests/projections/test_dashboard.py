@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from domain import commands as c
 from domain.lifecycle import actions_at
+from domain.runs import Attempt, Run
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.dashboard import DASHBOARD
 from tests.given import RUN, at_gate, attempt_of, done, drafted, in_review, start
@@ -46,7 +47,8 @@ def test_cost_adds_up_over_answers_failures_and_late_answers():
     story.do(start(story.feature, Step.SPEC))
     attempt = attempt_of(story, Step.SPEC)
     story.do(c.FailAttempt(attempt, RUN, "overloaded", "Busy", "Wait", final=False))
-    story.do(c.DiscardRun(attempt, RUN, "superseded")).work(Step.SPEC)
+    whole = Run(RUN.tokens + RUN.tokens, 2 * RUN.cost_usd, 2 * RUN.seconds, 2 * RUN.turns)
+    story.do(c.DiscardRun(attempt, whole, "superseded")).work(Step.SPEC)
     given(story).shows(DASHBOARD, cost_usd=3 * RUN.cost_usd)
 
 
@@ -74,13 +76,8 @@ def test_a_failed_feature_names_its_failure_until_it_is_retried():
 def test_a_deleted_feature_is_gone_even_when_a_late_answer_comes():
     story = done().do(c.DeleteFeature())
     given(story).shows_nothing(DASHBOARD)
-    late = c.DiscardRun(in_review().feature.running.get(Step.SPEC) or _some(), RUN, "superseded")
+    late = c.DiscardRun(Attempt(Step.ALIGN_SPEC, 1, 9), RUN, "superseded")
     given(story.do(late)).shows_nothing(DASHBOARD)
-
-
-def _some():
-    story = drafted().do(c.ConfirmBrief("- lend"))
-    return attempt_of(story.do(start(story.feature, Step.SPEC)), Step.SPEC)
 
 
 def test_times_are_the_log_s_own():

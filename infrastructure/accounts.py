@@ -4,7 +4,7 @@ Invariant: the API has no right to read these tables at large; each call is one 
 answers one question (`sql/0005_identity.sql`), in one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -126,6 +126,20 @@ class PostgresSessions:
     async def end_user(self, user_id: UUID, at: datetime) -> None:
         """End all families of a user."""
         await _one(self._database, "SELECT app.refresh_end_user(%s, %s)", (user_id, at))
+
+
+class ExpiredSessions:
+    """Sessions and resets past their end, for the sweeper."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        """Take a database as the sweeper, and a clock of aware times."""
+        self._database = database
+        self._clock = clock
+
+    async def forget_old(self) -> int:
+        """Remove them; how many sessions there were. Raises Unavailable."""
+        row = await _one(self._database, "SELECT app.forget_expired(%s)", (self._clock(),))
+        return int(row[0]) if row else 0
 
 
 class SigningKeys:

@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from interface.patient import PatientProtocol
+
 DRAIN_SECONDS = 10
 
 
@@ -53,8 +55,18 @@ async def serve(
     listener: socket.socket,
     stop: asyncio.Event,
     on_ready: Callable[[], None],
+    *,
+    trusted_proxies: str = "",
 ) -> None:
-    """Serve until told to stop, then drain: streams end, requests under way finish."""
+    """Serve until told to stop, then drain: streams end, requests under way finish.
+
+    Args:
+        app: What answers.
+        listener: Where to listen.
+        stop: Set when it is time to stop.
+        on_ready: Called once connections are taken.
+        trusted_proxies: Addresses whose `X-Forwarded-For` is believed; empty: nobody's.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -63,9 +75,11 @@ async def serve(
             lifespan="on",
             loop="none",
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
+            http=PatientProtocol,
+            ws="none",
         )
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     operator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="loopback port of /metrics, 0 to 65535; 0 turns it off"
     )
+    trusted_proxies: str = Field(
+        "",
+        description="addresses of reverse proxies whose X-Forwarded-For is believed, with commas; "
+        "unset: nobody's",
+    )
     oidc_issuer: str | None = Field(
         None, description="issuer whose tokens are accepted; unset: the built-in sign-up and login"
     )

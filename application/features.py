@@ -5,11 +5,13 @@ the version it was decided on: a stale copy can only lead to another try, never 
 and a refusal is given only after the copy was brought up to date.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -92,6 +94,7 @@ class Features:
         self._new_id = new_id
         self._folded: OrderedDict[tuple[UUID, UUID], Feature] = OrderedDict()
         self._texts: OrderedDict[tuple[UUID, UUID, int], Recorded] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, tenant_id: UUID, feature_id: UUID) -> Feature | None:
         """The feature as this process last knew it, without asking anybody.
@@ -181,10 +184,27 @@ class Features:
     ) -> Written:
         """Decide and append, again for as long as others append in between.
 
+        Those of this process take turns, so that only other processes come in between.
+
         Raises:
             LeaseLost: `effects.task` is not ours any more.
             Refused, VersionMismatch, ReceiptExists, Unavailable: as for `do`.
         """
+        name = (origin.tenant_id, feature_id)
+        turn = self._turns.get(name)
+        if turn is None:
+            turn = self._turns[name] = asyncio.Lock()
+        async with turn:
+            return await self._write(feature_id, command, origin, effects, if_match)
+
+    async def _write(
+        self,
+        feature_id: UUID,
+        command: FeatureCommand,
+        origin: Origin,
+        effects: Effects,
+        if_match: int | None,
+    ) -> Written:
         owner = origin.tenant_id
         feature = self._folded.get((owner, feature_id))
         fresh = feature is None

@@ -28,6 +28,8 @@ class WorkerLimits(Struct, frozen=True):
     lease_seconds: float = 60.0
     beat_seconds: float = 5.0
     """Also how long a cancelled step may still run when nobody says that it was cancelled."""
+    look_again_seconds: float = 0.02
+    """How soon after a step ends the queue is looked at, once for all that end meanwhile."""
     poll_seconds: float = 0.5
     """How often the queue is looked at when nothing wakes the worker."""
 
@@ -55,6 +57,7 @@ class Worker:
         self._running: dict[UUID, tuple[Claim, asyncio.Task[None]]] = {}
         self._progressed: set[UUID] = set()
         self._work = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
         self._stopping = False
 
     def wake(self) -> None:
@@ -77,10 +80,12 @@ class Worker:
         try:
             while not stop.is_set():
                 self._work.clear()
-                claimed = await self._claim()
-                if not claimed:
-                    await self._nap()
+                await self._claim()
+                # What was not there to be claimed rings when it comes; a place, when it is free.
+                await self._nap()
         finally:
+            if self._looking is not None:
+                self._looking.cancel()
             self._stopping = True
             steps = [step for _, step in self._running.values()]
             for step in steps:
@@ -101,21 +106,20 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _claim(self) -> int:
+    async def _claim(self) -> None:
         free = self._limits.steps_at_once - len(self._running)
         if free <= 0:
-            return 0
+            return
         try:
             claims = await self._tasks.claim(
                 self._name, self._agents, limit=free, lease_seconds=self._limits.lease_seconds
             )
         except Unavailable as down:
             log.warning("claim_postponed", reason=str(down))
-            return 0
+            return
         for claim in claims:
             step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
             self._running[claim.task_id] = (claim, step)
-        return len(claims)
 
     async def _carry_out(self, claim: Claim) -> None:
         try:
@@ -131,7 +135,13 @@ class Worker:
         finally:
             self._running.pop(claim.task_id, None)
             self._progressed.discard(claim.task_id)
-            self._work.set()
+            if self._looking is None and not self._stopping:
+                loop = asyncio.get_running_loop()
+                self._looking = loop.call_later(self._limits.look_again_seconds, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        self._work.set()
 
     async def _beat(self) -> None:
         while True:

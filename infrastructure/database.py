@@ -43,6 +43,8 @@ ANSWER_SECONDS: Final = STATEMENT_SECONDS + 0.5
 READ_SECONDS: Final = 2.5
 """The same for a read of one stream, so that a request is answered within 3 s."""
 
+BEGIN: Final = b"BEGIN; SELECT set_config('bp.tenant', '%s', true)"
+
 WAITING_AT_MOST: Final = 512
 RECONNECT_SECONDS: Final = 1.0
 PROMPT_SECONDS: Final = 0.5
@@ -187,7 +189,7 @@ class Database:
         Raises:
             Unavailable: the database does not answer.
         """
-        async with self._transaction(str(tenant_id)) as connection:
+        async with self._transaction(str(UUID(int=tenant_id.int))) as connection:
             yield connection
 
     @asynccontextmanager
@@ -256,9 +258,8 @@ class Database:
             connection = await self._pool.getconn(timeout=max(left, 0.001))
             connection.answer_seconds = BEGIN_SECONDS
             try:
-                async with connection.pipeline():
-                    await connection.execute("BEGIN")
-                    await connection.execute("SELECT set_config('bp.tenant', %s, true)", (tenant,))
+                # Both in one round trip; what stands between the quotes is a UUID or nothing.
+                await connection.execute(BEGIN % tenant.encode(), prepare=False)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 connection.pgconn.finish()
                 await self._pool.putconn(connection)

@@ -72,6 +72,9 @@ class Gathered(Generic[T, R]):
     async def _together_or_alone(self, calls: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             answers = await self._carry_out([asked for asked, _ in calls])
+            for (_, waiting), answer in zip(calls, answers, strict=True):
+                if not waiting.done():
+                    waiting.set_result(answer)
         except Unavailable as down:
             _refuse(calls, down)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose call it is.
@@ -80,10 +83,6 @@ class Gathered(Generic[T, R]):
                 return
             for call in calls:
                 await self._together_or_alone([call])
-        else:
-            for (_, waiting), answer in zip(calls, answers, strict=True):
-                if not waiting.done():
-                    waiting.set_result(answer)
 
 
 def _refuse(calls: Sequence[tuple[T, asyncio.Future[R]]], error: Exception) -> None:

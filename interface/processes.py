@@ -22,8 +22,11 @@ from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
 from application.worker import Worker, WorkerLimits
+from infrastructure.accounts import ExpiredSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
+from infrastructure.artifacts import RecentFiles
+from infrastructure.clock import utc_now
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -125,10 +128,9 @@ async def open_worker(
         Choice(settings.model), RevealedApiKeys(database, keys), real, demo, roster
     )
     fail_point = FailPoint(settings.fail_point)
-    tools = Tools(
-        PostgresLedger(database, keys), base.artifacts, Inspector(), base.live, fail_point
-    )
-    materials = Materials(features, log, base.artifacts)
+    files = RecentFiles(base.artifacts)
+    tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live, fail_point)
+    materials = Materials(features, log, files)
     runner = Runner(features, tasks, providers, materials, tools, backoff_seconds=settings.pauses())
     limits = WorkerLimits(
         steps_at_once=settings.steps_at_once,
@@ -201,7 +203,7 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         features,
         PostgresTasks(database),
         PostgresRemovals(database),
-        PostgresReceipts(database),
+        (PostgresReceipts(database), ExpiredSessions(database, utc_now)),
         base.artifacts,
         stuck_after_seconds=settings.stuck_after_seconds,
         sweep_seconds=settings.sweep_seconds,

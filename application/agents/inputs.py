@@ -23,14 +23,13 @@ def inputs_of(step: Step, material: Material) -> dict[str, str]:
 
 
 def _values(step: Step, material: Material) -> Mapping[str, Any]:
-    points = points_of(material.brief)
     match step:
         case Step.CONVERSE:
             return _conversation(material)
         case Step.SPEC:
             return {
                 "brief": material.brief,
-                "points": points,
+                "points": points_of(material.brief),
                 "previous_spec": material.previous_spec,
             }
         case Step.PLAN:

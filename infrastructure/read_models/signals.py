@@ -1,27 +1,34 @@
 """When it is worth looking at a row again.
 
-Invariant: a signal that comes between two looks is not lost.
+Invariant: a signal that comes between two looks is not lost. Words that say nothing of the row,
+such as those of an agent at work, cost no look.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 
 class Signals:
     """Says when it is worth looking again."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int) -> None:
+        """Wait for rows that show this version."""
+        self._version = version
         self._heard = asyncio.Event()
 
-    async def follow(self, watched: AbstractAsyncContextManager[AsyncIterator[object]]) -> None:
+    async def follow(
+        self, watched: AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]
+    ) -> None:
         """Listen, until cancelled."""
         async with watched as heard:
             # What was said before we listened is not repeated: look once more.
             self._heard.set()
-            async for _ in heard:
-                self._heard.set()
+            async for word in heard:
+                if word.get("kind") == "view" and word.get("version", 0) >= self._version:
+                    self._heard.set()
 
     async def wait(self, seconds: float) -> None:
         """Until the next signal, but not longer."""

@@ -6,7 +6,7 @@ switches in between is not seen.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -37,6 +37,15 @@ FEATURES: Final = """
       and (%(status)s::text is null or row ->> 'status' = %(status)s::text)
       and (%(title)s::text is null or row ->> 'title' ilike %(title)s::text)
     order by feature_id desc limit %(limit)s
+"""
+FORKS: Final = """
+    select v.feature_id::text, v.row::text from es.streams s
+    join app.views v on v.projection = 'dashboard' and v.tenant_id = s.tenant_id
+      and v.feature_id = s.stream_id
+    where s.forked_from = %(feature_id)s and v.feature_id < %(before)s
+      and v.generation = (
+        select generation from app.positions where projection = 'dashboard' and active)
+    order by v.feature_id desc limit %(limit)s
 """
 WORK: Final = """
     select feature_id::text, row::text from app.views
@@ -74,11 +83,11 @@ NEWEST: Final = UUID(int=2**128 - 1)
 DIGITS: Final = 8
 """Of a version, at most."""
 
-POLL_SECONDS: Final = (0.005, 0.05)
+POLL_SECONDS: Final = (0.03, 0.25)
 """How often a waiting read looks again by itself: at first, and at last."""
 
-Watch = Callable[[UUID, UUID], AbstractAsyncContextManager[AsyncIterator[object]]]
-"""Signals of one feature, by tenant and feature: after each, its rows may have changed."""
+Watch = Callable[[UUID, UUID | None], AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]]
+"""What is said about one feature, by tenant and feature (`ports.Live.watch`)."""
 
 
 class PostgresReadStore:
@@ -126,13 +135,24 @@ class PostgresReadStore:
         if min_version is None or _reached(row, min_version):
             return row
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout), self._signals(tenant_id, feature_id) as signals:
+            async with (
+                asyncio.timeout(timeout),
+                self._signals(tenant_id, feature_id, min_version) as signals,
+            ):
                 poll = POLL_SECONDS[0]
                 while not _reached(row, min_version):
                     await signals.wait(poll)
                     poll = min(2 * poll, POLL_SECONDS[1])
                     row = await self._row(tenant_id, FEATURE, feature_id)
         return row
+
+    async def forks(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[DashboardRow]:
+        """The features that were forked from this one, newest first."""
+        filters = ("forks", feature_id)
+        values = {"feature_id": feature_id, "before": _feature_before(cursor, *filters)}
+        return await self._page(tenant_id, FORKS, DASHBOARD, values, limit, filters)
 
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
@@ -231,8 +251,10 @@ class PostgresReadStore:
         return Page(tuple(decode(row) for _, row in shown), more)
 
     @contextlib.asynccontextmanager
-    async def _signals(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[Signals]:
-        signals = Signals()
+    async def _signals(
+        self, tenant_id: UUID, feature_id: UUID, version: int
+    ) -> AsyncIterator[Signals]:
+        signals = Signals(version)
         if self._watch is None:
             yield signals
             return

@@ -63,7 +63,7 @@ grant select, insert, update, delete on app.positions to bp_projector;
 
 -- One row of the generation that is shown, as its tenant.
 create function app.view_row(p_tenant uuid, p_projection text, p_feature uuid, p_key text) returns text
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
   perform app.enter(p_tenant);
   return (select v.row::text from app.views v

@@ -30,6 +30,7 @@ from infrastructure.sealing import MasterKeyUnusable, Unsealable
 from interface.cli.client import Client, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
+from interface.event_loop import run
 from interface.foundation import (
     Addresses,
     CannotStart,
@@ -171,7 +172,7 @@ def run_process(name: str) -> int:
             raise CannotStart(
                 f"The database's schema is behind ({len(waiting)} migrations). Run `migrate` first."
             )
-        return asyncio.run(_main(settings, addresses, (name,), lambda _: None))
+        return run(_main(settings, addresses, (name,), lambda _: None))
 
     return refusing(work)
 
@@ -198,9 +199,7 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
             log.info("migrated", migrations=len(applied))
         web.result()
         everything = ("relay", "projector", "worker", "sweeper", "api")
-        return asyncio.run(
-            _main(settings, addresses, everything, on_ready, listener, stack, once=once)
-        )
+        return run(_main(settings, addresses, everything, on_ready, listener, stack, once=once))
 
 
 def _import_web() -> None:
@@ -288,7 +287,15 @@ async def _api(
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve(build_app(services), listening, stop, ready))
+            group.create_task(
+                serve(
+                    build_app(services),
+                    listening,
+                    stop,
+                    ready,
+                    trusted_proxies=settings.trusted_proxies,
+                )
+            )
             if settings.operator_port:
                 operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
                 group.create_task(serve(operator_app(services), operators, stop, lambda: None))

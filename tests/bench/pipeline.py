@@ -20,6 +20,7 @@ from uuid import UUID
 
 import psutil
 import psycopg
+import uvloop
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
@@ -244,7 +245,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         migrate(stack.dsn)
         for at_once in given.at_once:
-            figures = asyncio.run(run(stack, Path(folder), at_once, given.seconds))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                figures = runner.run(run(stack, Path(folder), at_once, given.seconds))
             print(json.dumps(figures), flush=True)
         with psycopg.connect(stack.dsn) as connection:
             row = connection.execute(

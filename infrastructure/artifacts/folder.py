@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
+from infrastructure.artifacts.checkpoints import PREFIX, FolderCheckpoints
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
 from infrastructure.gathering import Gathered
 
@@ -65,6 +66,10 @@ class FolderStore:
     async def ready(self) -> bool:
         """Tell whether a file can be written."""
         return await asyncio.to_thread(self._probe)
+
+    def checkpoints(self) -> FolderCheckpoints:
+        """The signed checkpoints of the log, in a folder beside the tenants'."""
+        return FolderCheckpoints(self._root / PREFIX)
 
     def _open(self) -> None:
         try:

@@ -8,11 +8,12 @@ aioboto3 takes a second to import, so that it is imported when a bucket is opene
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
+from infrastructure.artifacts.checkpoints import KeyTaken, S3Checkpoints
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
 
 CALL_SECONDS: Final = 30.0
@@ -21,6 +22,8 @@ AT_ONCE: Final = 16
 DELETED_AT_ONCE: Final = 1000
 """As many as one request of the protocol takes."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
+_TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+"""How a store answers that an object, which must be new, is there or is just being stored."""
 
 
 class S3Store:
@@ -118,6 +121,14 @@ class S3Store:
             return False
         return True
 
+    def checkpoints(self) -> S3Checkpoints:
+        """The signed checkpoints of the log, in the same bucket. For an open store."""
+
+        def call(missing: str = "", *, new: bool = False) -> AbstractAsyncContextManager[None]:
+            return self._call(self._call_seconds, missing=missing, new=new)
+
+        return S3Checkpoints(self._client, self._bucket, call)
+
     async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:
         async with self._call(self._call_seconds):
             page = await self._client.list_objects_v2(
@@ -126,7 +137,9 @@ class S3Store:
         return [{"Key": found["Key"]} for found in page.get("Contents", ())]
 
     @asynccontextmanager
-    async def _call(self, seconds: float, *, missing: str = "") -> AsyncIterator[None]:
+    async def _call(
+        self, seconds: float, *, missing: str = "", new: bool = False
+    ) -> AsyncIterator[None]:
         """Bound a call in number and time, and say in our words how it failed."""
         try:
             async with asyncio.timeout(seconds), self._places:
@@ -137,6 +150,8 @@ class S3Store:
             code = _code(error)
             if missing and code in _MISSING:
                 raise ArtifactMissing(f"the stored file {missing} is not there") from None
+            if new and code in _TAKEN:
+                raise KeyTaken from None
             raise Unavailable("the object store", code) from None
 
 

@@ -18,7 +18,7 @@ CLIENTS = {
     "anthropic": "infrastructure/anthropic_",
     "argon2": "infrastructure/identity/",
     "ast_grep_py": "infrastructure/inspection/",
-    "cryptography": "infrastructure/sealing/",
+    "cryptography": ("infrastructure/sealing/", "infrastructure/transparency/note.py"),
     "eventsourcing": "infrastructure/event_log/",
     "joserfc": "infrastructure/identity/",
     "litestar": "interface/http/",

@@ -61,6 +61,8 @@ NO_TENANT = {
     "app.dead_letters": {"bp_worker", "bp_sweeper"},
     "app.cursors": {"bp_worker", "bp_relay", "bp_sweeper"},
     "app.signing_keys": {"bp_api"},
+    "app.log_tree": {"bp_sweeper"},
+    "app.log_keys": {"bp_api", "bp_sweeper"},
 }
 """Tables about no tenant, and who may read them."""
 

@@ -1,0 +1,261 @@
+"""The notary: lets the tree grow with the log, and keeps signed checkpoints of it elsewhere.
+
+Invariants: the tree grows only from a state whose checkpoint is stored; a stored checkpoint is
+never overwritten; nothing is signed that a stored checkpoint contradicts. So whoever rewrites the
+log after a checkpoint, and the tree with it, meets the checkpoint.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+from msgspec import Struct
+
+from application.ports import ArtifactMissing, Unavailable
+from application.transparency.checkpoint import Checkpoint
+from application.transparency.tree import CompactRange
+
+log = structlog.get_logger(__name__)
+
+EVENTS_AT_ONCE: Final = 20_000
+"""As many events as one growth takes in, so that a backlog gets checkpoints on its way."""
+
+PAGE: Final = 2_000
+LARGEST: Final = 2**63
+LOOKS_PER_CHECKPOINT: Final = 4
+BEHIND_AFTER: Final = 3
+"""So many intervals without a checkpoint are worth a warning."""
+
+
+class LogContradicted(Exception):
+    """The log says something else than a checkpoint that was signed: nothing more is signed."""
+
+
+class NoteRefused(Exception):
+    """The note is not signed by the key of this log."""
+
+
+class Grown(Struct, frozen=True):
+    """How far the tree is."""
+
+    size: int
+    position: int
+    """Of the last event in it."""
+    peaks: tuple[bytes, ...]
+    at: datetime
+    """When it had grown to here, by the database's clock."""
+    noted_size: int
+    """The size of the newest checkpoint that is known to be in the store."""
+    waiting: bool
+    """Whether the log has events after `position`."""
+    age_seconds: float
+    """Since `at`."""
+    lag_seconds: float
+    """Since the oldest event without a checkpoint was recorded; 0 if there is none."""
+
+
+class LogTree(Protocol):
+    """The compact range over the log, kept beside it. Every method raises Unavailable."""
+
+    async def state(self) -> Grown:
+        """The tree as it is now."""
+
+    async def leaves(
+        self, after: int, limit: int, upto: int | None = None
+    ) -> Sequence[tuple[int, bytes]]:
+        """Positions and leaf hashes of the next events behind the fence, none past `upto`."""
+
+    async def advance(self, before: Grown, tree: CompactRange, position: int) -> Grown | None:
+        """Put `tree` in the place of `before`.
+
+        None, and nothing changed, when another notary was faster.
+        """
+
+    async def noted(self, size: int, position: int) -> None:
+        """Remember that the checkpoint of this size is in the store."""
+
+
+class CheckpointStore(Protocol):
+    """Signed checkpoints by size, kept apart from the database. Every method raises Unavailable."""
+
+    async def put_new(self, size: int, note: bytes) -> bool:
+        """Store durably. False, and nothing stored, when there is one of this size already."""
+
+    async def list(self, after: int = 0) -> Sequence[int]:
+        """The sizes of all stored checkpoints above `after`, smallest first."""
+
+    async def get(self, size: int) -> bytes:
+        """Read one. Raises ArtifactMissing."""
+
+
+class Signer(Protocol):
+    """The key of this log."""
+
+    @property
+    def origin(self) -> str:
+        """The name of the log."""
+
+    def sign(self, checkpoint: Checkpoint) -> bytes:
+        """The same note for the same checkpoint, always."""
+
+    def read(self, note: bytes) -> Checkpoint:
+        """What the note says. Raises NoteRefused, NotACheckpoint."""
+
+
+class Notary:
+    """One of any number; of those that run, one works at a time."""
+
+    def __init__(
+        self,
+        tree: LogTree,
+        store: CheckpointStore,
+        signer: Callable[[], Awaitable[Signer]],
+        *,
+        every_seconds: float,
+    ) -> None:
+        """Take the tree, the store, where the key comes from, and the longest wait for a note."""
+        self._tree = tree
+        self._store = store
+        self._load = signer
+        self._signer: Signer | None = None
+        self._every = every_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep the checkpoints up until told to stop."""
+        look = self._every / LOOKS_PER_CHECKPOINT
+        while not stop.is_set():
+            try:
+                while await self.round():
+                    continue
+                await self._warn_if_behind()
+            except Unavailable as down:
+                log.warning("checkpoint_postponed", reason=str(down))
+            except LogContradicted as contradiction:
+                log.error("log_contradicts_its_checkpoint", reason=str(contradiction))  # noqa: TRY400
+            try:
+                async with asyncio.timeout(look):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def round(self) -> bool:
+        """Look once, and do what is due; whether to look again at once.
+
+        Raises:
+            Unavailable: the database or the store does not answer; the next round goes on.
+            LogContradicted: a stored checkpoint says something else than the log.
+        """
+        state = await self._tree.state()
+        pause = self._every * (1 - 1 / LOOKS_PER_CHECKPOINT)
+        pending = state.noted_size < state.size
+        due = state.waiting and state.age_seconds >= pause
+        if not pending and not due:
+            return False
+        if ahead := await self._store.list(state.size):
+            return await self._follow(ahead[-1])
+        if state.size:
+            await self._publish(state)
+        return due and await self._grow(state)
+
+    async def _grow(self, state: Grown) -> bool:
+        """Take in what is there, and publish; whether another backlog of events is left."""
+        while True:
+            grown, position = await self._extended(state, state.size + EVENTS_AT_ONCE)
+            if grown.size == state.size:
+                return False
+            now = await self._tree.advance(state, grown, position)
+            if now is None:
+                return True
+            await self._publish(now)
+            if grown.size < state.size + EVENTS_AT_ONCE:
+                return False
+            state = now
+
+    async def _extended(
+        self, state: Grown, size: int, upto: int | None = None
+    ) -> tuple[CompactRange, int]:
+        """The state's tree with further events, up to a size; and the position of the last."""
+        grown, position = _range(state), state.position
+        while grown.size < size:
+            page = await self._tree.leaves(position, min(PAGE, size - grown.size), upto)
+            for _, leaf in page:
+                grown.append(leaf)
+            if not page:
+                break
+            position = page[-1][0]
+        return grown, position
+
+    async def _publish(self, state: Grown) -> None:
+        """Make sure that this state's checkpoint is in the store, and says the same."""
+        signer = await self._key()
+        ours = checkpoint_of(state, signer.origin)
+        if state.noted_size == state.size:
+            await self._compare(ours)
+            return
+        if await self._store.put_new(state.size, signer.sign(ours)):
+            log.info("checkpoint_stored", size=state.size, position=state.position)
+        else:
+            await self._compare(ours)
+        await self._tree.noted(state.size, state.position)
+
+    async def _follow(self, size: int) -> bool:
+        """The store is ahead of the tree: grow to there, compare, and sign nothing.
+
+        Another notary was faster, or the tree was set back; a log that was set back too, or
+        changed since, shows here.
+        """
+        state = await self._tree.state()
+        if state.size < size:
+            theirs = await self._read(size)
+            grown, position = await self._extended(state, LARGEST, theirs.position)
+            ours = Checkpoint(theirs.origin, grown.size, grown.root(), position, theirs.at)
+            if not ours.agrees_with(theirs):
+                raise LogContradicted(
+                    f"{LogContradicted.__doc__} Up to position {theirs.position} it has "
+                    f"{grown.size} events; the checkpoint was made of {size}."
+                )
+            await self._tree.advance(state, grown, position)
+            await self._tree.noted(size, position)
+        return True
+
+    async def _compare(self, ours: Checkpoint) -> None:
+        theirs = await self._read(ours.size)
+        if not ours.agrees_with(theirs):
+            raise LogContradicted(
+                f"{LogContradicted.__doc__} The checkpoint of {ours.size} events has another root "
+                "than the tree: `log verify` names the place."
+            )
+
+    async def _read(self, size: int) -> Checkpoint:
+        try:
+            return (await self._key()).read(await self._store.get(size))
+        except ArtifactMissing:
+            raise LogContradicted(
+                f"The checkpoint of {size} events was stored, and is gone from the store."
+            ) from None
+        except NoteRefused as refused:
+            raise LogContradicted(f"The checkpoint of {size} events: {refused}") from None
+
+    async def _key(self) -> Signer:
+        if self._signer is None:
+            self._signer = await self._load()
+        return self._signer
+
+    async def _warn_if_behind(self) -> None:
+        lag = (await self._tree.state()).lag_seconds
+        if lag > self._every * BEHIND_AFTER:
+            log.warning("checkpoints_behind", seconds=round(lag))
+
+
+def checkpoint_of(state: Grown, origin: str) -> Checkpoint:
+    """What is said of a state of the tree. Raises LogContradicted."""
+    return Checkpoint(origin, state.size, _range(state).root(), state.position, state.at)
+
+
+def _range(state: Grown) -> CompactRange:
+    try:
+        return CompactRange(state.size, state.peaks)
+    except ValueError as error:
+        raise LogContradicted(f"The stored tree is damaged: {error}.") from None

@@ -1,0 +1,154 @@
+"""Signed checkpoints beside the artifacts, under a key space of their own: `checkpoints/{size}`.
+
+Invariant: what is stored once is never overwritten, whoever asks; two that store the same size at
+the same moment store one of the two.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Final
+
+from application.ports import ArtifactMissing, Unavailable
+
+PREFIX: Final = "checkpoints/"
+PAGE: Final = 1000
+LARGEST_BYTES: Final = 100_000
+"""More than any note has; what is larger is cut off, and refused by its reader."""
+
+_NAME: Final = re.compile(r"\d{20}", re.ASCII)
+
+Call = Callable[..., AbstractAsyncContextManager[None]]
+
+
+class KeyTaken(Exception):
+    """There is an object of this name already."""
+
+
+class FolderCheckpoints:
+    """Checkpoints in a folder of their own, each a file that only its owner can read."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder; it is made with the first checkpoint."""
+        self._folder = folder
+
+    async def put_new(self, size: int, note: bytes) -> bool:
+        """Store durably. False, and nothing stored, when there is one of this size already."""
+        return await asyncio.to_thread(self._put_new, self._folder / name_of(size), note)
+
+    async def list(self, after: int = 0) -> Sequence[int]:
+        """The sizes of all stored checkpoints above `after`, smallest first."""
+        return await asyncio.to_thread(self._list, after)
+
+    async def get(self, size: int) -> bytes:
+        """Read one. Raises ArtifactMissing."""
+        try:
+            return await asyncio.to_thread(_read, self._folder / name_of(size))
+        except FileNotFoundError:
+            raise ArtifactMissing(f"the checkpoint of {size} events is not there") from None
+        except OSError as error:
+            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+
+    def _list(self, after: int) -> Sequence[int]:
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+        return sorted(int(n) for n in names if _NAME.fullmatch(n) and int(n) > after)
+
+    def _put_new(self, path: Path, note: bytes) -> bool:
+        draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(note)
+                    file.flush()
+                    os.fsync(descriptor)
+                # A link fails when the name is taken, and never shows a half-written file.
+                os.link(draft, path)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    draft.unlink()
+            _sync(path.parent)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+        return True
+
+
+class S3Checkpoints:
+    """Checkpoints in the bucket of the artifacts, by conditional writes (`If-None-Match: *`)."""
+
+    def __init__(self, client: Any, bucket: str, call: Call) -> None:  # noqa: ANN401 - untyped.
+        """Take an open client, its bucket, and what bounds each call."""
+        self._client = client
+        self._bucket = bucket
+        self._call = call
+
+    async def put_new(self, size: int, note: bytes) -> bool:
+        """Store. False, and nothing stored, when there is one of this size already."""
+        try:
+            async with self._call(new=True):
+                await self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=PREFIX + name_of(size),
+                    Body=note,
+                    ContentType="text/plain; charset=utf-8",
+                    IfNoneMatch="*",
+                )
+        except KeyTaken:
+            return False
+        return True
+
+    async def list(self, after: int = 0) -> Sequence[int]:
+        """The sizes of all stored checkpoints above `after`, smallest first."""
+        sizes: list[int] = []
+        last = PREFIX + name_of(after)
+        while True:
+            async with self._call():
+                page = await self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=PREFIX, StartAfter=last, MaxKeys=PAGE
+                )
+            keys = [found["Key"] for found in page.get("Contents", ())]
+            if not keys:
+                return sizes
+            names = (key.removeprefix(PREFIX) for key in keys)
+            sizes += [int(name) for name in names if _NAME.fullmatch(name)]
+            last = keys[-1]
+
+    async def get(self, size: int) -> bytes:
+        """Read one. Raises ArtifactMissing."""
+        key = PREFIX + name_of(size)
+        async with self._call(missing=key):
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            async with answer["Body"] as stream:
+                body: bytes = await stream.read(LARGEST_BYTES)
+        return body
+
+
+def name_of(size: int) -> str:
+    """The last part of a checkpoint's key: its size in twenty digits, so that names sort."""
+    return f"{size:020d}"
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_BYTES)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

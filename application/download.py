@@ -3,88 +3,56 @@
 Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from uuid import UUID
 
-from application.artifact_keys import artifact_key
+from application.delivery.bill import is_declaration
+from application.delivery.dossier import Finished, dossier, markdown_of
+from application.delivery.finished import finished
+from application.export import StoredLog, lines_of
 from application.features import Features
 from application.ports import ArtifactStore
-from domain import events as e
-from domain.errors import NotFound, NotNow
-from domain.status import Status
+from application.stored_files import read_stored
+from domain.events import FileWritten
 
-DOCUMENTS = ".build-practical"
-"""Where the documents that led to the code stand in the zip."""
+__all__ = ["Download", "markdown_of"]
 
 
 class Download:
     """Reads finished features."""
 
-    def __init__(self, features: Features, artifacts: ArtifactStore) -> None:
+    def __init__(self, features: Features, artifacts: ArtifactStore, log: StoredLog) -> None:
         self._features = features
         self._artifacts = artifacts
+        self._log = log
 
-    async def entries(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[tuple[str, bytes]]:
-        """Path and bytes of every file, sorted by path.
+    async def entries(
+        self, tenant_id: UUID, feature_id: UUID, version: int | None = None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """Path and bytes of every file, sorted by path; as they were, if a version is given.
 
         Raises:
             NotFound: there is no such feature.
-            NotNow: it is not done yet.
+            NotNow: it is not done yet, or was not then.
         """
-        feature = await self._features.load(tenant_id, feature_id)
-        content = feature.content
-        if feature.version == 0 or feature.status is Status.DELETED:
-            raise NotFound
-        if feature.status is not Status.DONE or content.implementation is None:
-            raise NotNow(
-                "There is nothing to download yet: the code is ready once both reviews pass.",
-                feature.status,
-            )
-        named = {
-            "brief": content.brief,
-            "spec": content.spec,
-            "plan": content.plan,
-            "tests": content.tests,
-            "security_review": content.security_review,
-            "code_review": content.code_review,
-        }
-        versions = {part.version for part in named.values() if part}
-        found = await self._features.texts(
-            tenant_id, feature_id, versions | {content.implementation.version}
-        )
-        documents = {
-            f"{DOCUMENTS}/{name}.md": markdown_of(found[part.version].event).encode()
-            for name, part in named.items()
-            if part
-        }
-        implementation = found[content.implementation.version].event
-        assert isinstance(implementation, e.ImplementationCompleted)  # noqa: S101
-        files = {file.path: file.sha256 for file in implementation.files}
-        return self._stream(tenant_id, feature_id, documents, files)
+        made = await finished(self._features, tenant_id, feature_id, version)
+        return self._stream(tenant_id, made)
 
-    async def _stream(
-        self, tenant_id: UUID, feature_id: UUID, documents: dict[str, bytes], files: dict[str, str]
-    ) -> AsyncIterator[tuple[str, bytes]]:
-        for path in sorted({*documents, *files}):
+    async def _stream(self, tenant_id: UUID, made: Finished) -> AsyncIterator[tuple[str, bytes]]:
+        chunks = lines_of(self._log, tenant_id, made.feature_id, made.version)
+        log = b"".join([chunk async for chunk in chunks])
+        declarations = {
+            file.path: await self._body(tenant_id, made, file)
+            for file in made.files
+            if is_declaration(file.path)
+        }
+        papers: Mapping[str, bytes] = dossier(made, log, declarations)
+        files = {file.path: file for file in made.files}
+        for path in sorted({*papers, *files}):
             if path in files:
-                key = artifact_key(tenant_id, feature_id, files[path])
-                yield path, await self._artifacts.get(key)
+                yield path, await self._body(tenant_id, made, files[path])
             else:
-                yield path, documents[path]
+                yield path, papers[path]
 
-
-def markdown_of(event: e.FeatureEvent) -> str:
-    """The text that people see of a document's event; empty if it has none."""
-    match event:
-        case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
-            return brief
-        case (
-            e.SpecGenerated(markdown=markdown)
-            | e.PlanGenerated(markdown=markdown)
-            | e.TestsGenerated(markdown=markdown)
-            | e.SecurityReviewed(markdown=markdown)
-            | e.CodeReviewed(markdown=markdown)
-        ):
-            return markdown
-        case _:
-            return ""
+    async def _body(self, tenant_id: UUID, made: Finished, file: FileWritten) -> bytes:
+        return await read_stored(self._artifacts, tenant_id, made.feature_id, file)

@@ -27,7 +27,7 @@ from application.ports import (
     Receipts,
     Recorded,
 )
-from domain.commands import CreateFeature, FeatureCommand
+from domain.commands import CreateFeature, FeatureCommand, ForkFeature
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
 from domain.events import (
@@ -36,11 +36,14 @@ from domain.events import (
     FeatureDeleted,
     FeatureEvent,
     ImplementationCompleted,
+    PartCarried,
     PlanGenerated,
     SpecGenerated,
     TestsGenerated,
+    told,
 )
 from domain.feature import Feature, fold
+from domain.forking import Told, fork_of
 
 REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
@@ -53,6 +56,7 @@ WITH_TEXT = (
     PlanGenerated,
     TestsGenerated,
     ImplementationCompleted,
+    PartCarried,
 )
 """Events that later steps read again, and that never change."""
 TRIES = 20
@@ -114,7 +118,16 @@ class Features:
     async def texts(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
-        """The events at these versions, which hold the documents and messages."""
+        """The events at these versions, which hold the documents and messages.
+
+        What a fork brought along is told as the event that was carried.
+        """
+        found = await self._recorded(tenant_id, feature_id, versions)
+        return {version: _told(recorded) for version, recorded in found.items()}
+
+    async def _recorded(
+        self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
+    ) -> Mapping[int, Recorded]:
         known = {
             version: self._texts[tenant_id, feature_id, version]
             for version in versions
@@ -172,6 +185,61 @@ class Features:
                 return answered
             raise
         return written.accepted
+
+    async def history(
+        self, tenant_id: UUID, feature_id: UUID, upto: int | None = None
+    ) -> Sequence[Recorded]:
+        """All events of a feature, or those up to a version, in order. Raises as the log does."""
+        return await self._log.read(tenant_id, feature_id, upto=upto)
+
+    async def fork(
+        self,
+        parent_id: UUID,
+        fork_id: UUID,
+        command: ForkFeature,
+        *,
+        tenant_id: UUID,
+        actor: str,
+        correlation_id: UUID,
+        if_match: int | None = None,
+        idempotency: tuple[str, bytes] | None = None,
+    ) -> Accepted:
+        """Begin a feature under a new id from a checkpoint of another, which is only read.
+
+        Raises as `do` does.
+        """
+        receipt = None
+        if idempotency is not None:
+            key, body = idempotency
+            receipt = Receipt(key, sha256(body).hexdigest())
+            if (answered := await self._answered(tenant_id, receipt)) is not None:
+                return answered
+        for _ in range(TRIES):
+            # Again after a conflict: the parent was deleted at this moment, and nothing is forked.
+            parent = await self.load(tenant_id, parent_id)
+            _matches(parent, if_match)
+            history = await self.history(tenant_id, parent_id, command.version)
+            head = history[-1] if history else None
+            events = fork_of(
+                command,
+                parent_id,
+                parent,
+                [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
+                head.hash.hex() if head else "",
+            )
+            cause = head.event_id if head else None
+            origin = Origin(tenant_id, actor, correlation_id, cause)
+            effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
+            try:
+                begun = await self._append(fork_id, Feature(), events, origin, effects)
+            except Conflict:
+                continue
+            except ReceiptExists:
+                if receipt and (answered := await self._answered(tenant_id, receipt)):
+                    return answered
+                raise
+            return begun.accepted
+        raise NotNow("Too much happens to this feature at once. Try again.")
 
     async def write(
         self,
@@ -285,6 +353,12 @@ class Features:
     def _forget_texts(self, feature_id: UUID) -> None:
         for key in [key for key in self._texts if key[1] == feature_id]:
             del self._texts[key]
+
+
+def _told(recorded: Recorded) -> Recorded:
+    if isinstance(recorded.event, PartCarried):
+        return replace(recorded, event=told(recorded.event))
+    return recorded
 
 
 def _matches(feature: Feature, if_match: int | None) -> None:

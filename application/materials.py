@@ -10,9 +10,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from application.agents.material import Material, Message
-from application.artifact_keys import artifact_key
 from application.features import Features
 from application.ports import ArtifactStore, EventLog
+from application.stored_files import read_stored
 from domain import events as e
 from domain.feature import Feature
 from domain.status import Step
@@ -76,7 +76,7 @@ class Materials:
         for recorded in await self._log.read(tenant_id, feature_id):
             if not feature.content.shows(recorded.version):
                 continue
-            match recorded.event:
+            match e.told(recorded.event):
                 case e.MessagePosted(message_id=message_id, text=text):
                     messages.append(Message("user", text, str(message_id)))
                 case e.AgentReplied(message_id=message_id, text=text) as reply:
@@ -95,8 +95,8 @@ class Materials:
 
         async def body(file: e.FileWritten) -> tuple[str, str]:
             async with turn:
-                key = artifact_key(tenant_id, feature_id, file.sha256)
-                return file.path, (await self._artifacts.get(key)).decode()
+                found = await read_stored(self._artifacts, tenant_id, feature_id, file)
+                return file.path, found.decode()
 
         return dict(await asyncio.gather(*map(body, event.files)))
 

@@ -87,6 +87,8 @@ class Effects(Struct, frozen=True):
     receipt: Receipt | None = None
     accepted: Accepted | None = None
     """Kept with the receipt, to be answered again."""
+    forked_from: tuple[UUID, int] | None = None
+    """Of a stream's first append: the feature and version it continues, which must be there yet."""
 
 
 class Conflict(Exception):

@@ -5,13 +5,13 @@ and a worker that wakes up late is refused.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from application.agents.failures import CODES
-from application.artifact_keys import artifact_prefix
 from application.features import Features
 from application.ports import (
     ArtifactStore,
@@ -23,6 +23,7 @@ from application.ports import (
     TaskUpdate,
     Unavailable,
 )
+from application.stored_files import Descendants, remove_stored
 from domain import commands as c
 from domain.errors import Refused
 
@@ -32,7 +33,7 @@ AT_ONCE = 50
 """Stuck steps that one sweep takes on."""
 
 
-class Removals(Protocol):
+class Removals(Descendants, Protocol):
     """Deleted features whose objects are still to be removed."""
 
     async def waiting(self, limit: int) -> "list[tuple[UUID, UUID]]":
@@ -42,11 +43,11 @@ class Removals(Protocol):
         """Its objects are gone."""
 
 
-class Receipts(Protocol):
-    """Idempotency keys, as far as the sweeper knows them."""
+class Memory(Protocol):
+    """Something that is kept for a while: receipts, sessions, finished tasks."""
 
     async def forget_old(self) -> int:
-        """Remove those past their 24 hours; how many there were."""
+        """Remove what is past its time; how much there was."""
 
 
 class Sweeper:
@@ -57,7 +58,7 @@ class Sweeper:
         features: Features,
         tasks: Tasks,
         removals: Removals,
-        receipts: Receipts,
+        memories: Sequence[Memory],
         artifacts: ArtifactStore,
         *,
         stuck_after_seconds: float,
@@ -66,7 +67,7 @@ class Sweeper:
         self._features = features
         self._tasks = tasks
         self._removals = removals
-        self._receipts = receipts
+        self._memories = memories
         self._artifacts = artifacts
         self._stuck_after = stuck_after_seconds
         self._every = sweep_seconds
@@ -90,9 +91,12 @@ class Sweeper:
         for claim in stuck:
             await self._fail(claim)
         for tenant_id, feature_id in await self._removals.waiting(AT_ONCE):
-            await self._artifacts.delete_prefix(artifact_prefix(tenant_id, feature_id))
+            await remove_stored(
+                self._artifacts, self._features, self._removals, tenant_id, feature_id
+            )
             await self._removals.removed(tenant_id, feature_id)
-        await self._receipts.forget_old()
+        for memory in self._memories:
+            await memory.forget_old()
         return len(stuck)
 
     async def _fail(self, claim: Claim) -> None:

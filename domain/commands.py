@@ -83,6 +83,14 @@ class ReplayFeature(Command, frozen=True):
     version: Version
 
 
+class ForkFeature(Command, frozen=True):
+    """Begin a new feature from a checkpoint of this one, which stays as it is."""
+
+    version: Version
+    title: TitleText | None = None
+    """Null: the title that this feature had then."""
+
+
 class StartStep(Command, frozen=True):
     """A worker announces an attempt. `due_since` is the version whose event made the step due."""
 

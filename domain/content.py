@@ -93,6 +93,16 @@ class Content(Struct, frozen=True, omit_defaults=True):
         """Whether a message recorded at `version` belongs to the visible conversation."""
         return version >= self.since or any(s.first <= version <= s.last for s in self.conversation)
 
+    def awaiting(self, gate: Gate) -> tuple[Gate, ...]:
+        """The gates up to this one whose approval is missing, in order: several in a fork only."""
+        upto = list(Gate)[: list(Gate).index(gate) + 1]
+        return tuple(each for each in upto if not self.approves(each))
+
+    def approves(self, gate: Gate) -> bool:
+        """Whether what is there at a gate now was approved by a person."""
+        made, given = self.deliverable(gate), self.approval(gate)
+        return bool(made and given and made.content_sha256 == given.content_sha256)
+
     def deliverable(self, gate: Gate) -> Deliverable | None:
         """The document a gate is about."""
         return {Gate.SPEC: self.spec, Gate.PLAN: self.plan, Gate.TESTS: self.tests}[gate]

@@ -83,7 +83,8 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
 
 def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
     here = GATE_STATUS.get(feature.status) if feature.status else None
-    if here is not command.gate:
+    awaited = feature.content.awaiting(here) if here else ()
+    if command.gate not in awaited:
         raise NotNow(
             f"The {command.gate} cannot be approved while the feature is {feature.status}.",
             feature.status,
@@ -91,6 +92,13 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
     shown = feature.content.deliverable(command.gate)
     if shown is None or shown.content_sha256 != command.content_sha256:
         raise ContentChanged(shown.content_sha256 if shown else None)
+    if command.gate is not awaited[0]:
+        raise NotNow(
+            f"A fork inherits no approval: approve the {awaited[0]} first, then the rest in order.",
+            feature.status,
+        )
+    if command.gate is not here:
+        return e.ApprovalRenewed(command.gate, command.content_sha256, command.note)
     advice = feature.content.advice
     advised = advice.recommendation if advice and advice.gate is command.gate else None
     return APPROVED_BY[command.gate](

@@ -5,6 +5,7 @@ had. Fields named in `personal` are sealed under the feature's data key, so that
 makes them unreadable everywhere while the chain over the sealed bytes still verifies.
 """
 
+from datetime import datetime
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from domain import documents as d
 from domain.content import Content
 from domain.runs import Attempt, Manifest, Run
-from domain.status import Agent, Gate, Recommendation, Step, Verdict
+from domain.status import Agent, Gate, Part, Recommendation, Step, Verdict
 
 
 class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -209,7 +210,16 @@ class TestsApproved(Event, frozen=True, tag="tests_approved"):
     note: str = ""
 
 
-class FileWritten(Struct, frozen=True):
+class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
+    """A person approved again what stands before the gate: a fork inherits no approval."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"note"})
+    gate: Gate
+    content_sha256: str
+    note: str = ""
+
+
+class FileWritten(Struct, frozen=True, omit_defaults=True):
     """A generated file: where it stands in the zip, and its bytes by hash in the object store."""
 
     path: str
@@ -217,6 +227,8 @@ class FileWritten(Struct, frozen=True):
     """Bytes."""
     sha256: str
     by: Agent = Agent.IMPLEMENTER
+    also_in: tuple[UUID, ...] = ()
+    """Of a fork: the features it descends from, nearest first, one of which stores the bytes."""
 
 
 class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):
@@ -315,8 +327,58 @@ class FeatureReplayed(Event, frozen=True, tag="feature_replayed"):
     """Steps that run again, as new attempts, because the checkpoint stands before their result."""
 
 
+class FeatureForked(Event, frozen=True, tag="feature_forked"):
+    """A person began a feature from a checkpoint of another; what it brings along follows."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"title"})
+    title: str
+    parent: UUID
+    parent_version: int
+    parent_hash: str
+    """Hash of the parent's event at that version: which history it continues."""
+    epoch: int
+    parts: int
+    """How many `part_carried` follow, all in the same append."""
+    titled: bool = False
+    """Whether a person or the title agent had named it."""
+    resume: tuple[Step, ...] = ()
+    """Advice that is still wanted at the gate where it stands; no other step starts by itself."""
+
+
+Carried: TypeAlias = (
+    MessagePosted
+    | AgentReplied
+    | BriefConfirmed
+    | BriefRevised
+    | SpecGenerated
+    | PlanGenerated
+    | TestsGenerated
+    | RecommendationMade
+    | ImplementationCompleted
+    | SecurityReviewed
+    | CodeReviewed
+)
+"""Events whose words a fork brings along."""
+
+
+class PartCarried(Event, frozen=True, tag="part_carried"):
+    """A fork brought this along from its parent, sealed anew under its own key."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"event"})
+    part: Part
+    parent_version: int
+    by: str
+    """Who caused the event in the feature where it happened first."""
+    at: datetime
+    """When it happened there."""
+    event: Carried
+    """As it was recorded there; what it cost was paid there."""
+
+
 FeatureEvent: TypeAlias = (
     FeatureCreated
+    | FeatureForked
+    | PartCarried
     | FeatureRenamed
     | FeatureDeleted
     | MessagePosted
@@ -334,6 +396,7 @@ FeatureEvent: TypeAlias = (
     | SpecApproved
     | PlanApproved
     | TestsApproved
+    | ApprovalRenewed
     | ImplementationCompleted
     | SecurityReviewed
     | CodeReviewed
@@ -343,3 +406,8 @@ FeatureEvent: TypeAlias = (
     | FeatureRetried
     | FeatureReplayed
 )
+
+
+def told(event: FeatureEvent) -> FeatureEvent:
+    """What an event tells: of a carried part, the event that was carried."""
+    return event.event if isinstance(event, PartCarried) else event

@@ -16,7 +16,7 @@ from domain.content import Advice, Approval, Content, Deliverable, Review, Rewor
 from domain.lifecycle import GATES, LIFECYCLE, target_of
 from domain.pipeline import AGENT_OF, due_after
 from domain.runs import Attempt, Run
-from domain.status import Gate, Status, Step, Verdict
+from domain.status import Gate, Part, Status, Step, Verdict
 
 V = TypeVar("V")
 
@@ -48,6 +48,8 @@ class Feature(Struct, frozen=True):
     checkpoints: tuple[Checkpoint, ...] = ()
     titled: bool = False
     """Whether a person or the title agent has named it."""
+    carrying: int = 0
+    """How many parts a fork has still to bring along; 0 outside the append that begins it."""
 
     @property
     def status(self) -> Status | None:
@@ -71,7 +73,7 @@ def evolve(feature: Feature, event: e.FeatureEvent) -> Feature:
     after = replace(
         _work(feature, event, version), version=version, content=content, used=_used(feature, event)
     )
-    if not _is_checkpoint(event):
+    if not _is_checkpoint(feature, event):
         return after
     content = replace(content, checkpoint=version)
     marks = (*feature.checkpoints, Checkpoint(version, content))
@@ -86,10 +88,16 @@ def _used(feature: Feature, event: e.FeatureEvent) -> Mapping[str, tuple[Run, ..
     return {**feature.used, attempt.name: (*feature.used.get(attempt.name, ()), run)}
 
 
-def _is_checkpoint(event: e.FeatureEvent) -> bool:
-    if isinstance(event, e.VerdictReached):
-        return event.verdict is Verdict.PASS
-    return LIFECYCLE[type(event)].checkpoint
+def _is_checkpoint(feature: Feature, event: e.FeatureEvent) -> bool:
+    match event:
+        case e.VerdictReached(verdict=verdict):
+            return verdict is Verdict.PASS
+        case e.FeatureForked(parts=parts):
+            return parts == 0
+        case e.PartCarried():
+            return feature.carrying == 1
+        case _:
+            return LIFECYCLE[type(event)].checkpoint
 
 
 def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
@@ -112,6 +120,12 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(moved, plan=Deliverable(version, sha), advice=None)
         case e.TestsGenerated(content_sha256=sha):
             return replace(moved, tests=Deliverable(version, sha), advice=None)
+        case e.PartCarried(part=part, event=carried):
+            return _carried(moved, part, carried, version)
+        case e.ApprovalRenewed(gate=Gate.SPEC, content_sha256=sha):
+            return replace(moved, spec_approval=Approval(version, sha))
+        case e.ApprovalRenewed(gate=Gate.PLAN, content_sha256=sha):
+            return replace(moved, plan_approval=Approval(version, sha))
         case e.RecommendationMade(gate=gate, recommendation=advised):
             return replace(moved, advice=Advice(version, gate, advised))
         case e.SpecApproved(content_sha256=sha):
@@ -132,6 +146,35 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(restored, since=version)
         case _:
             return moved
+
+
+def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Content:
+    made = Deliverable(version, getattr(event, "content_sha256", ""))
+    match part:
+        case Part.BRIEF:
+            return replace(content, brief=made)
+        case Part.SPEC:
+            return replace(content, spec=made, advice=None)
+        case Part.PLAN:
+            return replace(content, plan=made, advice=None)
+        case Part.TESTS:
+            return replace(content, tests=made, advice=None)
+        case Part.ADVICE if isinstance(event, e.RecommendationMade):
+            return replace(content, advice=Advice(version, event.gate, event.recommendation))
+        case Part.PREVIOUS_SPEC:
+            return replace(content, previous_spec=version)
+        case Part.PREVIOUS_PLAN:
+            return replace(content, previous_plan=version)
+        case Part.PREVIOUS_TESTS:
+            return replace(content, previous_tests=version)
+        case Part.REWORK_IMPLEMENTATION:
+            return replace(content, rework=Rework(version, None, None))
+        case Part.REWORK_SECURITY_REVIEW if content.rework:
+            return replace(content, rework=replace(content.rework, security_review=version))
+        case Part.REWORK_CODE_REVIEW if content.rework:
+            return replace(content, rework=replace(content.rework, code_review=version))
+        case _:
+            return content
 
 
 def _replaced(current: Deliverable | None, before: int | None) -> int | None:
@@ -155,6 +198,16 @@ def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
     }
     match event:
         case e.FeatureCreated():
+            return feature
+        case e.FeatureForked(epoch=epoch, titled=titled, parts=parts):
+            return replace(feature, epoch=epoch, due=due, titled=titled, carrying=parts)
+        case e.PartCarried(event=carried):
+            left = replace(feature, carrying=max(0, feature.carrying - 1))
+            result: str | None = getattr(carried, "manifest_sha256", None)
+            if result is None:
+                return left
+            return replace(left, recorded={result: version, **feature.recorded})
+        case e.ApprovalRenewed():
             return feature
         case e.FeatureRenamed():
             return replace(_ended(feature, Step.TITLE), titled=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from domain import events as e
-from domain.status import Gate, Verdict
+from domain.status import Gate, Part, Verdict
 from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
 from domain.status import Step as T
 
@@ -62,6 +62,8 @@ def _mark(sources: S | frozenset[S] | None, targets: S | frozenset[S]) -> Transi
 LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     #                            from                    to
     e.FeatureCreated: _mark(None, S.DRAFTING),
+    e.FeatureForked: _row(None, S.DRAFTING),
+    e.PartCarried: _row(DRAFTABLE | GATES, GATES),
     e.FeatureRenamed: _row(ALIVE, STAYS),
     e.FeatureDeleted: _row(ALIVE, S.DELETED),
     e.MessagePosted: _row(DRAFTABLE | GATES, STAYS),
@@ -77,6 +79,7 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.PlanApproved: _mark(S.PLAN_READY, S.PLAN_APPROVED),
     e.TestsGenerated: _mark(S.TESTS_GENERATING, S.TESTS_READY),
     e.TestsApproved: _mark(S.TESTS_READY, S.TESTS_APPROVED),
+    e.ApprovalRenewed: _mark(GATES, STAYS),
     e.RecommendationMade: _mark(GATES, STAYS),
     e.FeatureTitled: _row(ALIVE, STAYS),
     e.ImplementationCompleted: _mark(S.IMPLEMENTING, S.REVIEW),
@@ -103,6 +106,14 @@ APPROVED_BY: Final[Mapping[Gate, type[e.SpecApproved | e.PlanApproved | e.TestsA
 }
 
 
+GATE_BY_PART: Final[Mapping[Part, S]] = {
+    Part.SPEC: S.SPEC_READY,
+    Part.PLAN: S.PLAN_READY,
+    Part.TESTS: S.TESTS_READY,
+}
+"""Where a carried deliverable takes a fork: to its gate and never beyond. Other parts stay."""
+
+
 def target_of(event: e.FeatureEvent) -> S | None:
     """Where an event moves the feature, or None if it stays. Never raises."""
     match event:
@@ -110,6 +121,8 @@ def target_of(event: e.FeatureEvent) -> S | None:
             return content.status
         case e.StepStarted(attempt=attempt):
             return START_OF.get(attempt.step)
+        case e.PartCarried(part=part):
+            return GATE_BY_PART.get(part)
         case e.VerdictReached(verdict=verdict):
             return S.DONE if verdict is Verdict.PASS else S.FAILED
         case _:
@@ -122,10 +135,14 @@ ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
     "revise": e.BriefRevised,
     "retry": e.FeatureRetried,
     "replay": e.FeatureReplayed,
+    "fork": e.FeatureReplayed,
     "rename": e.FeatureRenamed,
     "delete": e.FeatureDeleted,
 }
-"""A user's word for a command, and the event that decides whether it is legal."""
+"""A user's word for a command, and the event that decides whether it is legal.
+
+A fork begins another feature: what can be gone back to can be forked.
+"""
 
 
 def actions_at(status: S) -> tuple[str, ...]:

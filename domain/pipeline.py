@@ -81,7 +81,11 @@ def work_left(content: Content) -> tuple[Step, ...]:
 def due_after(event: e.FeatureEvent) -> tuple[Step, ...]:
     """The steps that an event makes due."""
     match event:
-        case e.FeatureRetried(resume=steps) | e.FeatureReplayed(resume=steps):
+        case (
+            e.FeatureRetried(resume=steps)
+            | e.FeatureReplayed(resume=steps)
+            | e.FeatureForked(resume=steps)
+        ):
             return steps
         case _:
             return DUE_AFTER.get(type(event), ())

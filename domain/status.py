@@ -61,6 +61,25 @@ class Step(StrEnum):
     CODE_REVIEW = "code_review"
 
 
+class Part(StrEnum):
+    """What a carried event is to the fork that brought it with it."""
+
+    MESSAGE = "message"
+    BRIEF = "brief"
+    SPEC = "spec"
+    PLAN = "plan"
+    TESTS = "tests"
+    ADVICE = "advice"
+    RESULT = "result"
+    """Recorded beyond the gate where the fork stands: shown to nobody, and not bought again."""
+    PREVIOUS_SPEC = "previous_spec"
+    PREVIOUS_PLAN = "previous_plan"
+    PREVIOUS_TESTS = "previous_tests"
+    REWORK_IMPLEMENTATION = "rework_implementation"
+    REWORK_SECURITY_REVIEW = "rework_security_review"
+    REWORK_CODE_REVIEW = "rework_code_review"
+
+
 class Recommendation(StrEnum):
     """What the alignment reviewer advises at a gate. The person decides."""
 

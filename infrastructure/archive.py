@@ -21,13 +21,15 @@ class ZipArchive:
     def __init__(self, download: Download) -> None:
         self._download = download
 
-    async def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncGenerator[bytes, None]:
-        """The zip's bytes.
+    async def __call__(
+        self, tenant_id: UUID, feature_id: UUID, version: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """The zip's bytes, of the feature as it is or as it was at a version.
 
         Raises:
             NotFound, NotNow: as for the download, before the first byte.
         """
-        entries = await self._download.entries(tenant_id, feature_id)
+        entries = await self._download.entries(tenant_id, feature_id, version)
         async for chunk in async_stream_zip(_members(entries), chunk_size=CHUNK_BYTES):
             yield chunk
 

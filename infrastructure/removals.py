@@ -15,6 +15,16 @@ ORDER BY requested_at LIMIT %s
 DONE: Final = """
 UPDATE app.removals SET done_at = clock_timestamp() WHERE tenant_id = %s AND feature_id = %s
 """
+DESCENDANTS: Final = """
+WITH RECURSIVE line AS (
+  SELECT stream_id FROM es.streams WHERE tenant_id = %(tenant)s AND forked_from = %(feature)s
+  UNION
+  SELECT s.stream_id FROM es.streams s JOIN line ON s.forked_from = line.stream_id
+  WHERE s.tenant_id = %(tenant)s
+)
+SELECT stream_id FROM line WHERE EXISTS (
+  SELECT FROM app.data_keys k WHERE k.tenant_id = %(tenant)s AND k.scope = stream_id::text)
+"""
 
 
 class PostgresRemovals:
@@ -29,6 +39,13 @@ class PostgresRemovals:
         async with self._database.system() as connection:
             rows = await (await connection.execute(WAITING, (limit,))).fetchall()
         return [(row[0], row[1]) for row in rows]
+
+    async def descendants(self, tenant_id: UUID, feature_id: UUID) -> list[UUID]:
+        """The living features that descend from this one, at whatever distance."""
+        asked = {"tenant": tenant_id, "feature": feature_id}
+        async with self._database.system() as connection:
+            rows = await (await connection.execute(DESCENDANTS, asked)).fetchall()
+        return [row[0] for row in rows]
 
     async def removed(self, tenant_id: UUID, feature_id: UUID) -> None:
         """Its objects are gone."""

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.lifecycle import GATES, WORKING, actions_at, target_of
-from domain.status import Recommendation, Status
+from domain.status import Part, Recommendation, Status
 from projections.fact import Fact
 from projections.failure import failure_of
+from projections.origin import Origin, origin_of
 from projections.projection import THE_ROW, Projection
 from projections.spending import run_of
 
@@ -39,13 +40,16 @@ class DashboardRow(Struct, frozen=True):
     """Code of what it failed of."""
     working_since: datetime | None = None
     """Since when agents have been at work without a person; None while it is a person's turn."""
+    forked_from: Origin | None = None
 
 
 def evolve(row: DashboardRow | None, fact: Fact) -> DashboardRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
-        return _created(fact, event) if isinstance(event, e.FeatureCreated) else None
+        if isinstance(event, e.FeatureCreated | e.FeatureForked):
+            return _created(fact, event)
+        return None
     if isinstance(event, e.FeatureDeleted):
         return None
     row = replace(_changed(row, fact), version=fact.version, updated_at=fact.recorded_at)
@@ -53,18 +57,29 @@ def evolve(row: DashboardRow | None, fact: Fact) -> DashboardRow | None:
     return replace(row, cost_usd=row.cost_usd + run.cost_usd) if run and run.cost_usd else row
 
 
-def _created(fact: Fact, event: e.FeatureCreated) -> DashboardRow:
-    status = Status.DRAFTING
+def _created(fact: Fact, event: e.FeatureCreated | e.FeatureForked) -> DashboardRow:
     at = fact.recorded_at
-    actions = actions_at(status)
-    return DashboardRow(fact.feature_id, event.title, status, actions, fact.version, 0, at, at)
+    return DashboardRow(
+        id=fact.feature_id,
+        title=event.title,
+        status=Status.DRAFTING,
+        actions=actions_at(Status.DRAFTING),
+        version=fact.version,
+        epoch=event.epoch if isinstance(event, e.FeatureForked) else 0,
+        created_at=at,
+        updated_at=at,
+        forked_from=origin_of(event),
+    )
 
 
 def _changed(row: DashboardRow, fact: Fact) -> DashboardRow:
     match fact.event:
         case e.FeatureRenamed(title=title) | e.FeatureTitled(title=title):
             return replace(row, title=title)
-        case e.RecommendationMade(recommendation=advised):
+        case (
+            e.RecommendationMade(recommendation=advised)
+            | e.PartCarried(part=Part.ADVICE, event=e.RecommendationMade(recommendation=advised))
+        ):
             return replace(row, recommendation=advised)
         case (
             e.BriefConfirmed(epoch=epoch)

@@ -22,6 +22,7 @@ from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb, breadcrumb
 from projections.fact import Fact
 from projections.failure import Failure, failure_of
+from projections.origin import Origin, origin_of
 from projections.projection import THE_ROW, Projection
 from projections.spending import run_of
 
@@ -82,13 +83,6 @@ class Checkpoint(Struct, frozen=True):
     by: str
     cost_usd_since: Decimal
     """What was spent after it, whatever came of it."""
-
-
-class Origin(Struct, frozen=True):
-    """Where a fork comes from."""
-
-    id: UUID
-    version: int
 
 
 class FeatureRow(Struct, frozen=True):
@@ -160,6 +154,12 @@ class FeatureRow(Struct, frozen=True):
         return Recommended(advice.gate, advice.recommendation, advice.version)
 
     @property
+    def awaiting(self) -> tuple[Gate, ...]:
+        """The gates that a person is asked to approve now, in order; several in a fork only."""
+        gate = GATE_STATUS.get(self.status)
+        return self.state.content.awaiting(gate) if gate else ()
+
+    @property
     def files_version(self) -> int | None:
         """The version whose event lists the generated files that count now."""
         made = self.state.content.implementation
@@ -193,6 +193,10 @@ class FeatureRow(Struct, frozen=True):
         """Whether a message recorded at `version` belongs to the visible conversation."""
         return self.state.content.shows(version)
 
+    def counts(self, version: int) -> bool:
+        """Whether the result recorded at `version` is part of what stands now."""
+        return any(mark.version == version and self._counts(mark) for mark in self.marks)
+
     def _counts(self, mark: Mark) -> bool:
         brief = self.state.content.brief
         if mark.event in LASTING:
@@ -223,10 +227,10 @@ def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
-        if not isinstance(event, e.FeatureCreated):
+        if not isinstance(event, e.FeatureCreated | e.FeatureForked):
             return None
-        at = fact.recorded_at
-        row = FeatureRow(fact.feature_id, event.title, at, at, Feature())
+        at, origin = fact.recorded_at, origin_of(event)
+        row = FeatureRow(fact.feature_id, event.title, at, at, Feature(), forked_from=origin)
     if isinstance(event, e.FeatureDeleted):
         return None
     after = live_on(row.state, event)
@@ -242,20 +246,27 @@ def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
         tokens=row.tokens + run.tokens if run else row.tokens,
         failure=_failure(row, event, state),
     )
+    if isinstance(event, e.PartCarried):
+        mark = replace(_mark(row, fact, after), at=event.at, by=event.by)
+        return replace(row, marks=(*row.marks, mark))
     made = run is not None and not isinstance(event, e.AttemptFailed | e.RunDiscarded)
     if not (made or after.checkpoints):
         return row
-    mark = Mark(
+    return replace(row, marks=(*row.marks, _mark(row, fact, after)))
+
+
+def _mark(row: FeatureRow, fact: Fact, after: Feature) -> Mark:
+    run = run_of(fact.event)
+    return Mark(
         fact.version,
-        tag_of(event),
+        tag_of(fact.event),
         row.status,
         fact.recorded_at,
         fact.actor,
         run.cost_usd if run else Decimal(0),
-        spent,
+        row.cost_usd,
         checkpoint=bool(after.checkpoints),
     )
-    return replace(row, marks=(*row.marks, mark))
 
 
 TITLES = (e.FeatureRenamed, e.FeatureTitled)

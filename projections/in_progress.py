@@ -55,7 +55,9 @@ def evolve(row: InProgressRow | None, fact: Fact) -> InProgressRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
-        return InProgressRow(fact.feature_id) if isinstance(event, e.FeatureCreated) else None
+        if not isinstance(event, e.FeatureCreated | e.FeatureForked):
+            return None
+        row = InProgressRow(fact.feature_id)
     if isinstance(event, e.FeatureDeleted):
         return None
     after = live_on(_state(row, fact), event)

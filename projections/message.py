@@ -10,10 +10,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain import events as e
 from domain.runs import Tokens
-from domain.status import Step
+from domain.status import Part, Step
 from projections.fact import Fact
 from projections.projection import EVERY_ROW, NOTHING, Projection, Touched
 
@@ -49,7 +50,12 @@ def item_of(version: int) -> str:
 def touched(fact: Fact) -> Touched:
     """Its own row; deleting touches every row."""
     match fact.event:
-        case e.MessagePosted() | e.AgentReplied() | e.StepAbandoned(step=Step.CONVERSE):
+        case (
+            e.MessagePosted()
+            | e.AgentReplied()
+            | e.StepAbandoned(step=Step.CONVERSE)
+            | e.PartCarried(part=Part.MESSAGE)
+        ):
             return Touched(item_of(fact.version))
         case e.FeatureDeleted():
             return EVERY_ROW
@@ -62,6 +68,12 @@ def evolve(row: MessageRow | None, fact: Fact) -> MessageRow | None:
     if row is not None:
         return None if isinstance(fact.event, e.FeatureDeleted) else row
     version, at, by = fact.version, fact.recorded_at, fact.actor
+    if isinstance(fact.event, e.PartCarried):
+        carried = replace(
+            fact, event=fact.event.event, recorded_at=fact.event.at, actor=fact.event.by
+        )
+        message = evolve(None, carried)
+        return replace(message, tokens=Tokens(), cost_usd=Decimal(0)) if message else None
     match fact.event:
         case e.MessagePosted(message_id=message_id):
             return MessageRow(message_id, version, Role.USER, at, by)

@@ -80,6 +80,11 @@ class ReadStore(Protocol):
             timeout: Seconds to wait at most; then what there is, is the answer.
         """
 
+    async def forks(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[DashboardRow]:
+        """The features that were forked from this one, newest first."""
+
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
     ) -> Page[MessageRow]:

@@ -287,6 +287,8 @@ class MemoryLog:
         task = effects.task
         if task and not self._tasks.holds(task.task_id, task.fence):
             raise LeaseLost
+        if effects.forked_from and effects.forked_from[0] in self._destroyed:
+            raise Conflict
         recorded = self._record(feature_id, events, stream, origin)
         self.events += recorded
         if receipt and effects.accepted:

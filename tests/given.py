@@ -3,6 +3,7 @@
 Also the small cast of facts and commands that tell a feature's ordinary life.
 """
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,12 +17,16 @@ from domain.content import sha256_of
 from domain.decider import decide
 from domain.errors import Refused
 from domain.feature import Feature, evolve, fold
+from domain.forking import Told, fork_of
 from domain.pipeline import AGENT_OF
 from domain.runs import Attempt, Manifest, Run, Tokens
 from domain.status import Gate, Recommendation, Step, Verdict
 
 TASK = UUID(int=7)
 MESSAGE = UUID(int=8)
+PARENT = UUID(int=9)
+PERSON = "user:00000000-0000-0000-0000-000000000003"
+BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
 RUN = Run(Tokens(100, 50), Decimal("0.0042"), 1.5, 1)
 
 SPEC = d.Spec(
@@ -110,6 +115,15 @@ class Story:
             self.events.append(event)
             self.feature = evolve(self.feature, event)
         return self
+
+    def fork(self, version: int, title: str | None = None) -> "Story":
+        """The life of a fork from one of its checkpoints; its own goes on beside it."""
+        history = [
+            Told(n, event, PERSON, BEGINNING + timedelta(seconds=n))
+            for n, event in enumerate(self.events[:version], 1)
+        ]
+        command = c.ForkFeature(version, title)
+        return Story(*fork_of(command, PARENT, self.feature, history, "ab" * 32))
 
     def work(self, step: Step, *, verdict: Verdict = Verdict.PASS, salt: str = "") -> "Story":
         """An attempt of a due step, announced and answered."""

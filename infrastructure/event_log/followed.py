@@ -31,7 +31,7 @@ class Header(Struct, frozen=True):
     actor: str
     recorded_at: datetime
     resume: tuple[Step, ...] = ()
-    """For `feature_retried` and `feature_replayed`: the steps that run again."""
+    """For `feature_retried`, `feature_replayed` and `feature_forked`: the steps that run again."""
 
 
 class SealedEvent(Struct, frozen=True):

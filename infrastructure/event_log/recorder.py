@@ -77,6 +77,8 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     receipt_key: str | None = None
     request_sha256: str | None = None
     accepted: msgspec.Raw | None = None
+    forked_from: UUID | None = None
+    forked_at_version: int | None = None
 
 
 class FeatureRecorder(ApplicationRecorder):
@@ -252,6 +254,8 @@ def _batch_item(
         asked.task_then = effects.task.then
         asked.retry_after_seconds = effects.task.retry_after_seconds
         asked.task_error = effects.task.error
+    if effects.forked_from:
+        asked.forked_from, asked.forked_at_version = effects.forked_from
     if effects.receipt:
         asked.receipt_key = effects.receipt.key
         asked.request_sha256 = effects.receipt.request_sha256

@@ -71,7 +71,9 @@ def tag_of(event: type[e.FeatureEvent]) -> str:
     return str(event.__struct_config__.tag)
 
 
-RESUMING: Final = frozenset({tag_of(e.FeatureRetried), tag_of(e.FeatureReplayed)})
+RESUMING: Final = frozenset(
+    {tag_of(e.FeatureRetried), tag_of(e.FeatureReplayed), tag_of(e.FeatureForked)}
+)
 DUE_AFTER_TAG: Final[Mapping[str, tuple[Step, ...]]] = {
     tag_of(event): steps for event, steps in DUE_AFTER.items()
 }

@@ -36,6 +36,7 @@ create table es.events (
   primary key (stream_id, version),
   check ((sealed is null) = (key_id is null))
 );
+create index streams_forked on es.streams (forked_from) where forked_from is not null;
 create index events_of_tenant on es.events (tenant_id, position);
 alter table es.events set (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
 

@@ -336,7 +336,9 @@ create type es.batch_item as (
   destroy_key boolean,
   receipt_key text,
   request_sha256 text,
-  accepted jsonb
+  accepted jsonb,
+  forked_from uuid,            -- of a stream's first append: the stream it continues, and from where
+  forked_at_version int
 );
 
 grant create on schema es to bp_appender;
@@ -408,6 +410,16 @@ begin
         outcome := 'lease';
       end if;
     end if;
+    if outcome is null and i.forked_from is not null then
+      -- Deleting the parent takes the same row: either this fork is there when the parent's files are
+      -- looked through, or there is no fork.
+      perform from es.streams s
+        where s.stream_id = i.forked_from and s.tenant_id = i.tenant_id for key share;
+      perform from app.data_keys k where k.tenant_id = i.tenant_id and k.scope = i.forked_from::text;
+      if not found then
+        outcome := 'conflict';
+      end if;
+    end if;
     if outcome is null and i.receipt_key is not null then
       insert into app.receipts as r (tenant_id, key, request_sha256, accepted)
         values (i.tenant_id, i.receipt_key, i.request_sha256, i.accepted)
@@ -432,8 +444,8 @@ begin
     stamp := greatest(clock_timestamp(), stream.head_at);
     if not known and n > 0 then
       -- A unique violation here is a race between two beginnings of one stream; the caller sorts it out.
-      insert into es.streams (tenant_id, stream_id, version, head_hash, head_at)
-        values (i.tenant_id, i.feature_id, n, ''::bytea, stamp);
+      insert into es.streams (tenant_id, stream_id, version, head_hash, head_at, forked_from, forked_at_version)
+        values (i.tenant_id, i.feature_id, n, ''::bytea, stamp, i.forked_from, i.forked_at_version);
     end if;
     if i.wrapped is not null then
       insert into app.data_keys (key_id, tenant_id, scope, wrapped)
@@ -534,7 +546,7 @@ begin
   return query
     select e.position, e.tenant_id, e.stream_id, e.version, e.event_id, e.type, e.schema_version::int,
       e.correlation_id, e.causation_id, e.actor, e.recorded_at,
-      case when e.type in ('feature_retried', 'feature_replayed') then e.payload end
+      case when e.type in ('feature_retried', 'feature_replayed', 'feature_forked') then e.payload end
     from es.events e where e.position > p_after and e.position <= upto order by e.position limit p_limit;
 end $$;
 grant execute on function es.follow_headers to bp_relay, bp_projector, bp_sweeper;

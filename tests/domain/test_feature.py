@@ -270,8 +270,8 @@ def test_a_deleted_feature_is_not_there_any_more():
 
 
 @pytest.mark.parametrize("status", sorted(WORKING))
-def test_while_agents_work_a_person_may_rename_delete_and_go_back_only(status):
-    assert actions_at(status) == ("replay", "rename", "delete")
+def test_while_agents_work_a_person_may_rename_delete_fork_and_go_back_only(status):
+    assert actions_at(status) == ("replay", "fork", "rename", "delete")
 
 
 def test_actions_at_a_gate():
@@ -280,6 +280,7 @@ def test_actions_at_a_gate():
         "discuss",
         "revise",
         "replay",
+        "fork",
         "rename",
         "delete",
     )

@@ -1,6 +1,7 @@
 """The decider by property: any sequence of commands leaves a log that tells one story."""
 
 import msgspec
+import pytest
 from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -8,14 +9,16 @@ from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
-from domain.errors import Refused
+from domain.decider import decide
+from domain.errors import Refused, Superseded
 from domain.feature import Feature, evolve, fold
 from domain.lifecycle import LIFECYCLE, WORKING, target_of
 from domain.pipeline import work_left
 from domain.status import Gate, Status, Step, Verdict
 from tests.given import MESSAGE, RUN, Story, answer, start
 
-MOVES = st.tuples(st.integers(0, 13), st.integers(0, 10_000))
+MOVES = st.tuples(st.integers(0, 14), st.integers(0, 10_000))
+FORK = 14
 
 
 def command_for(
@@ -66,6 +69,13 @@ def lived(moves: list[tuple[int, int]]) -> tuple[Story, list[Feature]]:
     story, states = Story(), [Feature()]
     late: list[c.FeatureCommand] = []
     for move, pick in [(0, 0), *moves]:
+        if move == FORK:
+            # Life goes on in the fork; what was answered to its parent is none of its business.
+            points = story.feature.checkpoints
+            if points and story.feature.status is not Status.DELETED:
+                story, late = story.fork(points[pick % len(points)].version), []
+                states = [fold(story.events[:n]) for n in range(len(story.events) + 1)]
+            continue
         before = len(story.events)
         try:
             story.do(command_for(move, pick, story, late))
@@ -108,6 +118,40 @@ def test_content_after_a_replay_equals_content_at_its_target(moves):
         for version in range(1, n + 1):
             visible_then = version <= event.to_version and then.shows(version)
             assert now.shows(version) == visible_then
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_going_back_appends_one_event_forgets_nothing_and_refuses_every_late_answer(moves):
+    story, states = lived(moves)
+    for n, event in enumerate(story.events):
+        if not isinstance(event, e.FeatureReplayed):
+            continue
+        before, after = states[n], states[n + 1]
+        assert decide(c.ReplayFeature(event.to_version), before) == (event,)
+        assert after.recorded == before.recorded
+        assert after.attempts == before.attempts
+        assert after.checkpoints == before.checkpoints
+        assert after.running == {}
+        assert set(after.due) == set(event.resume)
+        for step, attempt in before.running.items():
+            with pytest.raises(Superseded):
+                decide(answer(before, step), after)
+            with pytest.raises(Superseded):
+                decide(c.FailAttempt(attempt, RUN, "timeout", "-", "-", final=True), after)
+        for step in after.due:
+            (*_, started) = decide(start(after, step), after)
+            assert started.attempt.number == before.attempts.get(step, 0) + 1
+
+
+@settings(max_examples=150, deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_no_approval_outlives_the_checkpoint_that_was_gone_back_to(moves):
+    story, states = lived(moves)
+    for n, event in enumerate(story.events):
+        if isinstance(event, e.FeatureReplayed):
+            given_then = [states[n + 1].content.approval(gate) for gate in Gate]
+            assert all(a is None or a.version <= event.to_version for a in given_then)
 
 
 @settings(max_examples=150, deadline=None)

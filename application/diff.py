@@ -1,0 +1,143 @@
+"""What changed between two texts, and between two sets of them, as unified diffs of bounded size.
+
+Pure. Invariant: a change is always named, with the hashes of both sides, even where its diff is too
+large to be shown; a diff that is not whole says so.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+
+CONTEXT_LINES: Final = 3
+LARGEST_TEXT_BYTES: Final = 400_000
+LARGEST_TEXT_LINES: Final = 10_000
+LARGEST_DIFF_BYTES: Final = 100_000
+LARGEST_ANSWER_BYTES: Final = 1_000_000
+"""Of all diffs together; from there on changes are named only."""
+
+CUT: Final = "\\ The diff goes on; it is cut off here because of its size.\n"
+UNENDED: Final = "\\ No newline at end of file\n"
+
+
+class Kind(StrEnum):
+    """What happened to a text."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+class Shown(StrEnum):
+    """How much of a diff is there."""
+
+    WHOLE = "whole"
+    CUT = "cut"
+    """It ends where a line begins with a backslash and says so."""
+    TOO_LARGE = "too_large"
+    """The texts are too large to be compared line by line, or the answer is full."""
+    NO_TEXT = "no_text"
+    """One side is no text."""
+
+
+class Text(Struct, frozen=True):
+    """One side of a comparison."""
+
+    sha256: str
+    body: bytes | None = None
+    """Needed only where both sides have the name and their hashes differ, or one side has it."""
+
+
+class Change(Struct, frozen=True):
+    """A text that is not the same on both sides."""
+
+    name: str
+    kind: Kind
+    shown: Shown
+    diff: str
+    """Unified, from the first side to the second; empty if it is not shown."""
+    from_sha256: str | None = None
+    to_sha256: str | None = None
+
+
+def differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
+    """The names whose hash is not the same on both sides, sorted."""
+    names = before.keys() | after.keys()
+    return tuple(sorted(name for name in names if before.get(name) != after.get(name)))
+
+
+def changes(before: Mapping[str, Text], after: Mapping[str, Text]) -> tuple[Change, ...]:
+    """Every difference between two sets of texts, by name.
+
+    Args:
+        before: The texts of the first side by name.
+        after: Those of the second.
+    """
+    left = LARGEST_ANSWER_BYTES
+    found = []
+    for name in differing(_hashes(before), _hashes(after)):
+        change = _change(name, before.get(name), after.get(name), left)
+        left -= len(change.diff.encode())
+        found.append(change)
+    return tuple(found)
+
+
+def _hashes(side: Mapping[str, Text]) -> dict[str, str]:
+    return {name: text.sha256 for name, text in side.items()}
+
+
+def _change(name: str, before: Text | None, after: Text | None, left: int) -> Change:
+    kind = Kind.ADDED if before is None else Kind.REMOVED if after is None else Kind.CHANGED
+    shown, diff = _diff(name, before, after, left)
+    return Change(
+        name,
+        kind,
+        shown,
+        diff,
+        before.sha256 if before else None,
+        after.sha256 if after else None,
+    )
+
+
+def _diff(name: str, before: Text | None, after: Text | None, left: int) -> tuple[Shown, str]:
+    bodies = [(text.body or b"") if text else b"" for text in (before, after)]
+    if left <= 0 or any(len(body) > LARGEST_TEXT_BYTES for body in bodies):
+        return Shown.TOO_LARGE, ""
+    try:
+        old, new = (body.decode().splitlines(keepends=True) for body in bodies)
+    except UnicodeDecodeError:
+        return Shown.NO_TEXT, ""
+    if max(len(old), len(new)) > LARGEST_TEXT_LINES:
+        return Shown.TOO_LARGE, ""
+    lines = unified_diff(
+        old,
+        new,
+        f"a/{name}" if before else "/dev/null",
+        f"b/{name}" if after else "/dev/null",
+        n=CONTEXT_LINES,
+    )
+    return _bounded(_ended(lines), min(left, LARGEST_DIFF_BYTES))
+
+
+def _ended(lines: Iterator[str]) -> Iterator[str]:
+    """Lines that end, with the usual mark below those that did not."""
+    for line in lines:
+        if line.endswith("\n"):
+            yield line
+        else:
+            yield f"{line}\n"
+            yield UNENDED
+
+
+def _bounded(lines: Iterator[str], bytes_at_most: int) -> tuple[Shown, str]:
+    kept: list[str] = []
+    size = 0
+    for line in islice(lines, 4 * LARGEST_TEXT_LINES):
+        size += len(line.encode())
+        if size > bytes_at_most:
+            return Shown.CUT, "".join([*kept, CUT])
+        kept.append(line)
+    return Shown.WHOLE, "".join(kept)

@@ -1,0 +1,77 @@
+"""Where the bytes of a feature's files are: under its own name, or under that of an ancestor.
+
+Invariant: a fork copies no file. What an ancestor stores is handed over when that ancestor is
+deleted, before it is removed there; so at every moment one of the places has the bytes.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+from uuid import UUID
+
+from application.artifact_keys import artifact_key, artifact_prefix
+from application.features import Features
+from application.ports import ArtifactMissing, ArtifactStore
+from domain.errors import NotFound
+from domain.events import FileWritten, ImplementationCompleted, told
+
+
+class Descendants(Protocol):
+    """Forks of forks, as the log knows them."""
+
+    async def descendants(self, tenant_id: UUID, feature_id: UUID) -> "list[UUID]":
+        """The living features that descend from this one, at whatever distance."""
+
+
+async def read_stored(
+    artifacts: ArtifactStore, tenant_id: UUID, feature_id: UUID, file: FileWritten
+) -> bytes:
+    """The bytes of a feature's file, checked against its hash.
+
+    Raises:
+        ArtifactMissing: none of the places has them.
+        ArtifactDamaged: they are not those of the hash.
+    """
+    for ancestor in reversed(file.also_in):  # Whoever stored it first is named last.
+        try:
+            return await artifacts.get(artifact_key(tenant_id, ancestor, file.sha256))
+        except ArtifactMissing:
+            continue
+    return await artifacts.get(artifact_key(tenant_id, feature_id, file.sha256))
+
+
+async def remove_stored(
+    artifacts: ArtifactStore,
+    features: Features,
+    forks: Descendants,
+    tenant_id: UUID,
+    feature_id: UUID,
+) -> int:
+    """Remove all files of a deleted feature, once its living descendants have what they name.
+
+    May be cut short and done again. How many objects were removed.
+    """
+    for fork_id in await forks.descendants(tenant_id, feature_id):
+        for file in await _named(features, tenant_id, fork_id):
+            if feature_id in file.also_in:
+                await _hand_over(artifacts, tenant_id, feature_id, fork_id, file.sha256)
+    return await artifacts.delete_prefix(artifact_prefix(tenant_id, feature_id))
+
+
+async def _named(features: Features, tenant_id: UUID, fork_id: UUID) -> Iterable[FileWritten]:
+    try:
+        history = await features.history(tenant_id, fork_id)
+    except NotFound:  # It was deleted in the meantime: it names nothing any more.
+        return ()
+    events = (told(recorded.event) for recorded in history)
+    made = [event for event in events if isinstance(event, ImplementationCompleted)]
+    return {(f.sha256, f.also_in): f for event in made for f in event.files}.values()
+
+
+async def _hand_over(
+    artifacts: ArtifactStore, tenant_id: UUID, feature_id: UUID, fork_id: UUID, sha256: str
+) -> None:
+    try:
+        body = await artifacts.get(artifact_key(tenant_id, feature_id, sha256))
+    except ArtifactMissing:  # Another ancestor stores it.
+        return
+    await artifacts.put(artifact_key(tenant_id, fork_id, sha256), body)

@@ -1,0 +1,150 @@
+"""What a fork brings along from its parent: the facts of one checkpoint, and no approval.
+
+Invariant: a fork stands at the last gate whose deliverable the checkpoint has, with every approval
+still to be given; until a person gives them, no step that is paid for starts but missing advice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain import events as e
+from domain.commands import UNTITLED, ForkFeature
+from domain.content import Content
+from domain.errors import NoSuchCheckpoint, NotFound
+from domain.feature import Feature
+from domain.pipeline import ADVICE_AT
+from domain.status import Gate, Part, Status
+
+
+class Told(Struct, frozen=True):
+    """An event of the parent, with who caused it and when."""
+
+    version: int
+    event: e.FeatureEvent
+    by: str
+    at: datetime
+
+
+def fork_of(
+    command: ForkFeature,
+    parent_id: UUID,
+    parent: Feature,
+    history: Sequence[Told],
+    parent_hash: str,
+) -> tuple[e.FeatureEvent, ...]:
+    """The events that begin a fork.
+
+    Args:
+        command: From where, and under what title.
+        parent_id: Whose fork it is.
+        parent: As it is now.
+        history: All of the parent's events up to the checkpoint.
+        parent_hash: The hash, in hex, of the event at the checkpoint.
+
+    Raises:
+        NotFound: there is no such parent.
+        NoSuchCheckpoint: the version is no checkpoint of it.
+    """
+    if parent.status is None or parent.status is Status.DELETED:
+        raise NotFound
+    target = parent.checkpoint_at(command.version)
+    if target is None:
+        raise NoSuchCheckpoint
+    content = target.content
+    told = {each.version: each for each in history}
+    parts = sorted(
+        [*_conversation(content, history), *_documents(content), *_carried_before(history)]
+    )
+    carried = [_carried(part, told[version], parent_id) for version, part in parts]
+    gate = gate_of(content)
+    advised = content.advice is not None and content.advice.gate is gate
+    title, named = _title(history)
+    return (
+        e.FeatureForked(
+            title=command.title or title,
+            parent=parent_id,
+            parent_version=command.version,
+            parent_hash=parent_hash,
+            epoch=1 if content.brief else 0,
+            parts=len(carried),
+            titled=named or command.title is not None,
+            resume=() if gate is None or advised else (ADVICE_AT[Status(f"{gate}_ready")],),
+        ),
+        *carried,
+    )
+
+
+def gate_of(content: Content) -> Gate | None:
+    """The last gate whose deliverable is there: where a fork of this content stands."""
+    return next((gate for gate in reversed(Gate) if content.deliverable(gate)), None)
+
+
+def _conversation(content: Content, history: Iterable[Told]) -> Iterator[tuple[int, Part]]:
+    for each in history:
+        if content.shows(each.version) and isinstance(
+            e.told(each.event), e.MessagePosted | e.AgentReplied
+        ):
+            yield each.version, Part.MESSAGE
+
+
+def _documents(content: Content) -> Iterator[tuple[int, Part]]:
+    gate, advice, rework = gate_of(content), content.advice, content.rework
+    versions: Mapping[Part, int | None] = {
+        Part.BRIEF: content.brief.version if content.brief else None,
+        Part.SPEC: content.spec.version if content.spec else None,
+        Part.PLAN: content.plan.version if content.plan else None,
+        Part.TESTS: content.tests.version if content.tests else None,
+        Part.ADVICE: advice.version if advice and advice.gate is gate else None,
+        Part.PREVIOUS_SPEC: content.previous_spec,
+        Part.PREVIOUS_PLAN: content.previous_plan,
+        Part.PREVIOUS_TESTS: content.previous_tests,
+        Part.REWORK_IMPLEMENTATION: rework.implementation if rework else None,
+        Part.REWORK_SECURITY_REVIEW: rework.security_review if rework else None,
+        Part.REWORK_CODE_REVIEW: rework.code_review if rework else None,
+    }
+    yield from ((version, part) for part, version in versions.items() if version is not None)
+    for made in (content.implementation, content.security_review, content.code_review):
+        if made is not None:
+            yield made.version, Part.RESULT
+
+
+def _carried_before(history: Iterable[Told]) -> Iterator[tuple[int, Part]]:
+    """Results that the parent, itself a fork, brought along beyond its gate."""
+    for each in history:
+        if isinstance(each.event, e.PartCarried) and each.event.part is Part.RESULT:
+            yield each.version, Part.RESULT
+
+
+def _carried(part: Part, told: Told, parent_id: UUID) -> e.PartCarried:
+    before = told.event if isinstance(told.event, e.PartCarried) else None
+    event = e.told(told.event)
+    if isinstance(event, e.ImplementationCompleted):
+        files = tuple(replace(f, also_in=(parent_id, *f.also_in)) for f in event.files)
+        event = replace(event, files=files)
+    return e.PartCarried(
+        part=part,
+        parent_version=told.version,
+        by=before.by if before else told.by,
+        at=before.at if before else told.at,
+        event=event,  # type: ignore[arg-type]  # Content names events that carry words only.
+    )
+
+
+def _title(history: Iterable[Told]) -> tuple[str, bool]:
+    """The title at the end of this history, and whether somebody chose it."""
+    title, named = UNTITLED, False
+    for each in history:
+        match each.event:
+            case e.FeatureCreated(title=title):
+                pass
+            case e.FeatureForked(title=title, titled=named):
+                pass
+            case e.FeatureRenamed(title=title) | e.FeatureTitled(title=title):
+                named = True
+            case _:
+                pass
+    return title, named

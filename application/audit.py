@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from msgspec import Struct
+
+from domain import events as e
+from domain.runs import Tokens
 
 
 class ChainReport(Struct, frozen=True):
@@ -47,3 +50,133 @@ class Changes(Protocol):
 
         `upto` must be a position that a projection has reached: nothing below it is still to come.
         """
+
+
+def tag_of(event: type[e.FeatureEvent]) -> str:
+    """The tag under which the log stores an event."""
+    return str(event.__struct_config__.tag)
+
+
+PROBLEMS: Final = frozenset(
+    tag_of(kind) for kind in (e.AttemptFailed, e.RunDiscarded, e.StepAbandoned, e.FeatureFailed)
+)
+"""Events that tell of trouble. A verdict that is not a pass is trouble, too."""
+
+VERDICT: Final = tag_of(e.VerdictReached)
+
+
+class Wanted(Struct, frozen=True):
+    """Which events an auditor wants to see. All that is given must hold."""
+
+    types: tuple[str, ...] = ()
+    """Only these; empty is all."""
+    not_types: tuple[str, ...] = ()
+    """None of these."""
+    actor: str | None = None
+    """`user:<uuid>`, `agent:<name>`, …; or only the part before the colon, for all of its kind."""
+    feature_id: UUID | None = None
+    since: datetime | None = None
+    """Recorded then or later."""
+    until: datetime | None = None
+    """Recorded before then."""
+    problems: bool = False
+    """Only events that tell of trouble."""
+
+
+class AuditEntry(Struct, frozen=True):
+    """An event without its content: who did what, when, and because of what."""
+
+    position: int
+    feature_id: UUID
+    version: int
+    event_id: UUID
+    type: str
+    schema_version: int
+    actor: str
+    recorded_at: datetime
+    correlation_id: UUID
+    causation_id: UUID | None
+    hash: str
+
+
+class ModelCall(Struct, frozen=True):
+    """A request to a model, from the ledger: written down before it left."""
+
+    attempt: int
+    turn: int
+    request_sha256: str
+    announced: int
+    """How often this very request was sent: more than once after a lost answer."""
+    announced_at: datetime
+    settled_at: datetime | None
+    outcome: str
+    """`answered`, an error's code, or `outcome_unknown` as long as nothing came back."""
+    tokens: Tokens
+    model: str | None = None
+    """As the answer names it; None without one, or if the feature was deleted."""
+    request_id: str | None = None
+    """The provider's own name for the request, to quote when asking it for help."""
+
+
+class Caused(Struct, frozen=True):
+    """An event, the requests that were made for it, and what it caused in turn."""
+
+    event: AuditEntry
+    calls: tuple[ModelCall, ...] = ()
+    """Of an announced attempt."""
+    caused: tuple["Caused", ...] = ()
+
+
+class Causation(Struct, frozen=True):
+    """All that followed from one command in a feature."""
+
+    correlation_id: UUID
+    actor: str
+    """Who gave the command."""
+    events: int
+    calls: int
+    tokens: Tokens
+    """Of all the calls, as the provider counted them."""
+    roots: tuple[Caused, ...]
+    """What the command itself recorded; everything else is below."""
+
+
+class AuditLog(Protocol):
+    """The log of a tenant with filters, and what followed from what."""
+
+    async def entries(
+        self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
+    ) -> Sequence[AuditEntry]:
+        """Events beyond a position, at most `limit`. Raises Unavailable.
+
+        Args:
+            tenant_id: Whose.
+            wanted: Which.
+            beyond: The position where the page before ended; None begins.
+            limit: How many at most.
+            ascending: Oldest first, and only as far as nothing can appear in between any more;
+                otherwise newest first.
+        """
+
+    async def causation(
+        self, tenant_id: UUID, feature_id: UUID, event_id: UUID
+    ) -> Causation | None:
+        """What followed from the command that an event belongs to; None without that event."""
+
+
+def tree_of(
+    entries: Sequence[AuditEntry], calls_of: dict[UUID, tuple[ModelCall, ...]]
+) -> tuple[Caused, ...]:
+    """Events of one command as a tree by their causation ids, each level in order."""
+    known = {entry.event_id for entry in entries}
+    below: dict[UUID | None, list[AuditEntry]] = {}
+    for entry in entries:
+        cause = entry.causation_id if entry.causation_id in known else None
+        below.setdefault(cause, []).append(entry)
+
+    # Causes are recorded before what they cause: from the last event on, all below is made.
+    made: dict[UUID, Caused] = {}
+    for entry in sorted(entries, key=lambda one: one.position, reverse=True):
+        children = tuple(made[child.event_id] for child in below.get(entry.event_id, ()))
+        made[entry.event_id] = Caused(entry, calls_of.get(entry.event_id, ()), children)
+    return tuple(made[entry.event_id] for entry in below.get(None, ()))

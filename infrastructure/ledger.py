@@ -54,7 +54,7 @@ class PostgresLedger:
         for attempt, turn, request_sha256, sealed, key_id, outcome, tokens in rows:
             answer = None
             if sealed is not None and key is not None and key.key_id == key_id:
-                record = _record(task_id, attempt, turn, request_sha256)
+                record = record_of_call(task_id, attempt, turn, request_sha256)
                 answer = key.open(PURPOSE, record, sealed)
             used = msgspec.json.decode(tokens, type=Tokens) if tokens else Tokens()
             found.append(LedgerEntry(task_id, attempt, turn, request_sha256, answer, outcome, used))
@@ -82,7 +82,9 @@ class PostgresLedger:
         if entry.answer is not None:
             key = await self._keys.likely(tenant_id, feature_id)
             if key is not None:
-                record = _record(entry.task_id, entry.attempt, entry.turn, entry.request_sha256)
+                record = record_of_call(
+                    entry.task_id, entry.attempt, entry.turn, entry.request_sha256
+                )
                 sealed, key_id = key.seal(PURPOSE, record, entry.answer), key.key_id
         named = (entry.task_id, entry.attempt, entry.turn, entry.request_sha256)
         tokens = msgspec.json.encode(entry.tokens).decode()
@@ -95,5 +97,6 @@ class PostgresLedger:
         return [stands for (stands,) in await self._database.call(query, columns)]
 
 
-def _record(task_id: UUID, attempt: int, turn: int, request_sha256: str) -> bytes:
+def record_of_call(task_id: UUID, attempt: int, turn: int, request_sha256: str) -> bytes:
+    """What a sealed answer is bound to."""
     return bind(task_id, str(attempt), str(turn), request_sha256)

@@ -1,0 +1,208 @@
+"""The audit's questions on a real database: filters, causes with their requests, and expenses."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+import pytest
+from uuid_utils.compat import uuid7
+
+from application.audit import PROBLEMS, AuditEntry, Wanted
+from application.ports import LedgerEntry, ModelAnswer, Origin
+from application.usage import Fate, usage_of
+from domain import commands as c
+from domain import events as e
+from domain.runs import Run, Tokens
+from domain.status import Gate, Step, Verdict
+from infrastructure.audit_log import PostgresAuditLog
+from infrastructure.data_keys import DataKeys, KeyRing
+from infrastructure.database import Database
+from infrastructure.ledger import PostgresLedger
+from infrastructure.sealing import MasterKey
+from infrastructure.usage import PostgresExpenses
+from tests.given import at_gate, done, drafted, in_review, start
+from tests.integration.reading import MASTER, USER, World, world
+
+
+@pytest.fixture
+async def there(database: str) -> AsyncIterator[World]:
+    async with world(database) as opened:
+        yield opened
+
+
+def audit(there: World) -> PostgresAuditLog:
+    return PostgresAuditLog(there.reading, KeyRing(MasterKey([MASTER])))
+
+
+async def found(there: World, *, ascending: bool = True, **wanted: object) -> list[AuditEntry]:
+    """All entries, page by page."""
+    every: list[AuditEntry] = []
+    while True:
+        page: Sequence[AuditEntry] = await audit(there).entries(
+            there.tenant,
+            Wanted(**wanted),
+            beyond=every[-1].position if every else None,
+            limit=7,
+            ascending=ascending,
+        )
+        every += page
+        if len(page) < 7:
+            return every
+
+
+async def test_filters_mean_what_they_say(there: World):
+    one = await there.tell(done())
+    failed = in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL).work(Step.CODE_REVIEW)
+    two = await there.tell(failed)
+    await there.tell(drafted("Foreign"), tenant=uuid7())
+    await there.catch_up()
+    every = await found(there)
+    assert {entry.feature_id for entry in every} == {one, two}
+    assert [entry.position for entry in every] == sorted(entry.position for entry in every)
+    assert await found(there, ascending=False) == every[::-1]
+    assert every == [entry for entry in every if entry.hash]
+    types = {entry.type for entry in every}
+    for wanted in (("feature_created",), ("spec_generated", "plan_generated")):
+        assert await found(there, types=wanted) == [x for x in every if x.type in wanted]
+        assert await found(there, not_types=wanted) == [x for x in every if x.type not in wanted]
+        rest = tuple(types - set(wanted))
+        assert await found(there, not_types=rest) == await found(there, types=wanted)
+    assert await found(there, feature_id=two) == [x for x in every if x.feature_id == two]
+    middle = every[len(every) // 2].recorded_at
+    early, late = await found(there, until=middle), await found(there, since=middle)
+    assert early
+    assert early + late == every
+    assert await found(there, since=middle, until=middle + timedelta(microseconds=1))
+    assert await found(there, actor=USER) == every
+    assert await found(there, actor="user") == every
+    assert await found(there, actor="agent") == []
+    assert await found(there, actor="us") == []
+
+
+async def test_problems_are_failures_and_verdicts_that_are_no_pass(there: World):
+    await there.tell(done())
+    bad = in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL).work(Step.CODE_REVIEW)
+    feature_id = await there.tell(bad)
+    await there.catch_up()
+    problems = await found(there, problems=True)
+    assert {entry.feature_id for entry in problems} == {feature_id}
+    assert {entry.type for entry in problems} <= PROBLEMS | {"verdict_reached"}
+    assert "verdict_reached" in {entry.type for entry in problems}
+
+
+async def test_oldest_first_ends_where_something_may_still_appear(there: World):
+    await there.tell(drafted())
+    assert await found(there) == []
+    assert len(await found(there, ascending=False)) == 1
+    await there.catch_up()
+    assert len(await found(there)) == 1
+
+
+async def test_a_command_is_traced_to_the_requests_it_led_to(there: World):
+    story = drafted().do(c.ConfirmBrief("- BF-1 lend"))
+    starting = start(story.feature, Step.SPEC)
+    story.do(starting)
+    command, system = uuid7(), Origin(there.tenant, "agent:spec", uuid7())
+    feature_id, ids = uuid7(), [uuid7() for _ in story.events]
+    origins = [
+        Origin(there.tenant, USER, uuid7()),
+        Origin(there.tenant, USER, command),
+        Origin(there.tenant, "agent:spec", command, ids[1]),
+    ]
+    for version, (event, origin) in enumerate(zip(story.events, origins, strict=True)):
+        await there.log.append(feature_id, [(ids[version], event)], expected=version, origin=origin)
+    announced = story.events[2]
+    assert isinstance(announced, e.StepStarted)
+    ring = KeyRing(MasterKey([MASTER]))
+    async with Database(there.url, "bp_worker", max_size=2) as working:
+        ledger = PostgresLedger(working, DataKeys(working, ring))
+        first = LedgerEntry(announced.task_id, announced.attempt.number, 1, "a" * 64)
+        await ledger.announce(there.tenant, feature_id, first)
+        answer = ModelAnswer((), "end_turn", Tokens(3, 4), "a-model", request_id="req_1")
+        settled = msgspec.structs.replace(
+            first, answer=msgspec.json.encode(answer), outcome="answered", tokens=Tokens(3, 4)
+        )
+        await ledger.settle(there.tenant, feature_id, settled)
+        open_one = LedgerEntry(announced.task_id, announced.attempt.number, 2, "b" * 64)
+        await ledger.announce(there.tenant, feature_id, open_one)
+        await ledger.announce(there.tenant, feature_id, open_one)
+    for named in (ids[1], ids[2]):
+        tree = await audit(there).causation(there.tenant, feature_id, named)
+        assert tree is not None
+        assert (tree.correlation_id, tree.actor) == (command, USER)
+        assert (tree.events, tree.calls, tree.tokens) == (2, 2, Tokens(3, 4))
+        (root,) = tree.roots
+        assert root.event.event_id == ids[1]
+        (step,) = root.caused
+        assert step.event.event_id == ids[2]
+        answered, unknown = step.calls
+        assert (answered.outcome, answered.request_id, answered.model) == (
+            "answered",
+            "req_1",
+            "a-model",
+        )
+        assert (unknown.outcome, unknown.announced, unknown.settled_at) == (
+            "outcome_unknown",
+            2,
+            None,
+        )
+    assert await audit(there).causation(uuid7(), feature_id, ids[1]) is None
+    assert await audit(there).causation(there.tenant, feature_id, uuid7()) is None
+    assert system.causation_id is None
+
+
+def paid(event: e.FeatureEvent, usd: str) -> e.FeatureEvent:
+    return msgspec.structs.replace(event, run=Run(Tokens(10, 1), Decimal(usd), 1.0, 1))
+
+
+async def spend(there: World, events: Sequence[e.FeatureEvent], usd: str) -> UUID:
+    feature_id = uuid7()
+    for version, event in enumerate(events):
+        spending = hasattr(event, "run") and hasattr(event, "attempt")
+        await there.append(feature_id, version, paid(event, usd) if spending else event)
+    return feature_id
+
+
+async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
+    kept = at_gate(Gate.SPEC)
+    revised = at_gate(Gate.SPEC).do(c.ReviseBrief("- BF-2 other")).work(Step.SPEC)
+    deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
+    first = await spend(there, kept.events, "0.10")
+    second = await spend(there, revised.events, "0.20")
+    third = await spend(there, deleted.events, "0.40")
+    await spend(there, [], "9")
+    await there.catch_up()
+    expenses = list(await PostgresExpenses(there.reading).between(there.tenant, None, None))
+    fates = {}
+    for expense in expenses:
+        fates.setdefault(expense.feature_id, []).append(expense.fate)
+    assert fates == {
+        first: [Fate.COUNTS],
+        second: [Fate.REPLACED, Fate.COUNTS],
+        third: [Fate.DELETED],
+    }
+    assert {expense.agent for expense in expenses} == {"spec"}
+    started = next(event for event in kept.events if isinstance(event, e.StepStarted))
+    assert {expense.model for expense in expenses} == {started.manifest.model}
+    usage = usage_of(expenses)
+    assert usage.total.cost_usd == Decimal("0.90")
+    assert usage.total.superseded_usd == Decimal("0.60")
+    assert usage.total.tokens == Tokens(40, 4)
+    assert [share.name for share in usage.by_feature][:2] == sorted([str(second), str(third)])
+    at = expenses[-1].at
+    late = list(await PostgresExpenses(there.reading).between(there.tenant, at, None))
+    assert [expense.feature_id for expense in late] == [third]
+    early = list(await PostgresExpenses(there.reading).between(there.tenant, None, at))
+    assert len(early) + len(late) == len(expenses)
+    assert list(await PostgresExpenses(there.reading).between(uuid7(), None, None)) == []
+
+
+async def test_filters_are_values_never_sql(there: World):
+    await there.tell(drafted())
+    await there.catch_up()
+    for text in ("'; drop table es.events --", "%s", "user:%", "\\", "user'"):
+        assert await found(there, actor=text) == []
+        assert await found(there, types=(text,)) == []
+    assert len(await found(there)) == 1

@@ -256,12 +256,11 @@ def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
             | e.CodeReviewed(attempt=attempt, manifest_sha256=manifest)
         ):
             ended = _ended(feature, attempt.step)
+            ended = replace(ended, due={**ended.due, **due})
+            if getattr(event, "verdict", None) is Verdict.FAIL:
+                return ended  # Whoever retries after a bad review wants another look, not the same.
             first = feature.recorded.get(manifest, version)
-            return replace(
-                ended,
-                due={**ended.due, **due},
-                recorded={**feature.recorded, manifest: first},
-            )
+            return replace(ended, recorded={**feature.recorded, manifest: first})
         case _:
             assert_never(event)
 

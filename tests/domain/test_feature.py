@@ -150,6 +150,14 @@ def test_a_result_that_was_recorded_is_not_discarded_afterwards():
     given(story).when(c.DiscardRun(attempt, RUN, "superseded")).refused(Superseded)
 
 
+def test_a_review_that_failed_is_not_taken_for_the_next_one():
+    story = in_review().work(Step.CODE_REVIEW)
+    known = story.feature.recorded
+    story.work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL)
+    assert story.feature.recorded == known
+    assert known
+
+
 def test_an_attempt_that_failed_leaves_the_step_due():
     story = drafted().do(c.ConfirmBrief("x"))
     story.do(start(story.feature, Step.SPEC))

@@ -19,6 +19,7 @@ from infrastructure.anthropic_model import ADDRESS, AnthropicModel
 from infrastructure.api_keys import SealedApiKeys
 from infrastructure.archive import ZipArchive
 from infrastructure.audit import PostgresAudit
+from infrastructure.audit_log import PostgresAuditLog
 from infrastructure.clock import utc_now
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -32,6 +33,9 @@ from infrastructure.jetstream import Link
 from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
+from infrastructure.read_models.certifying import PostgresCertifier
+from infrastructure.transparency import LogKeys
+from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of
@@ -65,11 +69,12 @@ class Dependencies:
 
     async def report(self) -> Readiness:
         """Ask them all, within two seconds. Never raises."""
-        postgres, artifacts, lag, relay = await asyncio.gather(
+        postgres, artifacts, lag, relay, unsigned = await asyncio.gather(
             self._soon(self._database.ready()),
             self._soon(self._artifacts.ready()),
             self._soon(self._reads.lag()),
             self._soon(self._relay_lag()),
+            self._soon(self._checkpoint_lag()),
         )
         return Readiness(
             postgres=bool(postgres),
@@ -77,6 +82,7 @@ class Dependencies:
             artifacts=bool(artifacts),
             relay_lag_events=relay,
             projection_lag_events=lag,
+            checkpoint_lag_seconds=unsigned,
         )
 
     async def _soon(self, question: Awaitable[T]) -> T | None:
@@ -85,6 +91,9 @@ class Dependencies:
                 return await question
         except (Unavailable, TimeoutError):
             return None
+
+    async def _checkpoint_lag(self) -> float:
+        return float((await self._database.call("SELECT app.checkpoint_lag()"))[0][0])
 
     async def _relay_lag(self) -> int | None:
         announced = await announced_upto(self._link)
@@ -106,6 +115,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     features, log = await features_of(scope, base, database, ROLE)
     reads = PostgresReadStore(database, watch=base.live.watch)
     audit = PostgresAudit(database)
+    stored = PostgresStoredLog(database, base.ring)
     provider = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(provider.close)
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
@@ -116,11 +126,15 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         changes=audit,
         chain=audit,
         log=log,
-        stored=PostgresStoredLog(database, base.ring),
+        stored=stored,
+        audit=PostgresAuditLog(database, base.ring),
+        expenses=PostgresExpenses(database),
+        certifier=PostgresCertifier(database, base.ring),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts)),
+        archive=ZipArchive(Download(features, base.artifacts, stored)),
         bearers=verifier,
+        log_key=LogKeys(database),
         accounts=accounts,
         keys=KeySettings(keys, provider, needed=Choice(settings.model) is Choice.ANTHROPIC),
         health=Dependencies(database, base.link, base.artifacts, reads),

@@ -15,12 +15,15 @@ from litestar.types import ControllerRouterHandler
 
 from interface.http import (
     audit,
+    audit_filter,
     auth,
     commands,
     conversation,
     health,
     key_settings,
+    lineage,
     live,
+    log_key,
     openapi,
     pages,
     reading,
@@ -29,6 +32,7 @@ from interface.http import (
 from interface.http.asking import terms
 from interface.http.body import LARGEST_BODY_BYTES, JsonRequest
 from interface.http.edge import Edge
+from interface.http.moments import moment
 from interface.http.services import Services
 from interface.http.signed_in import signed_in
 
@@ -45,6 +49,7 @@ def described() -> list[ControllerRouterHandler]:
         "/",
         route_handlers=[
             *commands.HANDLERS,
+            *lineage.HANDLERS,
             *reading.HANDLERS,
             *conversation.HANDLERS,
             live.feature_live,
@@ -58,10 +63,14 @@ def described() -> list[ControllerRouterHandler]:
         "/api",
         route_handlers=[features, log, settings],
         guards=[signed_in],
-        dependencies={"terms": Provide(terms)},
+        dependencies={
+            "wanted": Provide(audit_filter.wanted),
+            "terms": Provide(terms),
+            "moment": Provide(moment),
+        },
         security=[{"bearer": []}],
     )
-    return [api, auth.AUTH, auth.jwks, health.health, health.ready]
+    return [api, auth.AUTH, auth.jwks, log_key.log_key, health.health, health.ready]
 
 
 def build_app(services: Services) -> Litestar:

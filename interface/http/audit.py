@@ -1,51 +1,125 @@
-"""The log of one feature, as it stands, and the check that it is what was written.
+"""What an auditor asks: the log with filters, what led to what, what it cost, and whether it holds.
 
-Invariant: events come in the order of their versions, from the log and from nothing else.
+Invariant: events come in the order of their positions, from the log and from nothing else.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from litestar import Response, get
+from msgspec.structs import replace
 
-from application.audit import ChainReport
+from application.audit import AuditEntry, Causation, ChainReport, Wanted
 from application.export import MEDIA_TYPE, lines_of
+from application.usage import Usage, usage_of
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, place_of
+from interface.http.audit_filter import (
+    Direction,
+    EventId,
+    OfFeature,
+    OfLog,
+    Order,
+    Since,
+    Until,
+    zoned,
+)
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.services import Services, of
-from interface.http.shapes import EventPage
+from interface.http.shapes import AuditPage, EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.http.views import event_view
+from projections.certificate import Certificate
 
 EXPORT_SECONDS: Final = 15 * 60.0
 
 
 @get("/features/{feature_id:uuid}/events", summary="The feature's log")
 async def list_events(
-    request: JsonRequest, feature_id: FeatureId, limit: Limit = 50, cursor: Cursor = None
+    request: JsonRequest,
+    feature_id: FeatureId,
+    wanted: OfLog,
+    order: Order = Direction.ASC,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response[EventPage]:
-    """Every event, oldest first.
+    """Events with their content, oldest first unless asked otherwise.
 
     With `Accept: application/x-ndjson`: the whole log at once, as CloudEvents 1.0 lines that
     `log verify` checks without the service.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    known = await services.features.load(tenant_id, feature_id)
-    if known.version == 0 or known.status is Status.DELETED:
-        raise NotFound
+    version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        return _export(services, tenant_id, feature_id, known.version)
-    after = place_of(cursor)
-    found = await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)
+        return _export(services, tenant_id, feature_id, version)
+    if wanted == Wanted() and order is Direction.ASC:
+        after = place_of(cursor)
+        found = await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)
+        last = found[-1].version if found else after
+        more = bool(found) and last < version
+    else:
+        chosen = replace(wanted, feature_id=feature_id)
+        entries, last, more = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+        texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
+        found = [texts[one.version] for one in entries if one.version in texts]
     items = tuple(event_view(recorded) for recorded in found)
-    last = items[-1].version if items else after
-    more = bool(items) and last < known.version
-    headers = {"ETag": etag(known.version), "Vary": "Accept"}
+    headers = {"ETag": etag(version), "Vary": "Accept"}
     return Response(EventPage(items, cursor_at(last) if more else None), headers=headers)
+
+
+@get("/events", summary="The log of the tenant")
+async def list_all_events(
+    request: JsonRequest,
+    wanted: OfLog,
+    feature_id: OfFeature = None,
+    order: Order = Direction.DESC,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> AuditPage:
+    """What happened to any feature, without content; newest first unless asked otherwise.
+
+    Features that were deleted are in it, too. Oldest first, it ends where something may still
+    appear in between: a few milliseconds ago.
+    """
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    chosen = replace(wanted, feature_id=feature_id)
+    found, last, more = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+    return AuditPage(tuple(found), cursor_at(last) if more else None)
+
+
+@get("/features/{feature_id:uuid}/events/{event_id:uuid}/causation", summary="What led to what")
+async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: EventId) -> Causation:
+    """All that followed from the command an event belongs to: events, and requests to models."""
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    await _living(services, tenant_id, feature_id)
+    found = await services.audit.causation(tenant_id, feature_id, event_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+@get("/features/{feature_id:uuid}/certificate", summary="Is what is shown what happened?")
+async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certificate:
+    """Folds the log from its first event, without any model, and compares every read model."""
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    certificate = await services.certifier.certify(tenant_id, feature_id)
+    if certificate is None:
+        raise NotFound
+    return certificate
+
+
+@get("/usage", summary="What was spent")
+async def read_usage(request: JsonRequest, since: Since = None, until: Until = None) -> Usage:
+    """Tokens and cost by agent, model, feature and day, and what went into what does not count.
+
+    What was spent on features that are deleted is in it, too.
+    """
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    return usage_of(await services.expenses.between(tenant_id, zoned(since), zoned(until)))
 
 
 @get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")
@@ -56,6 +130,34 @@ async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainRep
     if report is None:
         raise NotFound
     return report
+
+
+async def _living(services: Services, tenant_id: UUID, feature_id: UUID) -> int:
+    """The feature's version. Raises NotFound."""
+    known = await services.features.load(tenant_id, feature_id)
+    if known.version == 0 or known.status is Status.DELETED:
+        raise NotFound
+    return known.version
+
+
+async def _chosen(
+    services: Services,
+    tenant_id: UUID,
+    wanted: Wanted,
+    order: Direction,
+    limit: int,
+    cursor: str | None,
+) -> tuple[Sequence[AuditEntry], int, bool]:
+    """A page of headers, the position where it ends, and whether there is more."""
+    found = await services.audit.entries(
+        tenant_id,
+        wanted,
+        beyond=place_of(cursor) if cursor is not None else None,
+        limit=limit + 1,
+        ascending=order is Direction.ASC,
+    )
+    shown = found[:limit]
+    return shown, shown[-1].position if shown else 0, len(found) > limit
 
 
 def _export(
@@ -77,4 +179,11 @@ def _export(
     return flow
 
 
-HANDLERS = (list_events, verify_events)
+HANDLERS = (
+    list_events,
+    verify_events,
+    list_all_events,
+    trace_event,
+    certify_feature,
+    read_usage,
+)

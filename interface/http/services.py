@@ -15,13 +15,15 @@ from msgspec import Struct
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
-from application.audit import Chain, Changes
+from application.audit import AuditLog, Chain, Changes
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
-from domain.commands import FeatureCommand
+from application.usage import Expenses
+from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
 from interface.http.flow import Places
 from interface.http.metrics import Metrics
+from projections.certificate import Certifier
 from projections.store import ReadStore
 
 
@@ -63,6 +65,20 @@ class FeatureUseCases(Protocol):
     ) -> Accepted:
         """Carry out a command, once."""
 
+    async def fork(
+        self,
+        parent_id: UUID,
+        fork_id: UUID,
+        command: ForkFeature,
+        *,
+        tenant_id: UUID,
+        actor: str,
+        correlation_id: UUID,
+        if_match: int | None = None,
+        idempotency: tuple[str, bytes] | None = None,
+    ) -> Accepted:
+        """Begin a feature under a new id from a checkpoint of another."""
+
     async def texts(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
@@ -72,8 +88,17 @@ class FeatureUseCases(Protocol):
 class Archive(Protocol):
     """The zip of a finished feature (`application.download.archive`)."""
 
-    def __call__(self, tenant_id: UUID, feature_id: UUID) -> AsyncGenerator[bytes, None]:
+    def __call__(
+        self, tenant_id: UUID, feature_id: UUID, version: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """The zip's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
+
+
+class PublishedKey(Protocol):
+    """The public key that signs for the log (`infrastructure.transparency.LogKeys`)."""
+
+    async def published(self) -> str | None:
+        """The verifier key, `origin+id+key`; None before the first. Raises Unavailable."""
 
 
 class Readiness(Struct, frozen=True):
@@ -86,6 +111,8 @@ class Readiness(Struct, frozen=True):
     """Committed events that are not published yet; null when it cannot be told."""
     projection_lag_events: int | None
     """Committed events that the read models have not applied yet."""
+    checkpoint_lag_seconds: float | None = None
+    """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
 
 
 class Health(Protocol):
@@ -126,10 +153,14 @@ class Services:
     chain: Chain
     log: EventLog
     stored: StoredLog
+    audit: AuditLog
+    expenses: Expenses
+    certifier: Certifier
     live: Live
     artifacts: ArtifactStore
     archive: Archive
     bearers: Bearers
+    log_key: PublishedKey
     accounts: Accounts | None
     """None when a foreign issuer is configured: then `/auth` is not there."""
     keys: KeySettings

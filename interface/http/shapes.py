@@ -9,14 +9,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.audit import AuditEntry
 from domain import documents as d
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb
 from projections.dashboard import DashboardRow
-from projections.feature import Checkpoint, Origin
+from projections.feature import Checkpoint
 from projections.message import Role
+from projections.origin import Origin
 from projections.run import RunRow
 
 
@@ -99,6 +101,17 @@ class Working(Struct, frozen=True):
     """The number of the attempt that runs; null while it waits."""
 
 
+class Fork(Struct, frozen=True):
+    """A feature that was forked from this one."""
+
+    id: UUID
+    version: int
+    """The checkpoint of this feature that it began from."""
+    title: str
+    status: Status
+    created_at: datetime
+
+
 class FeatureView(Struct, frozen=True):
     """Everything about one feature."""
 
@@ -122,6 +135,12 @@ class FeatureView(Struct, frozen=True):
     cost_usd: Decimal
     tokens: Tokens
     forked_from: Origin | None = None
+    forks: tuple[Fork, ...] = ()
+    """Features that were forked from this one, newest first, at most 50."""
+    awaiting: tuple[Gate, ...] = ()
+    """What `approve` takes now, in this order: several gates in a fork only."""
+    present: bool = True
+    """Whether this is the feature as it is now; of the past, `actions` are fewer."""
 
 
 class MessageView(Struct, frozen=True):
@@ -191,6 +210,13 @@ class FilePage(Struct, frozen=True):
     """A page of generated files, by path."""
 
     items: tuple[FileItem, ...]
+    next_cursor: str | None
+
+
+class AuditPage(Struct, frozen=True):
+    """A page of the tenant's log, without content."""
+
+    items: tuple[AuditEntry, ...]
     next_cursor: str | None
 
 

@@ -56,6 +56,7 @@ from projections.run import RUN
 from projections.store import BadCursor, Page
 from tests import given
 from tests.fakes import MemoryLog, MemoryReceipts
+from tests.interface.auditing import MemoryAudit
 from tests.stored import stored_as_it_would_be
 
 ISSUER = "http://127.0.0.1:8000"
@@ -183,6 +184,13 @@ class FoldedReads:
                     return row
                 row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
         return row
+
+    async def forks(
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[Any]:
+        rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
+        made = [r for r in rows if r.forked_from and r.forked_from.id == feature_id]
+        return _page(made, limit, cursor)
 
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
@@ -362,6 +370,13 @@ class MemoryArtifacts:
         return True
 
 
+class Published:
+    """The port `PublishedKey`."""
+
+    async def published(self) -> str | None:
+        return "build-practical/log/x+01020304+AQID"
+
+
 class Doctor:
     """The port `Health`."""
 
@@ -422,6 +437,7 @@ class World:
         )
         options = {"poll_seconds": 0.05, "version": "0.1.0", "public_url": ISSUER, **settings}
         needed = options.pop("needs_key", False)
+        audit = MemoryAudit(lambda: self.log.events)
         self.services = Services(
             features=self.features,
             reads=self.reads,
@@ -429,9 +445,12 @@ class World:
             chain=self.log,
             log=self.log,
             stored=self.log,
+            audit=audit,
+            expenses=audit,
+            certifier=audit,
             live=self.live,
             artifacts=self.artifacts,
-            archive=ZipArchive(Download(self.features, self.artifacts)),
+            archive=ZipArchive(Download(self.features, self.artifacts, self.log)),
             bearers=TokenVerifier(
                 LocalKeys(self.issuer.jwks),
                 issuer=ISSUER,
@@ -439,6 +458,7 @@ class World:
                 foreign=False,
                 clock=self.clock.epoch,
             ),
+            log_key=Published(),
             accounts=options.pop("accounts", self.accounts),
             keys=KeySettings(self.vault, self.provider, needed=needed),
             health=self.doctor,

@@ -56,6 +56,8 @@ def test_every_operation_on_a_feature_is_tried() -> None:
     assert {name for name, _, _ in OF_A_TENANT} == {
         "create_feature",
         "list_features",
+        "list_all_events",
+        "read_usage",
         "tenant_live",
         "describe_api_key",
         "store_api_key",
@@ -73,6 +75,7 @@ async def test_anothers_feature_answers_as_one_that_is_not_there(
     answers = []
     for which in (feature, str(uuid7())):
         filled = path.replace("{feature_id}", which).replace("{path}", "src/server.ts")
+        filled = filled.replace("{event_id}", str(ann.world.log.events[1].event_id))
         answer = await eve.ask(method, filled, json=BODIES.get(name))
         text = re.sub(r'"request_id":"[^"]*"', "", answer.text).replace(which, "ID")
         headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date")}
@@ -91,6 +94,7 @@ async def test_without_a_token_every_route_says_the_same(
     ann, _ = people
     ann.headers = {}
     filled = path.replace("{feature_id}", str(uuid7())).replace("{path}", "a.ts")
+    filled = filled.replace("{event_id}", str(uuid7()))
     answer = await ann.ask(method, filled, json=BODIES.get(name))
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), name
 
@@ -118,6 +122,10 @@ async def test_lists_streams_keys_and_cursors_are_ones_own(
         await ann.new_feature("Secret too")
         again = await eve.new_feature("Mine too")
         assert json.loads((await anext(events))["data"])["feature_id"] == again
+    logged = (await eve.ask("GET", "/api/events?limit=200")).json()["items"]
+    assert {entry["feature_id"] for entry in logged} == {mine, again}
+    theirs = (await eve.ask("GET", f"/api/events?actor=user:{ann.user}")).json()["items"]
+    assert theirs == []
 
 
 async def test_a_live_id_of_another_tenant_opens_nothing(people: tuple[Person, Person]) -> None:

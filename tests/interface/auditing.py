@@ -1,0 +1,125 @@
+"""The ports of audit over a log in memory; the real ones have tests of their own."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Wanted, tree_of
+from application.ports import Recorded
+from application.usage import Expense, Fate
+from domain import events as e
+from domain.pipeline import AGENT_OF
+from domain.runs import Tokens
+from domain.status import Verdict
+from projections.catalogue import PROJECTIONS
+from projections.certificate import Certificate, compare, fold
+from projections.fact import Fact
+from tests.stored import stored_as_it_would_be
+
+
+def entry_of(one: Recorded) -> AuditEntry:
+    return AuditEntry(
+        one.position,
+        one.feature_id,
+        one.version,
+        one.event_id,
+        one.type,
+        one.schema_version,
+        one.actor,
+        one.recorded_at,
+        one.correlation_id,
+        one.causation_id,
+        one.hash.hex(),
+    )
+
+
+def matches(one: Recorded, wanted: Wanted) -> bool:
+    event = one.event
+    failed = isinstance(event, e.VerdictReached) and event.verdict is not Verdict.PASS
+    assert not failed or one.type == VERDICT
+    return (
+        (not wanted.types or one.type in wanted.types)
+        and one.type not in wanted.not_types
+        and (wanted.actor is None or wanted.actor in (one.actor, one.actor.partition(":")[0]))
+        and wanted.feature_id in (None, one.feature_id)
+        and (wanted.since is None or one.recorded_at >= wanted.since)
+        and (wanted.until is None or one.recorded_at < wanted.until)
+        and (not wanted.problems or one.type in PROBLEMS or failed)
+    )
+
+
+class MemoryAudit:
+    """The ports `AuditLog`, `Expenses` and `Certifier`."""
+
+    def __init__(self, events: Callable[[], Sequence[Recorded]]) -> None:
+        self._events = events
+
+    def _of(self, tenant_id: UUID) -> list[Recorded]:
+        return [one for one in self._events() if one.tenant_id == tenant_id]
+
+    async def entries(
+        self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
+    ) -> Sequence[AuditEntry]:
+        found = [entry_of(one) for one in self._of(tenant_id) if matches(one, wanted)]
+        if beyond is not None:
+            found = [
+                f for f in found if (f.position > beyond if ascending else f.position < beyond)
+            ]
+        return sorted(found, key=lambda f: f.position, reverse=not ascending)[:limit]
+
+    async def causation(
+        self, tenant_id: UUID, feature_id: UUID, event_id: UUID
+    ) -> Causation | None:
+        stream = [one for one in self._of(tenant_id) if one.feature_id == feature_id]
+        named = next((one for one in stream if one.event_id == event_id), None)
+        if named is None:
+            return None
+        together = [entry_of(o) for o in stream if o.correlation_id == named.correlation_id]
+        first = together[0]
+        roots = tree_of(together, {})
+        return Causation(first.correlation_id, first.actor, len(together), 0, Tokens(), roots)
+
+    async def between(
+        self, tenant_id: UUID, since: datetime | None, until: datetime | None
+    ) -> Iterable[Expense]:
+        return [
+            Expense(
+                one.feature_id,
+                AGENT_OF[one.event.attempt.step],
+                "model",
+                one.recorded_at,
+                one.event.run,
+                Fate.COUNTS,
+            )
+            for one in self._of(tenant_id)
+            if hasattr(one.event, "run") and hasattr(one.event, "attempt")
+            if (since is None or one.recorded_at >= since)
+            if (until is None or one.recorded_at < until)
+        ]
+
+    async def certify(self, tenant_id: UUID, feature_id: UUID) -> Certificate | None:
+        stream = [one for one in self._of(tenant_id) if one.feature_id == feature_id]
+        if not stream:
+            return None
+        tables = fold([_fact(one) for one in stream])
+        compared = tuple(
+            compare(p.name, stream[-1].position, tables[p.name], tables[p.name])
+            for p in PROJECTIONS
+        )
+        head = stored_as_it_would_be(stream)[-1].hash.hex()
+        return Certificate(feature_id, True, len(stream), head, compared)  # noqa: FBT003
+
+
+def _fact(one: Recorded) -> Fact:
+    return Fact(
+        one.event,
+        one.version,
+        one.position,
+        one.tenant_id,
+        one.feature_id,
+        one.event_id,
+        one.actor,
+        one.recorded_at,
+        one.correlation_id,
+        one.causation_id,
+    )

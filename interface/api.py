@@ -33,6 +33,7 @@ from infrastructure.jetstream import Link
 from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
+from infrastructure.transparency import LogKeys
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses

@@ -21,6 +21,7 @@ from application.materials import Materials
 from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
+from application.transparency.notary import Notary
 from application.worker import Worker, WorkerLimits
 from infrastructure.accounts import ExpiredSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
@@ -40,6 +41,7 @@ from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
+from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import CannotStart, Foundation, new_id
 from interface.settings import Settings
 
@@ -195,7 +197,7 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
 
 
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
-    """A sweeper: fails what is stuck, forgets what has expired, removes deleted files."""
+    """A sweeper: fails what is stuck, forgets what has expired, signs checkpoints of the log."""
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper")
     features, _ = await features_of(scope, base, database, "bp_sweeper")
@@ -208,4 +210,11 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         stuck_after_seconds=settings.stuck_after_seconds,
         sweep_seconds=settings.sweep_seconds,
     )
-    return [Running("sweeper", sweeper.run)]
+    keys = LogKeys(database)
+    notary = Notary(
+        PostgresLogTree(database),
+        base.artifacts.checkpoints(),
+        lambda: keys.signer(base.master),
+        every_seconds=settings.checkpoint_seconds,
+    )
+    return [Running("sweeper", sweeper.run), Running("notary", notary.run)]

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     sweep_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="pause between two sweeps for stuck steps, in seconds"
     )
+    checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        60.0, description="longest wait of new events for a signed checkpoint, up to 3600 seconds"
+    )
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
         60.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
     )

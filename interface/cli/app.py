@@ -133,12 +133,25 @@ def log_export(
 
 @log.command(name="verify")
 def log_verify(
-    target: Annotated[str, Parameter(help="a feature's id, or a file that `log export` wrote")],
+    target: Annotated[
+        str | None,
+        Parameter(help="a feature's id, or a file that `log export` wrote; unset: the whole store"),
+    ] = None,
     *,
     head: Annotated[str | None, Parameter(help="hash that a file must end at")] = None,
+    key: Annotated[
+        str | None, Parameter(help="public key that you kept elsewhere, or a file that holds it")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Recompute a hash chain, stored or exported, and name the first place where it breaks."""
+    """Recompute a hash chain, stored or exported, and name the first place where it breaks.
+
+    Without a target: every chain of the whole store, and the Merkle root of every checkpoint.
+    """
+    if target is None:
+        from interface.cli import evidence  # noqa: PLC0415
+
+        return evidence.verify_all(key, as_json=json)
     try:
         feature = UUID(target)
     except ValueError:
@@ -148,6 +161,14 @@ def log_verify(
     from interface.cli import operations  # noqa: PLC0415
 
     return operations.log_verify(feature, as_json=json)
+
+
+@log.command(name="key")
+def log_key() -> int:
+    """Print the public key that checkpoints of the log are signed with: keep it elsewhere."""
+    from interface.cli import evidence  # noqa: PLC0415
+
+    return evidence.key()
 
 
 @log.command(name="import")

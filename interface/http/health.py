@@ -27,6 +27,8 @@ class Ready(Struct, frozen=True):
     artifacts: bool
     relay_lag_events: int | None
     projection_lag_events: int | None
+    checkpoint_lag_seconds: float | None
+    """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
 
 
 @get("/health", summary="Is the process alive?", tags=["Health"])
@@ -53,6 +55,7 @@ async def ready(request: JsonRequest) -> Response[Ready]:
         found.artifacts,
         found.relay_lag_events,
         found.projection_lag_events,
+        found.checkpoint_lag_seconds,
     )
     working = status in ("ready", "degraded")
     return Response(
@@ -69,6 +72,7 @@ async def metrics(request: JsonRequest) -> Response[bytes]:
     found = await services.health.report()
     services.metrics.lag("relay", found.relay_lag_events)
     services.metrics.lag("projection", found.projection_lag_events)
+    services.metrics.checkpoint(found.checkpoint_lag_seconds)
     for name in ("postgres", "nats", "artifacts"):
         services.metrics.up(name, answers=getattr(found, name))
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -38,6 +38,11 @@ class Metrics:
             ("where",),
             registry=self.registry,
         )
+        self._checkpoint = Gauge(
+            "bp_checkpoint_lag_seconds",
+            "Since the oldest event was recorded that no signed checkpoint covers.",
+            registry=self.registry,
+        )
         self._up = Gauge(
             "bp_dependency_up",
             "Whether a dependency answers.",
@@ -53,6 +58,10 @@ class Metrics:
     def lag(self, where: str, events: int | None) -> None:
         """Note how far the relay or the read models are behind; None is shown as NaN."""
         self._lag.labels(where).set(float("nan") if events is None else events)
+
+    def checkpoint(self, seconds: float | None) -> None:
+        """Note how long events have waited for a signed checkpoint; None is shown as NaN."""
+        self._checkpoint.set(float("nan") if seconds is None else seconds)
 
     def up(self, dependency: str, *, answers: bool) -> None:
         """Note whether a dependency answers."""

@@ -1,0 +1,96 @@
+"""What an auditor asks of the whole store: does the log hold, and which key signs for it."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from msgspec import to_builtins
+
+from infrastructure.artifacts import FolderStore, S3Store, open_store
+from infrastructure.transparency import (
+    LogKeys,
+    LogReport,
+    NoteVerifier,
+    VerifierKeyInvalid,
+    verify_store,
+)
+from interface.cli.console import OUT, fail, say, show
+from interface.cli.operations import Desk, act
+from interface.foundation import master_key
+
+ROLE: Final = "bp_sweeper"
+KEY: Final = re.compile(r"\S+\+[0-9a-f]{8}\+\S+")
+
+
+def key() -> int:
+    """Print the verifier key; made now if nothing was signed yet."""
+
+    async def work(desk: Desk) -> int:
+        keys = LogKeys(desk.database)
+        found = await keys.published()
+        say(found or (await keys.signer(master_key(desk.settings))).text())
+        return 0
+
+    return act(ROLE, work)
+
+
+def verify_all(given: str | None, *, as_json: bool) -> int:
+    """Verify every event against chains and checkpoints."""
+    try:
+        kept = _given(given)
+    except VerifierKeyInvalid as invalid:
+        fail(str(invalid))
+        return 1
+    except (OSError, UnicodeDecodeError):
+        fail(f"{given}: neither a public key, as `log key` prints it, nor a file that holds one.")
+        return 1
+
+    def progress(events: int) -> None:
+        if OUT.is_terminal and not as_json:
+            OUT.print(f"\r{events:,} events", end="")
+
+    async def work(desk: Desk) -> int:
+        async with _store(desk) as store:
+            verifier = kept or await LogKeys(desk.database).verifier()
+            report = await verify_store(
+                desk.addresses.database, store.checkpoints(), verifier, progress=progress
+            )
+        if as_json:
+            show([to_builtins(report)], as_json=True, empty="")
+        elif report.valid:
+            say(_sentence(report, kept=kept is not None))
+        else:
+            fail(f"{report.broken} Events before it that hold: {report.events:,}.")
+        return 0 if report.valid else 1
+
+    return act(ROLE, work)
+
+
+def _given(given: str | None) -> NoteVerifier | None:
+    """A key as text, or a file that holds it. Raises VerifierKeyInvalid, OSError."""
+    if given is None:
+        return None
+    text = given if KEY.fullmatch(given) else Path(given).read_text(encoding="ascii")
+    return NoteVerifier.from_text(text)
+
+
+def _store(desk: Desk) -> FolderStore | S3Store:
+    secret = desk.settings.artifacts_secret_access_key
+    return open_store(
+        desk.addresses.artifacts,
+        access_key_id=desk.settings.artifacts_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+
+
+def _sentence(report: LogReport, *, kept: bool) -> str:
+    held = f"The log holds: {report.events:,} events of {report.features:,} features."
+    if report.covered_at is None:
+        return f"{held} No checkpoint has been signed yet: each feature's chain is all there is."
+    after = report.events - report.covered
+    rest = f" The {after:,} after it are covered by their chains only." if after else ""
+    whose = "the key you gave" if kept else "the key in the database"
+    return (
+        f"{held} {report.checkpoints:,} checkpoints, signed with {whose}; the newest covers "
+        f"{report.covered:,} events, up to {report.covered_at:%Y-%m-%d %H:%M:%S} UTC.{rest}"
+    )

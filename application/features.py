@@ -323,6 +323,8 @@ class Features:
         if deleted:
             self._forget_texts(feature_id)
         await self._live.poke()
+        if feature.running and (superseding or deleted):
+            await self._live.cancelled()
         return Written(after, recorded, accepted)
 
     async def _answered(self, tenant_id: UUID, receipt: Receipt) -> Accepted | None:

@@ -385,6 +385,9 @@ class Live(Protocol):
     async def poke(self) -> None:
         """Say that the log has grown."""
 
+    async def cancelled(self) -> None:
+        """Say that steps were cancelled which somebody may be working on."""
+
     def watch(
         self, tenant_id: UUID, feature_id: UUID | None
     ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:

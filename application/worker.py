@@ -5,6 +5,7 @@ closed at once.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -58,6 +59,7 @@ class Worker:
         self._progressed: set[UUID] = set()
         self._work = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
+        self._doubt = asyncio.Event()
         self._stopping = False
 
     def wake(self) -> None:
@@ -66,7 +68,7 @@ class Worker:
 
     def look_again(self) -> None:
         """Something was cancelled: ask at once whether our steps are still ours."""
-        self._work.set()
+        self._doubt.set()
 
     @property
     def busy(self) -> int:
@@ -145,7 +147,10 @@ class Worker:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.beat_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.beat_seconds):
+                    await self._doubt.wait()
+            self._doubt.clear()
             held = {task_id: claim.fence for task_id, (claim, _) in self._running.items()}
             if not held:
                 continue

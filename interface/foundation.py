@@ -112,6 +112,8 @@ class Foundation:
     """Rings when the log has grown."""
     work: Bell
     """Rings when tasks were made."""
+    cancel: Bell
+    """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
     stop: asyncio.Event
@@ -136,7 +138,8 @@ async def open_foundation(
     )
     poke = await scope.enter_async_context(Bell(link, "poke"))
     work = await scope.enter_async_context(Bell(link, "work"))
-    live = NatsLive(link, poke)
+    cancel = await scope.enter_async_context(Bell(link, "cancel"))
+    live = NatsLive(link, poke, cancel)
     secret = settings.artifacts_secret_access_key
     store = open_store(
         addresses.artifacts,
@@ -145,5 +148,15 @@ async def open_foundation(
     )
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
     return Foundation(
-        settings, addresses, master, KeyRing(master), link, poke, work, live, artifacts, stop
+        settings,
+        addresses,
+        master,
+        KeyRing(master),
+        link,
+        poke,
+        work,
+        cancel,
+        live,
+        artifacts,
+        stop,
     )

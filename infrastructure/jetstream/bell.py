@@ -52,7 +52,10 @@ class Bell:
     """
 
     def __init__(self, link: Link | None, subject: str) -> None:
-        """Name the bell: `poke` when the log has grown, `work` when tasks were made."""
+        """Name the bell: `poke` when the log has grown, `work` when tasks were made.
+
+        And `cancel` when some were taken away.
+        """
         self._link = link
         self._subject = subject
         self._listeners: set[Heard] = set()

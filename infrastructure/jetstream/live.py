@@ -76,10 +76,11 @@ class NatsLive:
     Without a link it speaks to this process only.
     """
 
-    def __init__(self, link: Link | None, poke: Bell) -> None:
-        """Speak over a connection; `poke` is the bell of that name."""
+    def __init__(self, link: Link | None, poke: Bell, cancel: Bell | None = None) -> None:
+        """Speak over a connection; `poke` and `cancel` are the bells of those names."""
         self._link = link
         self._poke = poke
+        self._cancel = cancel
         self._origin = link.origin if link is not None else ""
         self._topics: dict[Key, Topic] = {}
 
@@ -95,6 +96,11 @@ class NatsLive:
     async def poke(self) -> None:
         """Say that the log has grown."""
         self._poke.ring()
+
+    async def cancelled(self) -> None:
+        """Say that steps were cancelled which somebody may be working on."""
+        if self._cancel is not None:
+            self._cancel.ring()
 
     @contextlib.asynccontextmanager
     async def watch(

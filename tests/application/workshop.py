@@ -80,13 +80,19 @@ class Artifacts:
 
 
 class Silence:
-    """Live words that nobody hears."""
+    """Live words that nobody hears; how often steps under way were cancelled is counted."""
+
+    def __init__(self) -> None:
+        self.cancellations = 0
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
         return
 
     async def poke(self) -> None:
         return
+
+    async def cancelled(self) -> None:
+        self.cancellations += 1
 
     @asynccontextmanager
     async def watch(self, tenant_id: UUID, feature_id: UUID | None):
@@ -130,8 +136,9 @@ class Workshop:
         self.model = Model()
         self.artifacts = Artifacts()
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"
+        self.live = Silence()
         self.features = self.another_process()
-        tools = Tools(self.ledger, self.artifacts, NothingFound(), Silence())
+        tools = Tools(self.ledger, self.artifacts, NothingFound(), self.live)
         providers = Providers(Choice.ANTHROPIC, Keys(key), self.model, None, roster_of())
         self.runner = Runner(
             self.features,
@@ -147,7 +154,7 @@ class Workshop:
 
     def another_process(self) -> Features:
         """A write path with a memory of its own."""
-        return Features(self.log, self.receipts, Silence(), uuid7)
+        return Features(self.log, self.receipts, self.live, uuid7)
 
     async def do(self, command: c.FeatureCommand) -> None:
         await self.features.do(

@@ -1,0 +1,324 @@
+"""Checks a delivery: the zip that Build Practical made, or the folder it was unpacked into.
+
+    python .build-practical/verify.py            the folder that this file lies in
+    python verify.py delivery.zip                a zip, or another folder
+    python verify.py delivery.zip --head HASH    the log must end at the hash you noted elsewhere
+
+It names the first bad place and exits with 1, or says what was checked and exits with 0. It needs
+Python 3.8 or later, and nothing else; it writes nothing and asks nobody. Four things are checked:
+each file is as `manifest.json` lists it, and none is missing or was added; the log's events
+continue each other; the documents and reviews are the ones that the log records, approved and
+passed; and the source files are those that the log's `implementation_completed` lists.
+
+What it cannot show: whoever can change all of these files together can also make a new log, and
+change this program so that it says yes to everything. So compare the log's head with what the
+service tells (`--head`), and check what matters with a copy of this file from elsewhere.
+`trace.*` and `bom.json` are made from the documents; only the manifest covers them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+import zlib
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from application.verifier import MALFORMED, TYPE_PREFIX, verify
+
+FOLDER = ".build-practical/"
+LOG = FOLDER + "log.jsonl"
+MANIFEST = FOLDER + "manifest.json"
+REVIEWS = FOLDER + "reviews.json"
+FORMAT_NAME = "build-practical-delivery-1"
+GATES = ("spec", "plan", "tests")
+REVIEWED = ("security_review", "code_review")
+PARTS = ("brief", *GATES, "implementation", *REVIEWED)
+MAKES = {
+    "spec_generated": "spec",
+    "plan_generated": "plan",
+    "tests_generated": "tests",
+    "implementation_completed": "implementation",
+    "security_reviewed": "security_review",
+    "code_reviewed": "code_review",
+}
+APPROVES = {f"{gate}_approved": gate for gate in GATES}
+LARGEST_BYTES = 1 << 28
+"""Of all files together; a delivery is far smaller, a zip bomb is not."""
+
+
+class Wrong(Exception):
+    """The first bad place of a delivery, and what is wrong with it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} {reason}")
+        self.place = place
+
+
+class Standing(NamedTuple):
+    """What counts at the end of a log: the event of each part, and the hash approved at a gate."""
+
+    parts: dict[str, int]
+    approved: dict[str, str]
+    status: str
+
+
+def manifest_bytes(fields: dict[str, Any]) -> bytes:
+    """The one way to write a manifest, with the hash over all its other fields."""
+    plain = {name: value for name, value in fields.items() if name != "sha256"}
+    return _written({**plain, "sha256": sha256(_written(plain)).hexdigest()})
+
+
+def listing(path: str, body: bytes) -> dict[str, Any]:
+    """A file as the manifest lists it."""
+    return {"path": path, "size": len(body), "sha256": sha256(body).hexdigest()}
+
+
+def _written(fields: dict[str, Any]) -> bytes:
+    return (json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def check(files: dict[str, bytes], head: str | None = None) -> list[str]:
+    """Check all files of a delivery, by path; what is good, a sentence each. Raises Wrong."""
+    manifest = _manifest(files)
+    _against(files, manifest)
+    events = _events(files[LOG], manifest, head)
+    standing = standing_of(events)
+    if standing.status != "PASS":
+        raise Wrong(LOG, "does not end with both reviews passed")
+    _documents(files, events, standing)
+    listed = _sources(files, events, standing)
+    return [
+        f"{len(files)} files: each is as {MANIFEST} lists it; none is missing, none was added",
+        f"{len(events)} events in {LOG}: each continues the one before, and none was changed",
+        "the documents are those that the log records: each gate approved exactly what is here",
+        "the reviews are those that the log records: both are of this code, and both passed",
+        f"{listed} source files: by hash those that event {standing.parts['implementation']} lists",
+    ]
+
+
+def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
+    if MANIFEST not in files:
+        raise Wrong(MANIFEST, "is missing")
+    try:
+        told = json.loads(files[MANIFEST].decode())
+        if told["format"] != FORMAT_NAME:
+            raise Wrong(MANIFEST, "is of a format that this program does not know")
+        whole = manifest_bytes(told)
+        listed = {file["path"]: (file["size"], file["sha256"]) for file in told["files"]}
+    except MALFORMED as error:
+        raise Wrong(MANIFEST, f"cannot be read ({type(error).__name__})") from None
+    if whole != files[MANIFEST] or len(listed) != len(told["files"]):
+        raise Wrong(MANIFEST, "is not what was delivered: its own hash does not fit")
+    return {**told, "listed": listed}
+
+
+def _against(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+    """Each file against its size and hash in the manifest."""
+    listed = manifest["listed"]
+    for path in sorted({*listed, *files} - {MANIFEST}):
+        if path not in files:
+            raise Wrong(path, "is missing")
+        if path not in listed:
+            raise Wrong(path, "was added: the manifest does not list it")
+        size, digest = listed[path]
+        if (len(files[path]), sha256(files[path]).hexdigest()) != (size, digest):
+            line = _bad_line(files[path]) if path == LOG else ""
+            raise Wrong(path, f"is not what was delivered{line}")
+    for path in (LOG, REVIEWS, *(f"{FOLDER}{part}.md" for part in PARTS if part in DOCUMENTED)):
+        if path not in files:
+            raise Wrong(path, "is missing, and the manifest does not even list it")
+
+
+def _bad_line(log: bytes) -> str:
+    report = verify(log.splitlines())
+    return "" if report.valid else f": line {report.line} {report.reason}"
+
+
+def _events(log: bytes, manifest: dict[str, Any], head: str | None) -> list[dict[str, Any]]:
+    """The log's events, checked. Each is a whole line as its service exported it."""
+    report = verify(log.splitlines(), head)
+    if not report.valid:
+        raise Wrong(f"{LOG}: line {report.line}", report.reason)
+    events = [json.loads(line) for line in log.splitlines()]
+    if {event["subject"] for event in events} != {manifest["feature"]}:
+        raise Wrong(LOG, "is of another feature than the manifest says")
+    if (len(events), report.head) != (manifest["version"], manifest["head"]):
+        raise Wrong(LOG, "ends elsewhere than the manifest says")
+    return events
+
+
+def told(event: dict[str, Any]) -> dict[str, Any]:
+    """An event's own fields, clear and personal; of a carried part, those of what was carried."""
+    data = event["data"]
+    fields = {**json.loads(data["clear"]), **json.loads(data.get("personal", "{}"))}
+    carried: dict[str, Any] = fields["event"] if _tag(event) == "part_carried" else fields
+    return carried
+
+
+def standing_of(events: list[dict[str, Any]]) -> Standing:
+    """What counts at the end, as the service itself decides it: going back restores what was."""
+    parts: dict[str, int] = {}
+    approved: dict[str, str] = {}
+    status = ""
+    for version, event in enumerate(events, start=1):
+        tag, fields = _tag(event), json.loads(event["data"]["clear"])
+        if tag in ("brief_confirmed", "brief_revised"):
+            parts, approved, status = {"brief": version}, {}, ""
+        elif tag in MAKES:
+            parts[MAKES[tag]] = version
+        elif tag == "part_carried" and fields["part"] in ("brief", *GATES):
+            parts[fields["part"]] = version
+        elif tag in APPROVES:
+            approved[APPROVES[tag]] = fields["content_sha256"]
+        elif tag == "approval_renewed":
+            approved[fields["gate"]] = fields["content_sha256"]
+        elif tag == "verdict_reached":
+            status = fields["verdict"]
+        elif tag in ("feature_replayed", "feature_retried"):
+            back = fields["restored"]
+            parts = {part: back[part]["version"] for part in PARTS if back.get(part)}
+            given = {gate: back.get(f"{gate}_approval") for gate in GATES}
+            approved = {gate: yes["content_sha256"] for gate, yes in given.items() if yes}
+            status = ""
+    return Standing(parts, approved, status)
+
+
+def _documents(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> None:
+    """Documents and reviews against what the log records of them."""
+    reviews = _reviews(files[REVIEWS])
+    try:
+        for part in PARTS:
+            recorded = told(events[standing.parts[part] - 1])
+            path, digest = f"{FOLDER}{part}.md", recorded.get("content_sha256")
+            if part in REVIEWED:
+                digest = sha256(recorded["markdown"].encode()).hexdigest()
+                if standing.parts[part] < standing.parts["implementation"]:
+                    raise Wrong(path, "is a review of earlier code")
+                if reviews[part] != review_of(recorded):
+                    raise Wrong(REVIEWS, f"does not tell the {part} that the log records")
+            if part in DOCUMENTED and sha256(files[path]).hexdigest() != digest:
+                raise Wrong(path, f"is not what event {standing.parts[part]} of the log records")
+            if part in GATES and standing.approved.get(part) != digest:
+                raise Wrong(path, "is not what was approved")
+    except MALFORMED as error:
+        raise Wrong(LOG, f"lacks what a finished feature has ({error!r})") from None
+
+
+DOCUMENTED = ("brief", *GATES, *REVIEWED)
+"""Parts that are a page of Markdown."""
+
+
+def _reviews(text: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(text.decode())
+        return {part: told[part]["recorded"] for part in REVIEWED}
+    except MALFORMED as error:
+        raise Wrong(REVIEWS, f"cannot be read ({type(error).__name__})") from None
+
+
+def review_of(recorded: dict[str, Any]) -> dict[str, Any]:
+    """What `reviews.json` tells of a review's event."""
+    return {
+        "verdict": recorded["verdict"],
+        "reasons": recorded.get("reasons", []),
+        "dropped_findings": recorded.get("dropped_findings", 0),
+        "document": recorded["document"],
+    }
+
+
+def _sources(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> int:
+    """Source files against the log's list of them; how many there are."""
+    try:
+        recorded = told(events[standing.parts["implementation"] - 1])["files"]
+        listed = {file["path"]: file["sha256"] for file in recorded}
+    except MALFORMED as error:
+        raise Wrong(LOG, f"does not tell what was implemented ({error!r})") from None
+    for path in sorted(set(listed) | {path for path in files if not path.startswith(FOLDER)}):
+        if path not in files:
+            raise Wrong(path, "is missing, though the log lists it")
+        if listed.get(path) != sha256(files[path]).hexdigest():
+            raise Wrong(path, "is not a file that the log records")
+    return len(listed)
+
+
+def _tag(event: dict[str, Any]) -> str:
+    return str(event["type"])[len(TYPE_PREFIX) :]
+
+
+def read(place: Path) -> dict[str, bytes]:
+    """All files of a zip or a folder, by path. Raises Wrong and OSError."""
+    return _of_folder(place) if place.is_dir() else _of_zip(place)
+
+
+def _of_folder(place: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place).as_posix()
+        if path.is_symlink():
+            raise Wrong(name, "was added: a delivery holds no links")
+        if path.is_file():
+            files[name] = path.read_bytes()
+    return files
+
+
+def _of_zip(place: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    name, size = str(place), 0
+    try:
+        with zipfile.ZipFile(place) as archive:
+            for member in archive.infolist():
+                name = member.filename
+                size += member.file_size
+                if name in files:
+                    raise Wrong(name, "was added: it is in the zip twice")
+                if size > LARGEST_BYTES:
+                    raise Wrong(name, "is larger than any delivery")
+                if not name.endswith("/"):
+                    files[name] = archive.read(member)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        UnicodeDecodeError,
+        ValueError,
+    ) as error:
+        raise Wrong(name, f"cannot be unpacked: {error}") from None
+    return files
+
+
+def main(arguments: list[str]) -> int:
+    """Check a delivery; 0 if it is what was delivered, 1 if not, 2 for wrong usage."""
+    rest, head = list(arguments), None
+    if "--head" in rest[:-1]:
+        at = rest.index("--head")
+        head = rest[at + 1]
+        del rest[at : at + 2]
+    if len(rest) > 1 or (rest and rest[0].startswith("-")):
+        sys.stderr.write("usage: verify.py [ZIP or FOLDER] [--head HASH]\n")
+        return 2
+    place = Path(rest[0]) if rest else Path(__file__).resolve().parent.parent
+    try:
+        files = read(place)
+        lines = check(files, head)
+    except Wrong as wrong:
+        sys.stdout.write(f"NOT valid: {wrong}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {place}: {error.strerror or error}\n")
+        return 2
+    manifest = json.loads(files[MANIFEST].decode())
+    sys.stdout.write("".join(f"ok: {line}\n" for line in lines))
+    noted = "as you noted" if head else "compare it with the service's"
+    sys.stdout.write(
+        f"valid: feature {manifest['feature']}, log head {manifest['head']} ({noted})\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

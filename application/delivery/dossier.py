@@ -1,0 +1,142 @@
+"""The folder `.build-practical` of a delivery: what was decided, by whom, and how to check it.
+
+Invariant: everything in it follows from the log up to the version that is delivered, and from the
+files that the log names; the manifest lists every file of the delivery but itself.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from application.delivery import checker
+from application.delivery.bill import bill_of_materials
+from application.delivery.script import script
+from application.delivery.trace import trace_markdown, trace_of
+from application.ports import Recorded
+from domain import events as e
+
+FOLDER: Final = checker.FOLDER
+
+README: Final = """\
+# How this code came to be
+
+- `brief.md`, `spec.md`, `plan.md`, `tests.md`: what was asked for and approved, step by step
+- `trace.md` (`trace.json`): from each point of the brief to requirements, tests, tasks and files
+- `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
+- `bom.json`: the packages that the code declares (CycloneDX 1.6)
+- `log.jsonl`: everything that happened to the feature, as CloudEvents. **The whole conversation is
+  in it: give this folder only to people who may read that.**
+- `manifest.json`: every file with its size and SHA-256
+- `verify.py`: checks all of this with Python 3.8 or later: `python .build-practical/verify.py`.
+  Check before you install or build anything, for files that were added count as a change. What the
+  check can show, and what it cannot, stands at the top of the program.
+"""
+
+
+class Finished(Struct, frozen=True):
+    """A feature that passed its reviews, at the version where it did."""
+
+    feature_id: UUID
+    version: int
+    """Where its log ends in the delivery."""
+    parts: Mapping[str, Recorded]
+    """The event of each part that counts, by the names of `checker.PARTS`."""
+
+    @property
+    def files(self) -> Sequence[e.FileWritten]:
+        """The source files."""
+        made = self.parts["implementation"].event
+        assert isinstance(made, e.ImplementationCompleted)  # noqa: S101
+        return made.files
+
+
+def dossier(finished: Finished, log: bytes, declarations: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every file of the folder by its path in the delivery.
+
+    Args:
+        finished: What is delivered.
+        log: Its exported log.
+        declarations: The source files that `bill.is_declaration` names, by path.
+    """
+    brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
+    assert isinstance(spec, e.SpecGenerated)  # noqa: S101
+    assert isinstance(plan, e.PlanGenerated)  # noqa: S101
+    assert isinstance(tests, e.TestsGenerated)  # noqa: S101
+    trace = trace_of(
+        markdown_of(brief), spec.document, plan.document, tests.document, finished.files
+    )
+    bill = bill_of_materials(
+        finished.feature_id,
+        spec.document.title,
+        finished.parts["implementation"].recorded_at,
+        declarations,
+        plan.document.packages,
+    )
+    papers = {
+        **{f"{part}.md": markdown_of(finished.parts[part].event) for part in checker.DOCUMENTED},
+        "README.md": README,
+        "trace.md": trace_markdown(trace),
+    }
+    files = {
+        **{name: text.encode() for name, text in papers.items()},
+        "trace.json": _json(trace),
+        "bom.json": bill,
+        "log.jsonl": log,
+        "reviews.json": _reviews(finished, log.splitlines()),
+        "verify.py": script(),
+    }
+    inside = {FOLDER + name: body for name, body in files.items()}
+    return {**inside, checker.MANIFEST: _manifest(finished, log, inside)}
+
+
+def _reviews(finished: Finished, lines: Sequence[bytes]) -> bytes:
+    """Both reviews, as the very log records them."""
+    shown = {}
+    for part in checker.REVIEWED:
+        recorded = finished.parts[part]
+        shown[part] = {
+            "version": recorded.version,
+            "by": recorded.actor,
+            "at": recorded.recorded_at,
+            "recorded": checker.review_of(checker.told(json.loads(lines[recorded.version - 1]))),
+        }
+    return _json(shown)
+
+
+def _manifest(finished: Finished, log: bytes, inside: Mapping[str, bytes]) -> bytes:
+    listed = [checker.listing(path, body) for path, body in inside.items()]
+    listed += [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in finished.files]
+    return checker.manifest_bytes(
+        {
+            "format": checker.FORMAT_NAME,
+            "feature": str(finished.feature_id),
+            "version": finished.version,
+            "head": json.loads(log.splitlines()[-1])["hash"],
+            "files": sorted(listed, key=lambda each: str(each["path"])),
+        }
+    )
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def markdown_of(event: e.FeatureEvent) -> str:
+    """The text that people see of a document's event; empty if it has none."""
+    match event:
+        case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
+            return brief
+        case (
+            e.SpecGenerated(markdown=markdown)
+            | e.PlanGenerated(markdown=markdown)
+            | e.TestsGenerated(markdown=markdown)
+            | e.SecurityReviewed(markdown=markdown)
+            | e.CodeReviewed(markdown=markdown)
+        ):
+            return markdown
+        case _:
+            return ""

@@ -1,0 +1,178 @@
+"""Finished features in memory, and what is delivered of them: no database, the real bytes."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from application.artifact_keys import artifact_key
+from application.delivery.history import Histories
+from application.download import Download
+from application.export import StoredEvent
+from application.features import Features
+from application.ports import ArtifactMissing, Origin
+from domain import commands as c
+from domain import events as e
+from domain.status import Agent, Gate, Step, Verdict
+from infrastructure.archive import ZipArchive
+from infrastructure.git_bundle import GitBundle
+from tests import given
+from tests.fakes import Clock, MemoryLog, MemoryReceipts
+from tests.stored import stored_as_it_would_be
+
+TENANT, FEATURE, PERSON = UUID(int=1), UUID(int=2), UUID(int=3)
+SOURCES = {
+    "README.md": b"# Tool library\n",
+    "package.json": b'{"name":"tools","dependencies":{"express":"5.1.0"},'
+    b'"devDependencies":{"typescript":"^5.9.0"}}\n',
+    "src/server.ts": "console.log('Werkzeug für alle')\n".encode(),
+    "tests/lend.test.ts": b"assert.ok(true)",
+}
+FILES = tuple(
+    e.FileWritten(
+        path,
+        len(body),
+        sha256(body).hexdigest(),
+        Agent.CONTRACT_TEST if path.startswith("tests/") else Agent.IMPLEMENTER,
+    )
+    for path, body in SOURCES.items()
+)
+
+
+def with_files(events: Sequence[e.FeatureEvent]) -> list[e.FeatureEvent]:
+    """The same life, whose implementations wrote `SOURCES`."""
+    return [
+        replace(event, files=FILES) if isinstance(event, e.ImplementationCompleted) else event
+        for event in events
+    ]
+
+
+def finish(story: given.Story, first: Gate = Gate.SPEC) -> given.Story:
+    """From a gate where it waits to the verdict."""
+    steps = {Gate.SPEC: Step.PLAN, Gate.PLAN: Step.TESTS, Gate.TESTS: Step.IMPLEMENT}
+    for gate in list(Gate)[list(Gate).index(first) :]:
+        story.approve(gate).work(steps[gate])
+    return story.work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW)
+
+
+def gone_back() -> given.Story:
+    """Finished, taken back to the plan's gate, and finished once more."""
+    story = given.done()
+    plan = next(n for n, ev in enumerate(story.events, 1) if isinstance(ev, e.PlanGenerated))
+    return finish(story.do(c.ReplayFeature(plan)), Gate.PLAN)
+
+
+def gone_back_and_forth() -> given.Story:
+    """Finished, taken back to the plan's gate, and from there to the finished code again."""
+    story = given.done()
+    plan = next(n for n, ev in enumerate(story.events, 1) if isinstance(ev, e.PlanGenerated))
+    end = len(story.events)
+    return story.do(c.ReplayFeature(plan)).do(c.ReplayFeature(end))
+
+
+def revised() -> given.Story:
+    """Revised at the plan's gate, and finished from the second brief."""
+    story = given.at_gate(Gate.PLAN).do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
+    return finish(story.work(Step.SPEC, salt="second"))
+
+
+def retried() -> given.Story:
+    """Failed its code review once, and passed after a retry."""
+    story = given.in_review().work(Step.SECURITY_REVIEW)
+    story.work(Step.CODE_REVIEW, verdict=Verdict.FAIL).do(c.RetryFeature())
+    story.work(Step.IMPLEMENT, salt="again")
+    return story.work(Step.SECURITY_REVIEW, salt="again").work(Step.CODE_REVIEW, salt="again")
+
+
+LIVES = {
+    "straight": given.done,
+    "gone_back": gone_back,
+    "gone_back_and_forth": gone_back_and_forth,
+    "revised": revised,
+    "retried": retried,
+}
+
+
+class Log(MemoryLog):
+    """A log in memory that can be exported."""
+
+    async def stored(
+        self, tenant_id: UUID, feature_id: UUID, after: int, upto: int
+    ) -> Sequence[StoredEvent]:
+        return stored_as_it_would_be(self._stream(tenant_id, feature_id))[after:upto]
+
+
+class Artifacts:
+    """Files in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def get(self, key: str) -> bytes:
+        if key not in self.kept:
+            raise ArtifactMissing
+        return self.kept[key]
+
+
+class Silence:
+    """Nobody listens."""
+
+    async def poke(self) -> None:
+        return
+
+
+class Shop:
+    """Features of one tenant, with everything that delivers them."""
+
+    def __init__(self, events: Sequence[e.FeatureEvent]) -> None:
+        self.clock = Clock()
+        self.log = Log(self.clock)
+        self.artifacts = Artifacts()
+        self.features = Features(self.log, MemoryReceipts(self.clock), Silence(), self.new_id)
+        self.archive = ZipArchive(Download(self.features, self.artifacts, self.log))
+        self.bundle = GitBundle(Histories(self.features, self.artifacts))
+        self._ids = 1_000
+        for body in SOURCES.values():
+            key = artifact_key(TENANT, FEATURE, sha256(body).hexdigest())
+            self.artifacts.kept[key] = body
+        self.tell(with_files(events))
+
+    def new_id(self) -> UUID:
+        self._ids += 1
+        return UUID(int=self._ids)
+
+    def tell(self, events: Sequence[e.FeatureEvent], feature: UUID = FEATURE) -> None:
+        """Append as it would have been recorded, by the person or by the agent."""
+        for event in events:
+            agent = getattr(event, "agent", None) or getattr(event, "attempt", None)
+            name = agent if isinstance(agent, Agent) else agent and given.AGENT_OF[agent.step]
+            actor = f"agent:{name}" if name else f"user:{PERSON}"
+            stream = self.log._stream(TENANT, feature)  # noqa: SLF001
+            self.log.events += self.log._record(  # noqa: SLF001
+                feature, [(self.new_id(), event)], stream, Origin(TENANT, actor, UUID(int=9))
+            )
+            self.clock.turn(60)
+
+    async def zip(self, version: int | None = None) -> bytes:
+        return b"".join([chunk async for chunk in self.archive(TENANT, FEATURE, version)])
+
+    async def git(self, version: int | None = None) -> bytes:
+        return b"".join([chunk async for chunk in self.bundle(TENANT, FEATURE, version)])
+
+
+def unzipped(body: bytes) -> dict[str, bytes]:
+    """All files of a zip, by path."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip of these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, body in files.items():
+            archive.writestr(path, body)
+    return out.getvalue()

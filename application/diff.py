@@ -107,7 +107,7 @@ def _diff(name: str, before: Text | None, after: Text | None, left: int) -> tupl
     if left <= 0 or any(len(body) > LARGEST_TEXT_BYTES for body in bodies):
         return Shown.TOO_LARGE, ""
     try:
-        old, new = (body.decode().splitlines(keepends=True) for body in bodies)
+        old, new = (lines_of(body.decode()) for body in bodies)
     except UnicodeDecodeError:
         return Shown.NO_TEXT, ""
     if max(len(old), len(new)) > LARGEST_TEXT_LINES:
@@ -120,6 +120,12 @@ def _diff(name: str, before: Text | None, after: Text | None, left: int) -> tupl
         n=CONTEXT_LINES,
     )
     return _bounded(_ended(lines), min(left, LARGEST_DIFF_BYTES))
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines by line feeds alone, as every patch program counts them."""
+    *lines, rest = text.split("\n")
+    return [f"{line}\n" for line in lines] + ([rest] if rest else [])
 
 
 def _ended(lines: Iterator[str]) -> Iterator[str]:

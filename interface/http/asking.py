@@ -116,7 +116,7 @@ async def carry_out(
         actor=actor_of(caller),
         correlation_id=correlation_id(request.state, services.new_id),
         if_match=terms.if_match,
-        idempotency=_named(request, terms, meant or command),
+        idempotency=idempotency_of(request, terms, meant or command),
     )
 
 
@@ -130,7 +130,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _named(request: JsonRequest, terms: Terms, body: Struct) -> tuple[str, bytes] | None:
+def idempotency_of(request: JsonRequest, terms: Terms, body: Struct) -> tuple[str, bytes] | None:
     """The idempotency key, and the bytes of the request it stands for."""
     if terms.idempotency_key is None:
         return None

@@ -110,6 +110,12 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "not_found": Kind(
         404, "Not found", "There is nothing here, or nothing that you may see. Check the id."
     ),
+    "no_such_version": Kind(
+        404,
+        "The feature has no such version",
+        "Versions count from 1 to the present one, in the header `ETag` of every answer; "
+        "a time must not be before the first.",
+    ),
     "method_not_allowed": Kind(
         405, "Not with this method", "The header `Allow` says which methods this route takes."
     ),

@@ -4,16 +4,18 @@ Invariant: an id of another tenant and an id of nothing get the same answer; bot
 under the caller's tenant only.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Response, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from application.artifact_keys import artifact_key
+from application.stored_files import read_stored
+from domain import events as e
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.asking import (
@@ -21,13 +23,11 @@ from interface.http.asking import (
     FeatureId,
     Limit,
     MinVersion,
-    cursor_at,
-    etag,
-    place_of,
 )
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
-from interface.http.problems import Fault, refuse, wait
+from interface.http.moments import AsOf, Seen, look, page_of
+from interface.http.problems import Fault, refuse
 from interface.http.services import Services, of
 from interface.http.shapes import (
     CheckpointPage,
@@ -40,8 +40,7 @@ from interface.http.shapes import (
 )
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
-from interface.http.views import feature_view, files_of, message_view, texts_needed
-from projections.feature import FeatureRow
+from interface.http.views import feature_view, message_view, texts_needed, written_of
 
 Words = Annotated[
     str | None, QueryParameter(max_length=200, description="Words of the title, in any case.")
@@ -70,79 +69,93 @@ async def list_features(
 
 @get("/features/{feature_id:uuid}", summary="One feature, whole")
 async def read_feature(
-    request: JsonRequest, feature_id: FeatureId, min_version: MinVersion = None
+    request: JsonRequest, feature_id: FeatureId, moment: AsOf, min_version: MinVersion = None
 ) -> Response[FeatureView]:
-    """Deliverables, recommendation, status, actions, files and cost."""
+    """Deliverables, recommendation, status, actions, files and cost: now, or as they were."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, min_version)
-    texts = await services.features.texts(tenant_id, feature_id, texts_needed(row))
-    return _at(row, feature_view(row, texts))
+    seen = await look(services, tenant_id, feature_id, moment, min_version)
+    texts, forks = await asyncio.gather(
+        services.features.texts(tenant_id, feature_id, texts_needed(seen.row)),
+        services.reads.forks(tenant_id, feature_id),
+    )
+    return seen.answer(feature_view(seen, texts, forks.items))
 
 
 @get("/features/{feature_id:uuid}/messages", summary="The conversation")
 async def list_messages(
     request: JsonRequest,
     feature_id: FeatureId,
+    moment: AsOf,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[MessagePage]:
     """What was said, oldest first; going back hides what came later."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, min_version)
-    said = await services.reads.messages(tenant_id, feature_id, limit=limit, cursor=cursor)
+    seen = await look(services, tenant_id, feature_id, moment, min_version)
+    if seen.past is None:
+        said = await services.reads.messages(tenant_id, feature_id, limit=limit, cursor=cursor)
+    else:
+        said = page_of(seen.past.messages, limit, cursor)
     versions = {message.version for message in said.items}
     texts = await services.features.texts(tenant_id, feature_id, versions)
     views = (message_view(message, texts) for message in said.items)
-    return _at(row, MessagePage(tuple(view for view in views if view), said.next_cursor))
+    return seen.answer(MessagePage(tuple(view for view in views if view), said.next_cursor))
 
 
 @get("/features/{feature_id:uuid}/checkpoints", summary="Places to go back to")
 async def list_checkpoints(
     request: JsonRequest,
     feature_id: FeatureId,
+    moment: AsOf,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[CheckpointPage]:
     """Every version that `replay` takes, oldest first."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, min_version)
-    found = await services.reads.checkpoints(tenant_id, feature_id, limit=limit, cursor=cursor)
-    return _at(row, CheckpointPage(found.items, found.next_cursor))
+    seen = await look(services, tenant_id, feature_id, moment, min_version)
+    if seen.past is None:
+        found = await services.reads.checkpoints(tenant_id, feature_id, limit=limit, cursor=cursor)
+    else:
+        found = page_of(seen.past.feature.checkpoints, limit, cursor)
+    return seen.answer(CheckpointPage(found.items, found.next_cursor))
 
 
 @get("/features/{feature_id:uuid}/runs", summary="What agents did")
 async def list_runs(
     request: JsonRequest,
     feature_id: FeatureId,
+    moment: AsOf,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[RunPage]:
     """Every agent run, oldest first, with what it used and what came of it."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, min_version)
-    found = await services.reads.runs(tenant_id, feature_id, limit=limit, cursor=cursor)
-    return _at(row, RunPage(found.items, found.next_cursor))
+    seen = await look(services, tenant_id, feature_id, moment, min_version)
+    if seen.past is None:
+        found = await services.reads.runs(tenant_id, feature_id, limit=limit, cursor=cursor)
+    else:
+        found = page_of(seen.past.runs, limit, cursor)
+    return seen.answer(RunPage(found.items, found.next_cursor))
 
 
 @get("/features/{feature_id:uuid}/files", summary="Generated files")
 async def list_files(
     request: JsonRequest,
     feature_id: FeatureId,
+    moment: AsOf,
     min_version: MinVersion = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[FilePage]:
     """The files of the implementation that counts now, by path."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, min_version)
-    made = await _files(services, tenant_id, row)
-    after = place_of(cursor)
-    shown = tuple(made[after : after + limit])
-    more = after + limit < len(made)
-    return _at(row, FilePage(shown, cursor_at(after + limit) if more else None))
+    seen = await look(services, tenant_id, feature_id, moment, min_version)
+    made = page_of(await _files(services, tenant_id, seen), limit, cursor)
+    items = tuple(FileItem(file.path, file.size, file.sha256) for file in made.items)
+    return seen.answer(FilePage(items, made.next_cursor))
 
 
 @get(
@@ -151,17 +164,18 @@ async def list_files(
     media_type="text/plain",
 )
 async def read_file(
-    request: JsonRequest, feature_id: FeatureId, path: FromPath[str]
+    request: JsonRequest, feature_id: FeatureId, path: FromPath[str], moment: AsOf
 ) -> Response[bytes]:
     """The file's bytes, checked against its hash. Text is sent as plain text, never as a page."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    row = await _row(services, tenant_id, feature_id, None)
+    seen = await look(services, tenant_id, feature_id, moment)
     wanted = path.removeprefix("/")
-    found = next((f for f in await _files(services, tenant_id, row) if f.path == wanted), None)
+    found = next((f for f in await _files(services, tenant_id, seen) if f.path == wanted), None)
     if found is None:
         raise NotFound
-    body = await services.artifacts.get(artifact_key(tenant_id, feature_id, found.sha256))
+    body = await read_stored(services.artifacts, tenant_id, feature_id, found)
     headers = {
+        **seen.headers,
         "ETag": f'"{found.sha256}"',
         "Content-Disposition": "attachment; filename*=UTF-8''"
         + quote(wanted.rpartition("/")[2], safe=""),
@@ -175,12 +189,15 @@ async def read_file(
     summary="The zip",
     media_type="application/zip",
 )
-async def download(request: JsonRequest, feature_id: FeatureId) -> Response[bytes]:
-    """The source code, streamed: the same bytes every time."""
+async def download(request: JsonRequest, feature_id: FeatureId, moment: AsOf) -> Response[bytes]:
+    """The source code, streamed: the same bytes every time; also as it was."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    version = None
+    if not moment.is_present:
+        version = (await look(services, tenant_id, feature_id, moment)).row.version
 
     async def produce(put: Put) -> None:
-        async with aclosing(services.archive(tenant_id, feature_id)) as zipped:
+        async with aclosing(services.archive(tenant_id, feature_id, version)) as zipped:
             async for chunk in zipped:
                 await put(chunk)
 
@@ -191,31 +208,12 @@ async def download(request: JsonRequest, feature_id: FeatureId) -> Response[byte
     return Flow(pipe, ending, media_type="application/zip", headers=headers)
 
 
-async def _row(
-    services: Services, tenant_id: UUID, feature_id: UUID, min_version: int | None
-) -> FeatureRow:
-    """The feature's row. Raises NotFound; 503 while the read models have not heard of it yet."""
-    known = await services.features.load(tenant_id, feature_id)
-    if known.version == 0 or known.status is Status.DELETED:
-        raise NotFound
-    # What the log has not got is not worth waiting for.
-    wanted = None if min_version is None else min(min_version, known.version)
-    row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
-    if row is None:
-        raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
-    return row
-
-
-async def _files(services: Services, tenant_id: UUID, row: FeatureRow) -> Sequence[FileItem]:
-    version = row.files_version
+async def _files(services: Services, tenant_id: UUID, seen: Seen) -> Sequence[e.FileWritten]:
+    version = seen.row.files_version
     if version is None:
         return ()
-    texts = await services.features.texts(tenant_id, row.id, {version})
-    return files_of(texts.get(version))
-
-
-def _at(row: FeatureRow, body: Any) -> Response[Any]:  # noqa: ANN401 - any view.
-    return Response(body, headers={"ETag": etag(row.version)})
+    texts = await services.features.texts(tenant_id, seen.row.id, {version})
+    return written_of(texts.get(version))
 
 
 def _is_text(body: bytes) -> bool:

@@ -4,13 +4,14 @@ Invariant: a document's text is the text of the event whose hash and version the
 are put together here and nowhere stored together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from application.download import markdown_of
 from application.ports import Recorded
 from domain import events as e
 from domain.pipeline import AGENT_OF
+from interface.http.moments import Seen
 from interface.http.shapes import (
     Advised,
     ApprovalView,
@@ -20,9 +21,11 @@ from interface.http.shapes import (
     Failed,
     FeatureView,
     FileItem,
+    Fork,
     MessageView,
     Working,
 )
+from projections.dashboard import DashboardRow
 from projections.feature import FeatureRow, Written
 from projections.message import MessageRow
 
@@ -38,8 +41,11 @@ def texts_needed(row: FeatureRow) -> set[int]:
     return versions
 
 
-def feature_view(row: FeatureRow, texts: Mapping[int, Recorded]) -> FeatureView:
-    """A feature's page."""
+def feature_view(
+    seen: Seen, texts: Mapping[int, Recorded], forks: Iterable[DashboardRow] = ()
+) -> FeatureView:
+    """A feature's page, as it is or as it was."""
+    row = seen.row
     written = row.deliverables
     documents = {
         name: _document(getattr(written, name), texts) for name in written.__struct_fields__
@@ -53,7 +59,7 @@ def feature_view(row: FeatureRow, texts: Mapping[int, Recorded]) -> FeatureView:
         created_at=row.created_at,
         updated_at=row.updated_at,
         breadcrumb=row.breadcrumb,
-        actions=row.actions,
+        actions=seen.actions,
         deliverables=Documents(**documents),
         approvals=tuple(
             ApprovalView(gate, given.content_sha256, given.version, given.by, given.at)
@@ -66,15 +72,26 @@ def feature_view(row: FeatureRow, texts: Mapping[int, Recorded]) -> FeatureView:
         cost_usd=row.cost_usd,
         tokens=row.tokens,
         forked_from=row.forked_from,
+        forks=tuple(
+            Fork(fork.id, fork.forked_from.version, fork.title, fork.status, fork.created_at)
+            for fork in forks
+            if fork.forked_from and fork.forked_from.version <= row.version
+        ),
+        awaiting=row.awaiting,
+        present=seen.is_present,
     )
 
 
 def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:
     """The files of an implementation, by path."""
+    return tuple(FileItem(file.path, file.size, file.sha256) for file in written_of(recorded))
+
+
+def written_of(recorded: Recorded | None) -> Sequence[e.FileWritten]:
+    """The files of an implementation as they were recorded, by path."""
     if recorded is None or not isinstance(recorded.event, e.ImplementationCompleted):
         return ()
-    files = sorted(recorded.event.files, key=lambda file: file.path)
-    return tuple(FileItem(file.path, file.size, file.sha256) for file in files)
+    return sorted(recorded.event.files, key=lambda file: file.path)
 
 
 def message_view(row: MessageRow, texts: Mapping[int, Recorded]) -> MessageView | None:

@@ -1,0 +1,239 @@
+"""Beginning another feature from a checkpoint, and comparing any two versions.
+
+Invariant: both only read the feature they begin from; its log is not touched.
+"""
+
+import asyncio
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec import Struct
+
+from application.diff import Change, Text, changes, differing
+from application.download import markdown_of
+from application.ports import Accepted
+from application.stored_files import read_stored
+from domain import commands as c
+from domain import events as e
+from domain.content import sha256_of
+from domain.runs import Tokens
+from domain.status import Agent, Step
+from interface.http.asking import LARGEST_VERSION, FeatureId, OnTerms, etag, idempotency_of
+from interface.http.body import JsonRequest
+from interface.http.edge import correlation_id
+from interface.http.moments import Moment, Seen, look, look_back
+from interface.http.services import Services, of
+from interface.http.signed_in import actor_of, caller_of
+from projections.past import Past
+from projections.run import Outcome, RunRow
+
+FILES_AT_ONCE: Final = 8
+
+From = Annotated[
+    int,
+    QueryParameter(name="from", ge=1, le=LARGEST_VERSION, description="The version to begin with."),
+]
+To = Annotated[
+    int | None,
+    QueryParameter(
+        name="to", ge=1, le=LARGEST_VERSION, description="The version to end with; else the latest."
+    ),
+]
+With = Annotated[
+    UUID | None,
+    QueryParameter(
+        name="with", description="The feature that `to` is a version of, if it is another one."
+    ),
+]
+
+
+class Side(StrEnum):
+    """Which of the two a run led to."""
+
+    FROM = "from"
+    TO = "to"
+
+
+class Place(Struct, frozen=True):
+    """One side of a comparison."""
+
+    id: UUID
+    version: int
+
+
+class RunBetween(Struct, frozen=True):
+    """A run that one side has and the other has not."""
+
+    side: Side
+    id: UUID
+    step: Step
+    agent: Agent
+    model: str
+    prompt_sha256: str
+    outcome: Outcome
+    version: int
+    """Of the event that announced it, in its side's feature."""
+    tokens: Tokens
+    cost_usd: Decimal
+
+
+class Difference(Struct, frozen=True):
+    """What is not the same in two versions."""
+
+    begin: Place
+    end: Place
+    deliverables: tuple[Change, ...]
+    files: tuple[Change, ...]
+    runs: tuple[RunBetween, ...]
+    tokens: Tokens
+    """Of these runs together."""
+    cost_usd: Decimal
+
+
+@post("/features/{feature_id:uuid}/fork", status_code=201, summary="Fork from a checkpoint")
+async def fork_feature(
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.ForkFeature],
+    terms: OnTerms,
+) -> Response[Accepted]:
+    """A new feature that begins with the history up to there; no approval is inherited."""
+    services, caller = of(request.app.state), caller_of(request)
+    answer = await services.features.fork(
+        feature_id,
+        services.new_id(),
+        data,
+        tenant_id=caller.tenant_id,
+        actor=actor_of(caller),
+        correlation_id=correlation_id(request.state, services.new_id),
+        if_match=terms.if_match,
+        idempotency=idempotency_of(request, terms, data),
+    )
+    headers = {"ETag": etag(answer.version), "Location": f"/api/features/{answer.id}"}
+    return Response(answer, status_code=201, headers=headers)
+
+
+@get("/features/{feature_id:uuid}/diff", summary="What changed between two versions")
+async def diff_features(
+    request: JsonRequest,
+    feature_id: FeatureId,
+    from_version: From,
+    to_version: To = None,
+    other: With = None,
+) -> Difference:
+    """Deliverables and files as unified diffs, and the agent runs between; also across forks."""
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    begin = await look(services, tenant_id, feature_id, Moment(from_version))
+    other_id = feature_id if other is None else other
+    end = await look(services, tenant_id, other_id, Moment(to_version))
+    runs = await _runs(services, tenant_id, begin, end)
+    return Difference(
+        begin=Place(begin.row.id, begin.row.version),
+        end=Place(end.row.id, end.row.version),
+        deliverables=await _documents(services, tenant_id, begin, end),
+        files=await _files(services, tenant_id, begin, end),
+        runs=runs,
+        tokens=sum((run.tokens for run in runs), Tokens()),
+        cost_usd=sum((run.cost_usd for run in runs), Decimal(0)),
+    )
+
+
+async def _documents(
+    services: Services, tenant_id: UUID, begin: Seen, end: Seen
+) -> tuple[Change, ...]:
+    sides = [await _texts(services, tenant_id, seen) for seen in (begin, end)]
+    return await asyncio.to_thread(changes, *sides)
+
+
+async def _texts(services: Services, tenant_id: UUID, seen: Seen) -> dict[str, Text]:
+    written = seen.row.deliverables
+    parts = {
+        name: part for name in written.__struct_fields__ if (part := getattr(written, name, None))
+    }
+    versions = {part.version for part in parts.values()}
+    found = await services.features.texts(tenant_id, seen.row.id, versions)
+    bodies = {
+        name: markdown_of(found[part.version].event)
+        for name, part in parts.items()
+        if part.version in found
+    }
+    return {f"{name}.md": Text(sha256_of(body), body.encode()) for name, body in bodies.items()}
+
+
+async def _files(services: Services, tenant_id: UUID, begin: Seen, end: Seen) -> tuple[Change, ...]:
+    sides = [await _written(services, tenant_id, seen) for seen in (begin, end)]
+    hashes = [{path: file.sha256 for path, file in side.items()} for side in sides]
+    wanted = set(differing(*hashes))
+    turn = asyncio.Semaphore(FILES_AT_ONCE)
+
+    async def body(seen: Seen, file: e.FileWritten) -> Text:
+        async with turn:
+            found = await read_stored(services.artifacts, tenant_id, seen.row.id, file)
+            return Text(file.sha256, found)
+
+    texts = []
+    for seen, side in zip((begin, end), sides, strict=True):
+        paths = sorted(wanted & side.keys())
+        bodies = await asyncio.gather(*(body(seen, side[path]) for path in paths))
+        texts.append(dict(zip(paths, bodies, strict=True)))
+    return await asyncio.to_thread(changes, *texts)
+
+
+async def _written(services: Services, tenant_id: UUID, seen: Seen) -> dict[str, e.FileWritten]:
+    version = seen.row.files_version
+    if version is None:
+        return {}
+    found = await services.features.texts(tenant_id, seen.row.id, {version})
+    event = found[version].event
+    files = event.files if isinstance(event, e.ImplementationCompleted) else ()
+    return {file.path: file for file in files}
+
+
+async def _runs(
+    services: Services, tenant_id: UUID, begin: Seen, end: Seen
+) -> tuple[RunBetween, ...]:
+    """The runs of either side since the last version that both have in common."""
+    if begin.row.id == end.row.id:
+        side = Side.TO if begin.row.version <= end.row.version else Side.FROM
+        older, newer = sorted((begin, end), key=lambda seen: seen.row.version)
+        past = await _past(services, tenant_id, newer)
+        return _since(side, past, older.row.version)
+    found: list[RunBetween] = []
+    for side, seen, across in ((Side.FROM, begin, end), (Side.TO, end, begin)):
+        origin = across.row.forked_from
+        common = origin.version if origin and origin.id == seen.row.id else 0
+        past = await _past(services, tenant_id, seen)
+        found += _since(side, past, common)
+    return tuple(found)
+
+
+async def _past(services: Services, tenant_id: UUID, seen: Seen) -> Past:
+    if seen.past is not None:
+        return seen.past
+    return await look_back(services, tenant_id, seen.row.id, Moment(seen.row.version))
+
+
+def _since(side: Side, past: Past, version: int) -> tuple[RunBetween, ...]:
+    return tuple(_between(side, run) for run in past.runs if run.version > version)
+
+
+def _between(side: Side, run: RunRow) -> RunBetween:
+    return RunBetween(
+        side,
+        run.id,
+        run.step,
+        run.agent,
+        run.model,
+        run.prompt_sha256,
+        run.outcome,
+        run.version,
+        run.tokens,
+        run.cost_usd,
+    )
+
+
+HANDLERS = (fork_feature, diff_features)

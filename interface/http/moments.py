@@ -1,0 +1,168 @@
+"""Time travel: which version a read is about, and the rows as they were then.
+
+Invariant: a past version is folded from the log by the read models' own folds, and its answer says
+which version it is and whether that is the present.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from litestar import Response
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from application.ports import Recorded
+from domain.errors import NotFound
+from domain.status import Status
+from interface.http.asking import LARGEST_VERSION, cursor_at, etag, place_of
+from interface.http.problems import Fault, refuse, wait
+from interface.http.services import Services
+from projections.fact import Fact
+from projections.feature import FeatureRow
+from projections.past import Past, past_of
+from projections.store import Page
+
+T = TypeVar("T")
+
+PRESENT: Final = "X-Present"
+"""The header that says whether an answer is about the feature as it is now."""
+
+AsOfVersion = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1, le=LARGEST_VERSION, description="As it was at this version; not together with `at`."
+    ),
+]
+AsOfTime = Annotated[
+    datetime | None,
+    QueryParameter(description="As it was at this time (RFC 3339, with its offset)."),
+]
+
+
+class Moment(Struct, frozen=True):
+    """A place in a feature's life; the present, if nothing is said."""
+
+    version: int | None = None
+    at: datetime | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether nothing was said."""
+        return self.version is None and self.at is None
+
+
+NOW: Final = Moment()
+
+AsOf = NamedDependency[Moment]
+"""What `version` and `at` say."""
+
+
+async def moment(version: AsOfVersion = None, at: AsOfTime = None) -> Moment:
+    """Read the two parameters. Raises HttpProblem."""
+    if version is not None and at is not None:
+        faults = tuple(Fault(name, "Give a version or a time, not both") for name in MOMENT)
+        raise refuse("invalid_request", errors=faults)
+    if at is not None and at.tzinfo is None:
+        raise refuse("invalid_request", errors=(Fault("at", "Give the time with its offset"),))
+    return Moment(version, at)
+
+
+MOMENT: Final = ("version", "at")
+
+
+class Seen(Struct, frozen=True):
+    """A feature as it is, or as it was."""
+
+    row: FeatureRow
+    latest: int
+    """The version that the log has now."""
+    past: Past | None = None
+    """None in the present: then the read models answer."""
+
+    @property
+    def is_present(self) -> bool:
+        """Whether this is the feature as it is now."""
+        return self.past is None or self.row.version == self.latest
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer about it carries."""
+        return {"ETag": etag(self.row.version), PRESENT: str(self.is_present).lower()}
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What a person may do: of the past, only go back to it, fork it, or compare with it."""
+        if self.is_present:
+            return self.row.actions
+        marked = any(mark.version == self.row.version for mark in self.row.checkpoints)
+        return ("replay", "fork", "compare") if marked else ("compare",)
+
+    def answer(self, body: Any) -> Response[Any]:  # noqa: ANN401 - any view.
+        """The response about it."""
+        return Response(body, headers=self.headers)
+
+
+async def look(
+    services: Services,
+    tenant_id: UUID,
+    feature_id: UUID,
+    when: Moment = NOW,
+    min_version: int | None = None,
+) -> Seen:
+    """A feature as it is, or as it was at a moment.
+
+    Raises:
+        NotFound: there is no such feature.
+        HttpProblem: `no_such_version`; 503 while the read models have not heard of it yet.
+    """
+    row = None
+    if when.is_present:
+        row = await services.reads.feature(tenant_id, feature_id, min_version=min_version)
+    known = await services.features.load(tenant_id, feature_id)
+    if known.version == 0 or known.status is Status.DELETED:
+        raise NotFound
+    if when.is_present:
+        if row is None:
+            raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
+        return Seen(row, known.version)
+    past = await look_back(services, tenant_id, feature_id, when)
+    return Seen(past.feature, known.version, past)
+
+
+async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when: Moment) -> Past:
+    """The rows as they were. Raises NotFound, HttpProblem (`no_such_version`)."""
+    found = await services.log.read(tenant_id, feature_id, upto=when.version)
+    if when.at is not None:
+        found = [recorded for recorded in found if recorded.recorded_at <= when.at]
+    elif when.version is not None and len(found) < when.version:
+        raise refuse("no_such_version")
+    past = past_of(map(fact_of, found))
+    if past is None:
+        raise refuse("no_such_version")
+    return past
+
+
+def page_of(items: Sequence[T], limit: int, cursor: str | None) -> Page[T]:
+    """A page of what is all there. Raises HttpProblem for a cursor of another list."""
+    after = place_of(cursor)
+    more = after + limit < len(items)
+    return Page(tuple(items[after : after + limit]), cursor_at(after + limit) if more else None)
+
+
+def fact_of(recorded: Recorded) -> Fact:
+    """An event of the log, as read models see it."""
+    return Fact(
+        recorded.event,
+        recorded.version,
+        recorded.position,
+        recorded.tenant_id,
+        recorded.feature_id,
+        recorded.event_id,
+        recorded.actor,
+        recorded.recorded_at,
+        recorded.correlation_id,
+        recorded.causation_id,
+    )

@@ -18,15 +18,13 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from domain.events import Event, FeatureEvent
+from infrastructure.event_log.upcasters import UPCASTERS, Upcaster
 
 SALT_BYTES: Final = 16
 SALT: Final = "salt"
 COMMITMENT: Final = "personal_sha256"
 RESERVED: Final = frozenset({SALT, COMMITMENT, "type"})
 """Names that stand beside an event's own fields."""
-
-Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
-"""From the plain JSON of one schema version to that of the next."""
 
 
 class UnknownEvent(Exception):
@@ -61,7 +59,7 @@ class Registry:
     def __init__(
         self,
         events: object = FeatureEvent,
-        upcasters: Mapping[tuple[str, int], Upcaster] = {},
+        upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
     ) -> None:
         """Take a union of event structs, and upcasters by tag and the version they start from."""
         self._upcasters = dict(upcasters)

@@ -1,6 +1,7 @@
 """Tags, schema versions and upcasters: what was written once is read for ever."""
 
 from base64 import b64decode
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import ClassVar, get_args
 from uuid import UUID
@@ -12,7 +13,7 @@ from domain import documents as d
 from domain import events as e
 from domain.content import Content, Deliverable
 from domain.runs import Attempt, Manifest, Run, Tokens
-from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
+from domain.status import Agent, Gate, Part, Recommendation, Status, Step, Verdict
 from infrastructure.event_log import REGISTRY, Registry, UnknownEvent
 
 ATTEMPT = Attempt(Step.SPEC, 2, 3)
@@ -53,6 +54,15 @@ EXAMPLES: tuple[e.FeatureEvent, ...] = (
     e.FeatureFailed(Step.SPEC, 1, "deadline", "why", "advice"),
     e.FeatureRetried(3, 2, Content(Status.SPEC_GENERATING, Deliverable(3, SHA)), (Step.SPEC,)),
     e.FeatureReplayed(3, 2, Content(Status.DRAFTING), ()),
+    e.FeatureForked("Grüße", UUID(int=7), 4, SHA, 1, 2, titled=True, resume=(Step.ALIGN_SPEC,)),
+    e.PartCarried(
+        Part.SPEC,
+        4,
+        "agent:spec",
+        datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        e.SpecGenerated(ATTEMPT, SPEC, "# md", SHA, SHA, RUN),
+    ),
+    e.ApprovalRenewed(Gate.SPEC, SHA, "again"),
 )
 
 
@@ -154,6 +164,24 @@ def test_an_old_event_is_brought_up_step_by_step() -> None:
     )
     assert old == Renamed("A", UUID(int=5), loud=True)
     assert registry.encode(old).schema_version == 3
+
+
+def test_an_upcaster_gets_all_fields_and_nothing_that_stands_beside_them() -> None:
+    class Before(e.Event, frozen=True, tag="renamed"):
+        personal: ClassVar[frozenset[str]] = frozenset({"title"})
+        title: str
+        owner: UUID
+
+    seen: list[dict[str, object]] = []
+
+    def rename(old: dict[str, object]) -> dict[str, object]:
+        seen.append(old)
+        return {"name": old["title"], "owner": old["owner"]}
+
+    written = Registry(Before | Other).encode(Before("A", UUID(int=5)))
+    later = Registry(Renamed | Other, {("renamed", 1): rename, ("renamed", 2): lambda old: old})
+    assert later.decode(*written) == Renamed("A", UUID(int=5))
+    assert seen == [{"title": "A", "owner": str(UUID(int=5))}]
 
 
 def test_a_missing_upcaster_is_an_error() -> None:

@@ -19,6 +19,8 @@ from interface.cli.lifecycle_page import diagram, lifecycle_page
 from interface.cli.markdown import code, table
 from interface.cli.rights import rights_table
 from interface.cli.struct_fields import summary_of
+from interface.cli.web_lifecycle import FILE as LIFECYCLE_MODULE
+from interface.cli.web_lifecycle import web_lifecycle
 from interface.http import openapi as api_document
 from interface.http.app import described
 from interface.http.conversation import FRAMES
@@ -38,8 +40,8 @@ def docs(app: App, *, check: bool) -> int:
 
 
 def openapi(*, check: bool) -> int:
-    """Write the API document from the routes, or say that it is not fresh; an exit code."""
-    made = {api_document.FILE: api_document.text(described())}
+    """Write what clients are made from (the API document, the web app's lifecycle), or check it."""
+    made = {api_document.FILE: api_document.text(described()), LIFECYCLE_MODULE: web_lifecycle()}
     return _settle(made, check=check, again="./bp openapi")
 
 

@@ -1,4 +1,4 @@
-"""Every other path: the web app's files, or, until there is one, one plain page that says so.
+"""Every other path: the web app's files, or, where it was not built, one plain page that says so.
 
 Invariant: only files that were there at the start are served, from memory, by their exact path;
 and a page runs no script and no style but those whose hashes its policy names.
@@ -57,7 +57,7 @@ def load(settings: HttpSettings) -> Mapping[str, Asset]:
     for file in sorted(settings.web.rglob("*")):
         if file.is_file() and file.suffix not in (".br", ".gz", ".map"):
             path = "/" + file.relative_to(settings.web).as_posix()
-            assets[path] = _asset(path, file.read_bytes())
+            assets[path] = _asset(path, _told(file, settings))
     return {**assets, "/": assets["/index.html"]}
 
 
@@ -108,6 +108,14 @@ async def problem_page(code: FromPath[str]) -> Response[str]:
 
 def _wants_page(request: JsonRequest) -> bool:
     return "text/html" in request.headers.get("accept", "")
+
+
+def _told(file: Path, settings: HttpSettings) -> bytes:
+    """A file's bytes; a page is told whether a demo model may answer, and calls it so."""
+    body = file.read_bytes()
+    if file.suffix == ".html" and settings.demo_model:
+        return body.replace(b'data-model="anthropic"', b'data-model="demo"', 1)
+    return body
 
 
 def _asset(path: str, body: bytes) -> Asset:

@@ -1,0 +1,1 @@
+export{i as load_css,r as start}from"./BazZpz_H.js";

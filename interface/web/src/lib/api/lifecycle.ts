@@ -1,0 +1,443 @@
+/** Made by `./bp openapi` from domain/lifecycle.py and domain/pipeline.py; never edited by hand. */
+export const lifecycle = {
+	"statuses": [
+		{
+			"status": "drafting",
+			"stage": null,
+			"gate": null,
+			"working": false,
+			"steps": [],
+			"actions": [
+				"discuss",
+				"confirm",
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "spec_generating",
+			"stage": "spec",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"spec"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "spec_ready",
+			"stage": "spec",
+			"gate": "spec",
+			"working": false,
+			"steps": [],
+			"actions": [
+				"approve",
+				"discuss",
+				"revise",
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "spec_approved",
+			"stage": "plan",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"plan"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "plan_generating",
+			"stage": "plan",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"plan"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "plan_ready",
+			"stage": "plan",
+			"gate": "plan",
+			"working": false,
+			"steps": [],
+			"actions": [
+				"approve",
+				"discuss",
+				"revise",
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "plan_approved",
+			"stage": "tests",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"tests"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "tests_generating",
+			"stage": "tests",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"tests"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "tests_ready",
+			"stage": "tests",
+			"gate": "tests",
+			"working": false,
+			"steps": [],
+			"actions": [
+				"approve",
+				"discuss",
+				"revise",
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "tests_approved",
+			"stage": "implementation",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"implement"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "implementing",
+			"stage": "implementation",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"implement"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "review",
+			"stage": "review",
+			"gate": null,
+			"working": true,
+			"steps": [
+				"security_review",
+				"code_review"
+			],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "done",
+			"stage": null,
+			"gate": null,
+			"working": false,
+			"steps": [],
+			"actions": [
+				"replay",
+				"fork",
+				"rename",
+				"delete",
+				"download"
+			]
+		},
+		{
+			"status": "failed",
+			"stage": null,
+			"gate": null,
+			"working": false,
+			"steps": [],
+			"actions": [
+				"retry",
+				"replay",
+				"fork",
+				"rename",
+				"delete"
+			]
+		},
+		{
+			"status": "deleted",
+			"stage": null,
+			"gate": null,
+			"working": false,
+			"steps": [],
+			"actions": []
+		}
+	],
+	"stages": [
+		"spec",
+		"plan",
+		"tests",
+		"implementation",
+		"review"
+	],
+	"steps": [
+		{
+			"step": "converse",
+			"agent": "ba",
+			"stage": null,
+			"gate": null,
+			"dispensable": true
+		},
+		{
+			"step": "spec",
+			"agent": "spec",
+			"stage": "spec",
+			"gate": null,
+			"dispensable": false
+		},
+		{
+			"step": "title",
+			"agent": "title",
+			"stage": null,
+			"gate": null,
+			"dispensable": true
+		},
+		{
+			"step": "align_spec",
+			"agent": "alignment_review",
+			"stage": null,
+			"gate": "spec",
+			"dispensable": true
+		},
+		{
+			"step": "plan",
+			"agent": "planner",
+			"stage": "plan",
+			"gate": null,
+			"dispensable": false
+		},
+		{
+			"step": "align_plan",
+			"agent": "alignment_review",
+			"stage": null,
+			"gate": "plan",
+			"dispensable": true
+		},
+		{
+			"step": "tests",
+			"agent": "contract_test",
+			"stage": "tests",
+			"gate": null,
+			"dispensable": false
+		},
+		{
+			"step": "align_tests",
+			"agent": "alignment_review",
+			"stage": null,
+			"gate": "tests",
+			"dispensable": true
+		},
+		{
+			"step": "implement",
+			"agent": "implementer",
+			"stage": "implementation",
+			"gate": null,
+			"dispensable": false
+		},
+		{
+			"step": "security_review",
+			"agent": "security_review",
+			"stage": "review",
+			"gate": null,
+			"dispensable": false
+		},
+		{
+			"step": "code_review",
+			"agent": "code_review",
+			"stage": "review",
+			"gate": null,
+			"dispensable": false
+		}
+	],
+	"events": [
+		{
+			"type": "feature_created",
+			"checkpoint": true
+		},
+		{
+			"type": "feature_forked",
+			"checkpoint": false
+		},
+		{
+			"type": "part_carried",
+			"checkpoint": false
+		},
+		{
+			"type": "feature_renamed",
+			"checkpoint": false
+		},
+		{
+			"type": "feature_deleted",
+			"checkpoint": false
+		},
+		{
+			"type": "message_posted",
+			"checkpoint": false
+		},
+		{
+			"type": "agent_replied",
+			"checkpoint": true
+		},
+		{
+			"type": "brief_confirmed",
+			"checkpoint": true
+		},
+		{
+			"type": "brief_revised",
+			"checkpoint": true
+		},
+		{
+			"type": "step_started",
+			"checkpoint": false
+		},
+		{
+			"type": "attempt_failed",
+			"checkpoint": false
+		},
+		{
+			"type": "run_discarded",
+			"checkpoint": false
+		},
+		{
+			"type": "spec_generated",
+			"checkpoint": true
+		},
+		{
+			"type": "spec_approved",
+			"checkpoint": true
+		},
+		{
+			"type": "plan_generated",
+			"checkpoint": true
+		},
+		{
+			"type": "plan_approved",
+			"checkpoint": true
+		},
+		{
+			"type": "tests_generated",
+			"checkpoint": true
+		},
+		{
+			"type": "tests_approved",
+			"checkpoint": true
+		},
+		{
+			"type": "approval_renewed",
+			"checkpoint": true
+		},
+		{
+			"type": "recommendation_made",
+			"checkpoint": true
+		},
+		{
+			"type": "feature_titled",
+			"checkpoint": false
+		},
+		{
+			"type": "implementation_completed",
+			"checkpoint": true
+		},
+		{
+			"type": "security_reviewed",
+			"checkpoint": false
+		},
+		{
+			"type": "code_reviewed",
+			"checkpoint": false
+		},
+		{
+			"type": "verdict_reached",
+			"checkpoint": true
+		},
+		{
+			"type": "step_abandoned",
+			"checkpoint": false
+		},
+		{
+			"type": "feature_failed",
+			"checkpoint": false
+		},
+		{
+			"type": "feature_retried",
+			"checkpoint": false
+		},
+		{
+			"type": "feature_replayed",
+			"checkpoint": false
+		}
+	],
+	"streams": {
+		"answer": [
+			"delta",
+			"question",
+			"brief",
+			"done",
+			"error"
+		],
+		"passing": [
+			"delta",
+			"file",
+			"progress"
+		]
+	}
+} as const;

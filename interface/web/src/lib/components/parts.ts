@@ -1,0 +1,12 @@
+/** The parts of a feature's page, as they stand in its address. */
+import type { Documents } from '#lib/api/index.ts';
+
+export const DOCUMENTS = ['brief', 'spec', 'plan', 'tests'] as const satisfies readonly (keyof Documents)[];
+export const RESULTS = ['files', 'security_review', 'code_review'] as const;
+export const BEHIND = ['talk', 'runs', 'history', 'log'] as const;
+
+export type Part = (typeof DOCUMENTS)[number] | (typeof RESULTS)[number] | (typeof BEHIND)[number];
+
+const ALL: readonly string[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
+
+export const isPart = (name: string | null): name is Part => name !== null && ALL.includes(name);

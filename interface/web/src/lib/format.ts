@@ -1,0 +1,46 @@
+/** Numbers and times in the reader's own words. */
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const COUNT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+
+/** Dollars, with as many places as it takes to be more than nothing. */
+export function money(decimal: string | undefined): string {
+	const value = Number(decimal ?? '0');
+	if (value === 0) return '$0.00';
+	return value < 0.01 ? '< $0.01' : `$${value.toFixed(2)}`;
+}
+
+export const count = (value: number): string => COUNT.format(value);
+
+export function bytes(size: number): string {
+	return size < 1000 ? `${size} B` : `${(size / 1000).toFixed(1)} kB`;
+}
+
+/** `4 s`, `1 min 12 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+	const whole = Math.max(0, Math.round(seconds));
+	if (whole < 60) return `${whole} s`;
+	const minutes = Math.floor(whole / 60);
+	if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export const moment = (at: string): string => MOMENT.format(new Date(at));
+
+export function ago(at: string, now: number): string {
+	const seconds = (new Date(at).getTime() - now) / 1000;
+	const steps: [number, Intl.RelativeTimeFormatUnit][] = [
+		[60, 'second'],
+		[3600, 'minute'],
+		[86_400, 'hour'],
+		[604_800, 'day']
+	];
+	if (seconds > -45) return 'just now';
+	for (const [limit, unit] of steps) {
+		if (-seconds < limit) {
+			const size = { second: 1, minute: 60, hour: 3600, day: 86_400 }[unit as 'second'] ?? 1;
+			return RELATIVE.format(Math.round(seconds / size), unit);
+		}
+	}
+	return MOMENT.format(new Date(at));
+}

@@ -1,0 +1,183 @@
+/**
+ * One feature as its page shows it: read from the service, kept fresh by its live stream.
+ *
+ * Invariant: what is shown is what the service answered, never what this page believes has happened;
+ * an event only says that it is time to read again.
+ */
+import {
+	Refusal,
+	answerOf,
+	isWorking,
+	listMessages,
+	listRuns,
+	readFeature,
+	workOf,
+	type EventView,
+	type FeatureView,
+	type MessageView,
+	type PassingWord,
+	type RunRow,
+	type Step
+} from '#lib/api/index.ts';
+import { hub } from './hub.svelte';
+import type { Frame } from './sse';
+import { fresh, withDelta, withFile, type Delta, type WrittenFile, type Writing } from './writing';
+
+const PAGE = 200;
+const AGAIN_MS = 1_000;
+/** How often in a row a reading may fail before the page says so; it goes on trying. */
+const SILENT_FAILURES = 2;
+
+/** What the stream says without an id: passing words, kept nowhere. */
+const PASSING: Record<PassingWord, (store: FeatureStore, data: never) => void> = {
+	delta: (store, data: Delta & { step: Step; attempt: number }) => store.hearDelta(data),
+	file: (store, data: WrittenFile & { step: Step; attempt: number }) =>
+		store.write(data.step, data.attempt, (now) => withFile(now, data)),
+	progress: (store, data: { step: Step; attempt: number; words: string }) =>
+		store.write(data.step, data.attempt, (now) => ({ ...now, words: data.words }))
+};
+
+export interface Pending {
+	key: string;
+	text: string;
+	/** The version that holds it, once the service has said so. */
+	version: number | null;
+}
+
+export class FeatureStore {
+	view = $state.raw<FeatureView | null>(null);
+	messages = $state.raw<readonly MessageView[]>([]);
+	runs = $state.raw<readonly RunRow[]>([]);
+	writing = $state.raw<Readonly<Partial<Record<Step, Writing>>>>({});
+	/** Why there is nothing to show. */
+	refusal = $state.raw<Refusal | null>(null);
+	/** Messages on their way that the log does not hold yet. */
+	pending = $state.raw<readonly Pending[]>([]);
+	#reading: Promise<void> | null = null;
+	#wanted = 0;
+	#stop: (() => void) | null = null;
+	#again: ReturnType<typeof setTimeout> | undefined;
+	#failures = 0;
+
+	constructor(readonly id: string) {}
+
+	/** Begin to listen, and read at least this version. */
+	open(version = 0): void {
+		this.#stop ??= hub.listen(this.id, {
+			onFrame: (frame) => this.#hear(frame),
+			onAgain: () => void this.read()
+		});
+		void this.read(version);
+	}
+
+	close(): void {
+		clearTimeout(this.#again);
+		this.#stop?.();
+		this.#stop = null;
+	}
+
+	/** Read until at least this version is shown; several calls become one. */
+	read(version = 0): Promise<void> {
+		this.#wanted = Math.max(this.#wanted, version);
+		this.#reading ??= this.#readAll().finally(() => (this.#reading = null));
+		return this.#reading;
+	}
+
+	get isAnswering(): boolean {
+		return this.view?.in_progress.some((one) => workOf(one.step)?.agent === 'ba') ?? false;
+	}
+
+	hearDelta(delta: Delta & { step: Step; attempt: number }): void {
+		this.write(delta.step, delta.attempt, (now) => withDelta(now, delta));
+	}
+
+	write(step: Step, attempt: number, change: (now: Writing) => Writing): void {
+		const now = this.writing[step];
+		const base = now && now.attempt >= attempt ? now : fresh(step, attempt);
+		if (now && now.attempt > attempt) return;
+		this.writing = { ...this.writing, [step]: change(base) };
+	}
+
+	/** When an attempt that runs now began, or null if that is not known. */
+	startOf(step: Step): string | null {
+		const open = this.runs.findLast((run) => run.step === step && run.outcome === 'running');
+		return open?.started_at ?? null;
+	}
+
+	#hear(frame: Frame): void {
+		const passing = PASSING[frame.event as PassingWord];
+		if (passing) {
+			passing(this, frame.data as never);
+		} else if (frame.id !== null) {
+			const { version } = frame.data as EventView;
+			void this.read(version);
+		}
+	}
+
+	async #readAll(): Promise<void> {
+		for (;;) {
+			const version = this.#wanted;
+			await this.#readOnce(version);
+			if (this.#wanted <= version) return;
+		}
+	}
+
+	async #readOnce(version: number): Promise<void> {
+		const path = { feature_id: this.id };
+		const query = version > 0 ? { min_version: version } : {};
+		try {
+			const view = await answerOf(readFeature({ path, query }));
+			const more = { path, query: { ...query, limit: PAGE } };
+			const [messages, runs] = await Promise.all([
+				allPages((cursor) =>
+					answerOf(listMessages({ ...more, query: { ...more.query, cursor } }))
+				),
+				allPages((cursor) => answerOf(listRuns({ ...more, query: { ...more.query, cursor } })))
+			]);
+			this.messages = messages;
+			this.runs = runs;
+			this.view = view;
+			this.refusal = null;
+			this.#failures = 0;
+			this.#settle(view);
+		} catch (error) {
+			if (!(error instanceof Refusal)) throw error;
+			this.#failures += 1;
+			const passing = error.status >= 500 || error.status === 0;
+			if (!passing || this.#failures > SILENT_FAILURES) this.refusal = error;
+			if (passing && this.#stop) this.#again = setTimeout(() => void this.read(), AGAIN_MS);
+		}
+	}
+
+	/** Forget what was being written where nothing is being written any more. */
+	#settle(view: FeatureView): void {
+		const alive = new Set<Step>(view.in_progress.map((one) => one.step));
+		const kept = Object.entries(this.writing).filter(
+			([step, now]) =>
+				alive.has(step as Step) || (isWorking(view.status) && now.files.length > 0)
+		);
+		this.writing = Object.fromEntries(kept);
+		this.pending = this.pending.filter(
+			({ version }) => version === null || version > view.version
+		);
+	}
+}
+
+interface Page<T> {
+	items: readonly T[];
+	next_cursor: string | null;
+}
+
+/** All items of a list, page by page. */
+export async function allPages<T>(
+	read: (cursor: string | undefined) => Promise<Page<T>>
+): Promise<T[]> {
+	const items: T[] = [];
+	let cursor: string | undefined;
+	do {
+		const page = await read(cursor);
+		items.push(...page.items);
+		cursor = page.next_cursor ?? undefined;
+	} while (cursor !== undefined);
+	return items;
+}

@@ -1,0 +1,33 @@
+"""The web app knows the lifecycle from the domain, not from memory."""
+
+import re
+
+from domain.lifecycle import ACTIONS
+from domain.status import Agent, Gate, Status, Step
+from interface.cli.web_lifecycle import FILE, web_lifecycle
+from tests.architecture.pages import PROJECT
+
+SOURCE = PROJECT / "interface" / "web" / "src"
+TEXTS = SOURCE / "lib" / "i18n"
+
+
+def test_the_web_apps_lifecycle_is_what_the_domain_gives() -> None:
+    assert FILE.read_text(encoding="utf-8") == web_lifecycle(), "run ./bp openapi"
+
+
+def test_the_lifecycle_names_every_status_step_and_action() -> None:
+    text = web_lifecycle()
+    for name in (*Status, *Step, *Agent, *Gate, *ACTIONS):
+        assert f'"{name}"' in text
+
+
+def test_the_web_app_compares_no_status_by_hand() -> None:
+    """What stands where is asked of the table; texts for people are keyed by checked types."""
+    words = "|".join(status for status in Status if "_" in status)
+    by_hand = re.compile(rf"""['"`]({words})['"`]""")
+    for file in SOURCE.rglob("*"):
+        if file.suffix not in (".ts", ".svelte") or file == FILE or "generated" in file.parts:
+            continue
+        if file.is_relative_to(TEXTS):
+            continue
+        assert not by_hand.search(file.read_text(encoding="utf-8")), file.name

@@ -5,7 +5,6 @@ the same moment store one of the two.
 """
 
 import asyncio
-import contextlib
 import os
 import re
 import secrets
@@ -18,8 +17,8 @@ from application.ports import ArtifactMissing, Unavailable
 
 PREFIX: Final = "checkpoints/"
 PAGE: Final = 1000
-LARGEST_BYTES: Final = 100_000
-"""More than any note has; what is larger is cut off, and refused by its reader."""
+TOO_LARGE: Final = 100_000
+"""More bytes than any note has: what is larger is not read whole, and refused by its reader."""
 
 _NAME: Final = re.compile(r"\d{20}", re.ASCII)
 
@@ -67,23 +66,17 @@ class FolderCheckpoints:
         draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(note)
                     file.flush()
                     os.fsync(descriptor)
-                # A link fails when the name is taken, and never shows a half-written file.
-                os.link(draft, path)
+                return _linked(draft, path)
             finally:
-                with contextlib.suppress(FileNotFoundError):
-                    draft.unlink()
-            _sync(path.parent)
-        except FileExistsError:
-            return False
+                draft.unlink()
         except OSError as error:
             raise Unavailable("the folder of checkpoints", error.strerror or "") from error
-        return True
 
 
 class S3Checkpoints:
@@ -132,7 +125,7 @@ class S3Checkpoints:
         async with self._call(missing=key):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             async with answer["Body"] as stream:
-                body: bytes = await stream.read(LARGEST_BYTES)
+                body: bytes = await stream.read() if answer["ContentLength"] < TOO_LARGE else b""
         return body
 
 
@@ -143,7 +136,17 @@ def name_of(size: int) -> str:
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(LARGEST_BYTES)
+        return file.read(TOO_LARGE)
+
+
+def _linked(draft: Path, path: Path) -> bool:
+    """Give the draft its name: that fails when it is taken, and never shows half a file."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    _sync(path.parent)
+    return True
 
 
 def _sync(folder: Path) -> None:

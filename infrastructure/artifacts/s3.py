@@ -22,8 +22,8 @@ AT_ONCE: Final = 16
 DELETED_AT_ONCE: Final = 1000
 """As many as one request of the protocol takes."""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
-_TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-"""How a store answers that an object, which must be new, is there or is just being stored."""
+_TAKEN: Final = frozenset({"PreconditionFailed", "412"})
+"""How a store answers that an object, which must be new, is there."""
 
 
 class S3Store:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
+from application.delivery.history import Histories
 from application.download import Download
 from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
@@ -24,6 +25,7 @@ from infrastructure.clock import utc_now
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
 from infrastructure.event_log.exports import PostgresStoredLog
+from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.discovery import RemoteKeys
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
@@ -33,7 +35,6 @@ from infrastructure.jetstream import Link
 from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
-from infrastructure.transparency import LogKeys
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
@@ -134,6 +135,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         live=base.live,
         artifacts=base.artifacts,
         archive=ZipArchive(Download(features, base.artifacts, stored)),
+        bundle=GitBundle(Histories(features, base.artifacts)),
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,

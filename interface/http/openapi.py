@@ -20,7 +20,7 @@ from application.audit import Change
 from application.export import CloudEvent
 from application.ports import Accepted
 from domain.events import FeatureEvent
-from interface.http import conversation
+from interface.http import conversation, delivery
 from interface.http.body import JsonRequest
 from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
@@ -41,7 +41,10 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
 }
 """What the streams send: the type of `data` by the name of the event."""
 
-BINARY: Final = {"download": "application/zip", "read_file": "text/plain"}
+BINARY: Final = {
+    "download": tuple(form.media_type for form in delivery.FORMS.values()),
+    "read_file": ("text/plain",),
+}
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -149,9 +152,10 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
     if name in STREAMS:
         answer |= _stream(STREAMS[name], schemas)
     elif name in BINARY:
-        media = BINARY[name]
-        schema = {"type": "string", "contentMediaType": media}
-        answer["content"] = {media: {"schema": schema}}
+        answer["content"] = {
+            media: {"schema": {"type": "string", "contentMediaType": media}}
+            for media in BINARY[name]
+        }
     elif kind is not None:
         answer["content"] = {"application/json": {"schema": schemas.of(kind)}}
     if name == "list_events":

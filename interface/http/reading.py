@@ -6,8 +6,7 @@ under the caller's tenant only.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
@@ -25,7 +24,6 @@ from interface.http.asking import (
     MinVersion,
 )
 from interface.http.body import JsonRequest
-from interface.http.flow import Ending, Flow, Put
 from interface.http.moments import AsOf, Seen, look, page_of
 from interface.http.problems import Fault, refuse
 from interface.http.services import Services, of
@@ -39,14 +37,11 @@ from interface.http.shapes import (
     RunPage,
 )
 from interface.http.signed_in import caller_of
-from interface.http.streams import open_pipe
 from interface.http.views import feature_view, message_view, texts_needed, written_of
 
 Words = Annotated[
     str | None, QueryParameter(max_length=200, description="Words of the title, in any case.")
 ]
-
-DOWNLOAD_SECONDS: Final = 15 * 60.0
 
 
 @get("/features", summary="The dashboard")
@@ -184,30 +179,6 @@ async def read_file(
     return Response(body, media_type=kind, headers=headers)
 
 
-@get(
-    "/features/{feature_id:uuid}/download",
-    summary="The zip",
-    media_type="application/zip",
-)
-async def download(request: JsonRequest, feature_id: FeatureId, moment: AsOf) -> Response[bytes]:
-    """The source code, streamed: the same bytes every time; also as it was."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    version = None
-    if not moment.is_present:
-        version = (await look(services, tenant_id, feature_id, moment)).row.version
-
-    async def produce(put: Put) -> None:
-        async with aclosing(services.archive(tenant_id, feature_id, version)) as zipped:
-            async for chunk in zipped:
-                await put(chunk)
-
-    headers = {"Content-Disposition": f'attachment; filename="feature-{feature_id}.zip"'}
-    pipe = open_pipe(services, tenant_id, produce)
-    await pipe.begun()
-    ending = Ending(seconds=DOWNLOAD_SECONDS)
-    return Flow(pipe, ending, media_type="application/zip", headers=headers)
-
-
 async def _files(services: Services, tenant_id: UUID, seen: Seen) -> Sequence[e.FileWritten]:
     version = seen.row.files_version
     if version is None:
@@ -232,5 +203,4 @@ HANDLERS = (
     list_runs,
     list_files,
     read_file,
-    download,
 )

@@ -86,12 +86,12 @@ class FeatureUseCases(Protocol):
 
 
 class Archive(Protocol):
-    """The zip of a finished feature (`application.download.archive`)."""
+    """A finished feature as one file: its zip, or its history as a git bundle."""
 
     def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """The zip's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
+        """The file's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 
 class PublishedKey(Protocol):
@@ -159,6 +159,9 @@ class Services:
     live: Live
     artifacts: ArtifactStore
     archive: Archive
+    """The zip."""
+    bundle: Archive
+    """The history, for git."""
     bearers: Bearers
     log_key: PublishedKey
     accounts: Accounts | None

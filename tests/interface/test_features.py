@@ -6,6 +6,7 @@ import zipfile
 from typing import Any
 from uuid import UUID
 
+import pytest
 from uuid_utils.compat import uuid7
 
 from domain.status import Step
@@ -20,7 +21,7 @@ async def test_a_new_feature_is_drafting_and_can_be_read_at_once(ann: Person) ->
     read = await ann.ask("GET", made.headers["location"] + "?min_version=1")
     body = read.json()
     assert (body["title"], body["status"], body["version"]) == ("Tool library", "drafting", 1)
-    assert body["actions"] == ["discuss", "confirm", "replay", "rename", "delete"]
+    assert body["actions"] == ["discuss", "confirm", "replay", "fork", "rename", "delete"]
     assert [crumb["state"] for crumb in body["breadcrumb"]] == ["waiting"] * 5
     assert body["deliverables"]["spec"] is None
     assert read.headers["etag"] == '"1"'
@@ -205,9 +206,24 @@ async def test_a_finished_feature_gives_files_runs_and_the_same_zip_twice(
     assert world.services.places.taken == 0
 
 
-async def test_a_zip_asked_for_too_early_is_refused(ann: Person) -> None:
+async def test_a_history_is_a_bundle_for_git(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    path = f"/api/features/{feature}/download"
+    bundles = [await ann.ask("GET", path, params={"format": "git"}) for _ in range(2)]
+    assert bundles[0].content == bundles[1].content
+    assert bundles[0].content.startswith(b"# v2 git bundle\n")
+    assert bundles[0].headers["content-type"] == "application/x-git-bundle"
+    name = f'attachment; filename="feature-{feature}.bundle"'
+    assert bundles[0].headers["content-disposition"] == name
+    unknown = await ann.ask("GET", path, params={"format": "rar"})
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "invalid_request")
+    assert world.services.places.taken == 0
+
+
+@pytest.mark.parametrize("form", ["zip", "git"])
+async def test_a_download_asked_for_too_early_is_refused(ann: Person, form: str) -> None:
     feature = await ann.at_spec_gate()
-    early = await ann.ask("GET", f"/api/features/{feature}/download")
+    early = await ann.ask("GET", f"/api/features/{feature}/download", params={"format": form})
     assert (early.status_code, early.json()["code"]) == (409, "not_now")
     assert early.json()["feature_status"] == "spec_ready"
 

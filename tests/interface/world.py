@@ -21,6 +21,7 @@ from application.accounts import Account, Accounts
 from application.api_keys import KeyDescription, KeySettings
 from application.artifact_keys import artifact_key
 from application.audit import ChainReport, Change
+from application.delivery.history import Histories
 from application.download import Download
 from application.export import StoredEvent
 from application.features import Features
@@ -36,6 +37,7 @@ from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
 from domain.status import Status, Step
 from infrastructure.archive import ZipArchive
+from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.keys import LocalKeys
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshRecord, RefreshTokens
@@ -451,6 +453,7 @@ class World:
             live=self.live,
             artifacts=self.artifacts,
             archive=ZipArchive(Download(self.features, self.artifacts, self.log)),
+            bundle=GitBundle(Histories(self.features, self.artifacts)),
             bearers=TokenVerifier(
                 LocalKeys(self.issuer.jwks),
                 issuer=ISSUER,

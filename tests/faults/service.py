@@ -224,6 +224,10 @@ class Service:
         """Wait until the model holds an answer back."""
         await until(lambda: self.model.held, "the model is asked")
 
+    def model_busy(self) -> int:
+        """How many requests the model has not answered yet, or only just."""
+        return max(1, sum(entry.outcome == "pending" for entry in self.requests))
+
     @property
     def requests(self) -> list[Entry]:
         """What the model's server was asked in this test."""

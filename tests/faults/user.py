@@ -38,6 +38,7 @@ class User:
         self.features: list[UUID] = []
         self.latest: dict[UUID, int] = {}
         """The version that this person's last command led to: they read what they wrote."""
+        self.patience = PATIENCE
         self.unavailable = 0
         """How often an answer was 503."""
 
@@ -89,7 +90,7 @@ class User:
 
     async def drive(self, feature: UUID, until: Collection[str] = ("done",)) -> Any:
         """Approve at each gate, advised or not, until the feature is where it should be."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + self.patience
         version = self.latest.get(feature, 1)
         while True:
             assert time.monotonic() < ends, f"never {until}"
@@ -132,7 +133,7 @@ class User:
         headers: dict[str, str],
         params: dict[str, Any] | None = None,
     ) -> Any:
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + self.patience
         while True:
             try:
                 answer = await self.http.request(

@@ -1,0 +1,20 @@
+"""Ten features under ten random faults; the long campaign is `python -m tests.faults.chaos`."""
+
+import secrets
+
+import pytest
+
+from tests.faults.chaos import campaign
+from tests.faults.service import EVERYTHING, Service
+
+PROCESSES = EVERYTHING
+
+
+async def test_ten_features_get_done_whatever_dies(service: Service) -> None:
+    await campaign(service, seed=secrets.randbelow(1_000_000), features=10, faults=10)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
+async def test_a_hundred_features_get_done_whatever_dies(service: Service) -> None:
+    await campaign(service, seed=secrets.randbelow(1_000_000), features=100, faults=150)

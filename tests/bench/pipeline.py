@@ -1,7 +1,11 @@
 """Features a second, and how long things take, with agents that answer at once.
 
 `python -m tests.bench.pipeline [--at-once 1 16 128] [--seconds 15]` prints one JSON line a run.
-One process holds everything but PostgreSQL and NATS; PostgreSQL commits durably (fsync on).
+One process holds everything but PostgreSQL and NATS; PostgreSQL commits durably (fsync on). Beside
+the users one reader lists 50 features and reads one, twenty times a second.
+
+`commit_to_handler` ends where the agent begins: relay, message, task row, lease and announcement
+are in it. `projection_lag` ends where the read models' transaction is committed.
 """
 
 import argparse
@@ -15,12 +19,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import psutil
 import psycopg
-import uvloop
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
@@ -46,11 +49,14 @@ from infrastructure.ledger import PostgresLedger
 from infrastructure.migrations import migrate
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.tasks import PostgresTasks
+from interface import event_loop
 from interface.foundation import Foundation, addresses_of, open_foundation
 from interface.processes import database_of, features_of, open_projector, open_relay
 from interface.settings import read_settings
 from tests.bench import instant
 
+LISTED: Final = 50
+READ_EVERY_SECONDS: Final = 0.05
 GATES = {Status.SPEC_READY: Gate.SPEC, Status.PLAN_READY: Gate.PLAN, Status.TESTS_READY: Gate.TESTS}
 Samples = dict[str, list[float]]
 
@@ -71,6 +77,7 @@ class Watched(Features):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.committed: dict[tuple[UUID, int], float] = {}
+        self.applied: dict[UUID, int] = {}
         self.reached: dict[UUID, asyncio.Queue[Status]] = defaultdict(asyncio.Queue)
 
     async def write(self, feature_id: UUID, *args: Any, **named: Any) -> Written:
@@ -114,6 +121,7 @@ class Bench:
         self.features = Watched(log, None, base.live, uuid7)
         api = await database_of(scope, base, "bp_api")
         self.reads = PostgresReadStore(api, watch=base.live.watch)
+        self._watch_projections()
         keys = DataKeys(database, base.ring)
         tasks = PostgresTasks(database, per_tenant=10_000)
         model: Model = InstantModel()
@@ -149,6 +157,42 @@ class Bench:
             self.samples["commit_to_handler"].append(began - self.features.committed[key])
         return await instant.instant(step, attempt, material, desk, roster)
 
+    def _watch_projections(self) -> None:
+        tell = self.base.live.applied
+
+        async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
+            now = time.perf_counter()
+            for each in range(self.features.applied.get(feature_id, 0) + 1, version + 1):
+                if (feature_id, each) in self.features.committed:
+                    lag = now - self.features.committed[feature_id, each]
+                    self.samples["projection_lag"].append(lag)
+            self.features.applied[feature_id] = version
+            await tell(tenant_id, feature_id, version, position)
+
+        self.base.live.applied = applied  # type: ignore[method-assign]
+
+    async def fill(self) -> Origin:
+        """A tenant with a page of features."""
+        origin = Origin(uuid7(), "user:reader", uuid7())
+        created = [
+            self.features.write(uuid7(), c.CreateFeature(f"Feature {n}"), origin, Effects())
+            for n in range(LISTED)
+        ]
+        await asyncio.gather(*created)
+        return origin
+
+    async def read(self, origin: Origin) -> None:
+        """A reader, until cancelled."""
+        while True:
+            began = time.perf_counter()
+            page = await self.reads.features(origin.tenant_id, limit=LISTED)
+            self.samples["list_50"].append(time.perf_counter() - began)
+            if page.items:
+                began = time.perf_counter()
+                await self.reads.feature(origin.tenant_id, page.items[0].id)
+                self.samples["read_one"].append(time.perf_counter() - began)
+            await asyncio.sleep(READ_EVERY_SECONDS)
+
     async def command(self, feature: UUID, command: Any, origin: Origin, name: str) -> Written:
         began = time.perf_counter()
         written = await self.features.write(feature, command, origin, Effects())
@@ -175,9 +219,6 @@ class Bench:
                         origin.tenant_id, feature, min_version=written.accepted.version
                     )
                     self.samples["read_own_write"].append(time.perf_counter() - seen)
-                    seen = time.perf_counter()
-                    await self.reads.feature(origin.tenant_id, feature)
-                    self.samples["read_one"].append(time.perf_counter() - seen)
                 else:
                     assert status is Status.DONE, status
                     break
@@ -211,11 +252,14 @@ async def run(stack: Stack, root: Path, at_once: int, seconds: float) -> dict[st
             await asyncio.wait_for(_users(bench, 1, 1.0), 30)
             samples.clear()
             bench.done = 0
+            reading = asyncio.create_task(bench.read(await bench.fill()))
             before, postgres = time.process_time(), cpu_of([stack.pg_pid])
             began = time.perf_counter()
             await _users(bench, at_once, seconds)
             took = time.perf_counter() - began
             cpu = time.process_time() - before
+            reading.cancel()
+            await asyncio.wait({reading})
             stop.set()
         postgres = cpu_of([stack.pg_pid]) - postgres
     return {
@@ -244,16 +288,23 @@ def main() -> None:
     logs.configure(json_lines=False, level="WARNING")
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         migrate(stack.dsn)
+        empty = size_of(stack)
         for at_once in given.at_once:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                figures = runner.run(run(stack, Path(folder), at_once, given.seconds))
+            figures = event_loop.run(run(stack, Path(folder), at_once, given.seconds))
             print(json.dumps(figures), flush=True)
         with psycopg.connect(stack.dsn) as connection:
-            row = connection.execute(
-                "SELECT pg_database_size(current_database()) / 1024.0 / greatest(1, count(*))"
-                " FROM es.streams"
+            found = connection.execute(
+                "SELECT count(*) FROM es.events WHERE type = 'verdict_reached'"
             ).fetchone()
-            print(json.dumps({"database_kb_per_feature": round(float(row[0]), 1) if row else None}))
+        grown = (size_of(stack) - empty) / 1024 / max(1, found[0] if found else 0)
+        print(json.dumps({"database_kb_per_feature": round(grown, 1)}))
+
+
+def size_of(stack: Stack) -> int:
+    """Bytes of the database, tables and indexes."""
+    with psycopg.connect(stack.dsn) as connection:
+        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return int(row[0]) if row else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""How fast read models are: prints figures, asserts none on time. `pytest -m bench -s`."""
+"""How fast read models are: prints figures, asserts none on time.
+
+`python -m tests.bench.test_read_models`, or `pytest -m bench -s`.
+"""
 
 import asyncio
+import sys
 import time
 
 import pytest
@@ -48,7 +52,7 @@ async def test_rebuild_rate(database: str):
         began = time.perf_counter()
         await there.rebuilder().rebuild()
         rebuilt = events / (time.perf_counter() - began)
-        print(  # noqa: T201 - figures are for people.
+        print(
             f"\n{events} events of {FEATURES} features: followed at {followed:,.0f}/s, "
             f"filled at {last[-2].rate:,.0f}/s, whole rebuild {rebuilt:,.0f}/s"
         )
@@ -87,7 +91,7 @@ async def test_projection_lag(database: str):
         stop.set()
         await running
         lags = [max(0.0, seen[key] - at) * 1000 for key, at in wanted.items()]
-        print(  # noqa: T201 - figures are for people.
+        print(
             f"\n{len(lags)} events at {rate:,.0f}/s, {SIDE_BY_SIDE} at once: lag "
             f"p50 {centile(lags, 0.5):.1f} ms, p99 {centile(lags, 0.99):.1f} ms, "
             f"most {max(lags):.1f} ms"
@@ -108,9 +112,13 @@ async def test_reads_under_rows(database: str):
             began = time.perf_counter()
             await there.reads.features(there.tenant)
             many.append((time.perf_counter() - began) * 1000)
-        print(  # noqa: T201 - figures are for people.
+        print(
             f"\n{FEATURES} features: read one p50 {centile(one, 0.5):.1f} p99 "
             f"{centile(one, 0.99):.1f} ms; list 50 p50 {centile(many, 0.5):.1f} p99 "
             f"{centile(many, 0.99):.1f} ms"
         )
         assert ids
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-m", "bench", "-s", "-q"]))

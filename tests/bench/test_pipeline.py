@@ -1,0 +1,17 @@
+"""The benchmark of the pipeline still runs: a second of it, whatever the figures."""
+
+from pathlib import Path
+
+from infrastructure.embedded import Stack
+from infrastructure.migrations import migrate
+from tests.bench import pipeline
+
+
+async def test_features_are_carried_from_the_brief_to_the_verdict(
+    own_stack: Stack, tmp_path: Path
+) -> None:
+    migrate(own_stack.dsn)
+    figures = await pipeline.run(own_stack, tmp_path, at_once=2, seconds=0.2)
+    assert figures["features"] >= 2
+    measured = {"commit_to_handler", "projection_lag", "approve_ack", "list_50", "read_own_write"}
+    assert all(figures[name]["n"] > 0 for name in measured)

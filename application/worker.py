@@ -81,6 +81,10 @@ class Worker:
         stopped = asyncio.create_task(self._wait_for(stop))
         try:
             while not stop.is_set():
+                if (
+                    beating.done()
+                ):  # Without a heartbeat every lease would be lost, again and again.
+                    beating.result()
                 self._work.clear()
                 await self._claim()
                 # What was not there to be claimed rings when it comes; a place, when it is free.

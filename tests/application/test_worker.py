@@ -1,6 +1,7 @@
 """The worker lets go of a step that was taken away: at once when told, else with its next beat."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -8,6 +9,7 @@ from application.worker import Worker, WorkerLimits
 from domain import commands as c
 from domain.status import Agent, Step
 from tests.application.workshop import Workshop
+from tests.fakes import MemoryTasks
 from tests.given import manifest
 
 
@@ -54,3 +56,19 @@ async def test_whoever_works_is_told_when_a_step_under_way_is_cancelled() -> Non
     await shop.do(c.StartStep(Step.SPEC, due, Agent.SPEC, claim.task_id, manifest(Step.SPEC)))
     await shop.do(c.ReplayFeature(1))
     assert shop.live.cancellations == 1
+
+
+async def test_a_worker_whose_heart_stops_ends_instead_of_losing_every_lease() -> None:
+    class Stopped(MemoryTasks):
+        async def beat(self, *_: object) -> set[UUID]:
+            raise RuntimeError("no such function")
+
+    shop = await Workshop().confirmed()
+    await shop.fan_out()
+    tasks = Stopped(shop.clock)
+    tasks.rows = shop.tasks.rows
+    limits = WorkerLimits(beat_seconds=0.02, poll_seconds=0.02)
+    worker = Worker("w", tasks, Endless(), limits=limits)
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="no such function"):
+            await worker.run(asyncio.Event())

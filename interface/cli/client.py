@@ -89,10 +89,11 @@ class Client:
                     yield name, json.loads(data or "null")
                     name, data = "", ""
 
-    async def download(self, feature: UUID, to: Path) -> int:
-        """Save the zip, whole or not at all; its size in bytes."""
+    async def download(self, feature: UUID, to: Path, form: str = "zip") -> int:
+        """Save the zip, or as `git` the bundle, whole or not at all; its size in bytes."""
         partial = to.with_name(f".{to.name}.partial")
-        async with self._http.stream("GET", f"/api/features/{feature}/download") as answer:
+        path = f"/api/features/{feature}/download"
+        async with self._http.stream("GET", path, params={"format": form}) as answer:
             if answer.is_error:
                 await answer.aread()
                 raise _refused(answer)

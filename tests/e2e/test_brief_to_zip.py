@@ -1,6 +1,9 @@
 """From a brief to a zip, through the API of a real service with the demo model."""
 
 import io
+import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from uuid import UUID
@@ -81,7 +84,13 @@ async def test_a_brief_becomes_a_zip_whose_code_reads(service, tmp_path, databas
         assert {run["model"] for run in runs["items"]} == {"demo-model"}
         verified = await client.call("GET", f"/api/features/{feature}/events/verify")
         assert verified["valid"]
+        bundle = tmp_path / "feature.bundle"
+        await client.download(feature, bundle, "git")
+        line = await client.call("GET", f"/api/features/{feature}/events", limit=200)
+        heads = {event["version"]: event["hash"] for event in line["items"]}
 
+    proves_itself(first, tmp_path / "unpacked", heads)
+    is_the_history_of(first, bundle, tmp_path / "clone")
     archive = zipfile.ZipFile(io.BytesIO(first.read_bytes()))
     assert archive.testzip() is None
     scripts = [name for name in archive.namelist() if name.endswith(".ts")]
@@ -99,6 +108,46 @@ async def test_a_brief_becomes_a_zip_whose_code_reads(service, tmp_path, databas
         ).fetchone()
     assert tables is not None
     assert tables[0] >= 2
+
+
+def proves_itself(archive: Path, folder: Path, heads: dict[int, str]) -> None:
+    """The program in the zip finds it good, in the zip and in a folder, and notices one byte."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    manifest = json.loads((folder / ".build-practical" / "manifest.json").read_text())
+    head = heads[manifest["version"]]
+    own = str(folder / ".build-practical" / "verify.py")
+    for arguments in ([], [str(archive)], [str(archive), "--head", head]):
+        ran = said_by(sys.executable, "-I", own, *arguments)
+        assert (ran.returncode, ran.stderr) == (0, ""), ran
+        assert ran.stdout.splitlines()[-1].startswith("valid: ")
+    trace = json.loads((folder / ".build-practical" / "trace.json").read_text())
+    assert trace["points"]
+    assert trace["gaps"] == []
+    changed = folder / "src" / "server.ts"
+    changed.write_bytes(b"!" + changed.read_bytes()[1:])
+    ran = said_by(sys.executable, "-I", own)
+    assert (ran.returncode, ran.stdout) == (
+        1,
+        "NOT valid: src/server.ts is not what was delivered\n",
+    )
+
+
+def is_the_history_of(archive: Path, bundle: Path, clone: Path) -> None:
+    """Real git clones the bundle; its last commit holds the zip's files."""
+    ran = said_by("git", "clone", "-q", str(bundle), str(clone))
+    assert ran.returncode == 0, ran.stderr
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            if not name.startswith(".build-practical/"):
+                assert (clone / name).read_bytes() == opened.read(name), name
+    subjects = said_by("git", "-C", str(clone), "log", "--format=%s").stdout.splitlines()
+    assert subjects[0] == "Pass both reviews"
+    assert subjects[-1] == "Begin the feature"
+
+
+def said_by(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 async def test_a_person_revises_goes_back_and_goes_on(service):

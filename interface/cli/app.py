@@ -217,12 +217,28 @@ def projections_rebuild(name: str = "all") -> int:
     return operations.projections_rebuild(name)
 
 
+@projections.command(name="parked")
+def projections_parked(*, json: Json = False) -> int:
+    """Features that a read model could not apply: at which event, why, and what to do."""
+    from interface.cli import waiting  # noqa: PLC0415
+
+    return waiting.projections_parked(as_json=json)
+
+
+@projections.command(name="retry")
+def projections_retry(name: str = "all") -> int:
+    """Apply again what is parked in a read model (or all), after the cause was mended."""
+    from interface.cli import waiting  # noqa: PLC0415
+
+    return waiting.projections_retry(name)
+
+
 @dead_letters.command(name="list")
 def dead_letters_list(*, json: Json = False) -> int:
-    """Print what waits for a decision."""
-    from interface.cli import operations  # noqa: PLC0415
+    """Print what waits for a decision, what it means, and what to do."""
+    from interface.cli import waiting  # noqa: PLC0415
 
-    return operations.dead_letters_list(as_json=json)
+    return waiting.dead_letters_list(as_json=json)
 
 
 @dead_letters.command(name="requeue")

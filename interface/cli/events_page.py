@@ -19,8 +19,10 @@ Made from `domain/events.py` by `./bp docs`; never edited by hand. How they foll
 other: [lifecycle.md](lifecycle.md).
 
 The log stores an event under its tag, with the schema version of that tag. Fields marked *sealed*
-are encrypted under the feature's own data key; the others are in clear. Fields at their default are
-left out. Documents (`d.Spec`, `d.Plan`, …) are the structs of `domain/documents.py`.
+are encrypted under the feature's own data key, a random `salt` before them; the others are in
+clear, with `personal_sha256`, the SHA-256 of the sealed fields' JSON, salt included: so an export
+can be checked without the key, and after a deletion the hash tells nothing. Fields at their default
+are left out. Documents (`d.Spec`, `d.Plan`, …) are the structs of `domain/documents.py`.
 
 ## Beside every event
 

@@ -226,7 +226,9 @@ def projections_rebuild(name: str) -> int:
         def progress(now: Progress) -> None:
             last[:] = [now]
             if OUT.is_terminal:
-                OUT.print(f"\r{now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s", end="")
+                share = now.position / max(now.goal, 1)
+                told = f"{now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s"
+                OUT.print(f"\r{share:6.1%} {told}", end="")
 
         try:
             await rebuilder.rebuild(None if name == "all" else [name], progress)
@@ -238,18 +240,6 @@ def projections_rebuild(name: str) -> int:
         return 0
 
     return act("bp_projector", work)
-
-
-def dead_letters_list(*, as_json: bool) -> int:
-    """Those that wait."""
-
-    async def work(desk: Desk) -> int:
-        letters = await PostgresDeadLetters(desk.database).list()
-        rows = [to_builtins(letter) for letter in letters]
-        show(rows, as_json=as_json, empty="There are no dead letters.")
-        return 0
-
-    return act("bp_worker", work)
 
 
 def dead_letters_requeue(letter_id: UUID) -> int:

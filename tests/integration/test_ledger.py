@@ -13,7 +13,7 @@ from domain import events as e
 from domain.runs import Tokens
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import Database
-from infrastructure.ledger import PostgresLedger
+from infrastructure.ledger import NotAnnounced, PostgresLedger
 from infrastructure.sealing import TENANT_SCOPE, MasterKey, Unsealable, WrongMasterKey
 from tests.integration.logs import new, new_ring, opened
 
@@ -111,3 +111,34 @@ def test_a_ring_forgets_the_key_that_was_used_least_recently() -> None:
     assert ring.kept(tenant, keys[0].scope) is keys[0]
     ring.forget(tenant, keys[0].scope)
     assert ring.kept(tenant, keys[0].scope) is None
+
+
+async def test_requests_of_many_tenants_share_a_transaction_and_stay_each_their_own(
+    database: str, ledger: PostgresLedger
+) -> None:
+    async with opened(database) as log:
+        begun = [await log.begin() for _ in range(8)]
+    entries = [LedgerEntry(uuid7(), 1, 1, "a" * 64) for _ in begun]
+    asked = [
+        (origin.tenant_id, feature, entry)
+        for (origin, feature), entry in zip(begun, entries, strict=True)
+    ]
+    await asyncio.gather(*(ledger.announce(*call) for call in asked))
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT count(*), count(DISTINCT xmin::text) FROM app.model_calls")
+        assert found.fetchone() == (8, 1)
+    never = (*asked[0][:2], LedgerEntry(uuid7(), 1, 1, "b" * 64, b"x", "answered"))
+    settled = [
+        (tenant, feature, replace(entry, answer=str(tenant).encode(), outcome="answered"))
+        for tenant, feature, entry in asked
+    ]
+    answers = await asyncio.gather(
+        *(ledger.settle(*call) for call in (never, *settled)), return_exceptions=True
+    )
+    assert isinstance(answers[0], NotAnnounced)
+    assert answers[1:] == [None] * 8
+    for tenant, feature, entry in asked:
+        (kept,) = await ledger.entries(tenant, feature, entry.task_id)
+        assert kept.answer == str(tenant).encode()
+        stranger = uuid7()
+        assert await ledger.entries(stranger, feature, entry.task_id) == []

@@ -118,18 +118,18 @@ async def look(
         NotFound: there is no such feature.
         HttpProblem: `no_such_version`; 503 while the read models have not heard of it yet.
     """
-    row = None
-    if when.is_present:
-        row = await services.reads.feature(tenant_id, feature_id, min_version=min_version)
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         raise NotFound
-    if when.is_present:
-        if row is None:
-            raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
-        return Seen(row, known.version)
-    past = await look_back(services, tenant_id, feature_id, when)
-    return Seen(past.feature, known.version, past)
+    if not when.is_present:
+        past = await look_back(services, tenant_id, feature_id, when)
+        return Seen(past.feature, known.version, past)
+    # What the log has not got is not worth waiting for.
+    wanted = None if min_version is None else min(min_version, known.version)
+    row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
+    if row is None:
+        raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
+    return Seen(row, known.version)
 
 
 async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when: Moment) -> Past:

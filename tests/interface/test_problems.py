@@ -49,12 +49,6 @@ async def test_an_unknown_path_is_a_problem(ann: Person, path: str) -> None:
         check(await ann.ask("POST", path, json={}), 404, "not_found")
 
 
-async def test_what_is_not_built_yet_is_not_found(ann: Person) -> None:
-    feature = await ann.new_feature()
-    check(await ann.ask("POST", f"/api/features/{feature}/fork", json={}), 404, "not_found")
-    check(await ann.ask("GET", f"/api/features/{feature}/diff"), 404, "not_found")
-
-
 async def test_a_wrong_method_says_which_are_right(ann: Person) -> None:
     answer = await ann.ask("PUT", "/api/features")
     check(answer, 405, "method_not_allowed")

@@ -3,7 +3,8 @@
 Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 from application.delivery.bill import is_declaration
@@ -46,7 +47,7 @@ class Download:
             for file in made.files
             if is_declaration(file.path)
         }
-        papers: Mapping[str, bytes] = dossier(made, log, declarations)
+        papers = await asyncio.to_thread(dossier, made, log, declarations)
         files = {file.path: file for file in made.files}
         for path in sorted({*papers, *files}):
             if path in files:

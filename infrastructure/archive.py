@@ -1,11 +1,16 @@
-"""The zip of a finished feature, streamed: the same files give the same bytes, every time."""
+"""The zip of a finished feature, streamed: the same files give the same bytes, every time.
 
-from collections.abc import AsyncGenerator, AsyncIterator
+Invariant: no more than a batch of files is held beside the zip's own buffers, and compressing
+happens in a thread, which asks for whole batches: what costs time is going back and forth.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from stream_zip import ZIP_32, Method, async_stream_zip
+from stream_zip import ZIP_32, Method, stream_zip
 
 from application.download import Download
 
@@ -13,6 +18,9 @@ from application.download import Download
 EPOCH: Final = datetime(1980, 1, 1)  # noqa: DTZ001
 MODE: Final = 0o100644
 CHUNK_BYTES: Final = 65_536
+BATCH_BYTES: Final = 1 << 20
+
+Entry = tuple[str, bytes]
 
 
 class ZipArchive:
@@ -30,16 +38,35 @@ class ZipArchive:
             NotFound, NotNow: as for the download, before the first byte.
         """
         entries = await self._download.entries(tenant_id, feature_id, version)
-        async for chunk in async_stream_zip(_members(entries), chunk_size=CHUNK_BYTES):
+        loop = asyncio.get_running_loop()
+
+        def members() -> Iterator[tuple[str, datetime, int, Method, tuple[bytes]]]:
+            while batch := asyncio.run_coroutine_threadsafe(_batch(entries), loop).result():
+                for path, body in batch:
+                    yield path, EPOCH, MODE, ZIP_32, (body,)
+
+        pieces = iter(stream_zip(members(), chunk_size=CHUNK_BYTES))
+        while chunk := await asyncio.to_thread(_chunk, pieces):
             yield chunk
 
 
-async def _members(
-    entries: AsyncIterator[tuple[str, bytes]],
-) -> AsyncIterator[tuple[str, datetime, int, Method, AsyncIterator[bytes]]]:
-    async for path, body in entries:
-        yield path, EPOCH, MODE, ZIP_32, _one(body)
+def _chunk(pieces: Iterator[bytes]) -> bytes:
+    """The next bytes, in a piece that is worth sending; none at the end."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) >= CHUNK_BYTES:
+            break
+    return bytes(chunk)
 
 
-async def _one(body: bytes) -> AsyncIterator[bytes]:
-    yield body
+async def _batch(entries: AsyncIterator[Entry]) -> list[Entry]:
+    """The next files, a megabyte or a little more; none at the end."""
+    batch: list[Entry] = []
+    size = 0
+    async for entry in entries:
+        batch.append(entry)
+        size += len(entry[1])
+        if size >= BATCH_BYTES:
+            break
+    return batch

@@ -147,9 +147,16 @@ async def open_worker(
                 if await heard.wait(1.0):
                     worker.wake()
 
+    async def doubt(stop: asyncio.Event) -> None:
+        async with base.cancel.listen() as heard:
+            while not stop.is_set():
+                if await heard.wait(1.0):
+                    worker.look_again()
+
     return [
         Running("worker", worker.run),
         Running("worker-bell", wake),
+        Running("worker-doubt", doubt),
         Running("retirement-watch", _retirement_watch(base, roster)),
     ]
 

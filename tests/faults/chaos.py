@@ -90,6 +90,8 @@ async def campaign(service: Service, *, seed: int, features: int, faults: int) -
         await fault(service, dice)
     await asyncio.gather(*driving)
     await assert_invariants(service)
+    code, said = await service.command("log", "certify", "--all")
+    assert code == 0, said
 
 
 async def _alone(seed: int, features: int, faults: int, stack: Stack, folder: Path) -> None:

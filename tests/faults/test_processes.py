@@ -155,13 +155,13 @@ async def test_every_process_ends_in_order_when_it_is_told_to(service: Service) 
 async def test_a_step_without_a_sign_of_life_is_failed_once_and_can_be_retried(
     service: Service,
 ) -> None:
+    user, feature = await at_gate(service)
     for sweeper in service.running("sweeper"):
         sweeper.kill()
-    quick = await service.start("sweeper", "sweeper", stuck_after_seconds="1.5")
-    await service.start("worker")
-    user = await service.user()
-    service.model.script("spec", ["hold"])
-    feature = await user.create()
+    quick = await service.start("sweeper", "sweeper", stuck_after_seconds="2")
+    service.model.script("planner", ["hold"])
+    await user.approve(feature, await user.show(feature))
+    await service.until_held()
     failed = await user.drive(feature, {"failed"})
     assert failed["failure"]["code"] == "stuck"
     assert failed["failure"]["next"] == "retry"
@@ -172,5 +172,5 @@ async def test_a_step_without_a_sign_of_life_is_failed_once_and_can_be_retried(
     events = [recorded.event for recorded in await service.events(feature)]
     assert sum(isinstance(x, e.FeatureFailed) for x in events) == 1
     await user.retry(feature)
-    await user.drive(feature, {"spec_ready"})
+    await user.drive(feature, {"plan_ready"})
     await assert_invariants(service)

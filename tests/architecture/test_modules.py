@@ -27,7 +27,7 @@ CLIENTS = {
     "psutil": "infrastructure/embedded/",
     "pydantic_settings": "interface/settings.py",
     "stream_zip": "infrastructure/archive.py",
-    "uvicorn": "interface/server.py",
+    "uvicorn": ("interface/server.py", "interface/patient.py"),
 }
 """Where each client of something outside is imported, and nowhere else."""
 

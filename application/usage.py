@@ -4,8 +4,9 @@ Invariant: everything that was ever paid for is in it, also what was spent on fe
 deleted; nothing is counted twice.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -84,44 +85,53 @@ class Expenses(Protocol):
         """Expenses recorded in [since, until), in order. Raises Unavailable."""
 
 
+class _Sum:
+    """A sum under way. There are many expenses, so it adds in place."""
+
+    __slots__ = ("cost", "lost", "runs", "used")
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.used = [0, 0, 0, 0]
+        self.cost = self.lost = Decimal(0)
+
+    def add(self, one: Expense) -> None:
+        tokens, cost = one.run.tokens, one.run.cost_usd
+        used = self.used
+        used[0] += tokens.input
+        used[1] += tokens.output
+        used[2] += tokens.cache_read
+        used[3] += tokens.cache_write
+        self.runs += 1
+        self.cost += cost
+        if one.fate is not Fate.COUNTS:
+            self.lost += cost
+
+    def spent(self) -> Spent:
+        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost)
+
+
 def usage_of(expenses: Iterable[Expense]) -> Usage:
     """Add it all up."""
-    every = list(expenses)
+    total = _Sum()
+    agents, models, features, days, fates = (defaultdict[str, _Sum](_Sum) for _ in range(5))
+    for one in expenses:
+        total.add(one)
+        agents[one.agent].add(one)
+        models[one.model].add(one)
+        features[str(one.feature_id)].add(one)
+        days[one.at.date().isoformat()].add(one)
+        fates[one.fate].add(one)
     return Usage(
-        total=_sum(every),
-        by_agent=_dearest(every, lambda one: one.agent),
-        by_model=_dearest(every, lambda one: one.model),
-        by_feature=_dearest(every, lambda one: str(one.feature_id)),
-        by_day=tuple(sorted(_shares(every, _day), key=lambda share: share.name)),
-        by_fate=_dearest(every, lambda one: one.fate),
+        total=total.spent(),
+        by_agent=_dearest(agents),
+        by_model=_dearest(models),
+        by_feature=_dearest(features),
+        by_day=tuple(Share(day, days[day].spent()) for day in sorted(days)),
+        by_fate=_dearest(fates),
     )
 
 
-def _day(one: Expense) -> str:
-    day: date = one.at.date()
-    return day.isoformat()
-
-
-def _dearest(every: Iterable[Expense], name: Callable[[Expense], str]) -> tuple[Share, ...]:
-    shares = _shares(every, name)
+def _dearest(sums: Mapping[str, _Sum]) -> tuple[Share, ...]:
+    shares = [Share(str(name), each.spent()) for name, each in sums.items()]
     return tuple(sorted(shares, key=lambda share: (-share.spent.cost_usd, share.name)))
-
-
-def _shares(every: Iterable[Expense], name: Callable[[Expense], str]) -> list[Share]:
-    groups: dict[str, list[Expense]] = {}
-    for one in every:
-        groups.setdefault(name(one), []).append(one)
-    return [Share(str(each), _sum(group)) for each, group in groups.items()]
-
-
-def _sum(group: Iterable[Expense]) -> Spent:
-    total = Spent()
-    for one in group:
-        lost = Decimal(0) if one.fate is Fate.COUNTS else one.run.cost_usd
-        total = Spent(
-            total.runs + 1,
-            total.tokens + one.run.tokens,
-            total.cost_usd + one.run.cost_usd,
-            total.superseded_usd + lost,
-        )
-    return total

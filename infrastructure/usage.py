@@ -3,7 +3,8 @@
 Whether a result still counts is asked of the feature's row; without a row the feature is deleted.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -71,7 +72,7 @@ class PostgresExpenses:
 
     async def between(
         self, tenant_id: UUID, since: datetime | None, until: datetime | None
-    ) -> Iterable[Expense]:
+    ) -> Sequence[Expense]:
         """Expenses recorded in [since, until), in order. Raises Unavailable."""
         asked = {"tenant": tenant_id, "types": list(SPENDING), "since": since, "until": until}
         async with self._database.tenant(tenant_id) as connection:
@@ -80,12 +81,13 @@ class PostgresExpenses:
             begun = (tenant_id, tag_of(e.StepStarted), features)
             started = await (await connection.execute(STARTED, begun)).fetchall()
             rows = await (await connection.execute(ROWS, (tenant_id, features))).fetchall()
-        return _expenses(runs, started, dict(rows))
+        # A long history takes long to read: the event loop goes on meanwhile.
+        return await asyncio.to_thread(lambda: list(_expenses(runs, started, dict(rows))))
 
 
 def _expenses(
     runs: Sequence[Any], started: Sequence[Any], rows: dict[UUID, str]
-) -> Iterable[Expense]:
+) -> Iterator[Expense]:
     models = {}
     for feature_id, payload in started:
         told = _decode_started(payload)

@@ -3,6 +3,7 @@
 Invariant: events come in the order of their positions, from the log and from nothing else.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -119,7 +120,8 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     What was spent on features that are deleted is in it, too.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    return usage_of(await services.expenses.between(tenant_id, zoned(since), zoned(until)))
+    expenses = await services.expenses.between(tenant_id, zoned(since), zoned(until))
+    return await asyncio.to_thread(usage_of, expenses)
 
 
 @get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")

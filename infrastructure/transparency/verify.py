@@ -5,10 +5,10 @@ remembers is believed, but for telling what is missing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 import psycopg
@@ -23,8 +23,11 @@ from infrastructure.event_log.chain import ChainBroken, Chains, StoredRow
 from infrastructure.event_log.reader import COLUMNS
 from infrastructure.transparency.note import NoteVerifier
 
+Rows: TypeAlias = AsyncGenerator[tuple[Any, ...], None]
+
 ROLE: Final = "bp_sweeper"
-ROWS_AT_ONCE: Final = 2_000
+ROWS_AT_ONCE: Final = 250
+TELL_EVERY: Final = 10_000
 NOTES_AT_ONCE: Final = 64
 HOLES_NAMED: Final = 10
 
@@ -219,13 +222,17 @@ async def _read(
     progress: Callable[[int], None],
 ) -> None:
     add = verifier.add
-    async with connection.cursor(name="verify_events", binary=True) as cursor:
-        await cursor.execute(EVENTS)
+    # One statement for all events: chunks stream while we compute, each waited for on its own.
+    await connection.execute("SET LOCAL statement_timeout = 0")
+    async with (
+        connection.cursor(binary=True) as cursor,
+        aclosing(cast("Rows", cursor.stream(EVENTS, size=ROWS_AT_ONCE))) as rows,
+    ):
         try:
-            while rows := await cursor.fetchmany(ROWS_AT_ONCE):
-                for row in rows:
-                    add(StoredRow(*row))
-                progress(report.events)
+            async for row in rows:
+                add(StoredRow(*row))
+                if report.events % TELL_EVERY == 0:
+                    progress(report.events)
         except psycopg.DataError as error:
             raise LogBroken(f"An event after the first {report.events} is unreadable.") from error
     async with connection.cursor(binary=True) as cursor:

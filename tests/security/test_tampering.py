@@ -254,7 +254,7 @@ async def test_two_events_at_one_position_are_named(kept: Notarised) -> None:
 async def test_rows_that_cannot_be_read_are_a_broken_log_and_no_crash(kept: Notarised) -> None:
     kept.attack(update("recorded_at = 'infinity'", 4))
     report = await kept.verify()
-    assert report.broken == "An event after the first 0 is unreadable."
+    assert report.broken == "An event after the first 3 is unreadable."
 
 
 @pytest.mark.parametrize(

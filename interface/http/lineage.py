@@ -130,6 +130,11 @@ async def diff_features(
     begin = await look(services, tenant_id, feature_id, Moment(from_version))
     other_id = feature_id if other is None else other
     end = await look(services, tenant_id, other_id, Moment(to_version))
+    return await difference(services, tenant_id, begin, end)
+
+
+async def difference(services: Services, tenant_id: UUID, begin: Seen, end: Seen) -> Difference:
+    """What is not the same in what is seen on both sides. Raises as the ports do."""
     runs = await _runs(services, tenant_id, begin, end)
     return Difference(
         begin=Place(begin.row.id, begin.row.version),

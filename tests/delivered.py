@@ -87,7 +87,15 @@ def retried() -> given.Story:
     return story.work(Step.SECURITY_REVIEW, salt="again").work(Step.CODE_REVIEW, salt="again")
 
 
+def forked() -> given.Story:
+    """A fork from another feature's plan, approved anew and finished."""
+    parent = given.at_gate(Gate.PLAN)
+    fork = parent.fork(len(parent.events)).approve(Gate.SPEC)
+    return finish(fork, Gate.PLAN)
+
+
 LIVES = {
+    "forked": forked,
     "straight": given.done,
     "gone_back": gone_back,
     "gone_back_and_forth": gone_back_and_forth,

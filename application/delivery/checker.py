@@ -99,6 +99,16 @@ def check(files: dict[str, bytes], head: str | None = None) -> list[str]:
     ]
 
 
+def summary(files: dict[str, bytes], head: str | None) -> str:
+    """What a delivery that was checked is, and where its log ends."""
+    manifest = json.loads(files[MANIFEST].decode())
+    noted = "as you noted" if head else "compare that with the service"
+    return (
+        f"valid: feature {manifest['feature']} at version {manifest['version']},"
+        f" whose event has the hash {manifest['head']} ({noted})"
+    )
+
+
 def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
     if MANIFEST not in files:
         raise Wrong(MANIFEST, "is missing")
@@ -311,12 +321,8 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"error: {place}: {error.strerror or error}\n")
         return 2
-    manifest = json.loads(files[MANIFEST].decode())
     sys.stdout.write("".join(f"ok: {line}\n" for line in lines))
-    noted = "as you noted" if head else "compare it with the service's"
-    sys.stdout.write(
-        f"valid: feature {manifest['feature']}, log head {manifest['head']} ({noted})\n"
-    )
+    sys.stdout.write(summary(files, head) + "\n")
     return 0
 
 

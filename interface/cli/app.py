@@ -135,7 +135,7 @@ def log_export(
 def log_verify(
     target: Annotated[
         str | None,
-        Parameter(help="a feature's id, or a file that `log export` wrote; unset: the whole store"),
+        Parameter(help="a feature's id, an exported log, or a delivered zip; unset: all there is"),
     ] = None,
     *,
     head: Annotated[str | None, Parameter(help="hash that a file must end at")] = None,

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
+from zipfile import is_zipfile
 
 import msgspec
 
+from application.delivery import checker
 from application.export import lines_of
 from application.verifier import sentence, verify
 from infrastructure.event_log.exports import PostgresStoredLog
@@ -52,7 +54,9 @@ def export(feature_id: UUID, out: Path | None) -> int:
 
 
 def verify_file(path: Path, head: str | None, *, as_json: bool) -> int:
-    """Check an exported log."""
+    """Check an exported log, or a whole delivery: a zip, or the folder it was unpacked into."""
+    if path.is_dir() or is_zipfile(path):
+        return _verify_delivery(path, head, as_json=as_json)
     try:
         with path.open("rb") as file:
             report = verify(file, head)
@@ -66,6 +70,25 @@ def verify_file(path: Path, head: str | None, *, as_json: bool) -> int:
     else:
         fail(sentence(report))
     return 0 if report.valid else 1
+
+
+def _verify_delivery(path: Path, head: str | None, *, as_json: bool) -> int:
+    """The check of the program inside, by one that nobody could change together with it."""
+    try:
+        files = checker.read(path)
+        good = checker.check(files, head)
+    except checker.Wrong as wrong:
+        if as_json:
+            show([{"valid": False, "place": wrong.place}], as_json=True, empty="")
+        else:
+            fail(f"NOT valid: {wrong}")
+        return 1
+    if as_json:
+        show([{"valid": True, "checked": good}], as_json=True, empty="")
+    else:
+        for line in (*good, checker.summary(files, head)):
+            say(line)
+    return 0
 
 
 def import_file(path: Path, head: str | None, out: Path | None, *, as_json: bool) -> int:

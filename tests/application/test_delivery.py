@@ -18,6 +18,7 @@ from application.delivery.script import script
 from domain import commands as c
 from domain.errors import NotNow
 from domain.status import Gate
+from interface.cli.logbook import verify_file
 from tests import given
 from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
 
@@ -226,6 +227,20 @@ def test_the_program_in_the_delivery_checks_it_with_nothing_but_python(tmp_path,
         "NOT valid: src/server.ts is not what was delivered\n",
     )
     assert read(folder).keys() == FILES.keys()  # It left nothing behind.
+
+
+def test_the_command_line_checks_a_delivery_with_a_program_of_its_own(tmp_path, whole, capsys):
+    place = tmp_path / "delivery.zip"
+    place.write_bytes(whole)
+    head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
+    assert verify_file(place, head, as_json=False) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{head} (as you noted)")
+    place.write_bytes(zipped({**FILES, SCRIPT: b"print('valid')"}))
+    assert verify_file(place, None, as_json=False) == 1
+    assert f"NOT valid: {SCRIPT} is not what was delivered" in capsys.readouterr().err
+    assert verify_file(place, None, as_json=True) == 1
+    assert json.loads(capsys.readouterr().out) == [{"valid": False, "place": SCRIPT}]
+    assert verify_file(unpacked(tmp_path / "folder"), None, as_json=True) == 0
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,9 @@ EVENTS_AT_ONCE: Final = 20_000
 PAGE: Final = 2_000
 LARGEST: Final = 2**63
 LOOKS_PER_CHECKPOINT: Final = 4
+LAST_SECONDS: Final = 5.0
+"""How long a process that was told to stop still tries to have the newest events signed."""
+
 BEHIND_AFTER: Final = 3
 """So many intervals without a checkpoint are worth a warning."""
 
@@ -123,32 +126,43 @@ class Notary:
         self._every = every_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep the checkpoints up until told to stop."""
+        """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
         look = self._every / LOOKS_PER_CHECKPOINT
+        pause = self._every - look
         while not stop.is_set():
-            try:
-                while await self.round():
-                    continue
-                await self._warn_if_behind()
-            except Unavailable as down:
-                log.warning("checkpoint_postponed", reason=str(down))
-            except LogContradicted as contradiction:
-                log.error("log_contradicts_its_checkpoint", reason=str(contradiction))  # noqa: TRY400
+            await self._look(pause)
             try:
                 async with asyncio.timeout(look):
                     await stop.wait()
             except TimeoutError:
                 continue
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._look(0)
+        except TimeoutError:
+            log.warning("checkpoint_postponed", reason="told to stop")
 
-    async def round(self) -> bool:
+    async def _look(self, pause: float) -> None:
+        try:
+            while await self.round(pause):
+                continue
+            await self._warn_if_behind()
+        except Unavailable as down:
+            log.warning("checkpoint_postponed", reason=str(down))
+        except LogContradicted as contradiction:
+            log.error("log_contradicts_its_checkpoint", reason=str(contradiction))  # noqa: TRY400
+
+    async def round(self, pause: float) -> bool:
         """Look once, and do what is due; whether to look again at once.
+
+        Args:
+            pause: Seconds that have to lie between two growths.
 
         Raises:
             Unavailable: the database or the store does not answer; the next round goes on.
             LogContradicted: a stored checkpoint says something else than the log.
         """
         state = await self._tree.state()
-        pause = self._every * (1 - 1 / LOOKS_PER_CHECKPOINT)
         pending = state.noted_size < state.size
         due = state.waiting and state.age_seconds >= pause
         if not pending and not due:

@@ -92,7 +92,7 @@ class Notarised:
     async def seal(self) -> None:
         """Let a notary do all there is to do."""
         notary = self.notary()
-        while await notary.round():
+        while await notary.round(0):
             continue
 
     async def record(self, names: str, *, deleting: bool = False) -> None:

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from application.ports import Unavailable
 from application.transparency import CompactRange, MerkleTree, event_leaf, verify_consistency
 from application.transparency.notary import LogContradicted
 from infrastructure.artifacts.checkpoints import FolderCheckpoints, name_of
+from infrastructure.database import Database
 from infrastructure.sealing import MasterKey, WrongMasterKey
 from infrastructure.transparency import LogKeys
 from tests.integration.logs import MASTER_TEXT
@@ -86,13 +88,26 @@ async def test_a_log_at_rest_gets_no_further_checkpoints(kept: Notarised) -> Non
 
 async def test_a_checkpoint_waits_for_its_time_and_not_longer(kept: Notarised) -> None:
     await kept.record(FIRST)
-    notary = kept.notary(every_seconds=60)
-    assert not await notary.round()
+    notary = kept.notary()
+    assert not await notary.round(45)
     await kept.record(SECOND)
-    assert not await notary.round()
+    assert not await notary.round(45)
     assert await kept.store.list() == [len(FIRST)]
     kept.sql("UPDATE app.log_tree SET grown_at = grown_at - interval '46 seconds'")
-    await notary.round()
+    await notary.round(45)
+    assert await kept.store.list() == [len(FIRST), SIZE]
+
+
+async def test_a_notary_that_is_told_to_stop_signs_what_is_there(kept: Notarised) -> None:
+    await kept.record(FIRST)
+    stop = asyncio.Event()
+    running = asyncio.create_task(kept.notary(every_seconds=60).run(stop))
+    async with asyncio.timeout(10):
+        while await kept.store.list() != [len(FIRST)]:
+            await asyncio.sleep(0.01)
+    await kept.record(SECOND)
+    stop.set()
+    await running
     assert await kept.store.list() == [len(FIRST), SIZE]
 
 
@@ -124,7 +139,7 @@ async def test_a_notary_killed_between_growth_and_checkpoint_is_made_up_for(
     assert await kept.tree.advance(state, grown, len(FIRST))
     assert await kept.store.list() == []
     await kept.record(SECOND)
-    await kept.notary(store).round()
+    await kept.notary(store).round(0)
     assert await kept.store.list() == [len(FIRST), SIZE]
     assert (await kept.verify()).valid
 
@@ -134,11 +149,11 @@ async def test_a_checkpoint_whose_answer_was_lost_is_not_written_twice(kept: Not
     store.answer_lost = True
     await kept.record(FIRST)
     with pytest.raises(Unavailable):
-        await kept.notary(store).round()
+        await kept.notary(store).round(0)
     before = await kept.store.get(len(FIRST))
     assert (await kept.tree.state()).noted_size == 0
     store.answer_lost = False
-    await kept.notary(store).round()
+    await kept.notary(store).round(0)
     assert (await kept.tree.state()).noted_size == len(FIRST)
     assert await kept.store.get(len(FIRST)) == before
 
@@ -171,15 +186,13 @@ async def test_a_long_backlog_is_taken_in_parts_each_with_its_checkpoint(
     monkeypatch.setattr("application.transparency.notary.EVENTS_AT_ONCE", 4)
     monkeypatch.setattr("application.transparency.notary.PAGE", 3)
     await kept.record(FIRST + SECOND)
-    await kept.notary(every_seconds=60).round()
+    await kept.notary().round(45)
     assert await kept.store.list() == [4, 8, 10]
     assert (await kept.verify()).checkpoints == 3
 
 
 async def test_an_append_under_way_is_waited_for_and_never_passed_over(kept: Notarised) -> None:
     """A hole below other events: the fence holds the tree back until it is clear whose it is."""
-    import psycopg  # noqa: PLC0415
-
     await kept.record("AB")
     with psycopg.connect(kept.url) as slow:
         slow.execute("LOCK TABLE es.events IN ROW EXCLUSIVE MODE")
@@ -272,6 +285,29 @@ async def test_all_processes_sign_with_one_key_that_only_the_master_key_opens(
     assert signers[0]._private.private_bytes_raw() not in sealed  # noqa: SLF001
     with pytest.raises(WrongMasterKey):
         await kept.keys.signer(MasterKey.from_text(MasterKey.generate_text()))
+
+
+async def test_the_api_sees_how_long_events_wait_and_the_public_key_and_no_more(
+    kept: Notarised,
+) -> None:
+    await kept.record("A")
+    async with Database(kept.url, "bp_api", max_size=1) as database:
+        keys = LogKeys(database)
+        assert await keys.published() is None
+        assert (await database.call("SELECT app.checkpoint_lag() > 0"))[0] == (True,)
+        await kept.seal()
+        assert (await database.call("SELECT app.checkpoint_lag()"))[0] == (0,)
+        assert await keys.published() == await kept.keys.published()
+        for query in ("SELECT sealed FROM app.log_keys", "SELECT * FROM app.log_tree"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await database.call(query)
+
+
+async def test_nobody_replaces_or_removes_the_key(kept: Notarised) -> None:
+    await kept.keys.signer(MasterKey.from_text(MASTER_TEXT))
+    for query in ("DELETE FROM app.log_keys", "UPDATE app.log_keys SET public_key = public_key"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await kept.sweeper.call(query)
 
 
 def test_names_of_checkpoints_sort_like_their_sizes() -> None:

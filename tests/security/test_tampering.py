@@ -177,6 +177,18 @@ async def test_a_change_with_all_hashes_made_anew_is_named_by_its_checkpoint(
         assert (report.position, attack.says in report.broken) == (attack.position, True)
 
 
+async def test_of_several_changes_the_first_is_named(kept: Notarised) -> None:
+    kept.attack(update("actor = 'user:mallory'", 8), update("actor = 'user:mallory'", 4))
+    assert (await kept.verify()).position == 4
+
+
+async def test_a_forged_range_before_a_clumsy_change_is_what_is_named(kept: Notarised) -> None:
+    kept.attack(update("actor = 'user:mallory'", 3), rechain=True)
+    kept.attack(update("actor = 'user:mallory'", 8))
+    report = await kept.verify()
+    assert (report.position, report.between) == (None, (1, 6))
+
+
 async def test_a_rewritten_log_is_noticed_also_when_the_tree_is_rewritten_with_it(
     kept: Notarised,
 ) -> None:

@@ -139,7 +139,9 @@ class Projector:
             batch = Batch(projections, rows, parked)
             batch.add(page.entries)
             await save(connection, generations, batch, page.upto)
-        self._cache.keep(generations, rows, batch.waiting)
+        # Only what was read: of features that no event of the page touches, the batch knows no row.
+        read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}
+        self._cache.keep(generations, read, batch.waiting)
         return batch
 
     def _moved(self, generations: Generations, page: LogPage) -> None:

@@ -36,6 +36,8 @@ FORMAT_NAME = "build-practical-delivery-1"
 GATES = ("spec", "plan", "tests")
 REVIEWED = ("security_review", "code_review")
 PARTS = ("brief", *GATES, "implementation", *REVIEWED)
+DOCUMENTED = ("brief", *GATES, *REVIEWED)
+"""Parts that are a page of Markdown."""
 MAKES = {
     "spec_generated": "spec",
     "plan_generated": "plan",
@@ -45,6 +47,7 @@ MAKES = {
     "code_reviewed": "code_review",
 }
 APPROVES = {f"{gate}_approved": gate for gate in GATES}
+UNFIT = (*MALFORMED, LookupError)
 LARGEST_BYTES = 1 << 28
 """Of all files together; a delivery is far smaller, a zip bomb is not."""
 
@@ -84,6 +87,14 @@ def check(files: dict[str, bytes], head: str | None = None) -> list[str]:
     """Check all files of a delivery, by path; what is good, a sentence each. Raises Wrong."""
     manifest = _manifest(files)
     _against(files, manifest)
+    try:
+        return _checked(files, manifest, head)
+    except UNFIT as error:
+        raise Wrong(LOG, f"is not the log of a finished feature ({error!r})") from None
+
+
+def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None) -> list[str]:
+    """The log and all that it speaks of; what is good. Raises Wrong, or whatever is in `UNFIT`."""
     events = _events(files[LOG], manifest, head)
     standing = standing_of(events)
     if standing.status != "PASS":
@@ -117,8 +128,8 @@ def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
         if told["format"] != FORMAT_NAME:
             raise Wrong(MANIFEST, "is of a format that this program does not know")
         whole = manifest_bytes(told)
-        listed = {file["path"]: (file["size"], file["sha256"]) for file in told["files"]}
-    except MALFORMED as error:
+        listed = {str(file["path"]): (file["size"], file["sha256"]) for file in told["files"]}
+    except UNFIT as error:
         raise Wrong(MANIFEST, f"cannot be read ({type(error).__name__})") from None
     if whole != files[MANIFEST] or len(listed) != len(told["files"]):
         raise Wrong(MANIFEST, "is not what was delivered: its own hash does not fit")
@@ -137,7 +148,7 @@ def _against(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
         if (len(files[path]), sha256(files[path]).hexdigest()) != (size, digest):
             line = _bad_line(files[path]) if path == LOG else ""
             raise Wrong(path, f"is not what was delivered{line}")
-    for path in (LOG, REVIEWS, *(f"{FOLDER}{part}.md" for part in PARTS if part in DOCUMENTED)):
+    for path in (LOG, REVIEWS, *(f"{FOLDER}{part}.md" for part in DOCUMENTED)):
         if path not in files:
             raise Wrong(path, "is missing, and the manifest does not even list it")
 
@@ -199,33 +210,26 @@ def standing_of(events: list[dict[str, Any]]) -> Standing:
 def _documents(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> None:
     """Documents and reviews against what the log records of them."""
     reviews = _reviews(files[REVIEWS])
-    try:
-        for part in PARTS:
-            recorded = told(events[standing.parts[part] - 1])
-            path, digest = f"{FOLDER}{part}.md", recorded.get("content_sha256")
-            if part in REVIEWED:
-                digest = sha256(recorded["markdown"].encode()).hexdigest()
-                if standing.parts[part] < standing.parts["implementation"]:
-                    raise Wrong(path, "is a review of earlier code")
-                if reviews[part] != review_of(recorded):
-                    raise Wrong(REVIEWS, f"does not tell the {part} that the log records")
-            if part in DOCUMENTED and sha256(files[path]).hexdigest() != digest:
-                raise Wrong(path, f"is not what event {standing.parts[part]} of the log records")
-            if part in GATES and standing.approved.get(part) != digest:
-                raise Wrong(path, "is not what was approved")
-    except MALFORMED as error:
-        raise Wrong(LOG, f"lacks what a finished feature has ({error!r})") from None
-
-
-DOCUMENTED = ("brief", *GATES, *REVIEWED)
-"""Parts that are a page of Markdown."""
+    for part in DOCUMENTED:
+        recorded = told(events[standing.parts[part] - 1])
+        path, digest = f"{FOLDER}{part}.md", recorded["content_sha256"]
+        if part in REVIEWED:
+            digest = sha256(recorded["markdown"].encode()).hexdigest()
+            if standing.parts[part] < standing.parts["implementation"]:
+                raise Wrong(path, "is a review of earlier code")
+            if reviews[part] != review_of(recorded):
+                raise Wrong(REVIEWS, f"does not tell the {part} that the log records")
+        if sha256(files[path]).hexdigest() != digest:
+            raise Wrong(path, f"is not what event {standing.parts[part]} of the log records")
+        if part in GATES and standing.approved.get(part) != digest:
+            raise Wrong(path, "is not what was approved")
 
 
 def _reviews(text: bytes) -> dict[str, Any]:
     try:
         told = json.loads(text.decode())
         return {part: told[part]["recorded"] for part in REVIEWED}
-    except MALFORMED as error:
+    except UNFIT as error:
         raise Wrong(REVIEWS, f"cannot be read ({type(error).__name__})") from None
 
 
@@ -241,11 +245,8 @@ def review_of(recorded: dict[str, Any]) -> dict[str, Any]:
 
 def _sources(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> int:
     """Source files against the log's list of them; how many there are."""
-    try:
-        recorded = told(events[standing.parts["implementation"] - 1])["files"]
-        listed = {file["path"]: file["sha256"] for file in recorded}
-    except MALFORMED as error:
-        raise Wrong(LOG, f"does not tell what was implemented ({error!r})") from None
+    recorded = told(events[standing.parts["implementation"] - 1])["files"]
+    listed = {str(file["path"]): file["sha256"] for file in recorded}
     for path in sorted(set(listed) | {path for path in files if not path.startswith(FOLDER)}):
         if path not in files:
             raise Wrong(path, "is missing, though the log lists it")
@@ -316,14 +317,21 @@ def main(arguments: list[str]) -> int:
         files = read(place)
         lines = check(files, head)
     except Wrong as wrong:
-        sys.stdout.write(f"NOT valid: {wrong}\n")
+        _say(f"NOT valid: {wrong}")
         return 1
     except OSError as error:
         sys.stderr.write(f"error: {place}: {error.strerror or error}\n")
         return 2
-    sys.stdout.write("".join(f"ok: {line}\n" for line in lines))
-    sys.stdout.write(summary(files, head) + "\n")
+    for line in lines:
+        _say(f"ok: {line}")
+    _say(summary(files, head))
     return 0
+
+
+def _say(line: str) -> None:
+    """Print a line, whatever letters the names of files have and the terminal lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 if __name__ == "__main__":

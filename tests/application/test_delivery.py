@@ -1,6 +1,8 @@
 """A delivery proves itself: a change to any byte of any file is noticed, and its place is named."""
 
+import ast
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -8,13 +10,17 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from application.delivery import checker
 from application.delivery.checker import LOG, MANIFEST, Wrong, check, main, manifest_bytes, read
 from application.delivery.script import script
+from application.export import StoredEvent, cloud_event, read_line
+from application.verifier import event_hash
 from domain import commands as c
 from domain.errors import NotNow
 from domain.status import Gate
@@ -206,6 +212,73 @@ def unpacked(folder: Path) -> Path:
     return folder
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@forall(st.sampled_from(["feature", "version", "head", "files", "format"]), json_values)
+def test_a_manifest_of_nonsense_is_refused_and_never_believed(field, value):
+    told = {**json.loads(FILES[MANIFEST]), field: value}
+    if told != json.loads(FILES[MANIFEST]):
+        refused({**FILES, MANIFEST: manifest_bytes(told)})
+
+
+@forall(st.dictionaries(st.sampled_from(["path", "size", "sha256"]), json_values))
+def test_a_manifest_that_lists_nonsense_is_refused_too(entry):
+    told = json.loads(FILES[MANIFEST])
+    told["files"] = [*told["files"], entry]
+    refused({**FILES, MANIFEST: manifest_bytes(told)})
+
+
+@forall(
+    st.integers(0, len(FILES[LOG].splitlines()) - 1),
+    st.sampled_from(["restored", "part", "event", "files", "document", "verdict", "gate"]),
+    json_values,
+    st.sampled_from(["feature_replayed", "part_carried", "approval_renewed", "code_reviewed", ""]),
+)
+def test_a_log_of_nonsense_chained_anew_stops_the_check_by_a_reason_if_it_stops_it(
+    at, field, value, tag
+):
+    """What a forger could write who makes all hashes anew, but no sense."""
+    made = []
+    previous = b""
+    for number, line in enumerate(FILES[LOG].splitlines()):
+        stored = read_line(line)
+        if number == at:
+            clear = {**json.loads(stored.clear), field: value}
+            stored = replace(stored, clear=json.dumps(clear).encode(), type=tag or stored.type)
+        stored = rechained(stored, previous)
+        previous = stored.hash
+        made.append(msgspec.json.encode(cloud_event(stored)) + b"\n")
+    forged = listed_anew({**FILES, LOG: b"".join(made)}, head=previous.hex())
+    with contextlib.suppress(Wrong):
+        check(forged)
+
+
+def rechained(stored: StoredEvent, previous: bytes) -> StoredEvent:
+    head = event_hash(
+        previous,
+        stored.position,
+        stored.tenant_id.bytes,
+        stored.feature_id.bytes,
+        stored.version,
+        stored.event_id.bytes,
+        stored.type,
+        stored.schema_version,
+        stored.clear,
+        stored.sealed_sha256,
+        stored.key_id.bytes if stored.key_id else None,
+        stored.correlation_id.bytes,
+        stored.causation_id.bytes if stored.causation_id else None,
+        stored.actor,
+        stored.recorded_at,
+    )
+    return replace(stored, previous_hash=previous, hash=head)
+
+
 def test_the_program_in_the_delivery_checks_it_with_nothing_but_python(tmp_path, whole):
     folder = unpacked(tmp_path / "folder")
     place = tmp_path / "delivery.zip"
@@ -256,7 +329,7 @@ def test_the_program_is_the_two_modules_word_for_word():
     assert "from application" not in text
     assert text.count("def main(") == 1
     assert text.count("\ndef event_hash(") == 1
-    compile(text, SCRIPT, "exec", dont_inherit=True)
+    ast.parse(text, SCRIPT, feature_version=(3, 8))
 
 
 def test_a_changed_program_that_still_runs_notices_itself(tmp_path):

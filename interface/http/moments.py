@@ -120,6 +120,7 @@ async def look(
     """
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
+        services.pasts.forget(feature_id)
         raise NotFound
     if not when.is_present:
         past = await look_back(services, tenant_id, feature_id, when)
@@ -133,7 +134,11 @@ async def look(
 
 
 async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when: Moment) -> Past:
-    """The rows as they were. Raises NotFound, HttpProblem (`no_such_version`)."""
+    """The rows as they were, of a feature that is there. Raises as `look` does."""
+    if when.version is not None:
+        remembered = services.pasts.find(tenant_id, feature_id, when.version)
+        if remembered is not None:
+            return remembered
     found = await services.log.read(tenant_id, feature_id, upto=when.version)
     if when.at is not None:
         found = [recorded for recorded in found if recorded.recorded_at <= when.at]
@@ -142,6 +147,7 @@ async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when:
     past = past_of(map(fact_of, found))
     if past is None:
         raise refuse("no_such_version")
+    services.pasts.keep(tenant_id, past)
     return past
 
 

@@ -24,6 +24,7 @@ from domain.feature import Feature
 from interface.http.flow import Places
 from interface.http.metrics import Metrics
 from projections.certificate import Certifier
+from projections.past import Pasts
 from projections.store import ReadStore
 
 
@@ -175,6 +176,7 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
+    pasts: Pasts = field(default_factory=Pasts)
     places: Places = field(init=False)
     """Streams open in this process."""
 

@@ -26,7 +26,8 @@ from infrastructure.jetstream.live import NatsLive
 from infrastructure.receipts import PostgresReceipts
 from interface.http.lineage import difference
 from interface.http.moments import Moment, look
-from tests.given import FILES, done
+from projections.past import Pasts
+from tests.given import done
 from tests.integration.reading import USER, World, world
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
@@ -74,7 +75,15 @@ async def timed(act: Callable[[], Awaitable[Any]], rounds: int = ROUNDS) -> floa
 
 
 async def test_time_against_length_of_history(database: str):
-    columns = ("events", "replay", "replay cold", "as of", "diff", "fork")
+    columns = (
+        "events",
+        "replay",
+        "replay cold",
+        "as of, first",
+        "diff, first",
+        "diff again",
+        "fork",
+    )
     print("\n" + " ".join(f"{name:>12}" for name in columns))
     async with world(database) as there:
 
@@ -84,18 +93,18 @@ async def test_time_against_length_of_history(database: str):
 
         warm = fresh()
         services: Any = SimpleNamespace(
-            features=warm, reads=there.reads, log=there.log, artifacts=Files()
+            features=warm, reads=there.reads, log=there.log, artifacts=Files(), pasts=Pasts()
         )
         whose = {"tenant_id": there.tenant, "actor": USER, "correlation_id": uuid7()}
         for length in LENGTHS:
             feature_id, spec = await a_life(there, length)
-            assert FILES
             end = (await warm.load(there.tenant, feature_id)).version
 
             async def replay(features: Features, at: int = spec, of: UUID = feature_id) -> None:
                 await features.do(of, c.ReplayFeature(at), **whose)
 
             async def back(at: int = spec, of: UUID = feature_id) -> None:
+                services.pasts.forget(of)
                 await look(services, there.tenant, of, Moment(at))
 
             async def diff(at: int = spec, upto: int = end, of: UUID = feature_id) -> None:
@@ -104,6 +113,10 @@ async def test_time_against_length_of_history(database: str):
                 found = await difference(services, there.tenant, begin, finish)
                 assert found.deliverables
 
+            async def first(of: UUID = feature_id) -> None:
+                services.pasts.forget(of)
+                await diff()
+
             async def fork(at: int = spec, of: UUID = feature_id) -> None:
                 await warm.fork(of, uuid7(), c.ForkFeature(at), **whose)
 
@@ -111,6 +124,7 @@ async def test_time_against_length_of_history(database: str):
                 await timed(lambda: replay(warm)),
                 await timed(lambda: replay(fresh())),
                 await timed(back),
+                await timed(first),
                 await timed(diff),
                 await timed(fork, 5),
             ]

@@ -5,13 +5,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.status import Gate
+from projections import past as module
 from projections.feature import FEATURE
 from projections.message import MESSAGE
-from projections.past import past_of
+from projections.past import Pasts, past_of
 from projections.run import RUN
 from tests.domain.test_feature_properties import MOVES, lived
 from tests.given import Story, at_gate
-from tests.projections.given_events import all_rows_after, facts_of
+from tests.projections.given_events import FEATURE_ID, TENANT, all_rows_after, facts_of
 
 
 @settings(max_examples=80, deadline=None)
@@ -31,6 +32,21 @@ def test_what_is_seen_of_a_version_is_what_was_shown_then(moves, pick):
     assert past.messages == tuple(shown[item] for item in sorted(shown))
     assert set(past.runs) == set(then[RUN.name].values())
     assert [run.version for run in past.runs] == sorted(run.version for run in past.runs)
+
+
+def test_a_version_is_remembered_until_others_were_looked_at_or_it_was_deleted(monkeypatch):
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    facts = facts_of(at_gate(Gate.SPEC).events)
+    pasts = Pasts()
+    first, second, third = (past_of(facts[:version]) for version in (1, 2, 3))
+    for past in (first, second):
+        pasts.keep(TENANT, past)
+    assert pasts.find(TENANT, FEATURE_ID, 1) is first
+    pasts.keep(TENANT, third)
+    assert pasts.find(TENANT, FEATURE_ID, 2) is None
+    assert pasts.find(FEATURE_ID, FEATURE_ID, 1) is None
+    pasts.forget(FEATURE_ID)
+    assert pasts.find(TENANT, FEATURE_ID, 1) is None
 
 
 def test_there_is_nothing_before_the_beginning():

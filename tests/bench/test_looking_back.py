@@ -132,4 +132,4 @@ async def test_time_against_length_of_history(database: str):
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-m", "bench", "-s", "-q", "-p", "no:cacheprovider"]))
+    sys.exit(pytest.main([__file__, "-m", "bench", "-s", "-q", "--assert=plain"]))

@@ -20,10 +20,14 @@ BODIES: dict[str, Any] = {
     "revise_brief": {"brief": "- BF-1 mine"},
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
+    "fork_feature": {"version": 2},
+    "fork_feature": {"version": 1},
     "post_message": {"text": "Hello"},
     "store_api_key": {"api_key": "sk-ant-other-0123456789"},
     "create_feature": {"title": "Another"},
 }
+QUERIES: dict[str, Any] = {"diff_features": {"from": 1}}
+QUERIES: dict[str, dict[str, str]] = {"diff_features": {"from": "1"}}
 OPERATIONS = sorted(
     (operation["operationId"], method.upper(), path)
     for path, item in DOCUMENT["paths"].items()
@@ -76,7 +80,8 @@ async def test_anothers_feature_answers_as_one_that_is_not_there(
     for which in (feature, str(uuid7())):
         filled = path.replace("{feature_id}", which).replace("{path}", "src/server.ts")
         filled = filled.replace("{event_id}", str(ann.world.log.events[1].event_id))
-        answer = await eve.ask(method, filled, json=BODIES.get(name))
+        query = QUERIES.get(name, {})
+        answer = await eve.ask(method, filled, json=BODIES.get(name), params=query)
         text = re.sub(r'"request_id":"[^"]*"', "", answer.text).replace(which, "ID")
         headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date")}
         answers.append((answer.status_code, text, headers))

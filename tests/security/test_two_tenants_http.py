@@ -20,14 +20,12 @@ BODIES: dict[str, Any] = {
     "revise_brief": {"brief": "- BF-1 mine"},
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
-    "fork_feature": {"version": 2},
     "fork_feature": {"version": 1},
     "post_message": {"text": "Hello"},
     "store_api_key": {"api_key": "sk-ant-other-0123456789"},
     "create_feature": {"title": "Another"},
 }
 QUERIES: dict[str, Any] = {"diff_features": {"from": 1}}
-QUERIES: dict[str, dict[str, str]] = {"diff_features": {"from": "1"}}
 OPERATIONS = sorted(
     (operation["operationId"], method.upper(), path)
     for path, item in DOCUMENT["paths"].items()

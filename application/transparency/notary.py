@@ -6,15 +6,20 @@ log after a checkpoint, and the tree with it, meets the checkpoint.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
-from msgspec import Struct
 
 from application.ports import ArtifactMissing, Unavailable
 from application.transparency.checkpoint import Checkpoint
+from application.transparency.ports import (
+    CheckpointStore,
+    Grown,
+    LogTree,
+    NoteRefused,
+    Signer,
+)
 from application.transparency.tree import CompactRange
 
 log = structlog.get_logger(__name__)
@@ -34,77 +39,6 @@ BEHIND_AFTER: Final = 3
 
 class LogContradicted(Exception):
     """The log says something else than a checkpoint that was signed: nothing more is signed."""
-
-
-class NoteRefused(Exception):
-    """The note is not signed by the key of this log."""
-
-
-class Grown(Struct, frozen=True):
-    """How far the tree is."""
-
-    size: int
-    position: int
-    """Of the last event in it."""
-    peaks: tuple[bytes, ...]
-    at: datetime
-    """When it had grown to here, by the database's clock."""
-    noted_size: int
-    """The size of the newest checkpoint that is known to be in the store."""
-    waiting: bool
-    """Whether the log has events after `position`."""
-    age_seconds: float
-    """Since `at`."""
-    lag_seconds: float
-    """Since the oldest event without a checkpoint was recorded; 0 if there is none."""
-
-
-class LogTree(Protocol):
-    """The compact range over the log, kept beside it. Every method raises Unavailable."""
-
-    async def state(self) -> Grown:
-        """The tree as it is now."""
-
-    async def leaves(
-        self, after: int, limit: int, upto: int | None = None
-    ) -> Sequence[tuple[int, bytes]]:
-        """Positions and leaf hashes of the next events behind the fence, none past `upto`."""
-
-    async def advance(self, before: Grown, tree: CompactRange, position: int) -> Grown | None:
-        """Put `tree` in the place of `before`.
-
-        None, and nothing changed, when another notary was faster.
-        """
-
-    async def noted(self, size: int, position: int) -> None:
-        """Remember that the checkpoint of this size is in the store."""
-
-
-class CheckpointStore(Protocol):
-    """Signed checkpoints by size, kept apart from the database. Every method raises Unavailable."""
-
-    async def put_new(self, size: int, note: bytes) -> bool:
-        """Store durably. False, and nothing stored, when there is one of this size already."""
-
-    async def list(self, after: int = 0) -> Sequence[int]:
-        """The sizes of all stored checkpoints above `after`, smallest first."""
-
-    async def get(self, size: int) -> bytes:
-        """Read one. Raises ArtifactMissing."""
-
-
-class Signer(Protocol):
-    """The key of this log."""
-
-    @property
-    def origin(self) -> str:
-        """The name of the log."""
-
-    def sign(self, checkpoint: Checkpoint) -> bytes:
-        """The same note for the same checkpoint, always."""
-
-    def read(self, note: bytes) -> Checkpoint:
-        """What the note says. Raises NoteRefused, NotACheckpoint."""
 
 
 class Notary:

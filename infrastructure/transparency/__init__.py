@@ -6,7 +6,8 @@ Invariant: what `verify_store` trusts is the public key and the checkpoints, nev
 from infrastructure.transparency.keys import LogKeys
 from infrastructure.transparency.note import NoteSigner, NoteVerifier, VerifierKeyInvalid
 from infrastructure.transparency.tree import PostgresLogTree
-from infrastructure.transparency.verify import LogReport, Verifier, verify_store
+from infrastructure.transparency.verifier import LogReport, Verifier
+from infrastructure.transparency.verify import verify_store
 
 __all__ = [
     "LogKeys",

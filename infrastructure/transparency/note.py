@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from application.transparency.checkpoint import Checkpoint, NotACheckpoint
-from application.transparency.notary import NoteRefused
+from application.transparency.ports import NoteRefused
 from infrastructure.sealing import MasterKey, bind
 
 ED25519: Final = b"\x01"

@@ -7,7 +7,7 @@ so that none is passed over.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from application.transparency.notary import Grown
+from application.transparency.ports import Grown
 from application.transparency.tree import CompactRange, event_leaf
 from infrastructure.database import Database
 

@@ -9,7 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from application.ports import ArtifactMissing, Unavailable
-from application.transparency.notary import CheckpointStore
+from application.transparency.ports import CheckpointStore
 from infrastructure.artifacts import S3Store, open_store
 from infrastructure.artifacts.checkpoints import FolderCheckpoints
 

@@ -11,7 +11,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from application.transparency import Checkpoint
-from application.transparency.notary import NoteRefused
+from application.transparency.ports import NoteRefused
 from infrastructure.sealing import MasterKey, Unsealable
 from infrastructure.transparency import NoteSigner, NoteVerifier, VerifierKeyInvalid
 

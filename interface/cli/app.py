@@ -111,6 +111,14 @@ def replay(feature: UUID, *, to: Annotated[int, Parameter(help="version of a che
     return operations.replay(feature, to)
 
 
+@app.command
+def fork(feature: UUID, *, at: Annotated[int, Parameter(help="version of a checkpoint")]) -> int:
+    """Begin a feature from a checkpoint of another, for the same owner, as an operator."""
+    from interface.cli import operations  # noqa: PLC0415
+
+    return operations.fork(feature, at)
+
+
 @log.command(name="show")
 def log_show(feature: UUID, *, json: Json = False) -> int:
     """Print a feature's events, in order; personal content is left out."""

@@ -144,12 +144,7 @@ def replay(feature_id: UUID, version: int) -> int:
     async def work(desk: Desk) -> int:
         tenant_id, _, _ = await desk.stream(feature_id)
         async with AsyncExitStack() as scope:
-            log = await scope.enter_async_context(
-                PostgresEventLog(desk.addresses.database, "bp_sweeper", desk.ring())
-            )
-            bell = await scope.enter_async_context(Bell(None, "poke"))
-            live = NatsLive(None, bell)
-            write = Features(log, PostgresReceipts(desk.database), live, new_id)
+            write = await _features(desk, scope)
             accepted = await write.do(
                 feature_id,
                 c.ReplayFeature(version),
@@ -161,6 +156,36 @@ def replay(feature_id: UUID, version: int) -> int:
         return 0
 
     return act("bp_sweeper", work)
+
+
+def fork(feature_id: UUID, version: int) -> int:
+    """Append the fork's beginning, as this operator."""
+
+    async def work(desk: Desk) -> int:
+        tenant_id, _, _ = await desk.stream(feature_id)
+        async with AsyncExitStack() as scope:
+            write = await _features(desk, scope)
+            accepted = await write.fork(
+                feature_id,
+                new_id(),
+                c.ForkFeature(version),
+                tenant_id=tenant_id,
+                actor=desk.operator,
+                correlation_id=new_id(),
+            )
+        say(f"{accepted.id} is {accepted.status}, forked from {feature_id}.")
+        return 0
+
+    return act("bp_sweeper", work)
+
+
+async def _features(desk: Desk, scope: AsyncExitStack) -> Features:
+    """The one write path, for as long as `scope` is open."""
+    log = await scope.enter_async_context(
+        PostgresEventLog(desk.addresses.database, "bp_sweeper", desk.ring())
+    )
+    live = NatsLive(None, await scope.enter_async_context(Bell(None, "poke")))
+    return Features(log, PostgresReceipts(desk.database), live, new_id)
 
 
 def log_show(feature_id: UUID, *, as_json: bool) -> int:

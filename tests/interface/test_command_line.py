@@ -319,6 +319,18 @@ def test_operators_take_a_feature_back_and_the_log_says_who(service: tuple[Up, U
     assert "checkpoint" in run(running.folder, "replay", str(feature), "--to", "999").error
 
 
+def test_operators_fork_a_feature_for_its_owner(service: tuple[Up, UUID]) -> None:
+    running, feature = service
+    done = run(running.folder, "fork", str(feature), "--at", "1")
+    assert done.code == 0, done.complained
+    assert f"forked from {feature}" in done.said
+    fork_id = done.said.split()[0]
+    shown = rows(run(running.folder, "log", "show", fork_id, "--json"))
+    assert [row["type"] for row in shown] == ["feature_forked"]
+    assert shown[0]["actor"].startswith("operator:")
+    assert "checkpoint" in run(running.folder, "fork", str(feature), "--at", "999").error
+
+
 def test_operators_decide_on_dead_letters(service: tuple[Up, UUID]) -> None:
     running, feature = service
     note = json.loads((running.folder / "data" / "addresses.json").read_text())

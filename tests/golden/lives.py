@@ -29,8 +29,11 @@ def lives() -> dict[str, Story]:
     running = drafted("Running").do(c.ConfirmBrief("- lend"))
     running.do(start(running.feature, Step.SPEC))
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
+    parent = at_gate(Gate.PLAN)
+    forked = parent.fork(parent.feature.version, "Forked").approve(Gate.SPEC)
     return {
         "done": done(),
+        "forked": forked,
         "talked": talked,
         "replayed": replayed,
         "revised": revised,

@@ -95,7 +95,15 @@ def test_golden_logs_hold_the_events_that_a_life_is_made_of() -> None:
         for line in file.read_bytes().splitlines()
     }
     assert len(LOGS) >= 7
-    assert {"feature_replayed", "feature_retried", "brief_revised", "verdict_reached"} <= written
+    assert {
+        "approval_renewed",
+        "brief_revised",
+        "feature_forked",
+        "feature_replayed",
+        "feature_retried",
+        "part_carried",
+        "verdict_reached",
+    } <= written
 
 
 def changed(kind: type, **more: object) -> type[e.Event]:

@@ -14,9 +14,12 @@ md.disable('image');
 md.validateLink = (url) => SAFE_LINK.test(url.trim());
 
 DOMPurify.addHook('afterSanitizeAttributes', (node) => {
-	if (node.nodeName !== 'A') return;
-	node.setAttribute('rel', 'noopener noreferrer nofollow');
-	node.setAttribute('target', '_blank');
+	if (node.nodeName === 'A') {
+		node.setAttribute('rel', 'noopener noreferrer nofollow');
+		node.setAttribute('target', '_blank');
+	}
+	// Scrolls sideways, so the keyboard must reach it.
+	if (node.nodeName === 'PRE') node.setAttribute('tabindex', '0');
 });
 
 export function render(source: string): string {

@@ -217,9 +217,9 @@ export const en = {
 		implementation_completed: 'finished the code',
 		security_reviewed: 'finished the security review',
 		code_reviewed: 'finished the code review',
-		verdict_reached: 'The verdict was reached',
+		verdict_reached: 'was the last to review: the verdict is reached',
 		step_abandoned: 'gave up on a step that can be done without',
-		feature_failed: 'The feature failed',
+		feature_failed: 'could not go on: the feature failed',
 		feature_retried: 'tried again from the last checkpoint',
 		feature_replayed: 'went back to an earlier checkpoint'
 	} satisfies Partial<Record<EventType, string>>,

@@ -21,7 +21,7 @@ import {
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
 import type { Frame } from './sse';
-import { fresh, withDelta, withFile, type Delta, type WrittenFile, type Writing } from './writing';
+import { fresh, withDelta, withFile, withTurn, type Delta, type WrittenFile, type Writing } from './writing';
 
 const PAGE = 200;
 const AGAIN_MS = 1_000;
@@ -34,7 +34,7 @@ const PASSING: Record<PassingWord, (store: FeatureStore, data: never) => void> =
 	file: (store, data: WrittenFile & { step: Step; attempt: number }) =>
 		store.write(data.step, data.attempt, (now) => withFile(now, data)),
 	progress: (store, data: { step: Step; attempt: number; words: string }) =>
-		store.write(data.step, data.attempt, (now) => ({ ...now, words: data.words }))
+		store.write(data.step, data.attempt, (now) => withTurn(now, data.words))
 };
 
 export interface Pending {
@@ -57,6 +57,7 @@ export class FeatureStore {
 	#wanted = 0;
 	#stop: (() => void) | null = null;
 	#again: ReturnType<typeof setTimeout> | undefined;
+	#stale = false;
 	#failures = 0;
 
 	constructor(readonly id: string) {}
@@ -65,7 +66,7 @@ export class FeatureStore {
 	open(version = 0): void {
 		this.#stop ??= hub.listen(this.id, {
 			onFrame: (frame) => this.#hear(frame),
-			onAgain: () => void this.read()
+			onAgain: () => this.#catchUp()
 		});
 		void this.read(version);
 	}
@@ -114,11 +115,23 @@ export class FeatureStore {
 		}
 	}
 
+	/**
+	 * The stream begins now: what happened before is read, and read once more a little later, because
+	 * the read models may be a moment behind the log in which the stream has begun.
+	 */
+	#catchUp(): void {
+		this.#stale = true;
+		void this.read();
+		clearTimeout(this.#again);
+		this.#again = setTimeout(() => void this.read(), AGAIN_MS);
+	}
+
 	async #readAll(): Promise<void> {
 		for (;;) {
 			const version = this.#wanted;
+			this.#stale = false;
 			await this.#readOnce(version);
-			if (this.#wanted <= version) return;
+			if (this.#wanted <= version && !this.#stale) return;
 		}
 	}
 

@@ -19,6 +19,8 @@ export interface Writing {
 	begins: number;
 	text: string;
 	words: string;
+	/** Where in the whole answer the agent took up the pen again. */
+	turns: readonly number[];
 	files: readonly WrittenFile[];
 }
 
@@ -35,6 +37,7 @@ export const fresh = (step: Step, attempt: number): Writing => ({
 	begins: 0,
 	text: '',
 	words: '',
+	turns: [],
 	files: []
 });
 
@@ -58,4 +61,18 @@ export function withDelta(now: Writing, delta: Delta): Writing {
 export function withFile(now: Writing, file: WrittenFile): Writing {
 	const others = now.files.filter((one) => one.path !== file.path);
 	return { ...now, files: [...others, file] };
+}
+
+/** The writing after the agent begins another turn: what follows is a paragraph of its own. */
+export function withTurn(now: Writing, words: string): Writing {
+	const end = now.begins + now.text.length;
+	const turns = now.text === '' || now.turns.at(-1) === end ? now.turns : [...now.turns, end];
+	return { ...now, words, turns };
+}
+
+/** The last of what is being written, at most so many characters, turn by turn. */
+export function paragraphs(now: Writing, atMost: number): string[] {
+	const from = Math.max(0, now.text.length - atMost);
+	const cuts = now.turns.map((at) => at - now.begins).filter((at) => at > from);
+	return [from, ...cuts].map((at, place) => now.text.slice(at, cuts[place]));
 }

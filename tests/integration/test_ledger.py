@@ -125,7 +125,9 @@ async def test_requests_of_many_tenants_share_a_transaction_and_stay_each_their_
     ]
     await asyncio.gather(*(ledger.announce(*call) for call in asked))
     with psycopg.connect(database) as connection:
-        found = connection.execute("SELECT count(*), count(DISTINCT xmin::text) FROM app.model_calls")
+        found = connection.execute(
+            "SELECT count(*), count(DISTINCT xmin::text) FROM app.model_calls"
+        )
         assert found.fetchone() == (8, 1)
     never = (*asked[0][:2], LedgerEntry(uuid7(), 1, 1, "b" * 64, b"x", "answered"))
     settled = [

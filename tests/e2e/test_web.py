@@ -112,6 +112,8 @@ def test_a_person_discusses_revises_and_goes_back(browser, service):
         expect(confirm.get_by_role("listitem")).to_have_text(["Specification", "Plan"])
         confirm.get_by_role("button", name="Start over with this brief").click()
         at_gate(page, "specification")
+        page.get_by_role("button", name="What changed since the version before").click()
+        expect(page.locator("ins", has_text=re.compile(r"\w")).first).to_be_visible()
         page.get_by_test_id("parts").get_by_role("link", name="Brief").click()
         expect(
             page.get_by_test_id("document").get_by_text("Print a list of all tools")
@@ -234,3 +236,47 @@ def test_a_lost_connection_sends_a_message_once(browser, service):
         answered(page, 2)
         expect(page.locator("[data-testid=messages] li[data-role=user]")).to_have_count(2)
         assert status(page)
+
+
+def test_time_moves_the_whole_page_and_a_second_way_begins_in_the_past(browser, service):
+    with person(browser, service) as jon:
+        page = sign_up(jon)
+        feature = with_own_brief(page, service)
+        approve(page, "specification")
+        at_gate(page, "plan")
+        page.goto(f"{service}/app/features/{feature}?show=history")
+        written = (
+            page.get_by_test_id("checkpoints")
+            .get_by_role("listitem")
+            .filter(has_text="wrote the specification")
+        )
+        version = written.get_by_role("button", name="Go back to here").get_attribute(
+            "data-version"
+        )
+        page.goto(f"{service}/app/features/{feature}?at={version}&show=plan")
+        past = page.get_by_test_id("past")
+        expect(past).to_contain_text(f"version {version} of")
+        expect(page.get_by_text("Not written yet")).to_be_visible()
+        expect(page.get_by_test_id("status").first).to_have_text("Specification to approve")
+        expect(page.get_by_role("button", name=re.compile("^Approve"))).to_have_count(0)
+        expect(page.get_by_role("button", name=re.compile("^(Rename|Delete)"))).to_have_count(0)
+        slider = page.get_by_role("slider", name="Version that this page shows")
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(past).to_contain_text(f"version {int(version) - 1} of")
+        page.wait_for_url(re.compile(f"at={int(version) - 1}"))
+        page.keyboard.press("ArrowRight")
+        past.get_by_role("button", name="Try something else from here").click()
+        page.get_by_role("dialog").get_by_label("Title of the new feature").fill("Another way")
+        page.get_by_role("dialog").get_by_role("button", name="Make it").click()
+        expect(page.get_by_role("heading", name="Another way")).to_be_visible()
+        at_gate(page, "specification")
+        expect(page.get_by_text(f"Begun from version {version}")).to_be_visible()
+
+        page.goto(f"{service}/app/features/{feature}?show=compare&from={version}")
+        differences = page.get_by_test_id("difference")
+        expect(differences.get_by_text("Plan", exact=True)).to_be_visible()
+        expect(differences.get_by_text("only in the second").first).to_be_visible()
+        page.get_by_label("Of", exact=True).select_option(label="Another way")
+        expect(page).to_have_url(re.compile("with="))
+        expect(differences).to_be_visible()

@@ -27,7 +27,7 @@ HOSTILE = """\
 
 - BF-1: ![](https://evil.example/pixel.png) [a](javascript:alert(4)) [b](data:text/html,<script>)
 - BF-2: [c](https://evil.example/) <a href="javascript:alert(5)" onclick=alert(6)>d</a>
-- BF-3: <style>body{display:none}</style><form action=//evil.example><input autofocus onfocus=alert(7)>
+- BF-3: <style>body{display:none}</style><form action=//evil.example><input onfocus=alert(7)>
 - BF-4: [e](vbscript:alert(8)) [f]( javascript:alert(9)) <https://evil.example/?q=1>
 - BF-5: `<b onmouseover=alert(10)>` &lt;script&gt;alert(11)&lt;/script&gt; {@html alert(12)}
 - BF-6: <math><mtext><table><mglyph><style><img src=x onerror=alert(13)>

@@ -3,7 +3,7 @@ import type { Documents } from '#lib/api/index.ts';
 
 export const DOCUMENTS = ['brief', 'spec', 'plan', 'tests'] as const satisfies readonly (keyof Documents)[];
 export const RESULTS = ['files', 'security_review', 'code_review'] as const;
-export const BEHIND = ['talk', 'runs', 'history', 'log'] as const;
+export const BEHIND = ['talk', 'runs', 'history', 'compare', 'log'] as const;
 
 export type Part = (typeof DOCUMENTS)[number] | (typeof RESULTS)[number] | (typeof BEHIND)[number];
 

@@ -190,6 +190,7 @@ export const en = {
 		revise: 'Revise',
 		retry: 'Try again',
 		replay: 'Go back',
+		fork: 'Fork',
 		rename: 'Rename',
 		delete: 'Delete',
 		download: 'Download'
@@ -285,6 +286,7 @@ export const en = {
 		talk: 'Conversation',
 		runs: 'Work and cost',
 		history: 'History',
+		compare: 'Compare',
 		log: 'Log',
 		documents: 'Documents',
 		result: 'Result',
@@ -408,6 +410,55 @@ export const en = {
 		cause: 'Caused by',
 		position: 'Position'
 	},
+	time: {
+		title: 'Time',
+		slider: 'Version that this page shows',
+		now: 'now',
+		past: (n: number, latest: number) => `You are looking at version ${n} of ${latest}`,
+		pastHelp: 'The whole page shows the feature as it was then. Nothing can be changed in the past; you can go back to it, or try something else from there.',
+		toNow: 'Back to now',
+		earlier: 'One version earlier',
+		later: 'One version later',
+		play: 'Play',
+		pause: 'Pause',
+		compare: 'Compare with now',
+		notHere: 'Only some versions are places to go back to: the nearest one before is version',
+		keys: 'Left and right arrow move one version'
+	},
+	fork: {
+		button: 'Try something else from here',
+		title: 'A second way from here',
+		help: 'A new feature begins with everything up to here. This one stays as it is. Approvals are not taken along.',
+		name: 'Title of the new feature',
+		make: 'Make it',
+		made: 'A second way begins here.',
+		from: (n: number) => `Begun from version ${n} of another feature`,
+		forks: 'Other ways that began here'
+	},
+	compare: {
+		title: 'Compare',
+		lead: 'Two versions of this feature, or of another way that began from it, side by side.',
+		from: 'From',
+		to: 'To',
+		with: 'Of',
+		this: 'this feature',
+		choose: 'Choose two versions.',
+		same: 'Nothing differs: the documents and files are the same.',
+		documents: 'Documents',
+		files: 'Files',
+		runs: 'Work that only one side has',
+		used: 'What lies between them used',
+		kind: { added: 'new', changed: 'changed', removed: 'gone' },
+		side: { from: 'only in the first', to: 'only in the second' },
+		shown: {
+			whole: '',
+			cut: 'The rest of this difference is left out: it is very long.',
+			no_text: 'This file is no text.',
+			too_large: 'Too large to compare line by line.'
+		},
+		atGate: 'What changed since the version before',
+		hide: 'Show the whole text'
+	},
 	settings: {
 		title: 'Settings',
 		keyTitle: 'API key',
@@ -452,6 +503,7 @@ export const en = {
 			['n', 'New feature'],
 			['/', 'Search'],
 			['j k', 'Next and previous in a list'],
+			['[ ]', 'One version earlier, later'],
 			['a', 'To the approval'],
 			['d', 'Discuss']
 		]

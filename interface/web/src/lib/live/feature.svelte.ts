@@ -45,7 +45,13 @@ export interface Pending {
 }
 
 export class FeatureStore {
-	view = $state.raw<FeatureView | null>(null);
+	/** As it is now. */
+	present = $state.raw<FeatureView | null>(null);
+	/** The version that is looked at; null is the present. */
+	at = $state<number | null>(null);
+	#past = $state.raw<FeatureView | null>(null);
+	/** As it is, or was: what the page shows. */
+	view = $derived(this.at === null ? this.present : (this.#past ?? this.present));
 	messages = $state.raw<readonly MessageView[]>([]);
 	runs = $state.raw<readonly RunRow[]>([]);
 	writing = $state.raw<Readonly<Partial<Record<Step, Writing>>>>({});
@@ -85,7 +91,7 @@ export class FeatureStore {
 	}
 
 	get isAnswering(): boolean {
-		return this.view?.in_progress.some((one) => workOf(one.step)?.agent === 'ba') ?? false;
+		return this.present?.in_progress.some((one) => workOf(one.step)?.agent === 'ba') ?? false;
 	}
 
 	hearDelta(delta: Delta & { step: Step; attempt: number }): void {
@@ -97,6 +103,24 @@ export class FeatureStore {
 		const base = now && now.attempt >= attempt ? now : fresh(step, attempt);
 		if (now && now.attempt > attempt) return;
 		this.writing = { ...this.writing, [step]: change(base) };
+	}
+
+	/** Look at it as it was at a version; null comes back to the present. */
+	travel(version: number | null): void {
+		if (version === this.at) return;
+		this.at = version;
+		if (version === null) this.#past = null;
+		if (this.present) void this.#look();
+	}
+
+	get isPast(): boolean {
+		return this.at !== null && this.at < (this.present?.version ?? 0);
+	}
+
+	/** Read what is looked at now; of several in a row only the last is shown. */
+	async #look(): Promise<void> {
+		this.#stale = true;
+		await this.read();
 	}
 
 	/** When an attempt that runs now began, or null if that is not known. */
@@ -140,16 +164,21 @@ export class FeatureStore {
 		const query = version > 0 ? { min_version: version } : {};
 		try {
 			const view = await answerOf(readFeature({ path, query }));
-			const more = { path, query: { ...query, limit: PAGE } };
-			const [messages, runs] = await Promise.all([
+			const at = this.at !== null && this.at < view.version ? this.at : null;
+			const moment = at === null ? query : { version: at };
+			const [messages, runs, past] = await Promise.all([
 				allPages((cursor) =>
-					answerOf(listMessages({ ...more, query: { ...more.query, cursor } }))
+					answerOf(listMessages({ path, query: { ...moment, limit: PAGE, cursor } }))
 				),
-				allPages((cursor) => answerOf(listRuns({ ...more, query: { ...more.query, cursor } })))
+				allPages((cursor) =>
+					answerOf(listRuns({ path, query: { ...moment, limit: PAGE, cursor } }))
+				),
+				at === null ? null : answerOf(readFeature({ path, query: { version: at } }))
 			]);
 			this.messages = messages;
 			this.runs = runs;
-			this.view = view;
+			this.#past = past;
+			this.present = view;
 			this.refusal = null;
 			this.#failures = 0;
 			this.#settle(view);

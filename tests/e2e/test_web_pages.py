@@ -18,7 +18,7 @@ DIST = PROJECT / "interface" / "web" / "dist"
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 LARGEST_START_BYTES = 120_000
 LARGEST_SHIFT = 0.02
-PARTS = ("spec", "files", "talk", "runs", "history", "log")
+PARTS = ("spec", "files", "talk", "runs", "history", "compare", "log&at=4")
 
 HOSTILE = """\
 # Tools <script>alert(1)</script>
@@ -99,7 +99,15 @@ def loaded(page: Page) -> int:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_shuts_anybody_out(browser, service, signed_in, scheme):
     kept, feature = signed_in
-    paths = ["/", "/app", "/app/features", f"/app/features?id={feature}", "/app/settings", "/none"]
+    paths = [
+        "/",
+        "/app",
+        "/app/features",
+        f"/app/features?id={feature}",
+        "/app/settings",
+        "/app/audit",
+        "/none",
+    ]
     paths += [f"/app/features/{feature}?show={part}" for part in PARTS]
     found: list[str] = []
     with person(browser, service, storage_state=kept, color_scheme=scheme) as who:

@@ -38,6 +38,9 @@ export const STATUSES: readonly Status[] = lifecycle.statuses
 	.filter((one) => one.actions.length > 0)
 	.map((one) => one.status);
 
+/** Every kind of event, in the order of a feature's life. */
+export const EVENTS: readonly EventType[] = lifecycle.events.map((one) => one.type);
+
 export const gateAt = (status: Status): Gate | null => STANDINGS.get(status)?.gate ?? null;
 export const stageAt = (status: Status): Stage | null => STANDINGS.get(status)?.stage ?? null;
 export const isWorking = (status: Status): boolean => STANDINGS.get(status)?.working ?? false;

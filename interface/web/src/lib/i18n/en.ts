@@ -23,6 +23,7 @@ export const en = {
 		main: 'Main',
 		features: 'Features',
 		settings: 'Settings',
+		audit: 'Audit',
 		signOut: 'Sign out',
 		palette: 'Find or do something',
 		theme: 'Change between light and dark',
@@ -409,6 +410,18 @@ export const en = {
 		hash: 'Hash',
 		cause: 'Caused by',
 		position: 'Position'
+	},
+	audit: {
+		title: 'Audit',
+		lead: 'Everything that was recorded for you, feature by feature, as it stands in the log.',
+		type: 'What happened',
+		from: 'From',
+		to: 'Until',
+		order: 'Order',
+		newest: 'Newest first',
+		oldest: 'Oldest first',
+		problems: 'Only what went wrong',
+		none: 'Nothing is recorded that fits.'
 	},
 	time: {
 		title: 'Time',

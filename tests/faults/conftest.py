@@ -1,12 +1,15 @@
 """One service for all tests here, made ready anew for each: starting processes takes seconds."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from infrastructure.embedded import Stack
 from tests.faults.service import Service
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +38,8 @@ async def service(shared: Service, request: pytest.FixtureRequest) -> AsyncItera
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all tests that share the service run in its event loop."""
+    """Let all tests of this folder that share the service run in its event loop."""
     for item in items:
-        if "service" in getattr(item, "fixturenames", ()):
+        ours = item.path.is_relative_to(HERE)
+        if ours and "service" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

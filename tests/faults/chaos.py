@@ -24,11 +24,15 @@ PATIENCE_SECONDS = 60.0
 
 Fault = Callable[[Service, random.Random], Coroutine[Any, Any, None]]
 
+AT_ONCE = 8
+"""What one fault of a worker or of the database may cost at most: every request that the one tenant
+can have under way (BP_TENANT_STEPS_AT_ONCE). The tests of single faults count exactly."""
+
 
 async def kill(service: Service, dice: random.Random) -> None:
     """End any process, and start another in its place."""
     part = dice.choice([p for p in service.parts if p.code is None])
-    service.faults += service.model_busy() if part.name == "worker" else 1
+    service.faults += AT_ONCE if part.name == "worker" else 1
     part.kill()
     service.launch(part.name)
 
@@ -37,7 +41,7 @@ async def drain(service: Service, dice: random.Random) -> None:
     """Tell a worker to stop, as a deployment does, and start another."""
     part = dice.choice(service.running("worker"))
     await service.ready(part)
-    service.faults += service.model_busy()
+    service.faults += AT_ONCE
     service.launch("worker")
     assert await part.stop() == 0, (part.code, part.said()[-3000:])
 
@@ -45,7 +49,7 @@ async def drain(service: Service, dice: random.Random) -> None:
 async def sleep(service: Service, dice: random.Random) -> None:
     """Let a worker sleep past its lease."""
     part = dice.choice(service.running("worker"))
-    service.faults += service.model_busy()
+    service.faults += AT_ONCE
     part.pause()
     await asyncio.sleep(ASLEEP_SECONDS)
     part.resume()
@@ -58,6 +62,7 @@ async def wipe(service: Service, _: random.Random) -> None:
 
 async def crash(service: Service, _: random.Random) -> None:
     """Kill PostgreSQL, and start it again."""
+    service.faults += AT_ONCE
     service.stack.kill_postgres()
     service.stack.restart_postgres()
 

@@ -145,7 +145,8 @@ def _started(command: c.StartStep, feature: Feature) -> tuple[e.FeatureEvent, ..
     if lost is None:
         return (started,)
     reason = "Its worker stopped before it could record a result."
-    return (e.AttemptFailed(lost, "outcome_unknown", reason, command.lost, retried=True), started)
+    left = reduce(sub, feature.used.get(lost.name, ()), command.lost)
+    return (e.AttemptFailed(lost, "outcome_unknown", reason, left, retried=True), started)
 
 
 def _current(attempt: Attempt, feature: Feature) -> None:

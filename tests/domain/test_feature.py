@@ -120,6 +120,16 @@ def test_a_second_attempt_replaces_the_first():
     given(story).when(first).refused(Superseded)
 
 
+def test_what_a_lost_attempt_used_is_counted_once_though_its_worker_told_it_first():
+    story = drafted().do(c.ConfirmBrief("x"))
+    story.do(start(story.feature, Step.SPEC))
+    story.do(c.DiscardRun(attempt_of(story, Step.SPEC), RUN, "lease_lost"))
+    again = replace(start(story.feature, Step.SPEC), lost=RUN)
+    story.do(again)
+    lost = next(event for event in story.events if isinstance(event, e.AttemptFailed))
+    assert (lost.run.tokens, lost.run.cost_usd, lost.run.turns) == (Run().tokens, 0, 0)
+
+
 def test_what_a_late_answer_cost_is_recorded_even_after_deletion():
     story = at_gate(Gate.SPEC).do(c.DeleteFeature())
     attempt = Attempt(Step.ALIGN_SPEC, 1, 1)

@@ -1,4 +1,7 @@
-"""Ten features under ten random faults; the long campaign is `python -m tests.faults.chaos`."""
+"""Features under random faults: `pytest -m campaign`, or longer, `python -m tests.faults.chaos`.
+
+Random, so no part of the default run, whose short form are the single faults beside this file.
+"""
 
 import secrets
 
@@ -10,6 +13,7 @@ from tests.faults.service import EVERYTHING, Service
 PROCESSES = EVERYTHING
 
 
+@pytest.mark.campaign
 async def test_ten_features_get_done_whatever_dies(service: Service) -> None:
     await campaign(service, seed=secrets.randbelow(1_000_000), features=10, faults=10)
 

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 CONNECT_SECONDS: Final = 2
 """For one attempt, and how long a start waits for NATS before it goes on without."""
 REQUEST_SECONDS: Final = 2.0
+CONFIRM_SECONDS: Final = 1
+"""How long a listener waits for the server to know of it, before it goes on half deaf."""
 RECONNECT_SECONDS: Final = 0.1
 PING_SECONDS: Final = 3
 """A half-open connection is given up after three silent intervals."""
@@ -145,7 +147,8 @@ class Link:
     async def hear(self, subject: str, handler: Handler) -> AsyncIterator[None]:
         """Call the handler for every message under a subject, across reconnections.
 
-        It may begin before NATS was ever reached. A handler must not raise.
+        Once inside, whatever is said is heard: the server has confirmed the subscription. When
+        NATS is away, or was never reached, hearing begins when it comes. A handler must not raise.
         """
         key, stack = object(), AsyncExitStack()
         try:
@@ -153,6 +156,8 @@ class Link:
                 self._early[key] = (subject, handler, stack)
             else:
                 await self._subscribe(subject, handler, stack)
+                with contextlib.suppress(*LOST):
+                    await self.client.flush(timeout=CONFIRM_SECONDS)
             yield
         finally:
             self._early.pop(key, None)

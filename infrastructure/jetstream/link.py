@@ -156,13 +156,20 @@ class Link:
                 self._early[key] = (subject, handler, stack)
             else:
                 await self._subscribe(subject, handler, stack)
-                with contextlib.suppress(*LOST):
-                    await self.client.flush(timeout=CONFIRM_SECONDS)
+                await self.settle()
             yield
         finally:
             self._early.pop(key, None)
             with contextlib.suppress(*LOST):
                 await stack.aclose()
+
+    async def settle(self) -> None:
+        """Wait until the server knows of every subscription made before; not when it is away."""
+        with contextlib.suppress(*LOST):
+            # The client's PING overtakes what still waits for its sender, a SUB among it: the
+            # first answer says that those were sent, only the second that they were read.
+            for _ in range(2):
+                await self.client.flush(timeout=CONFIRM_SECONDS)
 
     @contextlib.contextmanager
     def told(self, reconnected: Callable[[], None]) -> Iterator[None]:

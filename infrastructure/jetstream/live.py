@@ -138,9 +138,7 @@ class NatsLive:
             for kind in ("live", "view"):
                 subject = f"{kind}.{key[0]}.{key[1] or '*'}"
                 await topic.subscriptions.enter_async_context(link.hear(subject, hear))
-        with contextlib.suppress(*LOST):
-            # Once the server has answered, whatever is said is heard.
-            await link.client.flush(timeout=1)
+        await link.settle()  # For a second watcher, whose topic's subscription is under way.
 
     async def _say(
         self, kind: str, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]

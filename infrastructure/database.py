@@ -27,7 +27,7 @@ from application.ports import Unavailable
 
 R = TypeVar("R")
 
-ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper")
+ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper", "bp_keeper")
 
 CONNECT_SECONDS: Final = 2
 ACQUIRE_SECONDS: Final = 2.0

@@ -82,6 +82,11 @@ def read_note(settings: Settings) -> Addresses | None:
         return None
 
 
+def master_key_path(settings: Settings) -> Path:
+    """Where the master key is, unless it is given as a value."""
+    return settings.master_key_file or settings.data_dir / "master.key"
+
+
 def master_key(settings: Settings) -> MasterKey:
     """The key that wraps all data keys; generated in the data folder where none is set.
 
@@ -90,10 +95,8 @@ def master_key(settings: Settings) -> MasterKey:
     """
     if settings.master_key is not None:
         return MasterKey.from_text(settings.master_key.get_secret_value())
-    if settings.master_key_file is not None:
-        return MasterKey.from_file(settings.master_key_file)
-    path = settings.data_dir / "master.key"
-    if path.exists():
+    path = master_key_path(settings)
+    if settings.master_key_file is not None or path.exists():
         return MasterKey.from_file(path)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return MasterKey.generate_file(path)

@@ -1,6 +1,6 @@
 """The key-encryption key: wraps data keys, and nothing else of any size.
 
-Invariant: the key itself leaves this module only into the file that `generate_file` writes.
+Invariant: the key itself leaves this module only into the file that it writes.
 Rotation: give the new key first and the old ones after it; wrapping uses the first, unwrapping
 any of them. Rewrapping every data key then frees the old one, and no sealed record is touched.
 """
@@ -36,6 +36,25 @@ def _one_key(text: str) -> bytes:
             f"the master key is not one: expected {PREFIX} and 43 characters, as a key file has"
         )
     return urlsafe_b64decode(match[1] + "=")
+
+
+def _draft(path: Path, text: str) -> Path:
+    """Write a file beside `path`, mode 0600, that is safely on the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    return draft
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class MasterKey:
@@ -100,23 +119,27 @@ class MasterKey:
         a key that something may be sealed under is never overwritten.
         """
         text = cls.generate_text()
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        draft = _draft(path, text + "\n")
         try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(descriptor)
             # A link fails when the name is taken, and never shows a half-written file.
             os.link(draft, path)
         finally:
             draft.unlink()
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path)
         return cls.from_text(text)
+
+    @classmethod
+    def put_new_first(cls, path: Path) -> Self:
+        """Write a new key in front of those that a file holds; the old ones still unwrap.
+
+        The file is replaced as a whole, mode 0600. Raises MasterKeyUnusable for a file that
+        `from_file` does not take.
+        """
+        cls.from_file(path)
+        draft = _draft(path, f"{cls.generate_text()}\n{path.read_text(encoding='ascii')}")
+        draft.replace(path)
+        _sync_folder(path)
+        return cls.from_file(path)
 
     @property
     def id(self) -> str:

@@ -9,7 +9,7 @@ declare
   wanted text;
 begin
   foreach wanted in array array['bp_owner', 'bp_appender', 'bp_identity', 'bp_api', 'bp_worker',
-                                'bp_relay', 'bp_projector', 'bp_sweeper'] loop
+                                'bp_relay', 'bp_projector', 'bp_sweeper', 'bp_keeper'] loop
     begin
       execute format('create role %I nologin', wanted);
     exception when duplicate_object or unique_violation then
@@ -32,7 +32,7 @@ create schema app authorization bp_owner;
 
 set local role bp_owner;
 grant usage on schema es, app to bp_appender, bp_identity, bp_api, bp_worker, bp_relay, bp_projector,
-  bp_sweeper;
+  bp_sweeper, bp_keeper;
 
 -- The tenant of the transaction, null outside of one: every policy compares with this. Policies call it
 -- in a sub-select, so that it runs once for each statement and not once for each row.

@@ -15,7 +15,8 @@ create table app.log_tree (
 );
 insert into app.log_tree default values;
 
--- The key that signs checkpoints, sealed under the master key. Made once; nobody may change or remove it.
+-- The key that signs checkpoints, sealed under the master key. Made once; nobody may change or remove it,
+-- but for sealing the same key under a new master key.
 create table app.log_keys (
   only_one boolean primary key default true check (only_one),
   log_id uuid not null,

@@ -27,7 +27,8 @@ app = App(
 log = App(name="log", help="The event log of a feature.")
 projections = App(name="projections", help="The read models.")
 dead_letters = App(name="dead-letters", help="Messages that failed each of their deliveries.")
-for part in (log, projections, dead_letters):
+master_keys = App(name="keys", help="The master key, and what it wraps.")
+for part in (log, projections, dead_letters, master_keys):
     app.command(part)
 
 
@@ -263,6 +264,30 @@ def dead_letters_discard(letter: UUID) -> int:
     from interface.cli import operations  # noqa: PLC0415
 
     return operations.dead_letters_discard(letter)
+
+
+@master_keys.command(name="status")
+def keys_status(*, json: Json = False) -> int:
+    """How many keys each master key wraps, and which are not needed any more."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.status(as_json=json)
+
+
+@master_keys.command(name="add")
+def keys_add() -> int:
+    """Put a new master key in front of those in the key file; the first step of a rotation."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.add()
+
+
+@master_keys.command(name="rotate")
+def keys_rotate() -> int:
+    """Wrap everything under the first master key; the last step of a rotation."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.rotate()
 
 
 @app.command

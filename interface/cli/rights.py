@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from interface.cli.markdown import table
 
-ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper")
+ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper", "bp_keeper")
 
 _COMMENT: Final = re.compile(r"--[^\n]*")
 _TABLE: Final = re.compile(r"create table (\S+) \((?!partition)", re.IGNORECASE)

@@ -37,7 +37,7 @@ TENANT_TABLES = {
 ACROSS = {
     "es.streams": {"bp_projector", "bp_sweeper"},
     "es.events": {"bp_relay", "bp_projector", "bp_sweeper"},
-    "app.data_keys": {"bp_projector", "bp_sweeper"},
+    "app.data_keys": {"bp_projector", "bp_sweeper", "bp_keeper"},
     "app.tasks": {"bp_worker", "bp_sweeper"},
     "app.model_calls": {"bp_sweeper"},
     "app.receipts": {"bp_sweeper"},
@@ -60,9 +60,9 @@ NO_TENANT = {
     "app.parked": {"bp_api", "bp_projector", "bp_sweeper"},
     "app.dead_letters": {"bp_worker", "bp_sweeper"},
     "app.cursors": {"bp_worker", "bp_relay", "bp_sweeper"},
-    "app.signing_keys": {"bp_api"},
+    "app.signing_keys": {"bp_api", "bp_keeper"},
     "app.log_tree": {"bp_sweeper"},
-    "app.log_keys": {"bp_api", "bp_sweeper"},
+    "app.log_keys": {"bp_api", "bp_sweeper", "bp_keeper"},
 }
 """Tables about no tenant, and who may read them."""
 

@@ -1,0 +1,87 @@
+"""What operators do with the master key: see what it wraps, put a new one first, rewrap.
+
+The key itself is never printed; keys are named by their ids.
+"""
+
+from infrastructure.rewrapping import Rewrapper
+from infrastructure.sealing import MasterKey
+from interface.cli.console import OUT, fail, say, show
+from interface.cli.operations import Desk, act
+from interface.cli.up import configured, refusing
+from interface.foundation import master_key, master_key_path
+
+ROLE = "bp_keeper"
+
+
+def status(*, as_json: bool) -> int:
+    """Each master key that is given, and how many keys it wraps."""
+
+    async def work(desk: Desk) -> int:
+        master = master_key(desk.settings)
+        counts = await Rewrapper(desk.database, master).count()
+        rows = [
+            {"master_key": key_id, "wraps": number, "role": _role(master, key_id, number)}
+            for key_id, number in counts.items()
+        ]
+        show(rows, as_json=as_json, empty="There is no master key.")
+        return 0
+
+    return act(ROLE, work)
+
+
+def _role(master: MasterKey, key_id: str, wraps: int) -> str:
+    if key_id == master.id:
+        return "current"
+    if key_id not in master.ids:
+        return "MISSING: what it wraps cannot be opened; give this key too"
+    return "old: rotate, then it may go" if wraps else "old: may go from the file"
+
+
+def add() -> int:
+    """A new key in front of those in the key file."""
+
+    def command() -> int:
+        settings = configured(log_level="warning")
+        if settings.master_key is not None:
+            fail(
+                "The master key stands in BP_MASTER_KEY: put a new one in front of it there, "
+                "with a space between, or keep it in a file (BP_MASTER_KEY_FILE)."
+            )
+            return 1
+        path = master_key_path(settings)
+        master = MasterKey.put_new_first(path)
+        say(f"{path} begins with the new master key {master.id} now; the old ones follow it.")
+        say("Give the file to every process and restart it; then run `keys rotate`.")
+        return 0
+
+    return refusing(command)
+
+
+def rotate() -> int:
+    """Wrap everything under the current key."""
+
+    async def work(desk: Desk) -> int:
+        master = master_key(desk.settings)
+        rewrapper = Rewrapper(desk.database, master)
+
+        def told(looked_at: int) -> None:
+            if OUT.is_terminal:
+                OUT.print(f"\rlooked at {looked_at:,} keys", end="")
+
+        rewrapped = await rewrapper.rewrap(told)
+        counts = await rewrapper.count()
+        others = sum(number for key_id, number in counts.items() if key_id != master.id)
+        if OUT.is_terminal:
+            say("")
+        say(f"rewrapped {rewrapped:,} keys under {master.id}")
+        if others:
+            fail(
+                f"{others:,} keys were wrapped under an old master key meanwhile, by a process "
+                "that was not restarted: restart all of them, then run `keys rotate` again."
+            )
+            return 1
+        if len(master.ids) > 1:
+            say("The old master keys wrap nothing now: take them out when old backups are gone.")
+        return 0
+
+    return act(ROLE, work)

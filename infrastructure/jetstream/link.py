@@ -23,8 +23,10 @@ log = structlog.get_logger(__name__)
 CONNECT_SECONDS: Final = 2
 """For one attempt, and how long a start waits for NATS before it goes on without."""
 REQUEST_SECONDS: Final = 2.0
-CONFIRM_SECONDS: Final = 1
+CONFIRM_SECONDS: Final = 1.0
 """How long a listener waits for the server to know of it, before it goes on half deaf."""
+UNANSWERED_SECONDS: Final = 60
+"""When a PING counts as lost: long after a silent connection was given up."""
 RECONNECT_SECONDS: Final = 0.1
 PING_SECONDS: Final = 3
 """A half-open connection is given up after three silent intervals."""
@@ -73,6 +75,7 @@ class Link:
         self._early: dict[object, tuple[str, Handler, AsyncExitStack]] = {}
         self._reconnected: set[Callable[[], None]] = set()
         self._connecting: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[None]] = set()
 
     @property
     def up(self) -> bool:
@@ -165,11 +168,21 @@ class Link:
 
     async def settle(self) -> None:
         """Wait until the server knows of every subscription made before; not when it is away."""
+        if not self.up:
+            return
+        # An answer to a PING that nobody waits for any more ends the client's reading: whoever
+        # loses patience here, or is cancelled, leaves the PING to be answered.
+        confirming = asyncio.create_task(self._confirm())
+        self._confirming.add(confirming)
+        confirming.add_done_callback(self._confirming.discard)
+        await asyncio.wait({confirming}, timeout=CONFIRM_SECONDS)
+
+    async def _confirm(self) -> None:
         with contextlib.suppress(*LOST):
             # The client's PING overtakes what still waits for its sender, a SUB among it: the
             # first answer says that those were sent, only the second that they were read.
             for _ in range(2):
-                await self.client.flush(timeout=CONFIRM_SECONDS)
+                await self.client.flush(timeout=UNANSWERED_SECONDS)
 
     @contextlib.contextmanager
     def told(self, reconnected: Callable[[], None]) -> Iterator[None]:
@@ -214,6 +227,10 @@ class Link:
             await asyncio.wait({self._connecting})
         with contextlib.suppress(*LOST):
             await self._client.close()
+        for confirming in self._confirming:
+            confirming.cancel()
+        if self._confirming:
+            await asyncio.wait(self._confirming)
 
     async def _on_error(self, error: Exception) -> None:
         if self.generation == 0 and "authorization violation" in str(error).lower():

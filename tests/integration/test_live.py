@@ -151,3 +151,26 @@ async def test_a_connection_closed_by_us_calls_nobody(nats_url: str) -> None:
     async with Link(nats_url, name="closing", on_closed=closed.set):
         pass
     assert not closed.is_set()
+
+
+async def test_listeners_that_leave_before_they_are_confirmed_do_not_deafen_the_others(
+    nats_url: str,
+) -> None:
+    async def leave_early(link: Link) -> None:
+        async with link.hear("bp.early", ignore):
+            raise AssertionError("it left before it was confirmed")
+
+    async def ignore(_: object) -> None:
+        return
+
+    async with process(nats_url) as (_, here), process(nats_url) as (link, there):
+        leaving = [asyncio.create_task(leave_early(link)) for _ in range(20)]
+        await asyncio.sleep(0)
+        for listener in leaving:
+            listener.cancel()
+        await asyncio.wait(leaving)
+        assert all(listener.cancelled() for listener in leaving)
+        async with there.watch(TENANT, FEATURE) as words:
+            await here.say(TENANT, FEATURE, {"kind": "delta", "text": "heard"})
+            assert (await next_word(words))["text"] == "heard"
+        assert link.generation == 1

@@ -45,7 +45,7 @@ def brief_markdown(brief: Brief) -> str:
 def spec_markdown(spec: Spec) -> str:
     """The specification, requirement by requirement."""
     left_out = [f"{inline(x.text)}{_from(x.sources)}" for x in spec.out_of_scope]
-    errors = [f"When {inline(x.when)}: {inline(x.then)}" for x in spec.errors]
+    errors = [f"**{inline(x.when)}** {inline(x.then)}" for x in spec.errors]
     roles = [
         f"**{inline(r.name)}** may: {'; '.join(map(inline, r.may)) or '—'}" for r in spec.roles
     ]

@@ -244,3 +244,9 @@ def test_a_title_has_at_most_six_words_of_the_brief(made):
     title = msgspec.convert(call(answer("title", brief=made.brief), "submit_title"), d.Title).title
     assert 1 <= len(title.split()) <= 6
     assert title.lower() in made.brief.lower()
+
+
+def test_a_title_that_is_cut_short_does_not_end_in_a_colon():
+    brief = "A tool library for Elm Street: neighbours lend each other tools."
+    title = msgspec.convert(call(answer("title", brief=brief), "submit_title"), d.Title).title
+    assert title == "A tool library for Elm Street"

@@ -34,5 +34,5 @@ def title_of(brief: str) -> str:
         "that",
     ):
         words.pop()
-    title = " ".join(words)[:80].strip() or "New application"
+    title = " ".join(words)[:80].strip(" .,:;!?") or "New application"
     return title[0].upper() + title[1:]

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from application.agents.inspection import Inspection, StaticFinding
 from application.artifact_keys import artifact_key
+from application.drafting import Draft
 from application.fail_points import NOWHERE, FailPoint
 from application.patience import patiently
 from application.ports import (
@@ -30,6 +31,7 @@ from application.ports import (
 )
 from application.providers import Provision
 from domain.runs import Attempt, Run, Tokens
+from domain.status import Step
 
 LIVE_EVERY_SECONDS = 0.05
 """How often words being written are passed on to watchers."""
@@ -95,6 +97,7 @@ class AttemptDesk:
                 self._provision.api_key,
                 idempotency_key=f"{entry.task_id}-{entry.attempt}-{entry.turn}",
                 on_text=self._words.add,
+                on_draft=self._drafted(),
                 on_progress=self._on_progress,
             )
         except ModelError as error:
@@ -129,6 +132,16 @@ class AttemptDesk:
         """Tell whoever watches what is going on."""
         self._words.show(kind, what)
 
+    def _drafted(self) -> Callable[[str], None]:
+        """What is done with a document while it is written: its prose is shown as it comes.
+
+        But not in a conversation, where what the agent says is all that belongs in its message.
+        """
+        if self._attempt.step is Step.CONVERSE:
+            return lambda _: None
+        draft = Draft()
+        return lambda piece: self._words.add(draft.read(piece))
+
     def _count(self, tokens: Tokens, model: str) -> None:
         self._tokens = self._tokens + tokens
         self._cost += self._provision.roster.cost(tokens, model)
@@ -146,6 +159,8 @@ class _Words:
         self._sending: set[asyncio.Task[None]] = set()
 
     def add(self, text: str) -> None:
+        if not text:
+            return
         self._text.append(text)
         if not self._sending:
             self._spawn(self._soon())

@@ -321,6 +321,7 @@ class Model(Protocol):
         *,
         idempotency_key: str,
         on_text: Callable[[str], None],
+        on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
     ) -> ModelAnswer:
         """Send one streaming request. Cancelling closes the stream.
@@ -329,6 +330,7 @@ class Model(Protocol):
             request: What to send.
             api_key: The tenant's own.
             on_text: Gets visible text as it comes.
+            on_draft: Gets the input of calls as it comes: pieces of JSON, cut anywhere.
             on_progress: Called for every sign of life.
             idempotency_key: Names the request in the ledger.
 

@@ -67,11 +67,12 @@ class AnthropicModel:
         *,
         idempotency_key: str,
         on_text: Callable[[str], None],
+        on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
     ) -> ModelAnswer:
         """One streaming request; see `ports.Model`."""
         sdk = await _sdk()
-        assembly = Assembly(request.model, on_text)
+        assembly = Assembly(request.model, on_text, on_draft)
         failure: ModelError | None = None
         try:
             async with (

@@ -29,13 +29,16 @@ class _Open(Struct):
 class Assembly:
     """What has arrived of one answer."""
 
-    def __init__(self, model: str, on_text: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: str, on_text: Callable[[str], None], on_draft: Callable[[str], None]
+    ) -> None:
         self.tokens = Tokens()
         self.request_id = ""
         self.complete = False
         """Whether the last event has come."""
         self._model = model
         self._on_text = on_text
+        self._on_draft = on_draft
         self._open: dict[int, _Open] = {}
         self._blocks: list[Block] = []
         self._last_whole = True
@@ -104,6 +107,7 @@ class Assembly:
                 self._on_text(delta["text"])
             case "input_json_delta":
                 block.parts.append(delta["partial_json"])
+                self._on_draft(delta["partial_json"])
             case "thinking_delta":
                 block.extra["thinking"] = block.extra.get("thinking", "") + delta["thinking"]
             case "signature_delta":

@@ -43,6 +43,7 @@ class DemoDesk:
             KEY,
             idempotency_key="k",
             on_text=lambda _: None,
+            on_draft=lambda _: None,
             on_progress=lambda: None,
         )
 

@@ -43,6 +43,7 @@ class RealDesk:
             KEY,
             idempotency_key=f"test-{self.asked}",
             on_text=lambda _: None,
+            on_draft=lambda _: None,
             on_progress=lambda: None,
         )
 

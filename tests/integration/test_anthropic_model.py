@@ -42,6 +42,7 @@ class Asked:
                 key,
                 idempotency_key="task-1-1",
                 on_text=self.heard.append,
+                on_draft=lambda _: None,
                 on_progress=self._sign,
             )
         finally:
@@ -310,6 +311,7 @@ async def test_connections_serve_again():
                 KEY,
                 idempotency_key=f"{number}",
                 on_text=lambda _: None,
+                on_draft=lambda _: None,
                 on_progress=lambda: None,
             )
             ports |= {id(c) for c in asked.model._http._transport._pool.connections}  # noqa: SLF001

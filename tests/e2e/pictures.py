@@ -76,7 +76,7 @@ def walk(camera: Camera, url: str) -> None:
     for part in ("files", "runs", "history", "compare&from=8", "log", "log&zoom=timeline"):
         camera.go(f"{feature}?show={part}", re.sub(r"&\w+=", "-", part).removesuffix("-8"))
     camera.go(f"{feature}?show=log&zoom=raw", "log-raw")
-    camera.go(f"{feature}?show=plan&at=8", "past")
+    camera.go(f"{feature}?show=spec&at=20", "past")
     for path in ("", "audit", "usage", "settings"):
         camera.go(f"{url}/app/{path}", path or "dashboard")
 

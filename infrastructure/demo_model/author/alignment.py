@@ -48,13 +48,17 @@ def write_alignment(inputs: dict[str, Any], *, refuse: bool = False) -> d.Alignm
         return d.Alignment(
             Recommendation.REVISE,
             (d.Reason(text, tuple(missing[:20])),),
-            f"The demo model compared ids: {len(missing)} of {len(asked)} are not answered, so it "
-            "advises to revise. You decide.",
+            "The demo model compared ids, no more, and advises to revise: without an answer are "
+            f"{len(missing)} of {len(asked)}. You decide.",
         )
-    covered = tuple(key for key in asked if key in answered)[:20]
+    covered = tuple(key for key in asked if key in answered)
     return d.Alignment(
         Recommendation.APPROVE,
-        (d.Reason(f"Each of the {len(asked)} points asked for is answered.", covered),),
-        f"The demo model compared ids, no more: all {len(asked)} are answered. This document "
+        (
+            d.Reason(
+                f"Points asked for and answered: {len(covered)} of {len(asked)}.", covered[:20]
+            ),
+        ),
+        "The demo model compared ids, no more: none is left unanswered. This document "
         f"{NEXT.get(gate, 'is complete')}. Please read it yourself; you decide.",
     )

@@ -93,8 +93,8 @@ def _offer(text: str, messages: list[Said], lead: str) -> Reply:
     spoken = [(m.id, m.text) for m in messages if m.by_person]
     brief = propose(text, spoken)
     words = (
-        f"{lead} I am the demo model, so I keep to what I recognise: "
-        f"{len(brief.must_haves)} points, and {len(brief.data)} kinds of things to remember. "
+        f"{lead} I am the demo model, so I keep to what I recognise (points: "
+        f"{len(brief.must_haves)}, kinds of things to remember: {len(brief.data)}). "
         "Please read the brief; confirm it if it says what you mean, or tell me what is wrong."
     )
     return Reply((Text(_short(words)), Call.of("propose_brief", brief)))

@@ -223,7 +223,7 @@ def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
     return d.Report(
         summary=(
             f"Written by the demo model: a {kind} review by a list of signs, not by understanding. "
-            f"{len(files)} files read, {len(findings)} findings, {grave} of them grave."
+            f"Files read: {len(files)}. Findings: {len(findings)}, grave: {grave}."
         ),
         findings=findings,
         controls=_controls(files) if security else (),

@@ -15,7 +15,7 @@ from application.download import Download
 from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
 from application.throttle import Throttle
-from infrastructure.accounts import OwnTokens, PostgresAccounts, PostgresSessions, SigningKeys
+from infrastructure.accounts import PostgresAccounts, PostgresSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel
 from infrastructure.api_keys import SealedApiKeys
 from infrastructure.archive import ZipArchive
@@ -36,6 +36,7 @@ from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.read_models.certifying import PostgresCertifier
+from infrastructure.signing_keys import OwnTokens, SigningKeys
 from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
@@ -174,7 +175,7 @@ async def _identity(
         store=PostgresAccounts(database),
         passwords=passwords,
         sessions=RefreshTokens(PostgresSessions(database), utc_now),
-        tokens=OwnTokens(issuer, keys),
+        tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
         clock=utc_now,

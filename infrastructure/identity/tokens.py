@@ -91,12 +91,16 @@ class TokenIssuer:
         clock: Callable[[], float],
     ) -> None:
         """Take the keys, the signing one first, and a clock of seconds since 1970."""
-        if not keys:
-            raise SigningKeyUnusable("the issuer needs a signing key")
         self.issuer = issuer
         self.audience = audience
-        self._keys = tuple(keys)
+        self.sign_with(keys)
         self._clock = clock
+
+    def sign_with(self, keys: Sequence[SigningKey]) -> None:
+        """Go on with other keys, the signing one first."""
+        if not keys:
+            raise SigningKeyUnusable("the issuer needs a signing key")
+        self._keys = tuple(keys)
 
     def issue(self, user_id: UUID, tenant_id: UUID) -> AccessToken:
         """Sign a token that is good for 15 minutes."""

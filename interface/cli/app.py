@@ -27,7 +27,7 @@ app = App(
 log = App(name="log", help="The event log of a feature.")
 projections = App(name="projections", help="The read models.")
 dead_letters = App(name="dead-letters", help="Messages that failed each of their deliveries.")
-master_keys = App(name="keys", help="The master key, and what it wraps.")
+master_keys = App(name="keys", help="The master key, what it wraps, and the key that signs tokens.")
 for part in (log, projections, dead_letters, master_keys):
     app.command(part)
 
@@ -288,6 +288,14 @@ def keys_rotate() -> int:
     from interface.cli import keys  # noqa: PLC0415
 
     return keys.rotate()
+
+
+@master_keys.command(name="renew")
+def keys_renew() -> int:
+    """Make a new key that signs access tokens; nobody is signed out."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.renew()
 
 
 @app.command

@@ -5,6 +5,7 @@ The key itself is never printed; keys are named by their ids.
 
 from infrastructure.rewrapping import Rewrapper
 from infrastructure.sealing import MasterKey
+from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
 from interface.cli.console import OUT, fail, say, show
 from interface.cli.operations import Desk, act
 from interface.cli.up import configured, refusing
@@ -85,3 +86,18 @@ def rotate() -> int:
         return 0
 
     return act(ROLE, work)
+
+
+def renew() -> int:
+    """Another key for access tokens."""
+
+    async def work(desk: Desk) -> int:
+        if desk.settings.oidc_issuer is not None:
+            fail("BP_OIDC_ISSUER signs the tokens here: renew its key there.")
+            return 1
+        key = await SigningKeys(desk.database, master_key(desk.settings)).rotate()
+        say(f"{key.kid} signs from now on, in every process within {FOLLOW_SECONDS // 60} minutes.")
+        say("Tokens of the old key are accepted until they end.")
+        return 0
+
+    return act("bp_api", work)

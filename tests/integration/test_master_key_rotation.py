@@ -14,12 +14,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from uuid_utils.compat import uuid7
 
-from infrastructure.accounts import SigningKeys
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import Database
 from infrastructure.rewrapping import DATA_KEY, PAGE, Rewrapper
 from infrastructure.sealing import DataKey, MasterKey
 from infrastructure.sealing.refusals import WrongMasterKey
+from infrastructure.signing_keys import SigningKeys
 from infrastructure.transparency.keys import LogKeys
 
 PROJECT = Path(__file__).parents[2]
@@ -168,3 +168,15 @@ async def test_an_operator_replaces_the_key_by_three_commands(
     assert "error: the master key does not open this data folder" in refused.stderr
     listed = await bp(sealed, file, "status")
     assert "MISSING" in listed.stdout
+
+
+async def test_an_operator_renews_the_key_that_signs_tokens(sealed: Sealed, tmp_path: Path) -> None:
+    file = tmp_path / "master.key"
+    file.touch(0o600)
+    file.write_text("bpmk_" + urlsafe_b64encode(OLD).decode().rstrip("=") + "\n")
+    renewed = await bp(sealed, file, "renew")
+    assert (renewed.returncode, renewed.stderr) == (0, "")
+    async with Database(sealed.url, "bp_api", max_size=1) as api:
+        first, second = await SigningKeys(api, MasterKey([OLD])).load()
+    assert second.kid == sealed.kid
+    assert renewed.stdout.startswith(first.kid)

@@ -1,7 +1,9 @@
 """Accounts, sessions, signing keys, API keys and the audit on a real database, as its roles."""
 
 import asyncio
+import base64
 import email
+import json
 import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ from domain.content import sha256_of
 from domain.events import BriefConfirmed, FeatureCreated, FeatureDeleted
 from domain.pipeline import AGENT_OF
 from domain.status import Step
-from infrastructure.accounts import OwnTokens, PostgresAccounts, PostgresSessions, SigningKeys
+from infrastructure.accounts import PostgresAccounts, PostgresSessions
 from infrastructure.api_keys import RevealedApiKeys, SealedApiKeys
 from infrastructure.audit import PostgresAudit
 from infrastructure.data_keys import DataKeys, KeyRing
@@ -30,11 +32,18 @@ from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
 from infrastructure.outbox import OutboxFolder
 from infrastructure.sealing import MasterKey
+from infrastructure.signing_keys import OwnTokens, SigningKeys
 from infrastructure.tasks import PostgresTasks
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MASTER = MasterKey.from_text(MasterKey.generate_text())
 CANARY = "sk-ant-canary-0123456789-abcd"
+
+
+def kid_of(token: str) -> str:
+    """The key that a token says it was signed with."""
+    head = token.partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
 
 
 @pytest.fixture
@@ -130,7 +139,10 @@ async def test_processes_share_signing_keys_and_a_rotation_refuses_nobody(api: D
     rotated = await others.rotate()
     loaded = await keys.load()
     assert [key.kid for key in loaded] == [rotated.kid, mine[0].kid]
-    after = TokenIssuer("https://here", "here", loaded, clock).issue(user, tenant)
+    tokens = OwnTokens(issuer, keys)
+    await tokens.renew()
+    after = tokens.issue(user, tenant)
+    assert kid_of(after.token) == rotated.kid
     now[0] += 60
     principal = await verifier.whose(after.token)
     assert principal is not None

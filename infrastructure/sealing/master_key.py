@@ -38,6 +38,10 @@ def _one_key(text: str) -> bytes:
     return urlsafe_b64decode(match[1] + "=")
 
 
+def _keys_in(text: str) -> list[bytes]:
+    return [_one_key(part) for part in text.replace(",", " ").split()]
+
+
 def _draft(path: Path, text: str) -> Path:
     """Write a file beside `path`, mode 0600, that is safely on the disk."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -58,31 +62,47 @@ def _sync_folder(path: Path) -> None:
 
 
 class MasterKey:
-    """One current master key and any number of older ones that only unwrap."""
+    """One current master key and any number of older ones that only unwrap.
 
-    __slots__ = ("_by_id", "ids")
+    One from a file reads the file again when it meets a key that it does not know: of several
+    processes that are restarted one by one, the old ones open what the new ones wrap.
+    """
+
+    __slots__ = ("_by_id", "_path", "ids")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Take 32-byte keys, the current one first."""
+        self._path: Path | None = None
+        self._take(keys)
+
+    def _take(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise MasterKeyUnusable("no master key is given")
         if any(len(key) != KEY_BYTES for key in keys):
             raise MasterKeyUnusable(f"a master key has {KEY_BYTES} bytes")
-        self._by_id = {
+        by_id = {
             derive(key, "master key check")[:_ID_BYTES].hex(): AESGCM(derive(key, "wrap"))
             for key in keys
         }
-        self.ids: tuple[str, ...] = tuple(self._by_id)
+        # Other threads may be wrapping: the current id always has its key.
+        self._by_id = by_id
+        self.ids: tuple[str, ...] = tuple(by_id)
         """Ids of all keys, the current one first."""
 
     @classmethod
     def from_text(cls, value: str) -> Self:
         """Read one key, or several separated by white space or commas, the current one first."""
-        return cls([_one_key(part) for part in value.replace(",", " ").split()])
+        return cls(_keys_in(value))
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read the same text from a regular file that only its owner can read (0400 or 0600)."""
+        master = cls(cls._read(path))
+        master._path = path
+        return master
+
+    @staticmethod
+    def _read(path: Path) -> Sequence[bytes]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -102,9 +122,12 @@ class MasterKey:
         finally:
             os.close(descriptor)
         try:
-            return cls.from_text(raw.decode("ascii"))
+            keys = _keys_in(raw.decode("ascii"))
         except (MasterKeyUnusable, UnicodeDecodeError):
-            raise MasterKeyUnusable(f"the file {path} holds no master key") from None
+            keys = []
+        if not keys:
+            raise MasterKeyUnusable(f"the file {path} holds no master key")
+        return keys
 
     @staticmethod
     def generate_text() -> str:
@@ -126,7 +149,7 @@ class MasterKey:
         finally:
             draft.unlink()
         _sync_folder(path)
-        return cls.from_text(text)
+        return cls.from_file(path)
 
     @classmethod
     def put_new_first(cls, path: Path) -> Self:
@@ -148,14 +171,16 @@ class MasterKey:
 
     def require(self, stored_id: str) -> None:
         """Raise WrongMasterKey unless one of these keys has the id that a data folder names."""
+        if stored_id not in self._by_id and self._path is not None:
+            self._take(self._read(self._path))
         if stored_id not in self._by_id:
             raise WrongMasterKey(stored_id, self.ids)
 
     def wrap(self, data_key: bytes, context: bytes) -> bytes:
         """Seal a data key under the current key, bound to `context` (see `bind`)."""
-        nonce = os.urandom(NONCE_BYTES)
-        head = _FORMAT + bytes.fromhex(self.id)
-        return head + nonce + self._by_id[self.id].encrypt(nonce, data_key, bind(head, context))
+        nonce, current = os.urandom(NONCE_BYTES), self.id
+        head = _FORMAT + bytes.fromhex(current)
+        return head + nonce + self._by_id[current].encrypt(nonce, data_key, bind(head, context))
 
     def wrapped_under(self, wrapped: bytes) -> str:
         """Read the id of the master key that wrapped this: what a rotation still has to rewrap."""

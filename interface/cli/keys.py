@@ -45,14 +45,14 @@ def add() -> int:
         settings = configured(log_level="warning")
         if settings.master_key is not None:
             fail(
-                "The master key stands in BP_MASTER_KEY: put a new one in front of it there, "
-                "with a space between, or keep it in a file (BP_MASTER_KEY_FILE)."
+                "The master key stands in BP_MASTER_KEY, which only you can change: docs/"
+                "operations.md says how. Or keep it in a file (BP_MASTER_KEY_FILE)."
             )
             return 1
         path = master_key_path(settings)
         master = MasterKey.put_new_first(path)
         say(f"{path} begins with the new master key {master.id} now; the old ones follow it.")
-        say("Give the file to every process and restart it; then run `keys rotate`.")
+        say("Give the file to every machine, then restart all processes, then run `keys rotate`.")
         return 0
 
     return refusing(command)

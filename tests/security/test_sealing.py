@@ -187,6 +187,21 @@ def test_another_master_key_gives_one_clear_error_that_names_both() -> None:
         new.require(old.id)
 
 
+def test_a_process_reads_its_key_file_again_when_it_meets_a_key_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "master.key"
+    running = MasterKey.generate_file(path)
+    old_id = running.id
+    restarted = MasterKey.put_new_first(path)
+    assert (running.id, restarted.ids) == (old_id, (restarted.id, old_id))
+    assert running.unwrap(restarted.wrap(SECRET, b"c"), b"c") == SECRET
+    assert running.ids == restarted.ids
+    foreign = MasterKey([b"f" * 32]).wrap(SECRET, b"c")
+    with pytest.raises(WrongMasterKey):
+        running.unwrap(foreign, b"c")
+
+
 def test_a_rotated_master_key_opens_old_keys_and_wraps_under_the_new_one() -> None:
     old_text, new_text = MasterKey.generate_text(), MasterKey.generate_text()
     old, both = MasterKey.from_text(old_text), MasterKey.from_text(f"{new_text}\n{old_text}\n")

@@ -373,6 +373,8 @@ class PartCarried(Event, frozen=True, tag="part_carried"):
     """When it happened there."""
     event: Carried
     """As it was recorded there; what it cost was paid there."""
+    event_schema_version: int = 1
+    """The shape of `event`, which has a life of its own."""
 
 
 FeatureEvent: TypeAlias = (

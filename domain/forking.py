@@ -131,6 +131,7 @@ def _carried(part: Part, told: Told, parent_id: UUID) -> e.PartCarried:
         by=before.by if before else told.by,
         at=before.at if before else told.at,
         event=event,  # type: ignore[arg-type]  # Content names events that carry words only.
+        event_schema_version=event.schema_version,
     )
 
 

@@ -26,6 +26,10 @@ COMMITMENT: Final = "personal_sha256"
 RESERVED: Final = frozenset({SALT, COMMITMENT, "type"})
 """Names that stand beside an event's own fields."""
 
+CARRIED: Final = "event"
+CARRIED_VERSION: Final = "event_schema_version"
+"""Fields of an event that carries another one, which is brought up by its own upcasters."""
+
 
 class UnknownEvent(Exception):
     """The log holds an event that this version of the program does not know. Start a later one."""
@@ -51,6 +55,8 @@ class _Kind(NamedTuple):
     clear: tuple[tuple[str, Any], ...]
     personal: tuple[tuple[str, Any], ...]
     decode: Callable[[bytes], Event]
+    carries: bool
+    """Whether it holds another event."""
 
 
 class Registry:
@@ -83,6 +89,7 @@ class Registry:
                 tuple(f for f in fields if f[0] not in cls.personal),
                 tuple(f for f in fields if f[0] in cls.personal),
                 msgspec.json.Decoder(cls).decode,
+                carries=any(name == CARRIED_VERSION for name, _ in fields),
             )
 
     @property
@@ -123,15 +130,31 @@ class Registry:
         if kind is None or not 0 < schema_version <= kind.schema_version:
             raise UnknownEvent(tag, schema_version)
         whole = _joined(clear, personal)
-        if schema_version == kind.schema_version:
+        if schema_version == kind.schema_version and not kind.carries:
             return kind.decode(whole)  # type: ignore[return-value]  # Of the union, by the tag.
-        plain = {k: v for k, v in msgspec.json.decode(whole).items() if k not in RESERVED}
+        plain = self._upcast(tag, schema_version, msgspec.json.decode(whole))
+        if kind.carries:
+            plain = self._upcast_carried(plain)
+        return msgspec.convert(plain, kind.cls)  # type: ignore[return-value]  # As above.
+
+    def _upcast(self, tag: str, schema_version: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+        kind = self._kinds.get(tag)
+        if kind is None or not 0 < schema_version <= kind.schema_version:
+            raise UnknownEvent(tag, schema_version)
+        plain = {name: value for name, value in fields.items() if name not in RESERVED}
         for version in range(schema_version, kind.schema_version):
             upcast = self._upcasters.get((tag, version))
             if upcast is None:
                 raise UnknownEvent(tag, schema_version)
             plain = upcast(plain)
-        return msgspec.convert(plain, kind.cls)  # type: ignore[return-value]  # As above.
+        return plain
+
+    def _upcast_carried(self, plain: dict[str, Any]) -> dict[str, Any]:
+        inner = plain[CARRIED]
+        tag = inner["type"]
+        fields = self._upcast(tag, plain.get(CARRIED_VERSION, 1), inner)
+        now = self._kinds[tag].schema_version
+        return {**plain, CARRIED: {"type": tag, **fields}, CARRIED_VERSION: now}
 
     @staticmethod
     def _part(event: Event, fields: tuple[tuple[str, Any], ...]) -> dict[str, Any]:

@@ -184,6 +184,30 @@ def test_an_upcaster_gets_all_fields_and_nothing_that_stands_beside_them() -> No
     assert seen == [{"title": "A", "owner": str(UUID(int=5))}]
 
 
+class Carrying(e.Event, frozen=True, tag="carrying"):
+    personal: ClassVar[frozenset[str]] = frozenset({"event"})
+    event: Renamed | Other
+    event_schema_version: int = 1
+
+
+def test_what_an_event_carries_is_brought_up_by_its_own_steps() -> None:
+    registry = Registry(
+        Renamed | Other | Carrying,
+        {
+            ("renamed", 1): lambda old: {"name": old["title"], "owner": old["owner"]},
+            ("renamed", 2): lambda old: {**old, "loud": True},
+        },
+    )
+    inner = b'{"event":{"type":"renamed","title":"A","owner":"%s"}}' % str(UUID(int=5)).encode()
+    now = Carrying(Renamed("A", UUID(int=5), loud=True), 3)
+    assert registry.decode("carrying", 1, b"{}", inner) == now
+    again = registry.encode(now)
+    assert registry.decode("carrying", 1, again.clear, again.personal) == now
+    later = b'{"event":{"type":"renamed"},"event_schema_version":4}'
+    with pytest.raises(UnknownEvent, match="renamed in schema version 4"):
+        registry.decode("carrying", 1, later, None)
+
+
 def test_a_missing_upcaster_is_an_error() -> None:
     registry = Registry(Renamed | Other, {("renamed", 1): lambda old: old})
     with pytest.raises(UnknownEvent):

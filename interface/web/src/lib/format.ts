@@ -1,6 +1,9 @@
 /** Numbers and times in the reader's own words. */
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const DAY = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
+const TIME = new Intl.DateTimeFormat('en', { timeStyle: 'medium' });
+const INSTANT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
 const COUNT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
 /** Dollars, with as many places as it takes to be more than nothing. */
@@ -25,6 +28,16 @@ export function duration(seconds: number): string {
 	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** The largest unit alone: `12 s`, `3 min`, `2 h`, `4 d`. */
+export function roughly(seconds: number): string {
+	if (seconds < 60) return `${Math.round(seconds)} s`;
+	if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+	return seconds < 86_400 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+export const day = (at: string): string => DAY.format(new Date(at));
+export const timeOfDay = (at: string): string => TIME.format(new Date(at));
+export const instant = (at: string): string => INSTANT.format(new Date(at));
 export const moment = (at: string): string => MOMENT.format(new Date(at));
 
 export function ago(at: string, now: number): string {

@@ -44,6 +44,9 @@ export const EVENTS: readonly EventType[] = lifecycle.events.map((one) => one.ty
 export const gateAt = (status: Status): Gate | null => STANDINGS.get(status)?.gate ?? null;
 export const stageAt = (status: Status): Stage | null => STANDINGS.get(status)?.stage ?? null;
 export const isWorking = (status: Status): boolean => STANDINGS.get(status)?.working ?? false;
+/** Whether a status allows it, whenever the feature stood there. */
+export const offers = (status: Status, action: Action): boolean =>
+	STANDINGS.get(status)?.actions.includes(action) ?? false;
 export const workOf = (step: Step): Work | undefined => WORK.get(step);
 
 /** Whether the person can bring it on: it waits for them. */

@@ -1,6 +1,7 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
 import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
 import type { Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
+import { story } from './en_story.ts';
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
@@ -223,8 +224,12 @@ export const en = {
 		step_abandoned: 'gave up on a step that can be done without',
 		feature_failed: 'could not go on: the feature failed',
 		feature_retried: 'tried again from the last checkpoint',
-		feature_replayed: 'went back to an earlier checkpoint'
-	} satisfies Partial<Record<EventType, string>>,
+		feature_replayed: 'went back to an earlier checkpoint',
+		feature_forked: 'began a second way from another feature',
+		part_carried: 'brought something along from that feature',
+		approval_renewed: 'approved again what stands before the gate'
+	} satisfies Record<EventType, string>,
+	story,
 	actor: (actor: string, agents: Record<string, string>): string => {
 		const [kind = '', name = ''] = actor.split(':');
 		if (kind === 'user') return 'You';
@@ -314,11 +319,7 @@ export const en = {
 		download: 'Download the code',
 		missingTitle: 'There is no such feature',
 		missing: 'It may have been deleted, or the address is not complete.',
-		toList: 'To the features',
-		verified: (n: number) => `Log verified, ${n} events`,
-		verifiedHelp: 'The chain of hashes over the whole log was computed anew and fits.',
-		broken: (n: number) => `The log is broken at event ${n}`,
-		verifying: 'Verifying the log…'
+		toList: 'To the features'
 	},
 	atGate: {
 		title: { APPROVE: 'The reviewer recommends to approve', REVISE: 'The reviewer recommends to revise' },
@@ -367,7 +368,10 @@ export const en = {
 		help: 'It passed both reviews. Nobody has run it yet: read the review, then try it on your machine.',
 		files: (n: number) => plural(n, 'file', 'files'),
 		passed: 'passed',
-		notPassed: 'did not pass'
+		notPassed: 'did not pass',
+		bundle: 'With its history, for git',
+		bundleHelp: 'One commit for each step. To open it:',
+		bundleCommand: (name: string) => `git clone ${name}`
 	},
 	files: {
 		title: 'Files',
@@ -402,14 +406,89 @@ export const en = {
 	},
 	log: {
 		title: 'Log',
-		lead: 'Every event as it was recorded, each sealed to the one before.',
-		verify: 'Verify the chain',
-		details: 'Details',
-		export: 'Export as JSON lines',
 		more: 'Show more',
+		zoom: 'How close to look',
+		zooms: { story: 'Story', timeline: 'Timeline', raw: 'Events' },
+		leads: {
+			story: 'What happened, in sentences. What belongs together is told once.',
+			timeline: 'Who was at work when. Long waits are folded. Choose a mark to read what it was.',
+			raw: 'Every event as it was recorded, each sealed to the one before it.'
+		},
+		running: 'now',
+		note: 'Note',
+		eventAt: (first: number, last: number) => (first === last ? `event ${first}` : `events ${first} to ${last}`),
+		asItWas: 'as it was then',
+		loading: (n: number) => `Reading the log: ${plural(n, 'event', 'events')} so far…`,
+		none: 'Nothing has happened yet.',
+		lanes: 'Lanes of the person, of each agent and of the system',
+		lane: { person: 'You', system: 'System' },
+		closer: 'Closer',
+		wider: 'Wider',
+		fit: 'All of it',
+		keys: 'Left and right arrow go from mark to mark, Enter shows the event.',
+		waited: (time: string) => `${time} later`,
+		table: 'The same as a table',
+		who: 'Who',
+		what: 'What',
+		when: 'When',
+		took: 'Took',
+		cost: 'Cost',
+		stillRunning: 'still at work',
+		underOne: 'under 1 s',
+		atOnce: '–',
+		showEvent: 'Show the event',
+		details: 'Content',
+		event: 'Event',
+		type: 'Type',
+		schema: (n: number) => `shape ${n}`,
+		actor: 'Actor',
+		recorded: 'Recorded',
 		hash: 'Hash',
+		previous: 'Hash before it',
+		correlation: 'Belongs to command',
 		cause: 'Caused by',
-		position: 'Position'
+		causeAt: (n: number) => `event ${n}`,
+		noCause: 'a person’s command',
+		position: 'Position in the whole log',
+		trace: 'What led to what',
+		traceTitle: 'From the command to what followed',
+		traceLead: (events: number, calls: number) =>
+			`${plural(events, 'event', 'events')} and ${plural(calls, 'request', 'requests')} to a model came of it.`,
+		call: (turn: number) => `Request ${turn} to the model`,
+		callSent: (n: number) => `sent ${plural(n, 'time', 'times')}`,
+		requestId: 'the provider’s name of it',
+		hereIt: 'this event',
+		pastOnly: (n: number) => `Up to version ${n}, which you are looking at.`
+	},
+	proof: {
+		title: 'Take it with you, and check it',
+		lead: 'For your records, or for somebody who wants proof.',
+		log: 'Download the log',
+		logHelp: 'Every event with its hash, one per line (CloudEvents). Anybody can check the chain with “bp log verify”.',
+		certify: 'Check what is shown',
+		certifyHelp: 'Works everything out anew from the log alone, without any model, and compares it with what the pages show.',
+		equal: (n: number) => `What is shown is what happened: ${plural(n, 'event gives', 'events give')} the same.`,
+		unequal: (n: number) => `What is shown differs from what ${plural(n, 'event gives', 'events give')}.`,
+		unequalHelp: 'Do not decide anything on these pages now. Tell whoever runs this service, and pass the certificate on.',
+		same: 'equal',
+		different: 'different',
+		view: 'What is compared',
+		rows: 'Rows',
+		shown: 'Hash as shown',
+		folded: 'Hash from the log',
+		head: 'Hash of the last event',
+		save: 'Download the certificate',
+		checking: 'Working it out…'
+	},
+	seal: {
+		checking: 'Checking the log…',
+		verified: (n: number) => `Log verified, ${plural(n, 'event', 'events')}`,
+		broken: (n: number) => `The log is broken at event ${n}`,
+		unknown: 'The log could not be checked',
+		help: 'Each event is sealed to the one before it. The whole chain was worked out anew and fits.',
+		unknownHelp: 'The service did not answer when it was asked to check. It is asked again soon.',
+		brokenTitle: (n: number) => `This feature’s log was changed, at event ${n}`,
+		brokenHelp: 'What these pages show from there on may not be what happened. Approve nothing and download nothing for now. Tell whoever runs this service: what to do stands in its operations guide, under “The log must be checked”.'
 	},
 	audit: {
 		title: 'Audit',
@@ -435,6 +514,9 @@ export const en = {
 		play: 'Play',
 		pause: 'Pause',
 		compare: 'Compare with now',
+		download: 'Download the code of then',
+		badTitle: 'There is no such time',
+		bad: 'The address names a time that this page cannot read, or one before this feature began. You see it as it is now.',
 		notHere: 'Only some versions are places to go back to: the nearest one before is version',
 		keys: 'Left and right arrow move one version'
 	},
@@ -460,7 +542,22 @@ export const en = {
 		documents: 'Documents',
 		files: 'Files',
 		runs: 'Work that only one side has',
-		used: 'What lies between them used',
+		used: 'This work used',
+		sides: 'Side by side',
+		what: 'What',
+		first: 'First',
+		second: 'Second',
+		sideOf: (title: string, n: number) => `${title}, version ${n}`,
+		status: 'Where it stands',
+		advice: { APPROVE: 'reviewer: approve', REVISE: 'reviewer: revise' },
+		approved: 'approved',
+		notApproved: 'not approved',
+		verdict: { PASS: 'passed', FAIL: 'did not pass' },
+		nothing: '–',
+		fileCount: 'Files',
+		tokens: 'Tokens',
+		cost: 'Cost',
+		differs: 'differs',
 		kind: { added: 'new', changed: 'changed', removed: 'gone' },
 		side: { from: 'only in the first', to: 'only in the second' },
 		shown: {
@@ -517,6 +614,7 @@ export const en = {
 			['/', 'Search'],
 			['j k', 'Next and previous in a list'],
 			['[ ]', 'One version earlier, later'],
+			['← →', 'In the timeline: from mark to mark'],
 			['a', 'To the approval'],
 			['d', 'Discuss']
 		]

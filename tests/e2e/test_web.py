@@ -87,8 +87,8 @@ def test_an_idea_becomes_a_zip_with_reloads_in_the_middle_of_everything(browser,
         page.get_by_test_id("files").get_by_text("src/db.ts").click()
         expect(page.locator("[data-testid=code] .tok-keyword").first).to_be_visible()
         page.get_by_test_id("parts").get_by_role("link", name="Log").click()
-        page.get_by_role("button", name="Verify the chain").click()
-        expect(page.get_by_text(re.compile(r"Log verified, \d+ events"))).to_be_visible()
+        expect(page.get_by_test_id("story").get_by_text("confirmed the brief")).to_be_visible()
+        expect(page.get_by_test_id("seal")).to_have_text(re.compile(r"Log verified, \d+ events"))
         page.get_by_test_id("parts").get_by_role("link", name="Work and cost").click()
         expect(page.get_by_test_id("runs").get_by_text("demo-model").first).to_be_visible()
 

@@ -18,7 +18,17 @@ DIST = PROJECT / "interface" / "web" / "dist"
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 LARGEST_START_BYTES = 120_000
 LARGEST_SHIFT = 0.02
-PARTS = ("spec", "files", "talk", "runs", "history", "compare", "log&at=4")
+PARTS = (
+    "spec",
+    "files",
+    "talk",
+    "runs",
+    "history",
+    "compare",
+    "log&at=4",
+    "log&zoom=timeline",
+    "log&zoom=raw&event=4",
+)
 
 HOSTILE = """\
 # Tools <script>alert(1)</script>
@@ -154,7 +164,15 @@ def test_hostile_text_stays_text_wherever_it_is_shown(browser, service):
         expect(page.get_by_role("heading", level=1).first).to_have_text(
             "<img src=x onerror=alert(1)>"
         )
-        for part in ("brief", "spec", "talk", "log", "history"):
+        for part in (
+            "brief",
+            "spec",
+            "talk",
+            "log",
+            "log&zoom=timeline",
+            "log&zoom=raw&event=2",
+            "history",
+        ):
             page.goto(f"{service}/app/features/{feature}?show={part}")
             settled(page)
         page.goto(f"{service}/app/features/{feature}?show=brief")

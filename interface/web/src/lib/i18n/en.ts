@@ -275,6 +275,7 @@ export const en = {
 		revised: 'Brief revised. The specification is written anew.',
 		closedTitle: 'The conversation rests',
 		closed: 'While agents work there is nobody to talk to. It goes on at the next gate.',
+		closedThen: 'This is what had been said then. Come back to now to go on.',
 		backToFeature: 'To the feature',
 		empty: 'No word yet. Tell the analyst what bothers you, or ask why something is as it is.'
 	},

@@ -69,7 +69,9 @@ export function marksOf(events: readonly EventView[]): Mark[] {
 			if (isBar && attempt !== null) running.set(attempt, mark);
 		}
 		if (endsWhatRuns(event.payload)) {
-			for (const mark of running.values()) Object.assign(mark, { to: at, fate: 'unused' });
+			for (const mark of running.values()) {
+				if (mark.to === null) Object.assign(mark, { to: at, fate: 'unused' satisfies Fate });
+			}
 		}
 	}
 	return marks;

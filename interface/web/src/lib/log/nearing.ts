@@ -1,14 +1,19 @@
 /** Reads on when the end of a list comes near; as a Svelte action on what stands at the end. */
-export function nearing(node: HTMLElement, more: () => void) {
-	let now = more;
-	const watch = new IntersectionObserver((seen) => seen[0]?.isIntersecting && now(), {
+export interface End {
+	more: () => void;
+	/** How many there are: after each page the end may still be in sight, of which nobody tells. */
+	length: number;
+}
+
+export function nearing(node: HTMLElement, end: End) {
+	let now = end;
+	const watch = new IntersectionObserver((seen) => seen.at(-1)?.isIntersecting && now.more(), {
 		rootMargin: '600px'
 	});
 	watch.observe(node);
 	return {
-		update: (next: () => void) => {
+		update: (next: End) => {
 			now = next;
-			// Still in sight after a page came: the observer says nothing by itself.
 			watch.unobserve(node);
 			watch.observe(node);
 		},

@@ -290,10 +290,13 @@ def test_time_moves_the_whole_page_and_a_second_way_begins_in_the_past(browser, 
         expect(page.get_by_role("heading", name="Another way")).to_be_visible()
         at_gate(page, "specification")
         expect(page.get_by_text(f"Begun from version {version}")).to_be_visible()
+        page.get_by_test_id("parts").get_by_role("link", name="Log").click()
+        began = page.get_by_test_id("story").get_by_role("listitem").first
+        expect(began).to_contain_text(f"You began a second way from version {version}")
 
         page.goto(f"{service}/app/features/{feature}?show=compare&from={version}")
         differences = page.get_by_test_id("difference")
-        expect(differences.get_by_text("Plan", exact=True)).to_be_visible()
+        expect(differences.locator("summary").get_by_text("Plan", exact=True)).to_be_visible()
         expect(differences.get_by_text("only in the second").first).to_be_visible()
         page.get_by_label("Of", exact=True).select_option(label="Another way")
         expect(page).to_have_url(re.compile("with="))

@@ -33,7 +33,7 @@ Target = Annotated[
 ]
 
 
-class Decision(StrEnum):
+class PaidAction(StrEnum):
     """What a person may decide that sets agents to work; named as in `actions`."""
 
     CONFIRM = "confirm"
@@ -47,7 +47,7 @@ class Decision(StrEnum):
 async def estimate_cost(
     request: JsonRequest,
     feature_id: FeatureId,
-    action: FromQuery[Decision],
+    action: FromQuery[PaidAction],
     length: Length = 0,
     version: Target = None,
 ) -> Estimate:
@@ -71,20 +71,20 @@ async def estimate_brief(request: JsonRequest, length: Length = 0) -> Estimate:
 
 
 async def _meant(
-    services: Services, tenant_id: UUID, feature_id: UUID, action: Decision, version: int | None
+    services: Services, tenant_id: UUID, feature_id: UUID, action: PaidAction, version: int | None
 ) -> c.FeatureCommand:
     match action:
-        case Decision.CONFIRM:
+        case PaidAction.CONFIRM:
             return c.ConfirmBrief("")
-        case Decision.REVISE:
+        case PaidAction.REVISE:
             return c.ReviseBrief("")
-        case Decision.RETRY:
+        case PaidAction.RETRY:
             return c.RetryFeature()
-        case Decision.REPLAY:
+        case PaidAction.REPLAY:
             if version is None:
                 raise refuse("invalid_request", errors=(Fault("version", "Say which one"),))
             return c.ReplayFeature(version)
-        case Decision.APPROVE:
+        case PaidAction.APPROVE:
             return await _approval(services, tenant_id, feature_id)
 
 

@@ -164,8 +164,9 @@ def test_what_changed_in_another_tab_is_said_and_not_approved_unread(browser, se
         expect(changed).to_have_count(0)
         button.click()
         at_gate(first, "plan")
-        approved = [e for e in events(first, feature) if e["type"] == "spec_approved"]
-        generated = [e for e in events(first, feature) if e["type"] == "spec_generated"]
+        log = events(first, feature)
+        approved = [e for e in log if e["type"] == "spec_approved"]
+        generated = [e for e in log if e["type"] == "spec_generated"]
         assert len(generated) == 2
         sha = generated[-1]["payload"]["content_sha256"]
         assert [e["payload"]["content_sha256"] for e in approved] == [sha]
@@ -220,7 +221,7 @@ def test_revising_shows_what_it_throws_away_and_can_be_taken_back_with_its_words
         beside, text = talk.bounding_box(), document.bounding_box()
         assert text["x"] + text["width"] <= beside["x"]
 
-        revise(page, service, feature, "- BF-3: Print a list.")
+        revise(page, service, feature, "- BF-3: Keep a list of members.")
         dialog = page.get_by_role("dialog")
         lost = dialog.get_by_role("listitem")
         expect(lost).to_have_text([re.compile(r"^Specification, .*\$"), re.compile(r"^Plan, .*\$")])
@@ -228,9 +229,35 @@ def test_revising_shows_what_it_throws_away_and_can_be_taken_back_with_its_words
         confirm_revision(page)
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_label("Text of the brief, in Markdown")).to_have_count(0)
-        expect(page.get_by_test_id("brief").get_by_text("Print a list.")).to_be_visible()
+        expect(page.get_by_test_id("brief").get_by_text("Keep a list of members.")).to_be_visible()
         page.goto(f"{service}/app/features/{feature}")
         at_gate(page, "plan")
+
+
+def test_what_changed_is_shown_at_each_gate_where_the_document_was_there_before(browser, service):
+    with person(browser, service, base_url=service) as ida:
+        page = sign_up(ida)
+        feature = with_own_brief(page, service)
+        approve(page, "specification")
+        at_gate(page, "plan")
+        page.goto(f"{service}/app/features?id={feature}")
+        page.get_by_role("button", name="Edit").click()
+        text = page.get_by_label("Text of the brief, in Markdown")
+        text.fill(BRIEF.replace("tool", "cake").replace("Tool", "Cake"))
+        page.get_by_role("button", name="Start over with this brief").click()
+        confirm_revision(page)
+        changes = page.get_by_role("button", name="What changed since the version before")
+        for gate in ("specification", "plan"):
+            at_gate(page, gate)
+            changes.click()
+            cakes = page.get_by_test_id("diff").locator(
+                "ins", has_text=re.compile("cake", re.IGNORECASE)
+            )
+            expect(cakes.first).to_be_visible()
+            approve(page, gate)
+        at_gate(page, "tests")
+        expect(page.get_by_test_id("document")).to_be_visible()
+        expect(changes).to_have_count(0)
 
 
 def test_an_approval_a_return_and_a_name_are_taken_back_from_their_notes(browser, service):

@@ -368,6 +368,8 @@ export const en = {
 		missedStart: 'The beginning was written before you came.',
 		again: (time: string) => `tries again in ${time}`,
 		againSoon: 'tries again in a moment',
+		/** After a reload, when nobody has said how long it takes. */
+		againUnknown: 'waits, then tries again',
 		before: 'The last try brought no result. It is tried again by itself; nothing needs to be done.'
 	},
 	/** What a decision would cost; always said to be an estimate, and what it rests on. */

@@ -46,6 +46,12 @@ def demo_roster(roster: Roster) -> Roster:
     return Roster(entries, {DEMO_MODEL: Price(Decimal(0), Decimal(0))}, DEMO_PRICES)
 
 
+def roster_for(choice: Choice, roster: Roster, *, tenant_has_key: bool) -> Roster:
+    """The agents, models and prices that a tenant's next attempt works with."""
+    real = choice is Choice.ANTHROPIC or (choice is Choice.AUTO and tenant_has_key)
+    return roster if real else demo_roster(roster)
+
+
 class Providers:
     """Chooses for each claim."""
 

@@ -1,6 +1,6 @@
 """Which fact makes which step due. The fold, the fan-out and the reconciler all read this table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from domain import events as e
@@ -19,6 +19,14 @@ DUE_AFTER: Final[Mapping[type[e.FeatureEvent], tuple[Step, ...]]] = {
     e.TestsApproved: (Step.IMPLEMENT,),
     e.ImplementationCompleted: (Step.SECURITY_REVIEW, Step.CODE_REVIEW),
 }
+
+RESULT_OF: Final[Mapping[Step, type[e.FeatureEvent]]] = {
+    Step.SPEC: e.SpecGenerated,
+    Step.PLAN: e.PlanGenerated,
+    Step.TESTS: e.TestsGenerated,
+    Step.IMPLEMENT: e.ImplementationCompleted,
+}
+"""What a step leads to, where its result makes further steps due."""
 
 AGENT_OF: Final[Mapping[Step, Agent]] = {
     Step.CONVERSE: Agent.BA,
@@ -63,6 +71,13 @@ ADVICE_AT: Final[Mapping[Status, Step]] = {
     Status.TESTS_READY: Step.ALIGN_TESTS,
 }
 """The step that advises at each gate."""
+
+
+def until_a_person(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """These steps and all that follows from their results before somebody has to decide."""
+    ahead = tuple(steps)
+    after = (DUE_AFTER.get(RESULT_OF[step], ()) for step in ahead if step in RESULT_OF)
+    return (*ahead, *(step for steps in after for step in steps if step not in ahead))
 
 
 def work_left(content: Content) -> tuple[Step, ...]:

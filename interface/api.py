@@ -12,6 +12,7 @@ from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.delivery.history import Histories
 from application.download import Download
+from application.estimates import Estimates
 from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
 from application.throttle import Throttle
@@ -25,6 +26,7 @@ from infrastructure.clock import utc_now
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
 from infrastructure.event_log.exports import PostgresStoredLog
+from infrastructure.experience import PostgresExperience
 from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.discovery import RemoteKeys
 from infrastructure.identity.passwords import PasswordHasher
@@ -41,7 +43,7 @@ from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
 from interface.http.services import HttpSettings, Readiness, Services
-from interface.processes import database_of, features_of
+from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
 T = TypeVar("T")
@@ -122,6 +124,8 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     provider = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(provider.close)
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
+    choice, roster = Choice(settings.model), roster_in_force(settings)
+    experience = PostgresExperience(database)
     accounts, verifier = await _identity(scope, base, database, public_url)
     return Services(
         features=features,
@@ -132,6 +136,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         stored=stored,
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
+        estimates=Estimates(features, experience, keys, choice, roster),
         certifier=PostgresCertifier(database, base.ring),
         live=base.live,
         artifacts=base.artifacts,
@@ -140,12 +145,12 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,
-        keys=KeySettings(keys, provider, needed=Choice(settings.model) is Choice.ANTHROPIC),
+        keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),
         health=Dependencies(database, base.link, base.artifacts, reads),
         settings=HttpSettings(
             version=service_version(),
             public_url=public_url,
-            demo_model=Choice(settings.model) is not Choice.ANTHROPIC,
+            demo_model=choice is not Choice.ANTHROPIC,
             web=PROJECT / "interface" / "web" / "dist",
         ),
         new_id=new_id,

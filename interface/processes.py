@@ -81,7 +81,7 @@ async def features_of(
     return Features(log, PostgresReceipts(database), base.live, new_id), log
 
 
-def _roster(settings: Settings) -> Roster:
+def roster_in_force(settings: Settings) -> Roster:
     """The roster with what the operator set.
 
     Raises:
@@ -120,7 +120,7 @@ async def open_worker(
     features, log = await features_of(scope, base, database, "bp_worker")
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
-    roster = _roster(settings)
+    roster = roster_in_force(settings)
     real = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(real.close)
     demo = AnthropicModel(demo_url) if demo_url else None

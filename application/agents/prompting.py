@@ -55,6 +55,13 @@ def prompt_sha256(agent: Agent, entry: Entry) -> str:
     return digest.hexdigest()
 
 
+@cache
+def prompt_length(agent: Agent, entry: Entry) -> int:
+    """Characters of every request of an agent, whatever it works on: role, rules and tools."""
+    texts = sum(len(block["text"]) for block in system_blocks(agent, entry))
+    return texts + len(to_json(tool_definitions(agent)))
+
+
 def to_json(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode.
     """JSON with its keys in order: the same value is the same text."""
     return _ENCODER.encode(value).decode()

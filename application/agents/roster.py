@@ -92,7 +92,12 @@ class Roster(Struct, frozen=True):
         price = self.prices.get(model) or max(self.prices.values(), key=lambda p: p.output)
         inputs = tokens.input + CACHE_READ * tokens.cache_read + CACHE_WRITE * tokens.cache_write
         total = (inputs * price.input + tokens.output * price.output) / MILLION
-        return total.quantize(CENT_FRACTION)
+        return self.rounded(total)
+
+    @staticmethod
+    def rounded(usd: Decimal) -> Decimal:
+        """US dollars to a millionth."""
+        return usd.quantize(CENT_FRACTION)
 
 
 def roster_of(

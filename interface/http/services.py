@@ -16,6 +16,7 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from application.usage import Expenses
@@ -156,6 +157,7 @@ class Services:
     stored: StoredLog
     audit: AuditLog
     expenses: Expenses
+    estimates: Estimates
     certifier: Certifier
     live: Live
     artifacts: ArtifactStore

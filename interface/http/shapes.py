@@ -244,6 +244,8 @@ class AgentWord(Struct, frozen=True, omit_defaults=True):
     """What goes on, for people (`progress`)."""
     turn: int | None = None
     """Which request of the attempt is under way."""
+    wait_seconds: float | None = None
+    """The attempt brought nothing, `words` says why; the next one begins after so long."""
 
 
 class Nothing(Struct, frozen=True):

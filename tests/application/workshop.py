@@ -80,13 +80,14 @@ class Artifacts:
 
 
 class Silence:
-    """Live words that nobody hears; how often steps under way were cancelled is counted."""
+    """Live words that nobody hears, kept; how often steps under way were cancelled is counted."""
 
     def __init__(self) -> None:
         self.cancellations = 0
+        self.said: list[Mapping[str, Any]] = []
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
-        return
+        self.said.append(body)
 
     async def poke(self) -> None:
         return

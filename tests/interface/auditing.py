@@ -5,11 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Wanted, tree_of
+from application.experience import RecordedRun, Trace, recorded_runs
 from application.ports import Recorded
 from application.usage import Expense, Fate
 from domain import events as e
 from domain.pipeline import AGENT_OF
-from domain.runs import Tokens
+from domain.runs import Run, Tokens
 from domain.status import Verdict
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, compare, fold
@@ -49,7 +50,7 @@ def matches(one: Recorded, wanted: Wanted) -> bool:
 
 
 class MemoryAudit:
-    """The ports `AuditLog`, `Expenses` and `Certifier`."""
+    """The ports `AuditLog`, `Expenses`, `Experience` and `Certifier`."""
 
     def __init__(self, events: Callable[[], Sequence[Recorded]]) -> None:
         self._events = events
@@ -97,6 +98,9 @@ class MemoryAudit:
             if (until is None or one.recorded_at < until)
         ]
 
+    async def recent(self, tenant_id: UUID) -> Sequence[RecordedRun]:
+        return recorded_runs(trace_of(one) for one in self._of(tenant_id))
+
     async def certify(self, tenant_id: UUID, feature_id: UUID) -> Certificate | None:
         stream = [one for one in self._of(tenant_id) if one.feature_id == feature_id]
         if not stream:
@@ -108,6 +112,20 @@ class MemoryAudit:
         )
         head = stored_as_it_would_be(stream)[-1].hash.hex()
         return Certificate(feature_id, True, len(stream), head, compared)  # noqa: FBT003
+
+
+def trace_of(one: Recorded) -> Trace:
+    """What an event says in clear about work."""
+    event = one.event
+    return Trace(
+        one.feature_id,
+        one.version,
+        type(event),
+        getattr(event, "attempt", None),
+        getattr(event, "run", Run()),
+        event.manifest.model if isinstance(event, e.StepStarted) else "",
+        event.part if isinstance(event, e.PartCarried) else None,
+    )
 
 
 def _fact(one: Recorded) -> Fact:

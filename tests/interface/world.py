@@ -18,11 +18,13 @@ from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from application.accounts import Account, Accounts
+from application.agents.roster import Roster
 from application.api_keys import KeyDescription, KeySettings
 from application.artifact_keys import artifact_key
 from application.audit import ChainReport, Change
 from application.delivery.history import Histories
 from application.download import Download
+from application.estimates import Estimates
 from application.export import StoredEvent
 from application.features import Features
 from application.ports import (
@@ -32,6 +34,7 @@ from application.ports import (
     Recorded,
     Unavailable,
 )
+from application.providers import Choice
 from application.throttle import Throttle
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
@@ -449,6 +452,7 @@ class World:
             stored=self.log,
             audit=audit,
             expenses=audit,
+            estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, Roster()),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,

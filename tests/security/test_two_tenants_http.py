@@ -25,7 +25,7 @@ BODIES: dict[str, Any] = {
     "store_api_key": {"api_key": "sk-ant-other-0123456789"},
     "create_feature": {"title": "Another"},
 }
-QUERIES: dict[str, Any] = {"diff_features": {"from": 1}}
+QUERIES: dict[str, Any] = {"diff_features": {"from": 1}, "estimate_cost": {"action": "approve"}}
 OPERATIONS = sorted(
     (operation["operationId"], method.upper(), path)
     for path, item in DOCUMENT["paths"].items()
@@ -60,6 +60,7 @@ def test_every_operation_on_a_feature_is_tried() -> None:
         "list_features",
         "list_all_events",
         "read_usage",
+        "estimate_brief",
         "tenant_live",
         "describe_api_key",
         "store_api_key",

@@ -13,6 +13,12 @@ export function money(decimal: string | undefined): string {
 	return value < 0.01 ? '< $0.01' : `$${value.toFixed(2)}`;
 }
 
+/** `$0.12–0.30`, of a cent or more; one figure where both are written alike. */
+export function moneyBetween(low: string, high: string): string {
+	const [from, to] = [money(low), money(high)];
+	return from === to ? to : `${from}–${to.slice(1)}`;
+}
+
 export const count = (value: number): string => COUNT.format(value);
 
 export function bytes(size: number): string {

@@ -1,9 +1,17 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
 import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
-import type { Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
+import type { Basis, Estimate, Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
+import { money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+const A_CENT = 0.01;
+const roughly = ({ low_usd, high_usd }: Estimate): string => {
+	if (Number(high_usd) < A_CENT) return 'Less than a cent';
+	if (Number(low_usd) < A_CENT) return `Up to roughly ${money(high_usd)}`;
+	return `Roughly ${moneyBetween(low_usd, high_usd)}`;
+};
 
 export const en = {
 	brand: 'Build Practical',
@@ -15,6 +23,8 @@ export const en = {
 	copy: 'Copy',
 	copied: 'Copied',
 	tryAgain: 'Try again',
+	undo: 'Undo',
+	undone: 'Undone: it stands where it stood before.',
 	demo: {
 		chip: 'Demo model',
 		note: 'A demo model answers here. It follows a script and writes the same kind of small program for every brief. Nothing leaves this machine.',
@@ -271,6 +281,7 @@ export const en = {
 		revise: 'Start over with this brief',
 		reviseHint: 'The specification is written anew.',
 		reviseLost: 'This will not count any more:',
+		reviseSpent: (cost: string) => `Together it has cost ${cost}, with its reviews.`,
 		reviseKept: 'Nothing is deleted: you can go back to it under History.',
 		revised: 'Brief revised. The specification is written anew.',
 		closedTitle: 'The conversation rests',
@@ -333,7 +344,11 @@ export const en = {
 		approveAnyway: (what: string) => `Approve this ${what} anyway`,
 		anywayNote: 'Why do you approve it all the same?',
 		anywayHelp: 'Kept in the log as your decision.',
-		exactly: 'You approve exactly the text below',
+		exactly: (what: string) => `You approve exactly the ${what} with the fingerprint`,
+		readIt: (what: string) => `Read the ${what}`,
+		changedTitle: 'The text has changed since you opened this page',
+		changedHelp: 'It was written anew, perhaps after you or somebody else revised the brief in another window. Read the new text; what you approve is the new one.',
+		changedRead: 'I have read the new text',
 		discuss: 'Discuss it',
 		revise: 'Revise the brief',
 		approved: (what: string) => `Approved: ${what}`,
@@ -352,7 +367,26 @@ export const en = {
 		nothingYet: 'The first words appear in a moment.',
 		files: (n: number) => plural(n, 'file written', 'files written'),
 		away: 'You can close this page. The work goes on, and nothing is lost.',
-		missedStart: 'The beginning was written before you came.'
+		missedStart: 'The beginning was written before you came.',
+		again: (time: string) => `tries again in ${time}`,
+		againSoon: 'tries again in a moment',
+		/** After a reload, when nobody has said how long it takes. */
+		againUnknown: 'waits, then tries again',
+		before: 'The last try brought no result. It is tried again by itself; nothing needs to be done.'
+	},
+	/** What a decision would cost; always said to be an estimate, and what it rests on. */
+	cost: {
+		fromThere: 'What goes on from there:',
+		asking: 'Estimating what it will cost…',
+		unknown: 'No estimate of the cost at the moment. You can decide all the same.',
+		words: {
+			nothing: () => 'Costs nothing: no agent works before you decide again.',
+			demo: () => 'Costs nothing: the demo model answers.',
+			runs: (one) => `${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')}.`,
+			prices: (one) => `${roughly(one)}, an estimate from list prices: no earlier run yet.`,
+			runs_and_prices: (one) =>
+				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')} and list prices.`
+		} satisfies Record<Basis, (one: Estimate) => string>
 	},
 	failure: {
 		title: 'It did not work out',

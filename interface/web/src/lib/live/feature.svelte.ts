@@ -14,6 +14,7 @@ import {
 	workOf,
 	type EventView,
 	type FeatureView,
+	type Gate,
 	type MessageView,
 	type PassingWord,
 	type RunRow,
@@ -21,7 +22,7 @@ import {
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
 import type { Frame } from './sse';
-import { fresh, withDelta, withFile, withTurn, type Delta, type WrittenFile, type Writing } from './writing';
+import { fresh, withDelta, withFile, withTurn, type Delta, type Turn, type WrittenFile, type Writing } from './writing';
 
 const PAGE = 200;
 const AGAIN_MS = 1_000;
@@ -33,8 +34,8 @@ const PASSING: Record<PassingWord, (store: FeatureStore, data: never) => void> =
 	delta: (store, data: Delta & { step: Step; attempt: number }) => store.hearDelta(data),
 	file: (store, data: WrittenFile & { step: Step; attempt: number }) =>
 		store.write(data.step, data.attempt, (now) => withFile(now, data)),
-	progress: (store, data: { step: Step; attempt: number; words: string }) =>
-		store.write(data.step, data.attempt, (now) => withTurn(now, data.words))
+	progress: (store, data: Turn & { step: Step; attempt: number }) =>
+		store.write(data.step, data.attempt, (now) => withTurn(now, data, Date.now()))
 };
 
 export interface Pending {
@@ -42,6 +43,14 @@ export interface Pending {
 	text: string;
 	/** The version that holds it, once the service has said so. */
 	version: number | null;
+}
+
+/** The version that each feature has at least, because this tab led to it: nothing older is shown. */
+const reached = new Map<string, number>();
+
+/** Say what a command led to, before another page shows the feature. */
+export function haveReached(id: string, version: number): void {
+	reached.set(id, Math.max(version, reached.get(id) ?? 0));
 }
 
 export class FeatureStore {
@@ -54,6 +63,8 @@ export class FeatureStore {
 	view = $derived(this.at === null ? this.present : (this.#past ?? this.present));
 	messages = $state.raw<readonly MessageView[]>([]);
 	runs = $state.raw<readonly RunRow[]>([]);
+	/** The fingerprint of each document that was shown at its gate when this page came to it. */
+	opened = $state.raw<Readonly<Partial<Record<Gate, string>>>>({});
 	writing = $state.raw<Readonly<Partial<Record<Step, Writing>>>>({});
 	/** Why there is nothing to show. */
 	refusal = $state.raw<Refusal | null>(null);
@@ -74,7 +85,7 @@ export class FeatureStore {
 			onFrame: (frame) => this.#hear(frame),
 			onAgain: () => this.#catchUp()
 		});
-		void this.read(version);
+		void this.read(Math.max(version, reached.get(this.id) ?? 0));
 	}
 
 	close(): void {
@@ -88,6 +99,12 @@ export class FeatureStore {
 		this.#wanted = Math.max(this.#wanted, version);
 		this.#reading ??= this.#readAll().finally(() => (this.#reading = null));
 		return this.#reading;
+	}
+
+	/** Read what this page itself has led to: that another text stands there now is no surprise. */
+	async follow(version: number): Promise<void> {
+		await this.read(version);
+		this.opened = {};
 	}
 
 	get isAnswering(): boolean {

@@ -1,0 +1,120 @@
+"""What like work has cost a tenant: their recorded runs, each with the documents that went in.
+
+Invariant: only what stands in clear in the log is read here, so that runs of features that were
+deleted still count; how long the documents were is told by whoever may read them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain import events as e
+from domain.runs import Attempt, Run
+from domain.status import Part, Step
+
+READS: Final[Mapping[Step, tuple[Part, ...]]] = {
+    Step.CONVERSE: (),
+    Step.SPEC: (Part.BRIEF,),
+    Step.TITLE: (Part.BRIEF,),
+    Step.ALIGN_SPEC: (Part.BRIEF,),
+    Step.PLAN: (Part.SPEC,),
+    Step.ALIGN_PLAN: (Part.SPEC,),
+    Step.TESTS: (Part.SPEC, Part.PLAN),
+    Step.ALIGN_TESTS: (Part.SPEC, Part.PLAN),
+    Step.IMPLEMENT: (Part.SPEC, Part.PLAN, Part.TESTS),
+    Step.SECURITY_REVIEW: (Part.SPEC, Part.PLAN, Part.TESTS),
+    Step.CODE_REVIEW: (Part.SPEC, Part.PLAN, Part.TESTS),
+}
+"""The documents that were approved before a step begins: by their length the steps compare."""
+
+WRITES: Final[Mapping[type[e.FeatureEvent], Part]] = {
+    e.BriefConfirmed: Part.BRIEF,
+    e.BriefRevised: Part.BRIEF,
+    e.SpecGenerated: Part.SPEC,
+    e.PlanGenerated: Part.PLAN,
+    e.TestsGenerated: Part.TESTS,
+}
+IN_VAIN: Final = (e.AttemptFailed, e.RunDiscarded)
+
+
+class Trace(Struct, frozen=True):
+    """What an event says in clear about work: who was asked, what it used, what it wrote."""
+
+    feature_id: UUID
+    version: int
+    kind: type[e.FeatureEvent]
+    attempt: Attempt | None = None
+    run: Run = Run()
+    model: str = ""
+    """Of an attempt that is announced."""
+    part: Part | None = None
+    """Of what a fork brought along."""
+
+
+class RecordedRun(Struct, frozen=True):
+    """A step that brought a result."""
+
+    feature_id: UUID
+    step: Step
+    model: str
+    cost_usd: Decimal
+    """With the attempts before it, in the same epoch, that brought none."""
+    reads: tuple[int, ...] | None
+    """Versions of the documents that went in; None if they are not known."""
+
+
+class Experience(Protocol):
+    """A tenant's recorded runs."""
+
+    async def recent(self, tenant_id: UUID) -> Sequence[RecordedRun]:
+        """The newest first; of a long history not all. Raises Unavailable."""
+
+
+def recorded_runs(traces: Iterable[Trace]) -> list[RecordedRun]:
+    """The runs that traces tell of, the newest first.
+
+    Args:
+        traces: In the order of the log; those of a feature may begin in the middle of its life.
+    """
+    standing: dict[UUID, dict[Part, int]] = defaultdict(dict)
+    models: dict[tuple[UUID, Attempt], str] = {}
+    spent: dict[tuple[UUID, Step, int], Decimal] = defaultdict(Decimal)
+    found = []
+    for one in traces:
+        part = one.part or WRITES.get(one.kind)
+        if part is not None:
+            standing[one.feature_id][part] = one.version
+        if one.attempt is None:
+            continue
+        if one.kind is e.StepStarted:
+            models[one.feature_id, one.attempt] = one.model
+            continue
+        effort = (one.feature_id, one.attempt.step, one.attempt.epoch)
+        spent[effort] += one.run.cost_usd
+        model = models.get((one.feature_id, one.attempt))
+        # Without a request it was taken from an earlier answer, which tells nothing of the next.
+        if one.kind in IN_VAIN or not one.run.turns or model is None:
+            continue
+        documents = standing[one.feature_id]
+        wanted = READS[one.attempt.step]
+        reads = tuple(documents[name] for name in wanted) if documents.keys() >= {*wanted} else None
+        found.append(RecordedRun(one.feature_id, one.attempt.step, model, spent.pop(effort), reads))
+    return found[::-1]
+
+
+TELLING: Final = (
+    *WRITES,
+    *IN_VAIN,
+    e.PartCarried,
+    e.StepStarted,
+    e.RecommendationMade,
+    e.FeatureTitled,
+    e.ImplementationCompleted,
+    e.SecurityReviewed,
+    e.CodeReviewed,
+)
+"""The events that leave a trace. Conversations cost too, but nobody decides on their cost."""

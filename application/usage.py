@@ -53,6 +53,8 @@ class Spent(Struct, frozen=True):
     cost_usd: Decimal = Decimal(0)
     superseded_usd: Decimal = Decimal(0)
     """How much of it went into what does not count now."""
+    superseded_tokens: Tokens = Tokens()
+    """The same in tokens."""
 
 
 class Share(Struct, frozen=True):
@@ -74,6 +76,8 @@ class Usage(Struct, frozen=True):
     by_day: tuple[Share, ...]
     """In order, by UTC; days without expenses are left out."""
     by_fate: tuple[Share, ...]
+    titles: Mapping[UUID, str] = {}
+    """What the features are called now; deleted ones are missing."""
 
 
 class Expenses(Protocol):
@@ -88,11 +92,12 @@ class Expenses(Protocol):
 class _Sum:
     """A sum under way. There are many expenses, so it adds in place."""
 
-    __slots__ = ("cost", "lost", "runs", "used")
+    __slots__ = ("cost", "lost", "runs", "used", "wasted")
 
     def __init__(self) -> None:
         self.runs = 0
         self.used = [0, 0, 0, 0]
+        self.wasted = Tokens()
         self.cost = self.lost = Decimal(0)
 
     def add(self, one: Expense) -> None:
@@ -106,9 +111,10 @@ class _Sum:
         self.cost += cost
         if one.fate is not Fate.COUNTS:
             self.lost += cost
+            self.wasted += tokens
 
     def spent(self) -> Spent:
-        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost)
+        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost, self.wasted)
 
 
 def usage_of(expenses: Iterable[Expense]) -> Usage:

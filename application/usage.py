@@ -61,7 +61,14 @@ class Share(Struct, frozen=True):
     """A sum, and what it is of."""
 
     name: str
-    """An agent, a model, a feature's id, a day (`2026-11-22`), or a fate."""
+    """An agent, a model, a feature's id, or a day (`2026-11-22`)."""
+    spent: Spent
+
+
+class FateShare(Struct, frozen=True):
+    """A sum, and what became of it."""
+
+    name: Fate
     spent: Spent
 
 
@@ -75,7 +82,7 @@ class Usage(Struct, frozen=True):
     by_feature: tuple[Share, ...]
     by_day: tuple[Share, ...]
     """In order, by UTC; days without expenses are left out."""
-    by_fate: tuple[Share, ...]
+    by_fate: tuple[FateShare, ...]
     titles: Mapping[UUID, str] = {}
     """What the features are called now; deleted ones are missing."""
 
@@ -134,7 +141,7 @@ def usage_of(expenses: Iterable[Expense]) -> Usage:
         by_model=_dearest(models),
         by_feature=_dearest(features),
         by_day=tuple(Share(day, days[day].spent()) for day in sorted(days)),
-        by_fate=_dearest(fates),
+        by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(fates)),
     )
 
 

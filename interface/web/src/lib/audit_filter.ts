@@ -59,8 +59,8 @@ export function questionOf(filter: Filter): Question {
 		not_type: some(filter.not_type),
 		actor: filter.actor || undefined,
 		feature_id: filter.feature || undefined,
-		from: filter.from || undefined,
-		to: filter.to || undefined,
+		from: exactly(filter.from),
+		to: exactly(filter.to),
 		problems: filter.problems || undefined
 	};
 	return Object.fromEntries(
@@ -88,6 +88,12 @@ function meaningsOf(q: string): string[] {
 		const means = [...types, ...actors];
 		return means.length ? [`${word}=${means.join(',')}`] : [];
 	});
+}
+
+/** A moment as the service takes it, however much of it the address gives. */
+function exactly(moment: string): string | undefined {
+	const at = new Date(moment);
+	return Number.isNaN(at.getTime()) ? moment || undefined : at.toISOString();
 }
 
 /** A moment as a field of the page takes it: in the reader's own time, to the minute. */

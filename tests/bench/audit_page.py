@@ -46,7 +46,8 @@ SEARCH: Final = """(words) => new Promise((told) => {
     field.value = words;
     field.dispatchEvent(new Event('input', {bubbles: true}));
     const asked = () => performance.getEntriesByType('resource').findLast((one) =>
-        one.name.includes('/api/events?') && one.startTime > began && one.responseEnd > 0);
+        one.name.includes('/api/events?') && one.name.includes('&q=') === (words !== '') &&
+        one.startTime > began && one.responseEnd > 0);
     const look = () => {
         const one = asked();
         if (one) requestAnimationFrame(() => told([performance.now() - began, one.duration]));
@@ -112,9 +113,16 @@ def searches(page: Page) -> None:
 
 
 def scrolling(page: Page) -> None:
-    began = time.perf_counter()
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> dict[str, float]:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    before, began = spent(), time.perf_counter()
     found: dict[str, Any] = page.evaluate(SCROLL)
-    seconds = time.perf_counter() - began
+    seconds, after = time.perf_counter() - began, spent()
     gaps = sorted(found["gaps"])
     dropped = sum(max(0, round(gap / FRAME_MS) - 1) for gap in gaps)
     count = page.get_by_test_id("count").inner_text()
@@ -129,6 +137,10 @@ def scrolling(page: Page) -> None:
         f"at most {found['nodes']} nodes",
         f"{page.evaluate(ROWS)} rows drawn at the end",
     )
+    frames = len(gaps)
+    parts = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+    each = (f"{one} {1000 * (after[one] - before[one]) / frames:.2f} ms" for one in parts)
+    say("CPU of the page's main thread, a frame", *each)
     heap = page.evaluate("performance.memory?.usedJSHeapSize ?? 0")
     say("JavaScript heap at the end", f"{heap / 2**20:.0f} MB")
 

@@ -1,6 +1,6 @@
 """What an auditor asks of the log: is it what was written, and what happened to features."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -65,6 +65,17 @@ PROBLEMS: Final = frozenset(
 VERDICT: Final = tag_of(e.VerdictReached)
 
 
+class Word(Struct, frozen=True):
+    """A word that is searched, and what it stands for in the language of whoever asks."""
+
+    text: str
+    """In lower case."""
+    types: tuple[str, ...] = ()
+    """Events whose name, as the reader knows it, holds the word."""
+    actors: tuple[str, ...] = ()
+    """The same of actors; whole, or the part before the colon."""
+
+
 class Wanted(Struct, frozen=True):
     """Which events an auditor wants to see. All that is given must hold."""
 
@@ -81,6 +92,10 @@ class Wanted(Struct, frozen=True):
     """Recorded before then."""
     problems: bool = False
     """Only events that tell of trouble."""
+    words: tuple[Word, ...] = ()
+    """Each is found somewhere: in the type, the actor, a code of what went wrong, the title that
+    the feature has now, or at the start of the event's id, its feature's id or its hash. Texts are
+    sealed, and are not searched."""
 
 
 class AuditEntry(Struct, frozen=True):
@@ -97,6 +112,16 @@ class AuditEntry(Struct, frozen=True):
     correlation_id: UUID
     causation_id: UUID | None
     hash: str
+
+
+class Found(Struct, frozen=True):
+    """What was found, and how far the search went."""
+
+    entries: Sequence[AuditEntry]
+    titles: Mapping[UUID, str]
+    """Of the features among them that still exist."""
+    looked_to: AuditEntry | None = None
+    """The last event looked at, where the bound on the work ended the search before the log did."""
 
 
 class ModelCall(Struct, frozen=True):
@@ -146,8 +171,10 @@ class AuditLog(Protocol):
 
     async def entries(
         self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
-    ) -> Sequence[AuditEntry]:
+    ) -> Found:
         """Events beyond a position, at most `limit`. Raises Unavailable.
+
+        One call looks at a bounded number of events: it may find fewer, and say where it ended.
 
         Args:
             tenant_id: Whose.
@@ -157,6 +184,9 @@ class AuditLog(Protocol):
             ascending: Oldest first, and only as far as nothing can appear in between any more;
                 otherwise newest first.
         """
+
+    async def titles(self, tenant_id: UUID, features: Collection[UUID]) -> Mapping[UUID, str]:
+        """What features are called now; deleted ones are missing. Raises Unavailable."""
 
     async def causation(
         self, tenant_id: UUID, feature_id: UUID, event_id: UUID

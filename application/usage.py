@@ -53,13 +53,22 @@ class Spent(Struct, frozen=True):
     cost_usd: Decimal = Decimal(0)
     superseded_usd: Decimal = Decimal(0)
     """How much of it went into what does not count now."""
+    superseded_tokens: Tokens = Tokens()
+    """The same in tokens."""
 
 
 class Share(Struct, frozen=True):
     """A sum, and what it is of."""
 
     name: str
-    """An agent, a model, a feature's id, a day (`2026-11-22`), or a fate."""
+    """An agent, a model, a feature's id, or a day (`2026-11-22`)."""
+    spent: Spent
+
+
+class FateShare(Struct, frozen=True):
+    """A sum, and what became of it."""
+
+    name: Fate
     spent: Spent
 
 
@@ -73,7 +82,9 @@ class Usage(Struct, frozen=True):
     by_feature: tuple[Share, ...]
     by_day: tuple[Share, ...]
     """In order, by UTC; days without expenses are left out."""
-    by_fate: tuple[Share, ...]
+    by_fate: tuple[FateShare, ...]
+    titles: Mapping[UUID, str] = {}
+    """What the features are called now; deleted ones are missing."""
 
 
 class Expenses(Protocol):
@@ -88,11 +99,12 @@ class Expenses(Protocol):
 class _Sum:
     """A sum under way. There are many expenses, so it adds in place."""
 
-    __slots__ = ("cost", "lost", "runs", "used")
+    __slots__ = ("cost", "lost", "runs", "used", "wasted")
 
     def __init__(self) -> None:
         self.runs = 0
         self.used = [0, 0, 0, 0]
+        self.wasted = Tokens()
         self.cost = self.lost = Decimal(0)
 
     def add(self, one: Expense) -> None:
@@ -106,9 +118,10 @@ class _Sum:
         self.cost += cost
         if one.fate is not Fate.COUNTS:
             self.lost += cost
+            self.wasted += tokens
 
     def spent(self) -> Spent:
-        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost)
+        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost, self.wasted)
 
 
 def usage_of(expenses: Iterable[Expense]) -> Usage:
@@ -128,7 +141,7 @@ def usage_of(expenses: Iterable[Expense]) -> Usage:
         by_model=_dearest(models),
         by_feature=_dearest(features),
         by_day=tuple(Share(day, days[day].spent()) for day in sorted(days)),
-        by_fate=_dearest(fates),
+        by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(fates)),
     )
 
 

@@ -4,7 +4,7 @@ Invariant: every value is a parameter; the statement is put together of fixed pa
 sealed is opened but the envelope of model answers, for the provider's own name of a request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from application.audit import (
     VERDICT,
     AuditEntry,
     Causation,
+    Found,
     ModelCall,
     Wanted,
     tag_of,
@@ -23,6 +24,13 @@ from application.audit import (
 from domain.events import StepStarted
 from domain.runs import Attempt, Tokens
 from domain.status import Verdict
+from infrastructure.audit_words import (
+    CODED,
+    condition_of,
+    titled,
+    titles_of,
+    values_of,
+)
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.ledger import PURPOSE, record_of_call
@@ -32,17 +40,26 @@ HEADER: Final = (
     "SELECT position, stream_id, version, event_id, type, schema_version, actor, recorded_at,"
     " correlation_id, causation_id, encode(hash, 'hex')"
 )
-OF_TENANT: Final = f"{HEADER} FROM es.events WHERE tenant_id = %(tenant)s"
-CONDITIONS: Final = {
+LOOKED_AT: Final = """
+    FROM es.events e WHERE tenant_id = %(tenant)s"""
+LIMITS: Final = {
     "types": "type = any(%(types)s)",
-    "not_types": "type <> all(%(not_types)s)",
-    "actor": "(actor = %(actor)s OR (strpos(%(actor)s, ':') = 0 AND actor ^@ (%(actor)s || ':')))",
     "feature_id": "stream_id = %(feature_id)s",
     "since": "recorded_at >= %(since)s",
     "until": "recorded_at < %(until)s",
+    "problems": "type = any(%(troubles)s)",
+}
+"""What an index narrows down: only what these leave is looked at, and counted."""
+
+IN_ORDER: Final = "SET LOCAL enable_sort = off"
+"""The whole log comes in order from its index. As long as there are no statistics of a tenant, the
+planner believes it to be small, and would read and sort all of it for every page."""
+
+CONDITIONS: Final = {
+    "not_types": "type <> all(%(not_types)s)",
+    "actor": "(actor = %(actor)s OR (strpos(%(actor)s, ':') = 0 AND actor ^@ (%(actor)s || ':')))",
     "problems": (
-        "(type = any(%(problems)s) OR (type = %(verdict)s AND"
-        " convert_from(payload, 'UTF8')::json ->> 'verdict' <> %(passed)s))"
+        "(type <> %(verdict)s OR convert_from(payload, 'UTF8')::json ->> 'verdict' <> %(passed)s)"
     ),
 }
 COMPLETE: Final = (
@@ -62,6 +79,8 @@ CALLS: Final = (
     " WHERE feature_id = %s AND task_id = any(%s) ORDER BY task_id, attempt, turn"
 )
 UNKNOWN: Final = "outcome_unknown"
+LOOKS_AT_MOST: Final = 20_000
+"""Events that one call looks at: about 50 ms of the database."""
 
 
 class _Started(msgspec.Struct):
@@ -77,39 +96,44 @@ class _Envelope(msgspec.Struct):
 class PostgresAuditLog:
     """Reads as the API does: nothing of another tenant is ever in reach."""
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
-        """Take a database as the API, and its process's data keys."""
+    def __init__(self, database: Database, ring: KeyRing, *, most: int = LOOKS_AT_MOST) -> None:
+        """Take a database as the API, its process's data keys, and how many events to look at."""
         self._database = database
+        self._most = most
         self._keys = DataKeys(database, ring)
 
     async def entries(
         self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
-    ) -> Sequence[AuditEntry]:
+    ) -> Found:
         """Events beyond a position, oldest or newest first. Raises Unavailable."""
-        given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-        parts = [OF_TENANT, *(CONDITIONS[name] for name, value in given.items() if value)]
-        if beyond is not None:
-            parts.append("position > %(beyond)s" if ascending else "position < %(beyond)s")
-        if ascending:
-            parts.append(COMPLETE)
-        order = " ORDER BY position LIMIT %(limit)s"
-        if not ascending:
-            order = " ORDER BY position DESC LIMIT %(limit)s"
-        values = {
-            **given,
-            "tenant": tenant_id,
-            "types": list(wanted.types),
-            "not_types": list(wanted.not_types),
-            "problems": sorted(PROBLEMS),
-            "verdict": VERDICT,
-            "passed": str(Verdict.PASS),
-            "beyond": beyond,
-            "limit": limit,
-        }
+        narrowed, conditions, values = _asked(wanted, beyond=beyond, ascending=ascending)
+        values |= {"tenant": tenant_id, "limit": limit, "most": self._most}
+        order = f"ORDER BY position {'ASC' if ascending else 'DESC'}"
         async with self._database.tenant(tenant_id) as connection:
-            query = (" AND ".join(parts) + order).encode()
-            found = await connection.execute(query, values)
-            return [AuditEntry(*row) for row in await found.fetchall()]
+            if not any(getattr(wanted, name) for name in LIMITS):
+                await connection.execute(IN_ORDER)
+            last = None
+            if conditions:
+                ended = f"{HEADER} {narrowed} {order} OFFSET %(most)s - 1 LIMIT 1"
+                row = await (await connection.execute(ended.encode(), values)).fetchone()
+                last = AuditEntry(*row) if row else None
+            if last is not None:
+                values["last"] = last.position
+                conditions.append(f"position {'<=' if ascending else '>='} %(last)s")
+            for number, word in enumerate(wanted.words):
+                values[f"titled_{number}"] = await titled(connection, tenant_id, word.text)
+            query = f"{HEADER} {' AND '.join([narrowed, *conditions])} {order} LIMIT %(limit)s"
+            found = await connection.execute(query.encode(), values)
+            entries = [AuditEntry(*row) for row in await found.fetchall()]
+            titles = await titles_of(connection, tenant_id, {one.feature_id for one in entries})
+        if len(entries) == limit:
+            last = None
+        return Found(entries, titles, last)
+
+    async def titles(self, tenant_id: UUID, features: Collection[UUID]) -> Mapping[UUID, str]:
+        """What features are called now; deleted ones are missing. Raises Unavailable."""
+        async with self._database.tenant(tenant_id) as connection:
+            return await titles_of(connection, tenant_id, features)
 
     async def causation(
         self, tenant_id: UUID, feature_id: UUID, event_id: UUID
@@ -158,6 +182,36 @@ class PostgresAuditLog:
             event_id: tuple(by_attempt.get((one.task_id, one.attempt.number), ()))
             for event_id, one in started.items()
         }
+
+
+def _asked(
+    wanted: Wanted, *, beyond: int | None, ascending: bool
+) -> tuple[str, list[str], dict[str, Any]]:
+    """Which events to look at, which of them to take, and the values for both."""
+    given = {name for name in wanted.__struct_fields__ if getattr(wanted, name)}
+    narrowed = [LOOKED_AT, *(text for name, text in LIMITS.items() if name in given)]
+    if beyond is not None:
+        narrowed.append("position > %(beyond)s" if ascending else "position < %(beyond)s")
+    if ascending:
+        narrowed.append(COMPLETE)
+    conditions = [text for name, text in CONDITIONS.items() if name in given]
+    values: dict[str, Any] = {
+        "types": list(wanted.types),
+        "not_types": list(wanted.not_types),
+        "actor": wanted.actor,
+        "feature_id": wanted.feature_id,
+        "since": wanted.since,
+        "until": wanted.until,
+        "troubles": [*sorted(PROBLEMS), VERDICT],
+        "verdict": VERDICT,
+        "passed": str(Verdict.PASS),
+        "beyond": beyond,
+        "coded": CODED,
+    }
+    for number, word in enumerate(wanted.words):
+        conditions.append(condition_of(number, word))
+        values |= values_of(number, word)
+    return " AND ".join(narrowed), conditions, values
 
 
 def _call(row: Sequence[Any], key: DataKey | None) -> ModelCall:

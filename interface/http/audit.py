@@ -11,7 +11,7 @@ from uuid import UUID
 from litestar import Response, get
 from msgspec.structs import replace
 
-from application.audit import AuditEntry, Causation, ChainReport, Wanted
+from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
 from application.usage import Usage, usage_of
 from domain.errors import NotFound
@@ -22,6 +22,7 @@ from interface.http.audit_filter import (
     EventId,
     OfFeature,
     OfLog,
+    OfVersion,
     Order,
     Since,
     Until,
@@ -44,6 +45,7 @@ async def list_events(
     request: JsonRequest,
     feature_id: FeatureId,
     wanted: OfLog,
+    at: OfVersion = None,
     order: Order = Direction.ASC,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -57,14 +59,17 @@ async def list_events(
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
         return _export(services, tenant_id, feature_id, version)
-    if wanted == Wanted() and order is Direction.ASC:
+    if at is not None:
+        texts = await services.log.at(tenant_id, feature_id, [at])
+        found, last, more = [*texts.values()], at, False
+    elif wanted == Wanted() and order is Direction.ASC:
         after = place_of(cursor)
-        found = await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)
+        found = [*await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)]
         last = found[-1].version if found else after
         more = bool(found) and last < version
     else:
         chosen = replace(wanted, feature_id=feature_id)
-        entries, last, more = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+        entries, last, more, _ = await _chosen(services, tenant_id, chosen, order, limit, cursor)
         texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
         found = [texts[one.version] for one in entries if one.version in texts]
     items = tuple(event_view(recorded) for recorded in found)
@@ -88,8 +93,11 @@ async def list_all_events(
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     chosen = replace(wanted, feature_id=feature_id)
-    found, last, more = await _chosen(services, tenant_id, chosen, order, limit, cursor)
-    return AuditPage(tuple(found), cursor_at(last) if more else None)
+    entries, last, more, found = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+    searched_to = found.looked_to.recorded_at if found.looked_to else None
+    return AuditPage(
+        tuple(entries), cursor_at(last) if more else None, dict(found.titles), searched_to
+    )
 
 
 @get("/features/{feature_id:uuid}/events/{event_id:uuid}/causation", summary="What led to what")
@@ -121,7 +129,9 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     expenses = await services.expenses.between(tenant_id, zoned(since), zoned(until))
-    return await asyncio.to_thread(usage_of, expenses)
+    usage = await asyncio.to_thread(usage_of, expenses)
+    features = [UUID(share.name) for share in usage.by_feature]
+    return replace(usage, titles=await services.audit.titles(tenant_id, features))
 
 
 @get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")
@@ -149,8 +159,8 @@ async def _chosen(
     order: Direction,
     limit: int,
     cursor: str | None,
-) -> tuple[Sequence[AuditEntry], int, bool]:
-    """A page of headers, the position where it ends, and whether there is more."""
+) -> tuple[Sequence[AuditEntry], int, bool, Found]:
+    """A page of headers, the position where it ends, whether to go on there, and all of it."""
     found = await services.audit.entries(
         tenant_id,
         wanted,
@@ -158,8 +168,10 @@ async def _chosen(
         limit=limit + 1,
         ascending=order is Direction.ASC,
     )
-    shown = found[:limit]
-    return shown, shown[-1].position if shown else 0, len(found) > limit
+    shown = found.entries[:limit]
+    if found.looked_to is not None:
+        return shown, found.looked_to.position, True, found
+    return shown, shown[-1].position if shown else 0, len(found.entries) > limit, found
 
 
 def _export(

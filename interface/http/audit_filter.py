@@ -4,6 +4,7 @@ Invariant: a type that no event has is refused, so that a misspelt filter is not
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, get_args
@@ -12,11 +13,13 @@ from uuid import UUID
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from application.audit import Wanted, tag_of
+from application.audit import Wanted, Word, tag_of
 from domain.events import FeatureEvent
+from interface.http.asking import LARGEST_VERSION
 from interface.http.problems import Fault, refuse
 
 TAGS: Final = frozenset(tag_of(kind) for kind in get_args(FeatureEvent))
+MOST_WORDS: Final = 12
 ACTOR: Final = re.compile(r"[a-z]+(?::[\x21-\x7e]{1,100})?")
 
 
@@ -51,7 +54,32 @@ Since = Annotated[
 ]
 Until = Annotated[datetime | None, QueryParameter(name="to", description="Recorded before then.")]
 Problems = Annotated[bool, QueryParameter(description="Only events that tell of trouble.")]
+Text = Annotated[
+    str | None,
+    QueryParameter(
+        name="q",
+        max_length=200,
+        description="Words, each of which is found in the type, the actor, a code of what went "
+        "wrong, the title that the feature has now, or at the start of the event's id, its "
+        "feature's id or its hash. What people and agents wrote is sealed, and is not searched.",
+    ),
+]
+Meanings = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="means",
+        max_items=MOST_WORDS,
+        description="`word=value,value`: what a word of `q` stands for in the reader's own "
+        "language, types and actors; give it repeatedly.",
+    ),
+]
 OfFeature = Annotated[UUID | None, QueryParameter(description="Only of this feature.")]
+OfVersion = Annotated[
+    int | None,
+    QueryParameter(
+        name="version", ge=1, le=LARGEST_VERSION, description="Only the event of this version."
+    ),
+]
 EventId = Annotated[UUID, PathParameter(description="The event's id.")]
 
 
@@ -62,6 +90,8 @@ async def wanted(
     since: Since = None,
     until: Until = None,
     problems: Problems = False,  # noqa: FBT002 - by its name, in a query.
+    q: Text = None,
+    means: Meanings = None,
 ) -> Wanted:
     """Read the filters. Raises HttpProblem."""
     for name, given in (("type", types), ("not_type", not_types)):
@@ -77,6 +107,29 @@ async def wanted(
         since=zoned(since),
         until=zoned(until),
         problems=problems,
+        words=words_of(q or "", means or ()),
+    )
+
+
+def words_of(text: str, meanings: Iterable[str]) -> tuple[Word, ...]:
+    """The words of a search with what they stand for. Raises HttpProblem."""
+    words = tuple(dict.fromkeys(text.lower().split()))
+    if len(words) > MOST_WORDS:
+        raise refuse("invalid_request", errors=(Fault("q", f"At most {MOST_WORDS} words"),))
+    known: dict[str, list[str]] = {}
+    for meaning in meanings:
+        word, _, values = meaning.rpartition("=")
+        known[word.lower()] = values.split(",")
+    given = [value for values in known.values() for value in values]
+    if "" in known or not all(value in TAGS or ACTOR.fullmatch(value) for value in given):
+        raise refuse("invalid_request", errors=(Fault("means", "Expected `word=value,…`"),))
+    return tuple(
+        Word(
+            word,
+            tuple(value for value in known.get(word, ()) if value in TAGS),
+            tuple(value for value in known.get(word, ()) if value not in TAGS),
+        )
+        for word in words
     )
 
 

@@ -218,6 +218,11 @@ class AuditPage(Struct, frozen=True):
 
     items: tuple[AuditEntry, ...]
     next_cursor: str | None
+    titles: dict[UUID, str]
+    """What the features on this page are called now; deleted ones are missing."""
+    searched_to: datetime | None = None
+    """Set where the search looked at as much as one request may, and found no full page: how far it
+    came. What lies beyond is asked for with `next_cursor`."""
 
 
 class EventPage(Struct, frozen=True):

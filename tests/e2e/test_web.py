@@ -238,24 +238,6 @@ def test_a_lost_connection_sends_a_message_once(browser, service):
         assert status(page)
 
 
-def test_the_audit_page_filters_by_its_address(browser, service):
-    with person(browser, service) as kim:
-        page = sign_up(kim)
-        with_own_brief(page, service)
-        at_gate(page, "specification")
-        kim.go("/app/audit")
-        entries = page.get_by_test_id("audit").get_by_role("listitem")
-        expect(entries.filter(has_text="wrote the specification")).to_have_count(1)
-        expect(entries.last).to_contain_text("began a feature")
-        page.get_by_label("What happened").select_option(label="confirmed the brief")
-        expect(entries).to_have_count(1)
-        page.wait_for_url(re.compile("type="))
-        page.reload()
-        expect(entries).to_have_count(1)
-        page.get_by_label("Only what went wrong").check()
-        expect(page.get_by_text("Nothing is recorded that fits")).to_be_visible()
-
-
 def test_time_moves_the_whole_page_and_a_second_way_begins_in_the_past(browser, service):
     with person(browser, service) as jon:
         page = sign_up(jon)

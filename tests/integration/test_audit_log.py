@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.audit import PROBLEMS, AuditEntry, Wanted
+from application.audit import PROBLEMS, AuditEntry, Wanted, Word
 from application.ports import LedgerEntry, ModelAnswer, Origin
 from application.usage import Fate, usage_of
 from domain import commands as c
@@ -40,13 +40,14 @@ async def found(there: World, *, ascending: bool = True, **wanted: object) -> li
     """All entries, page by page."""
     every: list[AuditEntry] = []
     while True:
-        page: Sequence[AuditEntry] = await audit(there).entries(
+        answer = await audit(there).entries(
             there.tenant,
             Wanted(**wanted),
             beyond=every[-1].position if every else None,
             limit=7,
             ascending=ascending,
         )
+        page = answer.entries
         every += page
         if len(page) < 7:
             return every
@@ -206,3 +207,60 @@ async def test_filters_are_values_never_sql(there: World):
         assert await found(there, actor=text) == []
         assert await found(there, types=(text,)) == []
     assert len(await found(there)) == 1
+
+
+async def test_every_word_is_found_somewhere_in_what_is_not_sealed(there: World):
+    tools = await there.tell(drafted("Tool library"))
+    cakes = drafted("Cake orders").do(c.ConfirmBrief("- BF-1 a secret"))
+    bakery = await there.tell(cakes.do(c.GiveUp(Step.SPEC, 2, "model_refused", "it hid", "retry")))
+    await there.tell(drafted("Tool library"), tenant=uuid7())
+    await there.catch_up()
+    every = await found(there)
+
+    async def of(*words: str, **meaning: tuple[str, ...]) -> list[AuditEntry]:
+        given = tuple(Word(word) for word in words)
+        means = tuple(Word(word, types=types) for word, types in meaning.items())
+        return await found(there, words=given + means)
+
+    assert {entry.feature_id for entry in await of("tool")} == {tools}
+    assert await of("library", "tool") == await of("tool")
+    assert await of("tool", "cake") == []
+    assert {entry.type for entry in await of("cake", "confirmed")} == {"brief_confirmed"}
+    assert {entry.type for entry in await of(bestätigt=("brief_confirmed",))} == {"brief_confirmed"}
+    assert {entry.type for entry in await of("model_ref")} == {"feature_failed"}
+    assert await of("secret") == await of("hid") == []
+    assert await of(USER[:20]) == every
+    assert await of("100%") == await of("_ake") == []
+    for entry in every:
+        assert await of(str(entry.event_id)) == [entry]
+        assert await of(entry.hash[:16]) == [entry]
+    assert {entry.feature_id for entry in await of(str(bakery))} == {bakery}
+    said = (Word("you", actors=("user",)), Word("cake"))
+    assert {entry.feature_id for entry in await found(there, words=said)} == {bakery}
+    assert await found(there, words=(Word("you", actors=("agent",)),)) == []
+
+
+async def test_a_search_ends_somewhere_and_says_where_to_go_on(there: World):
+    await there.tell(drafted("Rare"))
+    for _ in range(4):
+        await there.tell(done())
+    await there.catch_up()
+    every = await found(there)
+    short = PostgresAuditLog(there.reading, KeyRing(MasterKey([MASTER])), most=25)
+    rare, beyond, calls = Wanted(words=(Word("rare"),)), None, 0
+    while True:
+        answer = await short.entries(there.tenant, rare, beyond=beyond, limit=7, ascending=False)
+        calls += 1
+        if answer.looked_to is None:
+            break
+        assert answer.entries == []
+        assert answer.looked_to in every
+        beyond = answer.looked_to.position
+    assert calls == len(every) // 25 + 1
+    assert [(one.position, answer.titles[one.feature_id]) for one in answer.entries] == [
+        (every[0].position, "Rare")
+    ]
+    # Where an index finds everything at once, nothing is cut.
+    created = Wanted(types=("feature_created",))
+    whole = await short.entries(there.tenant, created, beyond=None, limit=7, ascending=False)
+    assert (len(whole.entries), whole.looked_to) == (5, None)

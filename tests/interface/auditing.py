@@ -1,10 +1,10 @@
 """The ports of audit over a log in memory; the real ones have tests of their own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Wanted, tree_of
+from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Found, Wanted, Word, tree_of
 from application.experience import RecordedRun, Trace, recorded_runs
 from application.ports import Recorded
 from application.usage import Expense, Fate
@@ -46,6 +46,17 @@ def matches(one: Recorded, wanted: Wanted) -> bool:
         and (wanted.since is None or one.recorded_at >= wanted.since)
         and (wanted.until is None or one.recorded_at < wanted.until)
         and (not wanted.problems or one.type in PROBLEMS or failed)
+        and all(_said(one, word) for word in wanted.words)
+    )
+
+
+def _said(one: Recorded, word: Word) -> bool:
+    kind = one.actor.partition(":")[0]
+    return (
+        one.type in word.types
+        or word.text in one.type
+        or word.text in one.actor
+        or bool({one.actor, kind} & set(word.actors))
     )
 
 
@@ -60,13 +71,18 @@ class MemoryAudit:
 
     async def entries(
         self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
-    ) -> Sequence[AuditEntry]:
+    ) -> Found:
         found = [entry_of(one) for one in self._of(tenant_id) if matches(one, wanted)]
         if beyond is not None:
             found = [
                 f for f in found if (f.position > beyond if ascending else f.position < beyond)
             ]
-        return sorted(found, key=lambda f: f.position, reverse=not ascending)[:limit]
+        found = sorted(found, key=lambda f: f.position, reverse=not ascending)[:limit]
+        return Found(found, {})
+
+    async def titles(self, tenant_id: UUID, features: Collection[UUID]) -> Mapping[UUID, str]:
+        told = [one for one in self._of(tenant_id) if one.feature_id in features]
+        return {o.feature_id: o.event.title for o in told if hasattr(o.event, "title")}
 
     async def causation(
         self, tenant_id: UUID, feature_id: UUID, event_id: UUID

@@ -95,6 +95,35 @@ async def test_a_features_log_takes_the_same_filters_and_shows_content(ann: Pers
     assert created[0]["payload"]["title"] == "Tools"
 
 
+async def test_words_are_searched_with_what_they_mean_to_the_reader(ann: Person) -> None:
+    await ann.at_spec_gate()
+    every = await pages(ann, "/api/events")
+    confirmed = await pages(ann, "/api/events", q="Brief  confirmed")
+    assert [item["type"] for item in confirmed] == ["brief_confirmed"]
+    mine = await pages(ann, "/api/events", q="Je", means=["je=user", "other=brief_confirmed"])
+    assert [i for i in every if i["actor"] == f"user:{ann.user}"] == mine
+    both = await pages(ann, "/api/events", q="je brief", means=["je=user,spec_generated"])
+    assert {i["type"] for i in both} == {"brief_confirmed"}
+    assert await pages(ann, "/api/events", q=" ") == every
+    for query in (
+        {"q": "a b c d e f g h i j k l m"},
+        {"q": "x", "means": "x"},
+        {"q": "x", "means": "x=Y!"},
+    ):
+        answer = await ann.ask("GET", "/api/events", params=query)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request"), query
+
+
+async def test_one_event_is_read_by_its_version(ann: Person) -> None:
+    path = f"/api/features/{await ann.at_spec_gate()}/events"
+    whole = await pages(ann, path)
+    for item in whole:
+        found = (await ann.ask("GET", path, params={"version": item["version"]})).json()
+        assert found == {"items": [item], "next_cursor": None}
+    missing = (await ann.ask("GET", path, params={"version": len(whole) + 1})).json()
+    assert missing == {"items": [], "next_cursor": None}
+
+
 async def test_what_followed_from_a_command_is_a_tree(ann: Person) -> None:
     feature = await ann.at_spec_gate()
     log = await pages(ann, f"/api/features/{feature}/events")
@@ -128,6 +157,7 @@ async def test_what_was_spent_adds_up_in_every_list(ann: Person) -> None:
         cost = sum(Decimal(share["spent"]["cost_usd"]) for share in shares)
         assert cost == Decimal(usage["total"]["cost_usd"])
     assert {share["name"] for share in usage["by_feature"]} == {feature}
+    assert usage["titles"] == {feature: "Tools"}
     assert "spec" in {share["name"] for share in usage["by_agent"]}
     none = (await ann.ask("GET", "/api/usage", params={"to": "2020-01-01T00:00:00Z"})).json()
     assert none["total"]["runs"] == 0

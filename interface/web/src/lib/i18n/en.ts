@@ -1,6 +1,6 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
 import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
-import type { Basis, Estimate, Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
+import type { Basis, Estimate, Fate, Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
 import { money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
@@ -35,6 +35,7 @@ export const en = {
 		features: 'Features',
 		settings: 'Settings',
 		audit: 'Audit',
+		usage: 'Usage',
 		signOut: 'Sign out',
 		palette: 'Find or do something',
 		theme: 'Change between light and dark',
@@ -527,15 +528,88 @@ export const en = {
 	},
 	audit: {
 		title: 'Audit',
-		lead: 'Everything that was recorded for you, feature by feature, as it stands in the log.',
+		lead: 'Everything that was recorded for you, over all features, as it stands in the log.',
+		search: 'Search the log',
+		searched:
+			'Searched are titles, what happened, who did it, codes of failures, and the beginnings of ids and hashes. What you and the agents wrote is sealed, and is not searched.',
 		type: 'What happened',
+		anything: 'Anything',
+		chosen: (n: number) => `${n} chosen`,
+		only: 'Only',
+		not: 'Not',
+		onlyThis: (what: string) => `Only: ${what}`,
+		notThis: (what: string) => `Not: ${what}`,
+		actor: 'Who',
+		anybody: 'Anybody',
+		feature: 'Feature',
+		anyFeature: 'Any feature',
 		from: 'From',
 		to: 'Until',
 		order: 'Order',
 		newest: 'Newest first',
 		oldest: 'Oldest first',
 		problems: 'Only what went wrong',
-		none: 'Nothing is recorded that fits.'
+		export: 'Export this feature’s whole log',
+		chosenNow: 'What is chosen',
+		drop: (what: string) => `Do not filter any more. ${what}`,
+		clear: 'Clear all',
+		none: 'Nothing is recorded that fits.',
+		nothingYet: 'Nothing is recorded yet. Whatever happens to your features appears here.',
+		count: (n: number) => `${n.toLocaleString('en')} ${n === 1 ? 'event' : 'events'}`,
+		atLeast: (n: number) => `At least ${n.toLocaleString('en')} ${n === 1 ? 'event' : 'events'}`,
+		cut: (when: string) => `The search has come as far as ${when}`,
+		further: 'Search further',
+		stale: 'Something new was recorded: show it',
+		deleted: 'Deleted feature',
+		v: (n: number) => `v${n}`,
+		at: (title: string, n: number) => `${title} as it was at version ${n}`,
+		detail: {
+			type: 'Type',
+			schema: (n: number) => `schema ${n}`,
+			actor: 'Actor',
+			at: 'Recorded',
+			id: 'Event',
+			before: 'Hash before it',
+			command: 'Command',
+			itself: 'the command itself',
+			led: 'All of this command',
+			together: (events: number, calls: number) =>
+				`${plural(events, 'event', 'events')}, ${plural(calls, 'request to a model', 'requests to a model')}`,
+			tokens: (input: string, output: string) => `${input} tokens in, ${output} out`,
+			tree: 'What led to what',
+			content: 'Content of the event',
+			gone: 'The feature was deleted: its content is unreadable for ever. What the log keeps is here.'
+		}
+	},
+	usage: {
+		title: 'Usage',
+		lead: 'Tokens and cost of everything agents did for you, from the log. What deleted features cost stays in it.',
+		period: 'Period',
+		periods: { all: 'All time', today: 'Today', week: 'Last 7 days', month: 'Last 30 days', own: 'Dates of your own' },
+		from: 'From',
+		to: 'Until and with',
+		none: 'No agent worked in this time.',
+		total: 'Together',
+		cost: 'Cost',
+		tokensIn: 'Tokens in',
+		tokensOut: 'Tokens out',
+		runs: 'Runs',
+		lost: 'Superseded',
+		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was replaced by a revision, a retry or going back, or its feature was deleted.',
+		lostShare: (percent: string) => `${percent} superseded`,
+		bars: { cost: 'Bars show cost.', tokens: 'Bars show tokens.' },
+		by: { agent: 'By agent', model: 'By model', feature: 'By feature', day: 'By day', fate: 'What became of it' },
+		name: { agent: 'Agent', model: 'Model', feature: 'Feature', day: 'Day', fate: 'Outcome' },
+		utc: 'Days by UTC',
+		unknownModel: 'not known',
+		all: (n: number) => `Show all ${n}`,
+		fate: {
+			counts: 'Counts',
+			failed: 'Failed',
+			discarded: 'Came too late',
+			replaced: 'Replaced',
+			deleted: 'Of deleted features'
+		} satisfies Record<Fate, string>
 	},
 	time: {
 		title: 'Time',
@@ -626,7 +700,13 @@ export const en = {
 		look: { system: 'As the system', light: 'Light', dark: 'Dark' },
 		sessionTitle: 'This session',
 		sessionLead: 'Signing out ends it on this device, in all tabs.',
-		signOut: 'Sign out'
+		signOut: 'Sign out',
+		passwordTitle: 'Password',
+		passwordLead: 'A new one is set by a link in a letter to your address. It ends all your sessions, on every device.',
+		passwordAsk: 'Ask for a new password',
+		logKeyTitle: 'Public key of the log',
+		logKeyLead: 'Checkpoints of the whole log are signed with it. Keep a copy somewhere else: whoever checks the log later needs it, and it shows if the key was exchanged.',
+		logKeyNone: 'Nothing is signed yet: the first checkpoint is made within a minute or so.'
 	},
 	palette: {
 		title: 'Find or do something',
@@ -645,6 +725,8 @@ export const en = {
 			['?', 'This list'],
 			['g f', 'To the features'],
 			['g s', 'To the settings'],
+			['g a', 'To the audit'],
+			['g u', 'To the usage'],
 			['n', 'New feature'],
 			['/', 'Search'],
 			['j k', 'Next and previous in a list'],

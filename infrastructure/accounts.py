@@ -85,7 +85,7 @@ class PostgresSessions:
         return RefreshRecord(bytes(row[0]), *row[1:]) if row else None
 
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
-        """Mark `used` as used and store its successor, both or neither."""
+        """Mark `used`, or what it was exchanged for, as used and store a successor, or neither."""
         values = (
             used.token_sha256,
             successor.token_sha256,

@@ -2,7 +2,10 @@
 
 Invariant: of a family at most one token is good at any time, and a token that was used before ends
 its family, because whoever sends it and whoever has the new one cannot both be the owner
-(RFC 9700, section 4.14.2). Only SHA-256 of a token is stored; 256 random bits need no slow hash.
+(RFC 9700, section 4.14.2). But an answer may get lost, as when a page is reloaded at the wrong
+moment: for a few seconds a used token is exchanged again, as long as what it was exchanged for was
+not used, which then never will be. Only SHA-256 of a token is stored; 256 random bits need no slow
+hash.
 """
 
 import hashlib
@@ -21,6 +24,8 @@ PREFIX: Final = "bprt_"
 """Every refresh token starts with this, so that the log redactor can recognise one."""
 
 TOKEN_LIFE: Final = timedelta(days=30)
+LOST_ANSWER: Final = timedelta(seconds=10)
+"""How long after its use a token may come back from somebody whom the answer did not reach."""
 FAMILY_LIFE: Final = timedelta(days=90)
 _LONGEST_TOKEN: Final = 128
 
@@ -55,7 +60,8 @@ class RefreshStore(Protocol):
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
         """Mark `used` as used and store its successor, both or neither.
 
-        False, and nothing stored, when it was used already or the family has ended. Lock the
+        If it was used already, the token that it was exchanged for is marked as used instead.
+        False, and nothing stored, when that one was used too or the family has ended. Lock the
         family's row first: a family that ends at the same moment must not keep the successor.
         """
 
@@ -87,7 +93,7 @@ class RefreshTokens:
         now = self._clock()
         if record is None or record.family_ended_at is not None:
             raise SessionEnded
-        if record.used_at is not None:
+        if record.used_at is not None and now - record.used_at > LOST_ANSWER:
             await self._store.end_family(record.family_id, now)
             raise SessionReused
         if record.expires_at <= now:

@@ -30,7 +30,8 @@ create table app.refresh_tokens (
   tenant_id uuid not null,
   issued_at timestamptz not null,
   expires_at timestamptz not null,
-  used_at timestamptz
+  used_at timestamptz,
+  replaces bytea               -- the token that was exchanged for this one
 );
 create index refresh_tokens_of_family on app.refresh_tokens (family_id);
 
@@ -134,7 +135,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   where t.token_sha256 = p_token_sha256
 $$;
 
--- Mark a token as used and store its successor, both or neither. False when it was used already or its
+-- Mark a token as used and store its successor, both or neither. If it was used already, the token that it
+-- was exchanged for is marked as used instead: its answer got lost. False when that one was used too or the
 -- family has ended. The family's row is locked first: one that ends now does not keep the successor.
 create function app.refresh_replace(p_used_sha256 bytea, p_token_sha256 bytea, p_issued_at timestamptz,
   p_expires_at timestamptz)
@@ -150,10 +152,15 @@ begin
   update app.refresh_tokens t set used_at = p_issued_at
     where t.token_sha256 = p_used_sha256 and t.used_at is null;
   if not found then
-    return false;
+    update app.refresh_tokens t set used_at = p_issued_at
+      where t.family_id = family.family_id and t.replaces = p_used_sha256 and t.used_at is null;
+    if not found then
+      return false;
+    end if;
   end if;
-  insert into app.refresh_tokens (token_sha256, family_id, user_id, tenant_id, issued_at, expires_at)
-    values (p_token_sha256, family.family_id, family.user_id, family.tenant_id, p_issued_at, p_expires_at);
+  insert into app.refresh_tokens (token_sha256, family_id, user_id, tenant_id, issued_at, expires_at, replaces)
+    values (p_token_sha256, family.family_id, family.user_id, family.tenant_id, p_issued_at, p_expires_at,
+            p_used_sha256);
   return true;
 end $$;
 

@@ -221,6 +221,24 @@ def test_a_session_ends_in_all_tabs_and_leads_back_to_where_one_was(browser, ser
         expect(other.get_by_role("heading", name="Settings")).to_be_visible()
 
 
+def test_a_reload_at_the_wrong_moment_signs_nobody_out(browser, service):
+    with person(browser, service) as lea:
+        page = sign_up(lea)
+        lost = []
+
+        def lose(route):
+            lost.append(route.fetch().status)
+            route.abort()
+
+        page.route("**/auth/refresh", lose, times=1)
+        page.reload(wait_until="commit")
+        expect(page.get_by_text("Features").first).to_be_attached()
+        page.wait_for_function("performance.getEntriesByName(origin + '/auth/refresh').length > 0")
+        page.reload()
+        expect(page.get_by_role("heading", name="Features")).to_be_visible()
+        assert lost == [200]
+
+
 def test_a_lost_connection_sends_a_message_once(browser, service):
     with person(browser, service) as ida:
         page = sign_up(ida)

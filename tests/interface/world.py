@@ -241,6 +241,7 @@ class MemoryAccounts:
         self.resets: dict[bytes, tuple[UUID, datetime]] = {}
         self.tokens: dict[bytes, RefreshRecord] = {}
         self.ended: dict[UUID, datetime] = {}
+        self.exchanged: dict[bytes, bytes] = {}
 
     async def add(self, account: Account) -> bool:
         return self.accounts.setdefault(account.email, account) is account
@@ -282,10 +283,13 @@ class MemorySessions:
 
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
         stored = self._all.tokens[used.token_sha256]
+        if stored.used_at and used.token_sha256 in self._all.exchanged:
+            stored = self._all.tokens[self._all.exchanged[used.token_sha256]]
         if stored.used_at or stored.family_id in self._all.ended:
             return False
-        self._all.tokens[used.token_sha256] = replace(stored, used_at=successor.issued_at)
+        self._all.tokens[stored.token_sha256] = replace(stored, used_at=successor.issued_at)
         self._all.tokens[successor.token_sha256] = successor
+        self._all.exchanged[used.token_sha256] = successor.token_sha256
         return True
 
     async def end_family(self, family_id: UUID, at: datetime) -> None:

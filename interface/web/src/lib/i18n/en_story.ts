@@ -99,7 +99,7 @@ const SENTENCES: Sentences = {
 	tests_generated: (event, about) => wrote('tests', event, about),
 	recommendation_made: (event, about) => {
 		const advice = event.recommendation === 'APPROVE' ? 'approve' : 'revise';
-		const lost = event.lost?.length ? `; ${plural(event.lost.length, 'point', 'points')} had gone missing` : '';
+		const lost = event.lost?.length ? `; ${plural(event.lost.length, 'point', 'points')} not covered` : '';
 		return `${about.who} advised to ${advice} the ${GATE[event.gate]}${tries(about)}${lost}`;
 	},
 	feature_titled: (event, about) =>

@@ -7,9 +7,9 @@ export const BEHIND = ['talk', 'runs', 'history', 'compare', 'log'] as const;
 
 export type Part = (typeof DOCUMENTS)[number] | (typeof RESULTS)[number] | (typeof BEHIND)[number];
 
-const ALL: readonly string[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
+export const PARTS: readonly Part[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
 
-export const isPart = (name: string | null): name is Part => name !== null && ALL.includes(name);
+export const isPart = (name: string | null): name is Part => PARTS.some((part) => part === name);
 
 /** The reviews that the code did not pass. */
 export const failedReviews = (view: FeatureView | null) =>

@@ -361,6 +361,7 @@ export const en = {
 		approveAnyway: (what: string) => `Approve this ${what} anyway`,
 		anywayNote: 'Why do you approve it all the same?',
 		anywayHelp: 'Kept in the log as your decision.',
+		goTo: (what: string) => `Go to the approval of this ${what}`,
 		exactly: (what: string) => `You approve exactly the ${what} with the fingerprint`,
 		readIt: (what: string) => `Read the ${what}`,
 		changedTitle: 'The text has changed since you opened this page',
@@ -737,10 +738,8 @@ export const en = {
 		title: 'Find or do something',
 		placeholder: 'A feature, a page, an action…',
 		none: 'Nothing found.',
-		pages: 'Pages',
-		features: 'Features',
-		here: 'Here',
-		keys: 'Keyboard',
+		groups: { here: 'On this page', pages: 'Pages', features: 'Features', app: 'This app' },
+		look: (name: string) => `Appearance: ${name}`,
 		hint: 'Arrows choose, Enter goes, Escape closes'
 	},
 	keys: {
@@ -758,7 +757,8 @@ export const en = {
 			['[ ]', 'One version earlier, later'],
 			['← →', 'In the timeline: from mark to mark'],
 			['a', 'To the approval'],
-			['d', 'Discuss']
+			['d', 'Discuss'],
+			['Esc', 'Close what is open']
 		]
 	},
 	/** What to do about a problem, where the service's own words are for programs. */

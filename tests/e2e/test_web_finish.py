@@ -35,7 +35,8 @@ def choose(page: Page, words: str) -> None:
     field = page.get_by_role("combobox", name="Find or do something")
     expect(field).to_be_focused()
     field.fill(words)
-    expect(page.get_by_role("option", selected=True)).to_contain_text(
+    found = page.get_by_role("listbox", name="Find or do something")
+    expect(found.get_by_role("option", selected=True)).to_contain_text(
         re.compile(words, re.IGNORECASE)
     )
     page.keyboard.press("Enter")
@@ -74,6 +75,7 @@ def test_the_palette_reaches_what_is_legal_now_every_part_page_feature_and_look(
         field = page.get_by_role("textbox", name=re.compile("^Rename"))
         field.fill("A lending list")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="A lending list")).to_be_visible()
         choose(page, "appearance: dark")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         choose(page, "audit")
@@ -81,7 +83,8 @@ def test_the_palette_reaches_what_is_legal_now_every_part_page_feature_and_look(
         page.keyboard.press("Control+k")
         expect(page.get_by_role("option", name="Go to the approval")).to_have_count(0)
         page.keyboard.press("Escape")
-        choose(page, "a lending list")
+        expect(page.get_by_role("combobox", name="Find or do something")).to_have_count(0)
+        choose(page, "lending")
         page.wait_for_url(f"**/app/features/{feature}")
 
 
@@ -98,7 +101,10 @@ def test_the_list_of_keys_opens_with_a_question_mark_and_closes_with_escape(
         page.keyboard.press("Escape")
         expect(keys).to_have_count(0)
         page.keyboard.press("Control+k")
+        palette = page.get_by_role("combobox", name="Find or do something")
+        expect(palette).to_be_focused()
         page.keyboard.press("Escape")
+        expect(palette).to_have_count(0)
         page.keyboard.press("?")
         expect(keys).to_be_visible()
 

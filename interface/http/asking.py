@@ -48,6 +48,13 @@ After = Annotated[
         ge=0, le=LARGEST_POSITION, description="Begin after this id; `Last-Event-ID` comes first."
     ),
 ]
+Words = Annotated[
+    bool,
+    QueryParameter(
+        description="Also what agents are doing right now, each with its `feature_id`, without an "
+        "id of its own."
+    ),
+]
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", description="The last `id` that was seen."),

@@ -4,6 +4,7 @@ Invariant: durable events come from the log by version or position, in order, ea
 never tells of what a read would not show yet (the tenant's), and never outlives its process.
 """
 
+import asyncio
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from litestar import Response, get
 
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import After, FeatureId, LastEventId
+from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.services import Services, of
@@ -72,7 +73,10 @@ async def feature_live(
 
 @get("/live", media_type="text/event-stream", summary="All features, as it happens")
 async def tenant_live(
-    request: JsonRequest, after: After = None, last_event_id: LastEventId = None
+    request: JsonRequest,
+    after: After = None,
+    words: Words = False,  # noqa: FBT002 - a query parameter has a name.
+    last_event_id: LastEventId = None,
 ) -> Response[bytes]:
     """That something changed, with its position in the log as `id`; read the feature for what.
 
@@ -84,8 +88,18 @@ async def tenant_live(
     begin = await services.reads.position() if seen is None else seen
 
     async def produce(put: Put) -> None:
-        await put(frame("hello", {}, id=begin, retry=RETRY_MS))
-        async with Ear(services.live, tenant_id, None) as ear:
+        greeted = asyncio.Event()
+
+        async def hear(word: Word) -> None:
+            kind = str(word.get("kind"))
+            if kind in WORDS:
+                await greeted.wait()
+                await put(frame(kind, {k: v for k, v in word.items() if k != "kind"}))
+
+        # Whoever was greeted hears everything that is said from then on.
+        async with Ear(services.live, tenant_id, None, hear if words else None) as ear:
+            await put(frame("hello", {}, id=begin, retry=RETRY_MS))
+            greeted.set()
             await _follow_tenant(services, tenant_id, begin, ear, put)
 
     return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))

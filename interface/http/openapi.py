@@ -37,7 +37,12 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
         **dict.fromkeys(sorted(WORDS), AgentWord),
         "bye": Nothing,
     },
-    "tenant_live": {"hello": Nothing, "change": Change, "bye": Nothing},
+    "tenant_live": {
+        "hello": Nothing,
+        "change": Change,
+        **dict.fromkeys(sorted(WORDS), AgentWord),
+        "bye": Nothing,
+    },
 }
 """What the streams send: the type of `data` by the name of the event."""
 

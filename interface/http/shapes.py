@@ -251,6 +251,8 @@ class AgentWord(Struct, frozen=True, omit_defaults=True):
     """Which request of the attempt is under way."""
     wait_seconds: float | None = None
     """The attempt brought nothing, `words` says why; the next one begins after so long."""
+    feature_id: UUID | None = None
+    """Whose, in the stream of all features."""
 
 
 class Nothing(Struct, frozen=True):

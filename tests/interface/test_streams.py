@@ -266,6 +266,27 @@ async def test_the_tenant_hears_of_changes_once_reads_show_them(
     assert json.loads(seen[1]["data"])["feature_id"] == second
 
 
+async def test_the_tenant_hears_what_agents_write_only_if_it_asks_for_it(
+    ann: Person, bob: Person, world: World
+) -> None:
+    mine, theirs = await ann.new_feature(), await bob.new_feature()
+    word = {"kind": "delta", "step": "spec", "attempt": 1, "offset": 0, "text": "Tools"}
+
+    async with ann.stream("GET", "/api/live?words=true") as events:
+        assert (await anext(events))["event"] == "hello"
+        await world.live.say(bob.tenant, UUID(theirs), word)
+        await world.live.say(ann.tenant, UUID(mine), word)
+        heard = await anext(events)
+        assert (heard["event"], "id" in heard) == ("delta", False)
+        assert json.loads(heard["data"])["feature_id"] == mine
+        assert json.loads(heard["data"])["text"] == "Tools"
+    async with ann.stream("GET", "/api/live") as events:
+        assert (await anext(events))["event"] == "hello"
+        await world.live.say(ann.tenant, UUID(mine), word)
+        await ann.new_feature()
+        assert (await anext(events))["event"] == "change"
+
+
 async def test_silence_is_broken_by_comments(ann: Person, world: World) -> None:
     object.__setattr__(
         world.services, "settings", replace(world.services.settings, ping_seconds=0.05)

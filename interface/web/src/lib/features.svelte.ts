@@ -3,16 +3,20 @@
  *
  * Invariant: rows come from the service; a change that is told only says which list to read again.
  */
-import { answerOf, listFeatures, type DashboardRow, type Status } from '#lib/api/index.ts';
+import { answerOf, isWorking, listFeatures, type DashboardRow, type Status } from '#lib/api/index.ts';
+import { t } from '#lib/i18n/index.ts';
 import { hub } from '#lib/live/hub.svelte.ts';
 
 const PAGE = 50;
+const LARGEST_PAGE = 200;
 const CALM_MS = 150;
 
 class Features {
 	rows = $state.raw<readonly DashboardRow[] | null>(null);
 	next = $state<string | null>(null);
 	error = $state<unknown>(null);
+	/** What agents have just finished, for those who do not see it change. */
+	news = $state('');
 	#filter: { q?: string; status?: Status } = {};
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#turn = 0;
@@ -35,12 +39,24 @@ class Features {
 
 	async read(): Promise<void> {
 		const turn = ++this.#turn;
-		const limit = Math.min(200, Math.max(PAGE, this.rows?.length ?? 0));
+		const wanted = Math.max(PAGE, this.rows?.length ?? 0);
+		const rows: DashboardRow[] = [];
+		let next: string | null = null;
 		try {
-			const page = await answerOf(listFeatures({ query: { ...this.#filter, limit } }));
-			if (turn !== this.#turn) return;
-			this.rows = page.items;
-			this.next = page.next_cursor;
+			// As many as are shown, however many pages that takes: nothing below the reader vanishes.
+			do {
+				const limit = Math.min(LARGEST_PAGE, wanted - rows.length);
+				const query = { ...this.#filter, limit, ...(next ? { cursor: next } : {}) };
+				const page: { items: readonly DashboardRow[]; next_cursor: string | null } = await answerOf(
+					listFeatures({ query })
+				);
+				if (turn !== this.#turn) return;
+				rows.push(...page.items);
+				next = page.next_cursor;
+			} while (next && rows.length < wanted);
+			this.news = finished(this.rows ?? [], rows) || this.news;
+			this.rows = rows;
+			this.next = next;
 			this.error = null;
 		} catch (error) {
 			if (turn === this.#turn) this.error = error;
@@ -49,23 +65,39 @@ class Features {
 
 	async more(): Promise<void> {
 		if (!this.next) return;
-		const page = await answerOf(
-			listFeatures({ query: { ...this.#filter, limit: PAGE, cursor: this.next } })
-		);
-		this.rows = [...(this.rows ?? []), ...page.items];
-		this.next = page.next_cursor;
+		const turn = ++this.#turn;
+		try {
+			const query = { ...this.#filter, limit: PAGE, cursor: this.next };
+			const page = await answerOf(listFeatures({ query }));
+			if (turn !== this.#turn) return;
+			this.rows = [...(this.rows ?? []), ...page.items];
+			this.next = page.next_cursor;
+			this.error = null;
+		} catch (error) {
+			if (turn === this.#turn) this.error = error;
+		}
 	}
 
 	/** Another person signs in: nothing of the one before stays. */
 	clear(): void {
 		this.rows = null;
 		this.next = null;
+		this.news = '';
 	}
 
 	#soon(): void {
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => void this.read(), CALM_MS);
 	}
+}
+
+/** Which features stopped being worked on, in words. */
+function finished(before: readonly DashboardRow[], now: readonly DashboardRow[]): string {
+	const worked = new Set(before.filter((row) => isWorking(row.status)).map((row) => row.id));
+	return now
+		.filter((row) => worked.has(row.id) && !isWorking(row.status))
+		.map((row) => `${row.title || t.dashboard.untitled}: ${t.status[row.status]}`)
+		.join('. ');
 }
 
 export const features = new Features();

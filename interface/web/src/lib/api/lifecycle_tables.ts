@@ -56,6 +56,10 @@ export const waitsForPerson = (status: Status): boolean => !isWorking(status) &&
 export const may = (one: { actions: readonly string[] } | null | undefined, action: Action): boolean =>
 	one?.actions.includes(action) ?? false;
 
+/** Whether a brief can be given at a status: the first one, or another. */
+export const mayBrief = (status: Status): boolean =>
+	STANDINGS.get(status)?.actions.some((one) => one === 'confirm' || one === 'revise') ?? false;
+
 /** The conversation before there is a confirmed brief: where a brief can be confirmed. */
 export const isDraft = (one: { actions: readonly string[] }): boolean => may(one, 'confirm');
 

@@ -8,7 +8,7 @@ export class Refusal extends Error {
 		readonly status: number,
 		readonly problem: Problem | null
 	) {
-		super(problem ? problem.detail || problem.title : t.errors.unreachable);
+		super(problem ? said(problem) : status === 0 ? t.errors.unreachable : t.errors.odd);
 	}
 
 	get code(): Problem['code'] | null {
@@ -19,6 +19,15 @@ export class Refusal extends Error {
 	fault(pointer: string): string | undefined {
 		return this.problem?.errors?.find((one) => one.pointer === pointer)?.detail;
 	}
+}
+
+/** In this app's words where it has any; in the service's where those are for people, too. */
+function said(problem: Problem): string {
+	const own = (t.problem as Partial<Record<Problem['code'], string>>)[problem.code];
+	const words = own ?? problem.errors?.[0]?.detail ?? (problem.detail || problem.title);
+	return problem.status >= 500 && problem.status !== 503 && problem.request_id
+		? `${words} ${t.errors.number(problem.request_id)}`
+		: words;
 }
 
 interface Answer<T> {
@@ -38,6 +47,10 @@ export async function answerOf<T>(asked: PromiseLike<Answer<T>>): Promise<T> {
 function isProblem(value: unknown): value is Problem {
 	return typeof value === 'object' && value !== null && 'code' in value && 'detail' in value;
 }
+
+/** Whether the way on leads through the settings. */
+export const needsKey = (error: unknown): boolean =>
+	error instanceof Refusal && error.code === 'api_key_missing';
 
 /** One line for people about anything that was thrown. */
 export function wordsOf(error: unknown): string {

@@ -18,6 +18,8 @@ type Standing = 'unknown' | 'in' | 'out';
 
 class Session {
 	standing = $state<Standing>('unknown');
+	/** Whether it ended without this tab's person wanting it. */
+	hasEnded = $state(false);
 	/** The tenant's person, as the token names them: tells tabs of different people apart. */
 	subject = $state('');
 	#token = '';
@@ -28,12 +30,21 @@ class Session {
 
 	constructor() {
 		client.setConfig({ auth: () => this.token() });
+		// A token that was good a moment ago: the session was ended elsewhere, or goes on with a new one.
+		client.interceptors.response.use((answer, request) => {
+			const sent = request.headers.get('authorization');
+			if (answer.status === 401 && sent === `Bearer ${this.#token}`) {
+				void this.restore(true).catch(() => undefined);
+			}
+			return answer;
+		});
 		this.#channel?.addEventListener('message', () => this.#forget());
 	}
 
-	/** A token that is good for a while yet; asks for a new one when it is not. */
-	async token(): Promise<string> {
-		if (this.standing === 'in' && Date.now() > this.#until) await this.restore(true);
+	/** A token that is good for a while yet; asks for a new one when it is not, or was refused. */
+	async token(refused = false): Promise<string> {
+		const isOver = refused || Date.now() > this.#until;
+		if (this.standing === 'in' && isOver) await this.restore(true);
 		return this.#token;
 	}
 
@@ -60,6 +71,8 @@ class Session {
 	async logOut(): Promise<void> {
 		await answerOf(logOut({ auth: () => '' }));
 		this.#forget();
+		// What was being typed is this person's: whoever signs in next in this tab must not see it.
+		sessionStorage.clear();
 		this.#channel?.postMessage('out');
 	}
 
@@ -71,6 +84,7 @@ class Session {
 			} catch (error) {
 				// Only a plain no ends the session; a service that is away is asked again.
 				if (!(error instanceof Refusal) || error.status !== 401) throw error;
+				this.hasEnded = this.standing === 'in';
 				this.#forget();
 				return false;
 			}
@@ -83,6 +97,7 @@ class Session {
 		this.#until = Date.now() + answer.expires_in * 1000 - EARLY_MS;
 		this.subject = subjectOf(answer.access_token);
 		this.standing = 'in';
+		this.hasEnded = false;
 		localStorage.setItem(MARK, '1');
 		clearTimeout(this.#timer);
 		const wait = Math.max(5_000, this.#until - Date.now());

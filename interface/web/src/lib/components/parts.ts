@@ -1,5 +1,5 @@
 /** The parts of a feature's page, as they stand in its address. */
-import type { Documents } from '#lib/api/index.ts';
+import type { Documents, FeatureView } from '#lib/api/index.ts';
 
 export const DOCUMENTS = ['brief', 'spec', 'plan', 'tests'] as const satisfies readonly (keyof Documents)[];
 export const RESULTS = ['files', 'security_review', 'code_review'] as const;
@@ -7,6 +7,12 @@ export const BEHIND = ['talk', 'runs', 'history', 'compare', 'log'] as const;
 
 export type Part = (typeof DOCUMENTS)[number] | (typeof RESULTS)[number] | (typeof BEHIND)[number];
 
-const ALL: readonly string[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
+export const PARTS: readonly Part[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
 
-export const isPart = (name: string | null): name is Part => name !== null && ALL.includes(name);
+export const isPart = (name: string | null): name is Part => PARTS.some((part) => part === name);
+
+/** The reviews that the code did not pass. */
+export const failedReviews = (view: FeatureView | null) =>
+	(['security_review', 'code_review'] as const).filter(
+		(name) => view?.deliverables[name]?.verdict === 'FAIL'
+	);

@@ -1,6 +1,6 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
 import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
-import type { Basis, Estimate, Fate, Outcome, Progress, Severity } from '#lib/api/generated/index.ts';
+import type { Basis, Estimate, Fate, Outcome, Problem, Progress, Severity } from '#lib/api/generated/index.ts';
 import { money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
@@ -38,9 +38,11 @@ export const en = {
 		usage: 'Usage',
 		signOut: 'Sign out',
 		palette: 'Find or do something',
-		theme: 'Change between light and dark',
-		offline: 'Connecting again…',
-		live: 'Live'
+		theme: 'Change between light and dark'
+	},
+	lost: {
+		title: 'The connection is lost.',
+		help: 'Nothing is lost with it: this page goes on by itself as soon as the service answers.'
 	},
 	landing: {
 		title: 'Describe software. Approve every step. Get its source code.',
@@ -180,6 +182,20 @@ export const en = {
 		implement: 'writes the code',
 		security_review: 'looks for weak points',
 		code_review: 'reads the code'
+	} satisfies Record<Step, string>,
+	/** The same, as what somebody was about when it stopped. */
+	doing: {
+		converse: 'answering you',
+		spec: 'writing the specification',
+		title: 'looking for a title',
+		align_spec: 'comparing the specification with your brief',
+		plan: 'writing the plan',
+		align_plan: 'comparing the plan with the specification',
+		tests: 'writing the tests',
+		align_tests: 'comparing the tests with the specification',
+		implement: 'writing the code',
+		security_review: 'looking for weak points in the code',
+		code_review: 'reading the code'
 	} satisfies Record<Step, string>,
 	outcome: {
 		running: 'running',
@@ -345,6 +361,7 @@ export const en = {
 		approveAnyway: (what: string) => `Approve this ${what} anyway`,
 		anywayNote: 'Why do you approve it all the same?',
 		anywayHelp: 'Kept in the log as your decision.',
+		goTo: (what: string) => `Go to the approval of this ${what}`,
 		exactly: (what: string) => `You approve exactly the ${what} with the fingerprint`,
 		readIt: (what: string) => `Read the ${what}`,
 		changedTitle: 'The text has changed since you opened this page',
@@ -391,11 +408,19 @@ export const en = {
 	},
 	failure: {
 		title: 'It did not work out',
-		step: (what: string) => `It failed while it ${what}.`,
+		step: (what: string) => `It stopped while ${what}.`,
+		cost: (cost: string) => `This feature has cost ${cost} so far.`,
 		next: 'What to do',
 		retry: 'Try again',
 		retryHelp: 'Goes on from the last checkpoint. What was recorded is not paid for again.',
+		retryOr: 'Try again. If it happens again, change the brief.',
+		change: 'Change the brief',
+		changing: 'Change what the brief says, then start again. Nothing was deleted.',
 		back: 'Go back further',
+		reviewTitle: 'The code did not pass its review',
+		review: 'It cannot be downloaded like this. What is wrong, and where, stands in the review.',
+		findings: (what: string) => `${what}: read the findings`,
+		reviewNext: 'Try again: the code is written anew with these findings at hand, then reviewed again. Or change the brief where they point to it.',
 		settings: 'To the settings',
 		retried: 'Trying again from the last checkpoint.'
 	},
@@ -695,6 +720,7 @@ export const en = {
 		keySince: (when: string) => `since ${when}`,
 		keyForget: 'Forget the key',
 		keyForgotten: 'The key is gone.',
+		back: 'Back to where you were',
 		keyShape: 'A key has 16 characters or more, without spaces.',
 		lookTitle: 'Appearance',
 		look: { system: 'As the system', light: 'Light', dark: 'Dark' },
@@ -712,10 +738,8 @@ export const en = {
 		title: 'Find or do something',
 		placeholder: 'A feature, a page, an action…',
 		none: 'Nothing found.',
-		pages: 'Pages',
-		features: 'Features',
-		here: 'Here',
-		keys: 'Keyboard',
+		groups: { here: 'On this page', pages: 'Pages', features: 'Features', app: 'This app' },
+		look: (name: string) => `Appearance: ${name}`,
 		hint: 'Arrows choose, Enter goes, Escape closes'
 	},
 	keys: {
@@ -733,10 +757,29 @@ export const en = {
 			['[ ]', 'One version earlier, later'],
 			['← →', 'In the timeline: from mark to mark'],
 			['a', 'To the approval'],
-			['d', 'Discuss']
+			['d', 'Discuss'],
+			['Esc', 'Close what is open']
 		]
 	},
+	/** What to do about a problem, where the service's own words are for programs. */
+	problem: {
+		unauthenticated: 'Your session has ended. Sign in again: what you have typed here is kept.',
+		session_ended: 'Your session has ended. Sign in again: what you have typed here is kept.',
+		not_found: 'It is not there any more. Go back to the features.',
+		not_now: 'The feature has moved on, so this is not possible any more. The page shows how it stands now.',
+		superseded: 'It has changed in the meantime. Look at it again, then decide.',
+		version_conflict: 'It has changed in the meantime. Look at it again, then decide.',
+		no_such_checkpoint: 'There is no way back to that version. Choose another place under History.',
+		api_key_missing: 'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',
+		too_large: 'That is too much text at once. Make it shorter, then try again.',
+		too_many_requests: 'That was very often in a short time. Wait a moment, then try again.',
+		internal_error: 'Something went wrong on our side. Try again; if it happens again, tell the operator.',
+		artifact_lost: 'A stored file cannot be read. Tell the operator.',
+		unavailable: 'The service cannot reach something that it needs. Nothing was half done: try again in a moment.'
+	} satisfies Partial<Record<Problem['code'], string>>,
 	errors: {
+		odd: 'The service answers with something that this page does not understand. Reload the page; if it happens again, tell the operator.',
+		number: (id: string) => `(Number for the operator: ${id})`,
 		unreachable: 'The service cannot be reached. Check that it runs; then try again.',
 		title: 'That did not work',
 		missing: 'There is no such page',

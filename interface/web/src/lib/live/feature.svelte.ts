@@ -5,6 +5,7 @@
  * an event only says that it is time to read again.
  */
 import {
+	type ApplicationAuditChange as Change,
 	Refusal,
 	answerOf,
 	isWorking,
@@ -12,7 +13,6 @@ import {
 	listRuns,
 	readFeature,
 	workOf,
-	type EventView,
 	type FeatureView,
 	type Gate,
 	type MessageView,
@@ -68,6 +68,8 @@ export class FeatureStore {
 	writing = $state.raw<Readonly<Partial<Record<Step, Writing>>>>({});
 	/** Why there is nothing to show. */
 	refusal = $state.raw<Refusal | null>(null);
+	/** There is no such feature, or none any more. */
+	isMissing = $derived(this.refusal?.status === 404 || this.refusal?.code === 'invalid_request');
 	/** Messages on their way that the log does not hold yet. */
 	pending = $state.raw<readonly Pending[]>([]);
 	#reading: Promise<void> | null = null;
@@ -151,20 +153,15 @@ export class FeatureStore {
 		if (passing) {
 			passing(this, frame.data as never);
 		} else if (frame.id !== null) {
-			const { version } = frame.data as EventView;
+			const { version } = frame.data as Change;
 			void this.read(version);
 		}
 	}
 
-	/**
-	 * The stream begins now: what happened before is read, and read once more a little later, because
-	 * the read models may be a moment behind the log in which the stream has begun.
-	 */
+	/** A stream begins now: what happened before is read. */
 	#catchUp(): void {
 		this.#stale = true;
 		void this.read();
-		clearTimeout(this.#again);
-		this.#again = setTimeout(() => void this.read(), AGAIN_MS);
 	}
 
 	async #readAll(): Promise<void> {

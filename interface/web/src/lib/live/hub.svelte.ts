@@ -1,22 +1,17 @@
 /**
- * One set of live streams for all tabs of a person: one tab reads, and passes on to the others.
+ * One live stream for all tabs of a person: one tab reads, and passes on to the others.
  *
- * Invariant: a topic has one stream over all tabs, because a browser opens six connections to a
+ * Invariant: however many tabs are open, one stream is, because a browser opens six connections to a
  * service and no more. The reading tab is whoever holds the lock; when it closes, the next takes over
  * and every page reads its state again.
  */
-import { session } from '#lib/api/index.ts';
+import { session, type TenantLiveData } from '#lib/api/index.ts';
 import { frames, StreamRefused, type Frame } from './sse';
 
 /** All features, or one by its id. */
 export type Topic = 'all' | (string & {});
 
-type Word =
-	| { kind: 'want' | 'leave'; tab: string; topic: Topic }
-	| { kind: 'lead' }
-	| { kind: 'state'; connected: boolean }
-	| { kind: 'frame'; topic: Topic; frame: Frame }
-	| { kind: 'again'; topic: Topic };
+type Word = { kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
 
 interface Listener {
 	onFrame: (frame: Frame) => void;
@@ -24,23 +19,20 @@ interface Listener {
 	onAgain: () => void;
 }
 
-const REMIND_MS = 10_000;
-const FORGET_MS = 25_000;
-/** Streams of single features at once; the stream of all features tells the rest. */
-const STREAMS_AT_MOST = 3;
+const STREAM: TenantLiveData['url'] = '/api/live';
+/** Streams end and begin again as a matter of course: only a longer silence is told. */
+const SILENT_MS = 2_500;
 
 class Hub {
-	/** Whether what happens is heard at the moment. */
-	connected = $state(false);
-	#tab = crypto.randomUUID();
+	/** Whether nothing has been heard of the service for a while. */
+	lost = $state(false);
 	#subject = '';
+	#connected = false;
 	#channel: BroadcastChannel | null = null;
 	#listeners = new Map<Topic, Set<Listener>>();
 	#leading: AbortController | null = null;
 	#lockWait: AbortController | null = null;
-	#streams = new Map<Topic, AbortController>();
-	#wanted = new Map<Topic, Map<string, number>>();
-	#reminder: ReturnType<typeof setInterval> | undefined;
+	#silence: ReturnType<typeof setTimeout> | undefined;
 
 	/** Listen to a topic; returns how to stop. */
 	listen(topic: Topic, listener: Listener): () => void {
@@ -48,36 +40,26 @@ class Hub {
 		const listeners = this.#listeners.get(topic) ?? new Set();
 		listeners.add(listener);
 		this.#listeners.set(topic, listeners);
-		this.#tell({ kind: 'want', tab: this.#tab, topic });
 		return () => {
 			listeners.delete(listener);
 			if (listeners.size === 0 && this.#listeners.get(topic) === listeners) {
 				this.#listeners.delete(topic);
-				this.#tell({ kind: 'leave', tab: this.#tab, topic });
 			}
 		};
 	}
 
 	/** End everything: another person, or nobody, is signed in now. */
 	end(): void {
-		clearInterval(this.#reminder);
+		clearTimeout(this.#silence);
+		this.#silence = undefined;
 		this.#lockWait?.abort();
 		this.#leading?.abort();
 		this.#leading = null;
-		for (const stream of this.#streams.values()) stream.abort();
-		this.#streams.clear();
-		this.#wanted.clear();
 		this.#channel?.close();
 		this.#channel = null;
 		this.#subject = '';
-		this.connected = false;
-	}
-
-	constructor() {
-		if (typeof document === 'undefined') return;
-		document.addEventListener('visibilitychange', () => {
-			if (this.#channel && !document.hidden) this.#remind();
-		});
+		this.#connected = false;
+		this.lost = false;
 	}
 
 	#begin(): void {
@@ -89,7 +71,7 @@ class Hub {
 		this.#channel.addEventListener('message', (message: MessageEvent<Word>) =>
 			this.#hear(message.data)
 		);
-		this.#reminder = setInterval(() => this.#remind(), REMIND_MS);
+		this.#channel.postMessage({ kind: 'join' } satisfies Word);
 		this.#lockWait = new AbortController();
 		const { signal } = this.#lockWait;
 		const lead = () => this.#lead();
@@ -100,14 +82,21 @@ class Hub {
 		}
 	}
 
-	#lead(): Promise<void> {
+	/** Read for everybody, until this tab closes or the person leaves. */
+	async #lead(): Promise<void> {
 		const leading = new AbortController();
 		this.#leading = leading;
-		this.#tell({ kind: 'lead' });
-		this.#remind();
-		return new Promise((resolve) =>
-			leading.signal.addEventListener('abort', () => resolve(), { once: true })
-		);
+		const onState = (connected: boolean) => this.#tell({ kind: 'state', connected });
+		const token = (refused: boolean) => session.token(refused);
+		const source = frames(`${STREAM}?words=true`, token, leading.signal, onState);
+		try {
+			for await (const frame of source) this.#tell({ kind: 'frame', frame });
+		} catch (error) {
+			if (!(error instanceof StreamRefused)) throw error;
+			onState(false);
+		} finally {
+			if (this.#leading === leading) this.#leading = null;
+		}
 	}
 
 	/** To all tabs, this one included. */
@@ -116,87 +105,40 @@ class Hub {
 		this.#hear(word);
 	}
 
-	#remind(): void {
-		for (const topic of this.#listeners.keys()) {
-			// A hidden tab gives its place up after a while, and reads anew when it is seen again.
-			if (topic === 'all' || !document.hidden) this.#tell({ kind: 'want', tab: this.#tab, topic });
-		}
-		const now = Date.now();
-		for (const [topic, tabs] of this.#wanted) {
-			for (const [tab, seen] of tabs) if (now - seen > FORGET_MS) tabs.delete(tab);
-			if (tabs.size === 0) this.#close(topic);
-		}
-	}
-
 	#hear(word: Word): void {
 		switch (word.kind) {
-			case 'want':
-				if (this.#leading) this.#want(word.topic, word.tab);
-				break;
-			case 'leave':
-				this.#wanted.get(word.topic)?.delete(word.tab);
-				if (this.#wanted.get(word.topic)?.size === 0) this.#close(word.topic);
-				break;
-			case 'lead':
-				for (const topic of this.#listeners.keys()) {
-					this.#channel?.postMessage({ kind: 'want', tab: this.#tab, topic } satisfies Word);
-				}
+			case 'join':
+				if (this.#leading) this.#tell({ kind: 'state', connected: this.#connected });
 				break;
 			case 'state':
-				this.connected = word.connected;
+				this.#standing(word.connected);
 				break;
 			case 'frame':
-				for (const one of this.#listeners.get(word.topic) ?? []) one.onFrame(word.frame);
-				break;
-			case 'again':
-				for (const one of this.#listeners.get(word.topic) ?? []) one.onAgain();
+				this.#pass(word.frame);
 				break;
 		}
 	}
 
-	#want(topic: Topic, tab: string): void {
-		const tabs = this.#wanted.get(topic) ?? new Map<string, number>();
-		const isNew = !tabs.has(tab);
-		tabs.set(tab, Date.now());
-		this.#wanted.delete(topic);
-		this.#wanted.set(topic, tabs);
-		if (!this.#streams.has(topic)) {
-			const features = [...this.#streams.keys()].filter((open) => open !== 'all');
-			const oldest = features.length >= STREAMS_AT_MOST ? features[0] : undefined;
-			if (topic !== 'all' && oldest !== undefined) this.#close(oldest);
-			void this.#read(topic);
-		} else if (isNew) {
-			// Joins a stream that has begun: what it holds may be older than what was told.
-			this.#tell({ kind: 'again', topic });
-			this.#tell({ kind: 'state', connected: this.connected });
+	#standing(connected: boolean): void {
+		this.#connected = connected;
+		if (connected) {
+			clearTimeout(this.#silence);
+			this.#silence = undefined;
+			this.lost = false;
+		} else {
+			this.#silence ??= setTimeout(() => (this.lost = true), SILENT_MS);
 		}
 	}
 
-	#close(topic: Topic): void {
-		this.#wanted.delete(topic);
-		this.#streams.get(topic)?.abort();
-		this.#streams.delete(topic);
-	}
-
-	async #read(topic: Topic): Promise<void> {
-		const stop = new AbortController();
-		this.#streams.set(topic, stop);
-		const url = topic === 'all' ? '/api/live' : `/api/features/${topic}/live`;
-		let broken = false;
-		const onState = (connected: boolean) => {
-			this.#tell({ kind: 'state', connected });
-			// Words without an id are not sent again, and the first connection may come after a read.
-			if (connected) this.#tell({ kind: 'again', topic });
-			broken = !connected;
-		};
-		try {
-			const source = frames(url, () => session.token(), stop.signal, onState);
-			for await (const frame of source) this.#tell({ kind: 'frame', topic, frame });
-		} catch (error) {
-			if (!(error instanceof StreamRefused)) throw error;
-			this.#tell({ kind: 'again', topic });
-		} finally {
-			if (this.#streams.get(topic) === stop && !broken) this.#streams.delete(topic);
+	/** What was recorded, to whoever lists or shows it; passing words only to whoever shows it. */
+	#pass(frame: Frame): void {
+		const feature = (frame.data as { feature_id?: string }).feature_id;
+		if (feature !== undefined) {
+			if (frame.id !== null) this.#listeners.get('all')?.forEach((one) => one.onFrame(frame));
+			this.#listeners.get(feature)?.forEach((one) => one.onFrame(frame));
+		} else if (frame.id !== null) {
+			// A stream begins: what was said before, nobody has heard.
+			for (const listeners of this.#listeners.values()) listeners.forEach((one) => one.onAgain());
 		}
 	}
 }

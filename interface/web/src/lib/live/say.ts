@@ -12,6 +12,7 @@ import type { FeatureStore, Pending } from './feature.svelte';
 const URL_OF_MESSAGES: PostMessageData['url'] = '/api/features/{feature_id}/messages';
 const TRIES = 5;
 const PAUSE_MS = 800;
+const LONGEST_PAUSE_MS = 3_000;
 
 const place = (feature: string): string => `outbox:${feature}`;
 
@@ -22,10 +23,19 @@ export async function say(store: FeatureStore, text: string): Promise<void> {
 	await send(store, pending);
 }
 
-/** Send what a reload interrupted, if there is anything. */
-export async function sayAgain(store: FeatureStore): Promise<void> {
+/** Send what a reload interrupted, if there is anything; what is refused is given back. */
+export async function sayAgain(
+	store: FeatureStore,
+	onRefused: (text: string, error: unknown) => void
+): Promise<void> {
 	const kept = sessionStorage.getItem(place(store.id));
-	if (kept) await send(store, JSON.parse(kept) as Pending);
+	if (!kept) return;
+	const pending = JSON.parse(kept) as Pending;
+	try {
+		await send(store, pending);
+	} catch (error) {
+		onRefused(pending.text, error);
+	}
 }
 
 async function send(store: FeatureStore, pending: Pending): Promise<void> {
@@ -39,12 +49,15 @@ async function send(store: FeatureStore, pending: Pending): Promise<void> {
 			await post(store, pending);
 			return;
 		} catch (error) {
-			const lasting = error instanceof Refusal && error.status >= 400 && error.status < 500;
-			if (lasting || attempt >= TRIES) {
+			const status = error instanceof Refusal ? error.status : null;
+			// Away for a while: it waits, however long that takes.
+			const away = status === 0 || status === 503;
+			if (!away && (status === null || status < 500 || attempt >= TRIES)) {
 				drop();
 				throw error;
 			}
-			await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
+			const pause = Math.min(PAUSE_MS * attempt, LONGEST_PAUSE_MS);
+			await new Promise((resolve) => setTimeout(resolve, pause));
 		}
 	}
 }

@@ -22,12 +22,13 @@ export interface Frame {
 /**
  * Frames until aborted; connects again by itself.
  *
- * @param token Asked before each connection, so that an expired one is never sent twice.
+ * @param token Asked before each connection, so that an expired one is never sent twice; told
+ * whether the one before was refused.
  * @param onState Whether it is connected now.
  */
 export async function* frames(
 	url: string,
-	token: () => Promise<string>,
+	token: (refused: boolean) => Promise<string>,
 	signal: AbortSignal,
 	onState: (connected: boolean) => void
 ): AsyncGenerator<Frame> {
@@ -38,7 +39,7 @@ export async function* frames(
 		try {
 			const headers: Record<string, string> = {
 				accept: 'text/event-stream',
-				authorization: `Bearer ${await token()}`
+				authorization: `Bearer ${await token(refusedTokens > 0)}`
 			};
 			if (last !== null) headers['last-event-id'] = last;
 			const response = await fetch(url, { signal, cache: 'no-store', headers });

@@ -1,1 +1,0 @@
-import{$ as e,V as t,et as n,tt as r}from"./X6o3UVNL.js";var i=new class{#e=r(e(Date.now()));get now(){return t(this.#e)}set now(e){n(this.#e,e,!0)}constructor(){typeof window<`u`&&setInterval(()=>{document.hidden||(this.now=Date.now())},1e3)}};export{i as t};

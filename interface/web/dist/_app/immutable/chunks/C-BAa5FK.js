@@ -1,0 +1,1 @@
+import"./BMn0fCZH.js";

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browser import Watched, chromium, person
 from tests.e2e.service import up
-from tests.e2e.web_walk import BRIEF, answered, approve, at_gate, say, sign_up, with_own_brief
+from tests.e2e.web_walk import BRIEF, answered, at_gate, say, sign_up, with_own_brief
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -63,39 +63,33 @@ def test_eight_tabs_share_one_stream_and_the_next_takes_over_when_its_reader_clo
     with person(browser, service) as ana:
         streams = Streams(ana)
         sign_up(ana)
+        ids = [with_own_brief(ana.page, service, BRIEF + f"- BF-9: {n}.\n") for n in "ab"]
+        ana.go("/app")
         tabs = [ana.page, *(ana.tab() for _ in range(TABS - 1))]
-        features = [
-            with_own_brief(tab, service, BRIEF + f"- BF-9: Number {number}.\n")
-            for number, tab in enumerate(tabs[1:])
-        ]
-        for tab in tabs[1:]:
+        ones, others = tabs[1:5], tabs[5:]
+        for tab in ones + others:
+            tab.goto(f"{service}/app/features/{ids[0] if tab in ones else ids[1]}")
             at_gate(tab, "specification")
-        tabs[0].goto(f"{service}/app")
-        rows = tabs[0].get_by_test_id("features").get_by_role("listitem")
-        expect(rows).to_have_count(len(features))
         assert len(streams.open) == 1
 
-        # Each is live, though another one reads: what one tab does, another shows.
-        for number, tab in enumerate(tabs[1:]):
-            rename(tab, f"Title {number}")
-            expect(rows.get_by_role("link", name=f"Title {number}", exact=True)).to_be_visible()
-        twin = ana.tab()
-        twin.goto(f"{service}/app/features/{features[0]}")
-        at_gate(twin, "specification")
-        approve(tabs[1], "specification")
-        at_gate(twin, "plan")
+        # Each is live, though another one reads: what one tab does, the others show.
+        rows = tabs[0].get_by_test_id("features").get_by_role("listitem")
+        for same, title in ((ones, "The first"), (others, "The second")):
+            rename(same[0], title)
+            for tab in same:
+                expect(tab.get_by_role("heading", name=title, exact=True)).to_be_visible()
+            expect(rows.get_by_role("link", name=title, exact=True)).to_be_visible()
         assert len(streams.open) == 1
 
         reader = streams.open[0]
-        rest = [tab for tab in (*tabs, twin) if tab is not reader]
         reader.close()
-        renamed = next(tab for tab in rest if tab not in (twin, tabs[0], tabs[1]))
-        rename(renamed, "After the reader")
-        seen_by = twin if reader is not twin else tabs[1]
-        approve(seen_by, "plan")
-        for tab in rest:
+        left = [tab for tab in tabs if tab is not reader]
+        first, *same = [tab for tab in left if tab in ones]
+        rename(first, "After the reader")
+        for tab in same:
+            expect(tab.get_by_role("heading", name="After the reader")).to_be_visible()
+        for tab in left:
             expect(tab.get_by_test_id("lost")).to_be_empty()
-        expect(renamed.get_by_role("heading", name="After the reader")).to_be_visible()
         assert len(streams.open) == 1
         assert streams.open[0] is not reader
 

@@ -239,8 +239,14 @@ class Ledger(Protocol):
     ) -> Sequence[LedgerEntry]:
         """All requests of a task, oldest first: what a new attempt need not buy again."""
 
-    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
-        """Write the request down, durably, before it leaves."""
+    async def announce(
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+    ) -> None:
+        """Write the request down, durably, before it leaves, under the lease with this fence.
+
+        Raises:
+            LeaseLost: the lease ran out or is another's; nothing was written, nothing may leave.
+        """
 
     async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
         """Write down what came back: the entry's answer, outcome and tokens."""

@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     fail_point: str = Field(
         "",
         pattern=rf"^(({'|'.join(PLACES)})(@[a-z_]+)?)?$",
-        description="for tests only: the place where a worker kills itself; leave it unset",
+        description="for tests only: where a worker kills or stops itself; leave it unset",
     )
     anthropic_base_url: str | None = Field(
         None,

@@ -3,6 +3,9 @@
 set local role bp_owner;
 
 -- The queue of record. A message only wakes; the row is the work.
+--
+-- Whoever waits for several rows locks them in the order of (feature_id, task_id), as appends come to them,
+-- stream by stream: so no two wait for each other. Claims, heartbeats and sweeps skip what is locked.
 create table app.tasks (
   task_id uuid primary key,
   tenant_id uuid not null,
@@ -160,18 +163,27 @@ create policy audit on app.model_calls for select to bp_sweeper using (true);
 grant select on app.model_calls to bp_api, bp_sweeper;
 grant select, insert, update on app.model_calls to bp_worker;
 
--- Write a request down before it leaves; again is counted. False when the turn stands there with another
--- request, or is answered already.
-create function app.announce_call(p_tenant uuid, p_feature uuid, p_task uuid, p_attempt int, p_turn int,
-  p_request_sha256 text)
-returns boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+-- Write a request down before it leaves, under a live lease; again is counted. `lease`: the lease ran out,
+-- or is another's. `other`: the turn stands there with another request, or is answered already.
+--
+-- The task's row is held until the end, so that whoever leases it next finds every request in the ledger
+-- that may still leave under this lease.
+create function app.announce_call(p_tenant uuid, p_feature uuid, p_task uuid, p_fence bigint, p_attempt int,
+  p_turn int, p_request_sha256 text)
+returns text language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   perform app.enter(p_tenant);
+  perform from app.tasks t
+    where t.task_id = p_task and t.tenant_id = p_tenant and t.fence = p_fence and t.status = 'running'
+      and t.lease_until > clock_timestamp() for share;
+  if not found then
+    return 'lease';
+  end if;
   insert into app.model_calls as c (task_id, attempt, turn, tenant_id, feature_id, request_sha256)
     values (p_task, p_attempt, p_turn, p_tenant, p_feature, p_request_sha256)
     on conflict (task_id, attempt, turn) do update set announced = c.announced + 1
     where c.request_sha256 = excluded.request_sha256 and c.answer is null;
-  return found;
+  return case when found then 'announced' else 'other' end;
 end $$;
 
 -- Write down what came back; a stored answer stays. Without its data key, which went with the feature, an
@@ -206,15 +218,17 @@ begin
 end $$;
 
 -- The same for many calls of many tenants in one transaction, one after the other, each as its own tenant.
-create function app.announce_calls(p_tenants uuid[], p_features uuid[], p_tasks uuid[], p_attempts int[],
-  p_turns int[], p_requests text[])
-returns setof boolean language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+-- Rows of tasks are locked first, in the order in which everybody waits for them (app.tasks).
+create function app.announce_calls(p_tenants uuid[], p_features uuid[], p_tasks uuid[], p_fences bigint[],
+  p_attempts int[], p_turns int[], p_requests text[])
+returns setof text language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   bound boolean := app.tenant() is not null;
 begin
+  perform from app.tasks t where t.task_id = any (p_tasks) order by t.feature_id, t.task_id for share;
   for n in 1 .. cardinality(p_tasks) loop
-    return next app.announce_call(p_tenants[n], p_features[n], p_tasks[n], p_attempts[n], p_turns[n],
-      p_requests[n]);
+    return next app.announce_call(p_tenants[n], p_features[n], p_tasks[n], p_fences[n], p_attempts[n],
+      p_turns[n], p_requests[n]);
     if not bound then
       perform set_config('bp.tenant', '', true);
     end if;

@@ -133,7 +133,7 @@ class Workshop:
         self.tasks = MemoryTasks(self.clock)
         self.receipts = MemoryReceipts(self.clock)
         self.log = MemoryLog(self.clock, self.tasks, self.receipts)
-        self.ledger = MemoryLedger()
+        self.ledger = MemoryLedger(self.tasks)
         self.model = Model()
         self.artifacts = Artifacts()
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"

@@ -162,7 +162,7 @@ async def open_worker(
 
 
 async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
-    """A relay, the consumers that make tasks, and the reconciler that makes up for both."""
+    """A relay, the consumers of its messages, and the reconciler that makes up for both."""
     database = await database_of(scope, base, "bp_relay")
     queue = await database_of(scope, base, "bp_worker")
     headers = LogReader(database)

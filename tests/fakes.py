@@ -92,6 +92,10 @@ class MemoryTasks:
         self._fence = 0
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
+        return self.add(steps)
+
+    def add(self, steps: Sequence[DueStep]) -> int:
+        """Make the tasks that are not there yet; how many were new."""
         new = {due.task_id: due for due in steps if due.task_id not in self.rows}
         for task_id, due in new.items():
             self.rows[task_id] = Task(due, self._clock(), self._max_attempts)
@@ -304,6 +308,7 @@ class MemoryLog:
             self._tasks.apply(task)
         if effects.cancel_tasks:
             self._tasks.cancel(feature_id)
+        self._tasks.add(effects.due)
         if effects.destroy_key:
             self._destroyed.add(feature_id)
             self.removals.append((origin.tenant_id, feature_id))

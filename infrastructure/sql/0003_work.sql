@@ -42,7 +42,7 @@ create policy append on app.tasks to bp_appender using (true) with check (true);
 grant select on app.tasks to bp_api;
 grant select, insert, update on app.tasks to bp_worker, bp_sweeper;
 grant usage on app.fences to bp_worker, bp_sweeper;
-grant select, update on app.tasks to bp_appender;
+grant select, insert, update on app.tasks to bp_appender;
 
 -- Lease up to p_limit tasks of these steps: queued ones whose time has come, and those whose worker was
 -- lost. The least-loaded tenant first, oldest first within a tenant, at most p_per_tenant running each.
@@ -347,6 +347,10 @@ create type es.batch_item as (
   retry_after_seconds float8,
   task_error text,
   cancel_tasks boolean,
+  due_tasks uuid[],            -- tasks to make: their ids, steps, and the places of their events in the item
+  due_steps text[],
+  due_places int[],
+  max_attempts int,
   destroy_key boolean,
   receipt_key text,
   request_sha256 text,
@@ -500,6 +504,14 @@ begin
     if i.cancel_tasks then
       update app.tasks t set status = 'cancelled', finished_at = clock_timestamp(), lease_until = null
         where t.feature_id = i.feature_id and t.tenant_id = i.tenant_id and t.status in ('queued', 'running');
+    end if;
+    if i.due_tasks is not null then
+      insert into app.tasks (task_id, tenant_id, feature_id, step, event_id, version, correlation_id,
+          max_attempts)
+        select d.task_id, i.tenant_id, i.feature_id, d.step, i.event_ids[d.place], i.expected + d.place,
+          i.correlation_id, i.max_attempts
+        from unnest(i.due_tasks, i.due_steps, i.due_places) d (task_id, step, place)
+        on conflict (task_id) do nothing;
     end if;
     if i.destroy_key then
       delete from app.data_keys k where k.tenant_id = i.tenant_id and k.scope = i.feature_id::text;

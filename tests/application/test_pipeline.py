@@ -9,6 +9,7 @@ from application.ports import ModelError
 from application.runner import ATTEMPTS
 from domain import commands as c
 from domain import events as e
+from domain.pipeline import due_after
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Status, Step
 from tests.application.workshop import USED, Workshop, twice
@@ -26,6 +27,14 @@ async def test_a_brief_becomes_a_finished_feature():
     shop = await Workshop().finished()
     assert (await shop.state()).status is Status.DONE
     assert len(of(shop, e.StepStarted)) == len(shop.model.requests) == 10
+
+
+async def test_a_feature_gets_done_without_a_single_message():
+    shop = Workshop()
+    shop.fan_out = lambda *_: asyncio.sleep(0)
+    await shop.finished()
+    assert (await shop.state()).status is Status.DONE
+    assert shop.live.rings == sum(bool(due_after(each.event)) for each in shop.log.events)
 
 
 async def test_every_delivery_twice_is_done_once():

@@ -323,10 +323,10 @@ grant select, insert, update on app.cursors to bp_worker, bp_relay, bp_sweeper;
 -- Group commit: appends of many streams, and what belongs into the same transaction, in one call.
 --
 -- Every item is checked before anything of it is written, so that one refused item leaves the others
--- alone without a savepoint each. Streams are locked in the order of their ids, tasks only under their
--- stream's lock: two batches cannot deadlock. Outcomes: `appended`; `stored` (the same ids again, after a
--- lost acknowledgement: answered with what is stored, nothing done twice); `conflict`, `lease` and
--- `receipt` (refused, nothing of the item is written).
+-- alone without a savepoint each. Streams are locked in the order of their ids, tasks under their stream's
+-- lock in the order of theirs: two batches cannot deadlock. Outcomes: `appended`; `stored` (the same ids
+-- again, after a lost acknowledgement: answered with what is stored, nothing done twice); `conflict`,
+-- `lease` and `receipt` (refused, nothing of the item is written).
 create type es.batch_item as (
   item int,
   tenant_id uuid,
@@ -421,7 +421,12 @@ begin
       outcome := 'receipt';
     elsif i.expected <> coalesce(case when known then stream.version end, 0) then
       outcome := 'conflict';
-    elsif i.task_id is not null then
+    end if;
+    if outcome is null and i.cancel_tasks then
+      perform from app.tasks t where t.feature_id = i.feature_id and t.status in ('queued', 'running')
+        order by t.task_id for update;
+    end if;
+    if outcome is null and i.task_id is not null then
       perform from app.tasks t
         where t.task_id = i.task_id and t.fence = i.fence and t.status = 'running' for update;
       if not found then

@@ -28,9 +28,11 @@ create table app.tasks (
   finished_at timestamptz,
   error text not null default ''
 );
--- Finished rows leave both indexes, so that the queue stays as small as what is open.
+-- Finished rows leave the indexes of what is open, so that the queue stays as small as what is open.
 create index tasks_open on app.tasks (tenant_id, status, not_before) where status in ('queued', 'running');
 create index tasks_of_feature on app.tasks (feature_id) where status in ('queued', 'running');
+-- What is finished is kept for a while, and removed by its age.
+create index tasks_finished on app.tasks (finished_at) where status in ('done', 'failed', 'cancelled');
 alter table app.tasks set (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 create sequence app.fences cache 1;
 
@@ -41,6 +43,7 @@ create policy work on app.tasks to bp_worker, bp_sweeper using (true) with check
 create policy append on app.tasks to bp_appender using (true) with check (true);
 grant select on app.tasks to bp_api;
 grant select, insert, update on app.tasks to bp_worker, bp_sweeper;
+grant delete on app.tasks to bp_sweeper;
 grant usage on app.fences to bp_worker, bp_sweeper;
 grant select, insert, update on app.tasks to bp_appender;
 

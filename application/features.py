@@ -326,9 +326,9 @@ class Features:
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
-        await self._live.poke()
-        if due:
+        if due:  # First, for who follows the log can wait for who does the work.
             await self._live.due()
+        await self._live.poke()
         if feature.running and (superseding or deleted):
             await self._live.cancelled()
         return Written(after, recorded, accepted)

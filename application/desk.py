@@ -78,7 +78,12 @@ class AttemptDesk:
         return Run(self._tokens, self._cost, seconds, self._sent)
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """One turn. Raises ModelError; what it used is counted all the same."""
+        """One turn. What it used is counted whatever comes of it.
+
+        Raises:
+            ModelError: no usable answer.
+            LeaseLost: the step is another worker's by now; nothing was sent.
+        """
         self._turn += 1
         body = msgspec.json.encode(request)
         entry = LedgerEntry(
@@ -87,8 +92,9 @@ class AttemptDesk:
         stored = self._answers.get(entry.request_sha256)
         if stored is not None:
             return msgspec.json.decode(stored, type=ModelAnswer)
-        owner, feature = self._claim.tenant_id, self._claim.feature_id
-        await patiently(lambda: self._tools.ledger.announce(owner, feature, entry))
+        owner, feature, fence = self._claim.tenant_id, self._claim.feature_id, self._claim.fence
+        self._tools.fail_point.reached("before_announcement", self._attempt.step)
+        await patiently(lambda: self._tools.ledger.announce(owner, feature, entry, fence))
         self._tools.fail_point.reached("before_request", self._attempt.step)
         self._sent += 1
         try:

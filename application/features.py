@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
+from application.due_steps import due_steps
 from application.ports import (
     Accepted,
     Conflict,
@@ -306,15 +307,18 @@ class Features:
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
+        named = [(self._new_id(), event) for event in events]
+        due = due_steps(feature_id, feature.version, named, origin)
         recorded = await self._log.append(
             feature_id,
-            [(self._new_id(), event) for event in events],
+            named,
             expected=feature.version,
             origin=origin,
             effects=replace(
                 effects,
                 cancel_tasks=superseding or deleted,
                 destroy_key=deleted,
+                due=due,
                 accepted=accepted if effects.receipt else None,
             ),
         )
@@ -322,6 +326,8 @@ class Features:
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
+        if due:  # First, for who follows the log can wait for who does the work.
+            await self._live.due()
         await self._live.poke()
         if feature.running and (superseding or deleted):
             await self._live.cancelled()

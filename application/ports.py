@@ -50,6 +50,18 @@ class Recorded(Struct, frozen=True):
     previous_hash: bytes
 
 
+class DueStep(Struct, frozen=True):
+    """A step that an event made due. `task_id` is derived from both: a repeat is a no-op."""
+
+    task_id: UUID
+    tenant_id: UUID
+    feature_id: UUID
+    step: Step
+    event_id: UUID
+    version: int
+    correlation_id: UUID
+
+
 class TaskUpdate(Struct, frozen=True):
     """What becomes of a leased task in the very transaction that appends. Needs the live lease."""
 
@@ -87,6 +99,8 @@ class Effects(Struct, frozen=True):
     receipt: Receipt | None = None
     accepted: Accepted | None = None
     """Kept with the receipt, to be answered again."""
+    due: tuple[DueStep, ...] = ()
+    """Tasks to make, after older ones were cancelled: of the very events that are appended."""
     forked_from: tuple[UUID, int] | None = None
     """Of a stream's first append: the feature and version it continues, which must be there yet."""
 
@@ -154,18 +168,6 @@ class Receipts(Protocol):
 
     async def find(self, tenant_id: UUID, key: str) -> tuple[str, Accepted] | None:
         """The request hash and the answer first given, or None."""
-
-
-class DueStep(Struct, frozen=True):
-    """A step that an event made due. `task_id` is derived from both: a repeat is a no-op."""
-
-    task_id: UUID
-    tenant_id: UUID
-    feature_id: UUID
-    step: Step
-    event_id: UUID
-    version: int
-    correlation_id: UUID
 
 
 class Claim(Struct, frozen=True):
@@ -239,8 +241,14 @@ class Ledger(Protocol):
     ) -> Sequence[LedgerEntry]:
         """All requests of a task, oldest first: what a new attempt need not buy again."""
 
-    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
-        """Write the request down, durably, before it leaves."""
+    async def announce(
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+    ) -> None:
+        """Write the request down, durably, before it leaves, under the lease with this fence.
+
+        Raises:
+            LeaseLost: the lease ran out or is another's; nothing was written, nothing may leave.
+        """
 
     async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
         """Write down what came back: the entry's answer, outcome and tokens."""
@@ -386,6 +394,9 @@ class Live(Protocol):
 
     async def poke(self) -> None:
         """Say that the log has grown."""
+
+    async def due(self) -> None:
+        """Say that there are new tasks."""
 
     async def cancelled(self) -> None:
         """Say that steps were cancelled which somebody may be working on."""

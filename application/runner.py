@@ -1,8 +1,9 @@
 """One leased step: announce the attempt, let the agent work, record what came of it.
 
 Killed at any point this leaves one accepted result: the lease is checked in the transaction that
-announces and in the one that records; whoever lost it is refused there. Delivery, leases, retries
-and the ledger end here; an agent knows nothing of them.
+announces an attempt, in those that announce its requests and in the one that records; whoever lost
+it is refused there. Delivery, leases, retries and the ledger end here; an agent knows nothing of
+them.
 """
 
 import asyncio
@@ -206,6 +207,12 @@ class Runner:
                 error.retryable,
                 error.retry_after_seconds,
             )
+        except LeaseLost:
+            # Refused before it was announced: what earlier turns used is not lost for that.
+            log.info("announcement_refused", step=claim.step, task=str(claim.task_id))
+            if desk.run().turns:
+                await self._discard(claim, announced, desk.run(), "lease_lost")
+            raise
         except Unavailable as down:
             failure = Failure("unavailable", str(down), CODES["unavailable"], retryable=True)
         except Exception:

@@ -1,7 +1,7 @@
 """Accounts, sessions and resets on PostgreSQL, as the API.
 
 Invariant: the API has no right to read these tables at large; each call is one SQL function that
-answers one question (`sql/0005_identity.sql`), in one transaction.
+answers one question (`sql/0010_identity.sql`), in one transaction.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """Requests to models, in PostgreSQL: announced before they leave, settled when they are answered.
 
-Invariant: what was announced stays; an answer, once stored, is never replaced, and opens only for
-its request and only while the feature exists.
+Invariant: what was announced stays; nothing is announced but under a live lease; an answer, once
+stored, is never replaced, and opens only for its request and only while the feature exists.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from application.ports import LedgerEntry
+from application.ports import LeaseLost, LedgerEntry
 from domain.runs import Tokens
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -19,7 +19,7 @@ from infrastructure.sealing import bind
 
 PURPOSE: Final = "model answer"
 
-ANNOUNCE: Final = "SELECT app.announce_calls(%s, %s, %s, %s, %s, %s)"
+ANNOUNCE: Final = "SELECT app.announce_calls(%s, %s, %s, %s, %s, %s, %s)"
 SETTLE: Final = "SELECT app.settle_calls(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 CALLS: Final = (
     "SELECT attempt, turn, request_sha256, answer, key_id, outcome, tokens"
@@ -41,7 +41,7 @@ class PostgresLedger:
         """Take the worker's database, and the features' data keys."""
         self._database = database
         self._keys = keys
-        self._announce = Gathered[_Call, bool](lambda calls: self._together(ANNOUNCE, calls))
+        self._announce = Gathered[_Call, str](lambda calls: self._together(ANNOUNCE, calls))
         self._settle = Gathered[_Call, bool](lambda calls: self._together(SETTLE, calls))
 
     async def entries(
@@ -60,15 +60,23 @@ class PostgresLedger:
             found.append(LedgerEntry(task_id, attempt, turn, request_sha256, answer, outcome, used))
         return found
 
-    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+    async def announce(
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+    ) -> None:
         """Write the request down, durably, before it leaves; again is counted, not overwritten.
 
         Raises:
+            LeaseLost: the task is not leased under this fence, or not any more.
             NotAnnounced: this turn stands there with another request, or is answered already.
         """
-        named = (entry.task_id, entry.attempt, entry.turn, entry.request_sha256)
-        if not await self._announce((tenant_id, feature_id, *named)):
-            raise NotAnnounced
+        turn = (entry.attempt, entry.turn, entry.request_sha256)
+        match await self._announce((tenant_id, feature_id, entry.task_id, fence, *turn)):
+            case "announced":
+                return
+            case "lease":
+                raise LeaseLost
+            case _:
+                raise NotAnnounced
 
     async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
         """Write down what came back: the entry's answer, outcome and tokens.
@@ -92,9 +100,9 @@ class PostgresLedger:
         if not await self._settle((tenant_id, *named, *told)):
             raise NotAnnounced
 
-    async def _together(self, query: LiteralString, calls: Sequence[_Call]) -> Sequence[bool]:
+    async def _together(self, query: LiteralString, calls: Sequence[_Call]) -> Sequence[Any]:
         columns = [list(column) for column in zip(*calls, strict=True)]
-        return [stands for (stands,) in await self._database.call(query, columns)]
+        return [answer for (answer,) in await self._database.call(query, columns)]
 
 
 def record_of_call(task_id: UUID, attempt: int, turn: int, request_sha256: str) -> bytes:

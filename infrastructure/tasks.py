@@ -37,10 +37,15 @@ CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S
 STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
 BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
 DROP: Final = """
+WITH ours AS (
+  SELECT t.task_id, d.status, d.error
+  FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) d (task_id, fence, status, error)
+  JOIN app.tasks t ON t.task_id = d.task_id AND t.fence = d.fence
+  WHERE t.status = 'running' ORDER BY t.feature_id, t.task_id FOR UPDATE OF t
+)
 UPDATE app.tasks t
-SET status = d.status, error = d.error, finished_at = clock_timestamp(), lease_until = NULL
-FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) d (task_id, fence, status, error)
-WHERE t.task_id = d.task_id AND t.fence = d.fence AND t.status = 'running'
+SET status = ours.status, error = ours.error, finished_at = clock_timestamp(), lease_until = NULL
+FROM ours WHERE t.task_id = ours.task_id
 RETURNING t.task_id
 """
 

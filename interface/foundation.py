@@ -142,7 +142,7 @@ async def open_foundation(
     poke = await scope.enter_async_context(Bell(link, "poke"))
     work = await scope.enter_async_context(Bell(link, "work"))
     cancel = await scope.enter_async_context(Bell(link, "cancel"))
-    live = NatsLive(link, poke, cancel)
+    live = NatsLive(link, poke, work, cancel)
     secret = settings.artifacts_secret_access_key
     store = open_store(
         addresses.artifacts,

@@ -34,6 +34,7 @@ from infrastructure.database import Database
 from infrastructure.dead_letters import PostgresDeadLetters
 from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
+from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay
 from infrastructure.ledger import PostgresLedger
@@ -162,7 +163,7 @@ async def open_worker(
 
 
 async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
-    """A relay, the consumers that make tasks, and the reconciler that makes up for both."""
+    """A relay, the consumers of its messages, and the reconciler that makes up for both."""
     database = await database_of(scope, base, "bp_relay")
     queue = await database_of(scope, base, "bp_worker")
     headers = LogReader(database)
@@ -212,7 +213,11 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         features,
         PostgresTasks(database),
         PostgresRemovals(database),
-        (PostgresReceipts(database), ExpiredSessions(database, utc_now)),
+        (
+            PostgresReceipts(database),
+            ExpiredSessions(database, utc_now),
+            FinishedTasks(database, settings.keep_tasks_days),
+        ),
         base.artifacts,
         stuck_after_seconds=settings.stuck_after_seconds,
         sweep_seconds=settings.sweep_seconds,

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     sweep_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="pause between two sweeps for stuck steps, in seconds"
     )
+    keep_tasks_days: Annotated[float, Field(ge=4, le=3650)] = Field(
+        30.0,
+        description="how long finished steps stay in the queue's table, 4 to 3650 days; "
+        "the log keeps what they did for ever",
+    )
     checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         60.0, description="longest wait of new events for a signed checkpoint, up to 3600 seconds"
     )
@@ -116,7 +121,7 @@ class Settings(BaseSettings):
     fail_point: str = Field(
         "",
         pattern=rf"^(({'|'.join(PLACES)})(@[a-z_]+)?)?$",
-        description="for tests only: the place where a worker kills itself; leave it unset",
+        description="for tests only: where a worker kills or stops itself; leave it unset",
     )
     anthropic_base_url: str | None = Field(
         None,

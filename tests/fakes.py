@@ -92,6 +92,10 @@ class MemoryTasks:
         self._fence = 0
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
+        return self.add(steps)
+
+    def add(self, steps: Sequence[DueStep]) -> int:
+        """Make the tasks that are not there yet; how many were new."""
         new = {due.task_id: due for due in steps if due.task_id not in self.rows}
         for task_id, due in new.items():
             self.rows[task_id] = Task(due, self._clock(), self._max_attempts)
@@ -150,6 +154,13 @@ class MemoryTasks:
         """Whether this is the live lease."""
         task = self.rows.get(task_id)
         return task is not None and task.status == "running" and task.fence == fence
+
+    def live(self, tenant_id: UUID, task_id: UUID, fence: int) -> bool:
+        """Whether this is the live lease of the tenant's task, and its time is not over."""
+        if not self.holds(task_id, fence):
+            return False
+        task = self.rows[task_id]
+        return task.due.tenant_id == tenant_id and not self._expired(task, self._clock())
 
     def apply(self, update: TaskUpdate) -> None:
         """What an append does to its own task."""
@@ -297,6 +308,7 @@ class MemoryLog:
             self._tasks.apply(task)
         if effects.cancel_tasks:
             self._tasks.cancel(feature_id)
+        self._tasks.add(effects.due)
         if effects.destroy_key:
             self._destroyed.add(feature_id)
             self.removals.append((origin.tenant_id, feature_id))
@@ -358,6 +370,7 @@ class MemoryLog:
 class MemoryLedger:
     """The ledger of model calls, forgotten with the process."""
 
+    tasks: MemoryTasks
     kept: dict[tuple[UUID, UUID, int, int], LedgerEntry] = field(default_factory=dict)
 
     async def entries(
@@ -369,7 +382,11 @@ class MemoryLedger:
             if owner == tenant_id and entry.task_id == task_id
         ]
 
-    async def announce(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
+    async def announce(
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+    ) -> None:
+        if not self.tasks.live(tenant_id, entry.task_id, fence):
+            raise LeaseLost
         known = self.kept.setdefault(
             self._name(tenant_id, entry),
             LedgerEntry(entry.task_id, entry.attempt, entry.turn, entry.request_sha256),

@@ -79,6 +79,7 @@ class Desk(Protocol):
 
         Raises:
             ModelError: no usable answer.
+            LeaseLost: the step is another worker's by now.
         """
 
     async def store(self, content: bytes) -> str:

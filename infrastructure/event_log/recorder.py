@@ -36,6 +36,7 @@ from infrastructure.event_log.stored import (
     StreamId,
     Written,
 )
+from infrastructure.tasks import MAX_ATTEMPTS
 
 R = TypeVar("R")
 
@@ -73,6 +74,10 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     retry_after_seconds: float = 0.0
     task_error: str = ""
     cancel_tasks: bool = False
+    due_tasks: list[UUID] | None = None
+    due_steps: list[str] | None = None
+    due_places: list[int] | None = None
+    max_attempts: int | None = None
     destroy_key: bool = False
     receipt_key: str | None = None
     request_sha256: str | None = None
@@ -254,6 +259,11 @@ def _batch_item(
         asked.task_then = effects.task.then
         asked.retry_after_seconds = effects.task.retry_after_seconds
         asked.task_error = effects.task.error
+    if effects.due:
+        asked.due_tasks = [due.task_id for due in effects.due]
+        asked.due_steps = [due.step.value for due in effects.due]
+        asked.due_places = [due.version - item.expected for due in effects.due]
+        asked.max_attempts = MAX_ATTEMPTS
     if effects.forked_from:
         asked.forked_from, asked.forked_at_version = effects.forked_from
     if effects.receipt:

@@ -6,10 +6,11 @@ Invariant: every part of a subject is a UUID or an event's tag, so that no name 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, get_args
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
+from application.due_steps import task_id_of
 from application.ports import DueStep
 from domain import events as e
 from domain.pipeline import AGENT_OF, DUE_AFTER
@@ -107,7 +108,7 @@ def due_steps(header: Header, agent: Agent | None = None) -> list[DueStep]:
     )
     return [
         DueStep(
-            task_id=uuid5(header.event_id, step.value),
+            task_id=task_id_of(header.event_id, step),
             tenant_id=header.tenant_id,
             feature_id=header.feature_id,
             step=step,

@@ -154,6 +154,8 @@ class Delivery:
         except Exception as error:  # noqa: BLE001 - becomes the dead letter's cause.
             return error
         if new:
+            # The append should have made them. It wakes workers, too: it may be long ago.
+            log.warning("message_made_tasks", consumer=self._consumer, tasks=new)
             self._on_work()
         return None
 

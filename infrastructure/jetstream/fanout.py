@@ -1,4 +1,4 @@
-"""Turns announcements into tasks by one durable consumer per agent.
+"""Sees by one durable consumer per agent that what is announced has its tasks.
 
 Invariant: a consumer makes task rows and nothing else; whoever claims a row does the work.
 """

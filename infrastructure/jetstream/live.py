@@ -76,10 +76,13 @@ class NatsLive:
     Without a link it speaks to this process only.
     """
 
-    def __init__(self, link: Link | None, poke: Bell, cancel: Bell | None = None) -> None:
-        """Speak over a connection; `poke` and `cancel` are the bells of those names."""
+    def __init__(
+        self, link: Link | None, poke: Bell, work: Bell | None = None, cancel: Bell | None = None
+    ) -> None:
+        """Speak over a connection; `poke`, `work` and `cancel` are the bells of those names."""
         self._link = link
         self._poke = poke
+        self._work = work
         self._cancel = cancel
         self._origin = link.origin if link is not None else ""
         self._topics: dict[Key, Topic] = {}
@@ -96,6 +99,11 @@ class NatsLive:
     async def poke(self) -> None:
         """Say that the log has grown."""
         self._poke.ring()
+
+    async def due(self) -> None:
+        """Say that there are new tasks."""
+        if self._work is not None:
+            self._work.ring()
 
     async def cancelled(self) -> None:
         """Say that steps were cancelled which somebody may be working on."""

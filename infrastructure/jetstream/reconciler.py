@@ -1,7 +1,7 @@
-"""Makes from the log the tasks that no message announced: NATS lost is a delay, not a stop.
+"""Sees from the log itself that every due step has its task, whether it was announced or not.
 
 Invariant: its position never passes an event whose tasks are not stored. Task ids are derived
-from events, so that what the consumers did already is done once.
+from events, so that what appends and consumers did already is done once.
 """
 
 import asyncio

@@ -50,7 +50,8 @@ class Outages:
             raise Unavailable("database")
         self.done.append((what, detail))
 
-    async def announce(self, _tenant: UUID, _feature: UUID, entry: LedgerEntry) -> None:
+    async def announce(self, _tenant: UUID, _feature: UUID, entry: LedgerEntry, fence: int) -> None:
+        assert fence == CLAIM.fence
         self._note("announced", entry.outcome)
 
     async def settle(self, _tenant: UUID, _feature: UUID, entry: LedgerEntry) -> None:

@@ -9,6 +9,7 @@ from application.ports import ModelError
 from application.runner import ATTEMPTS
 from domain import commands as c
 from domain import events as e
+from domain.pipeline import due_after
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Status, Step
 from tests.application.workshop import USED, Workshop, twice
@@ -26,6 +27,14 @@ async def test_a_brief_becomes_a_finished_feature():
     shop = await Workshop().finished()
     assert (await shop.state()).status is Status.DONE
     assert len(of(shop, e.StepStarted)) == len(shop.model.requests) == 10
+
+
+async def test_a_feature_gets_done_without_a_single_message():
+    shop = Workshop()
+    shop.fan_out = lambda *_: asyncio.sleep(0)
+    await shop.finished()
+    assert (await shop.state()).status is Status.DONE
+    assert shop.live.rings == sum(bool(due_after(each.event)) for each in shop.log.events)
 
 
 async def test_every_delivery_twice_is_done_once():
@@ -283,3 +292,21 @@ async def test_an_idempotency_key_is_answered_once():
     ]
     assert answers[0] == answers[1]
     assert shop.types().count("brief_confirmed") == 1
+
+
+async def test_a_request_that_waits_to_be_announced_past_the_lease_never_leaves():
+    shop = await Workshop(agents=twice).confirmed()
+
+    async def overslept() -> None:
+        shop.clock.turn(100)  # Nobody else has the step yet, and anybody may.
+
+    shop.model.script = [overslept]
+    [first] = await shop.claim()
+    await shop.run(first)
+    assert [d.code for d in of(shop, e.RunDiscarded)] == ["lease_lost"]
+    await shop.settle()
+    assert (await shop.state()).status is Status.SPEC_READY
+    turns = [key.rsplit("-", 2)[1:] for key in shop.model.requests if str(first.task_id) in key]
+    assert turns == [["1", "1"], ["2", "2"]], "the first answer is used again, the second bought"
+    spent = [x.run.tokens for x in (*of(shop, e.RunDiscarded), *of(shop, e.AttemptFailed))]
+    assert sum((tokens.input for tokens in spent), 0) == USED.input, "and counted once"

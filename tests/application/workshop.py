@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from application.agents.material import Desk, Material, Outcome
 from application.agents.roster import Roster, roster_of
 from application.desk import Tools
+from application.due_steps import due_steps
 from application.features import Features
 from application.materials import Materials
 from application.ports import (
@@ -26,7 +27,6 @@ from application.providers import Choice, Providers
 from application.runner import Runner
 from domain import commands as c
 from domain.feature import Feature
-from domain.pipeline import due_after
 from domain.runs import Attempt, Tokens
 from domain.status import Agent, Gate, Step
 from tests.bench.instant import REQUEST, instant
@@ -80,9 +80,10 @@ class Artifacts:
 
 
 class Silence:
-    """Live words that nobody hears, kept; how often steps under way were cancelled is counted."""
+    """Live words that nobody hears, kept; how often steps came and went is counted."""
 
     def __init__(self) -> None:
+        self.rings = 0
         self.cancellations = 0
         self.said: list[Mapping[str, Any]] = []
 
@@ -91,6 +92,9 @@ class Silence:
 
     async def poke(self) -> None:
         return
+
+    async def due(self) -> None:
+        self.rings += 1
 
     async def cancelled(self) -> None:
         self.cancellations += 1
@@ -133,7 +137,7 @@ class Workshop:
         self.tasks = MemoryTasks(self.clock)
         self.receipts = MemoryReceipts(self.clock)
         self.log = MemoryLog(self.clock, self.tasks, self.receipts)
-        self.ledger = MemoryLedger()
+        self.ledger = MemoryLedger(self.tasks)
         self.model = Model()
         self.artifacts = Artifacts()
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"
@@ -172,7 +176,7 @@ class Workshop:
     async def fan_out(self, times: int = 1) -> None:
         """What relay and consumers do: every event since the last time, `times` over."""
         fresh, self._read = self.log.events[self._read :], len(self.log.events)
-        steps = [_due(each, step) for each in fresh for step in due_after(each.event)]
+        steps = [due for each in fresh for due in _due(each)]
         for _ in range(times):
             await self.tasks.enqueue(steps)
 
@@ -220,16 +224,9 @@ class Workshop:
         return [each.type for each in self.log.events]
 
 
-def _due(each: Recorded, step: Step) -> DueStep:
-    return DueStep(
-        uuid5(each.event_id, step),
-        each.tenant_id,
-        each.feature_id,
-        step,
-        each.event_id,
-        each.version,
-        each.correlation_id,
-    )
+def _due(each: Recorded) -> tuple[DueStep, ...]:
+    origin = Origin(each.tenant_id, each.actor, each.correlation_id)
+    return due_steps(each.feature_id, each.version - 1, [(each.event_id, each.event)], origin)
 
 
 async def twice(

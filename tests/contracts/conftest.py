@@ -46,7 +46,7 @@ async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
         clock = Clock()
         tasks = MemoryTasks(clock, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT)
         receipts = MemoryReceipts(clock)
-        yield Adapters(MemoryLog(clock, tasks, receipts), tasks, receipts, MemoryLedger())
+        yield Adapters(MemoryLog(clock, tasks, receipts), tasks, receipts, MemoryLedger(tasks))
         return
     url = request.getfixturevalue("database")
     ring = KeyRing(MasterKey.from_text(MasterKey.generate_text()))

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
+from application.due_steps import due_steps
 from application.ports import (
     Accepted,
     Claim,
@@ -244,6 +245,50 @@ async def test_what_supersedes_cancels_the_features_tasks_and_no_others(
     )
     held = {ours.task_id: ours.fence, theirs.task_id: theirs.fence}
     assert await adapters.tasks.beat("w", held, [], 60) == {theirs.task_id}
+
+
+async def test_what_an_append_makes_due_is_there_with_it_and_never_twice(
+    adapters: Adapters,
+) -> None:
+    feature_id, origin = uuid7(), adapters.origin()
+    asked = new(e.FeatureCreated("A"), posted())
+    due = due_steps(feature_id, 0, asked, origin)
+    for _ in range(2):  # The second time as after a lost acknowledgement.
+        await adapters.log.append(
+            feature_id, asked, expected=0, origin=origin, effects=Effects(due=due)
+        )
+        assert await adapters.tasks.enqueue(due) == 0
+    (claim,) = await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
+    assert (claim.step, claim.version, claim.event_id) == (Step.CONVERSE, 2, asked[1][0])
+    assert DueStep(*(getattr(claim, name) for name in DueStep.__struct_fields__)) == due[0]
+    await adapters.tasks.drop(claim.task_id, claim.fence, "cancelled")
+    await adapters.log.append(
+        feature_id, asked, expected=0, origin=origin, effects=Effects(due=due)
+    )
+    assert not await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
+
+
+async def test_a_refused_append_makes_nothing_due(adapters: Adapters) -> None:
+    feature_id, origin = uuid7(), adapters.origin()
+    asked = new(posted())
+    due = Effects(due=due_steps(feature_id, 3, asked, origin))
+    with pytest.raises(Conflict):
+        await adapters.log.append(feature_id, asked, expected=3, origin=origin, effects=due)
+    assert not await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
+
+
+async def test_what_supersedes_cancels_the_older_tasks_and_not_its_own(
+    adapters: Adapters,
+) -> None:
+    feature_id, origin = uuid7(), adapters.origin()
+    for version, brief in enumerate(("One", "Two")):
+        asked = new(e.BriefRevised(brief, "a" * 64, version + 1))
+        effects = Effects(cancel_tasks=True, due=due_steps(feature_id, version, asked, origin))
+        await adapters.log.append(
+            feature_id, asked, expected=version, origin=origin, effects=effects
+        )
+    (claim,) = await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
+    assert (claim.step, claim.version) == (Step.SPEC, 2)
 
 
 async def test_a_receipt_answers_its_key_once_for_its_tenant(adapters: Adapters) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, LedgerEntry
+from application.ports import Claim, DueStep, LeaseLost, LedgerEntry
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Step
@@ -143,18 +143,22 @@ async def test_what_gives_no_sign_of_life_is_stuck_what_progresses_is_not(
     assert await adapters.tasks.beat("w", alive, [], 600) == {lively.task_id}
 
 
-async def begun(adapters: Adapters) -> tuple[UUID, UUID]:
+async def begun(adapters: Adapters, lease_seconds: float = 60) -> Claim:
+    """A leased step of a feature."""
     feature_id, origin = uuid7(), adapters.origin()
     created = [(uuid7(), e.FeatureCreated("A"))]
     await adapters.log.append(feature_id, created, expected=0, origin=origin)
-    return origin.tenant_id, feature_id
+    await adapters.tasks.enqueue([replace(due(origin.tenant_id), feature_id=feature_id)])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=lease_seconds)
+    return claim
 
 
 async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> None:
-    tenant, feature = await begun(adapters)
-    announced = LedgerEntry(uuid7(), 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, announced)
-    await adapters.ledger.announce(tenant, feature, announced)
+    claim = await begun(adapters)
+    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    announced = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
+    await adapters.ledger.announce(tenant, feature, announced, fence)
+    await adapters.ledger.announce(tenant, feature, announced, fence)
     assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [announced]
     settled = replace(announced, answer=b"{}", outcome="answered", tokens=Tokens(1, 2, 3, 4))
     await adapters.ledger.settle(tenant, feature, settled)
@@ -164,9 +168,10 @@ async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> N
 
 
 async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
-    tenant, feature = await begun(adapters)
-    entry = LedgerEntry(uuid7(), 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, entry)
+    claim = await begun(adapters)
+    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
+    await adapters.ledger.announce(tenant, feature, entry, fence)
     first = replace(entry, answer=b"first", outcome="answered")
     await adapters.ledger.settle(tenant, feature, first)
     await adapters.ledger.settle(tenant, feature, replace(entry, outcome="timeout"))
@@ -174,19 +179,45 @@ async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
 
 
 async def test_a_failed_request_leaves_its_code_and_its_tokens(adapters: Adapters) -> None:
-    tenant, feature = await begun(adapters)
-    entry = LedgerEntry(uuid7(), 2, 1, "b" * 64)
-    await adapters.ledger.announce(tenant, feature, entry)
+    claim = await begun(adapters)
+    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    entry = LedgerEntry(claim.task_id, 2, 1, "b" * 64)
+    await adapters.ledger.announce(tenant, feature, entry, fence)
     failed = replace(entry, outcome="overloaded", tokens=Tokens(output=7))
     await adapters.ledger.settle(tenant, feature, failed)
     assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [failed]
 
 
 async def test_nothing_is_settled_that_was_not_announced(adapters: Adapters) -> None:
-    tenant, feature = await begun(adapters)
-    entry = LedgerEntry(uuid7(), 1, 1, "a" * 64)
+    claim = await begun(adapters)
+    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
     with pytest.raises(LookupError):
         await adapters.ledger.settle(tenant, feature, entry)
-    await adapters.ledger.announce(tenant, feature, entry)
+    await adapters.ledger.announce(tenant, feature, entry, fence)
     with pytest.raises(LookupError):
-        await adapters.ledger.announce(tenant, feature, replace(entry, request_sha256="c" * 64))
+        await adapters.ledger.announce(
+            tenant, feature, replace(entry, request_sha256="c" * 64), fence
+        )
+
+
+async def test_nothing_is_announced_but_under_the_live_lease(adapters: Adapters) -> None:
+    claim = await begun(adapters, lease_seconds=0.0)
+    tenant, feature = claim.tenant_id, claim.feature_id
+    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
+    for fence in (claim.fence, claim.fence + 1):  # Run out, though nobody else has it; and never.
+        with pytest.raises(LeaseLost):
+            await adapters.ledger.announce(tenant, feature, entry, fence)
+    (taken,) = await soon(
+        lambda: adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)  # type: ignore[arg-type]
+    )
+    with pytest.raises(LeaseLost):
+        await adapters.ledger.announce(tenant, feature, entry, claim.fence)
+    with pytest.raises(LeaseLost):
+        await adapters.ledger.announce(uuid7(), feature, entry, taken.fence)
+    assert not await adapters.ledger.entries(tenant, feature, claim.task_id)
+    await adapters.ledger.announce(tenant, feature, entry, taken.fence)
+    await adapters.tasks.drop(taken.task_id, taken.fence, "cancelled")
+    with pytest.raises(LeaseLost):
+        await adapters.ledger.announce(tenant, feature, replace(entry, turn=2), taken.fence)
+    assert list(await adapters.ledger.entries(tenant, feature, claim.task_id)) == [entry]

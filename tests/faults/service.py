@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
+import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
@@ -89,6 +90,11 @@ class Part:
 
     def pause(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it was stopped and not woken yet."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)

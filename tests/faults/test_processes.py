@@ -32,6 +32,26 @@ async def test_what_is_decided_while_the_relay_is_dead_is_worked_on_when_it_is_b
     await assert_invariants(service)
 
 
+async def test_a_feature_gets_done_while_no_relay_runs_and_later_messages_make_nothing_twice(
+    service: Service,
+) -> None:
+    user, feature = await at_gate(service)
+    for relay in service.running("relay"):
+        service.fault(relay)
+    await user.drive(feature)
+    tasks = service.rows("SELECT task_id, status, attempt FROM app.tasks ORDER BY task_id")
+    await service.start("relay")
+
+    def caught_up() -> bool:
+        [(last,)] = service.rows("SELECT max(position) FROM es.events")
+        [(seen,)] = service.rows("SELECT position FROM app.cursors WHERE name = 'reconciler'")
+        return bool(seen == last)
+
+    await until(caught_up, "the log is announced")
+    assert service.rows("SELECT task_id, status, attempt FROM app.tasks ORDER BY task_id") == tasks
+    await assert_invariants(service)
+
+
 async def test_a_relay_killed_at_any_moment_of_publishing_loses_and_doubles_nothing(
     service: Service,
 ) -> None:

@@ -99,6 +99,24 @@ async def test_a_worker_that_slept_past_its_lease_hangs_up_when_it_wakes(service
     await assert_invariants(service)
 
 
+async def test_a_worker_that_slept_past_its_lease_before_a_request_sends_none(
+    service: Service,
+) -> None:
+    [zombie] = await service.start("worker", fail_point="before_announcement@spec")
+    feature = await (await service.user()).create()
+    await until(lambda: zombie.asleep, "the worker falls asleep")
+    await service.start("worker")
+    lost = await lost_attempt(service, feature)
+    assert (lost.code, lost.run.turns) == ("outcome_unknown", 0)
+    zombie.resume()
+    # Whichever comes first: its announcement is refused, or its heartbeat tells it to let go.
+    let_go = ("announcement_refused", "step_taken_away")
+    await until(lambda: any(word in zombie.said() for word in let_go), "it lets go")
+    assert len(service.asked("spec")) == 1
+    assert service.faults == 0  # So no request may be bought twice.
+    await assert_invariants(service)
+
+
 async def test_a_worker_told_to_stop_hands_its_step_back_at_once(service: Service) -> None:
     feature, worker = await held(service)
     service.faults += 1

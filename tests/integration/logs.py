@@ -7,12 +7,14 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin, Recorded
+from application.ports import Claim, DueStep, Origin, Recorded
 from domain import events as e
+from domain.status import Agent, Step
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log import LogReader, PostgresEventLog
 from infrastructure.sealing import MasterKey
+from infrastructure.tasks import PostgresTasks
 
 MASTER_TEXT = MasterKey.generate_text()
 
@@ -48,6 +50,18 @@ class Opened:
         created = new(e.FeatureCreated("A title"), *events)
         await self.log.append(feature_id, created, expected=0, origin=origin)
         return origin, feature_id
+
+    async def lease(self, origin: Origin, feature_id: UUID) -> Claim:
+        """A step of the feature, leased for an hour."""
+        due = DueStep(
+            uuid7(), origin.tenant_id, feature_id, Step.SPEC, uuid7(), 1, origin.correlation_id
+        )
+        async with Database(self.url, "bp_worker", max_size=1) as workers:
+            tasks = PostgresTasks(workers)
+            await tasks.enqueue([due])
+            (claim,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=3600)
+        assert claim.task_id == due.task_id
+        return claim
 
     async def everything(self) -> list[Recorded]:
         """All that a follower sees from the beginning."""

@@ -10,17 +10,18 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from application.audit import PROBLEMS, AuditEntry, Wanted, Word
-from application.ports import LedgerEntry, ModelAnswer, Origin
+from application.ports import DueStep, LedgerEntry, ModelAnswer, Origin
 from application.usage import Fate, usage_of
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
-from domain.status import Gate, Step, Verdict
+from domain.status import Agent, Gate, Step, Verdict
 from infrastructure.audit_log import PostgresAuditLog
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import Database
 from infrastructure.ledger import PostgresLedger
 from infrastructure.sealing import MasterKey
+from infrastructure.tasks import PostgresTasks
 from infrastructure.usage import PostgresExpenses
 from tests.given import at_gate, done, drafted, in_review, start
 from tests.integration.reading import MASTER, USER, World, world
@@ -118,17 +119,20 @@ async def test_a_command_is_traced_to_the_requests_it_led_to(there: World):
     assert isinstance(announced, e.StepStarted)
     ring = KeyRing(MasterKey([MASTER]))
     async with Database(there.url, "bp_worker", max_size=2) as working:
-        ledger = PostgresLedger(working, DataKeys(working, ring))
+        ledger, tasks = PostgresLedger(working, DataKeys(working, ring)), PostgresTasks(working)
+        due = DueStep(announced.task_id, there.tenant, feature_id, Step.SPEC, ids[1], 2, uuid7())
+        await tasks.enqueue([due])
+        (claim,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=60)
         first = LedgerEntry(announced.task_id, announced.attempt.number, 1, "a" * 64)
-        await ledger.announce(there.tenant, feature_id, first)
+        await ledger.announce(there.tenant, feature_id, first, claim.fence)
         answer = ModelAnswer((), "end_turn", Tokens(3, 4), "a-model", request_id="req_1")
         settled = msgspec.structs.replace(
             first, answer=msgspec.json.encode(answer), outcome="answered", tokens=Tokens(3, 4)
         )
         await ledger.settle(there.tenant, feature_id, settled)
         open_one = LedgerEntry(announced.task_id, announced.attempt.number, 2, "b" * 64)
-        await ledger.announce(there.tenant, feature_id, open_one)
-        await ledger.announce(there.tenant, feature_id, open_one)
+        await ledger.announce(there.tenant, feature_id, open_one, claim.fence)
+        await ledger.announce(there.tenant, feature_id, open_one, claim.fence)
     for named in (ids[1], ids[2]):
         tree = await audit(there).causation(there.tenant, feature_id, named)
         assert tree is not None

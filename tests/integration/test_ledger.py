@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Effects, LedgerEntry
+from application.ports import Effects, LeaseLost, LedgerEntry
 from domain import events as e
 from domain.runs import Tokens
 from infrastructure.data_keys import DataKeys, KeyRing
@@ -31,10 +31,11 @@ async def test_answers_are_sealed_and_bound_to_their_request(
 ) -> None:
     async with opened(database) as log:
         origin, feature = await log.begin()
-    tenant, task_id = origin.tenant_id, uuid7()
+        claim = await log.lease(origin, feature)
+    tenant, task_id = origin.tenant_id, claim.task_id
     for turn in (1, 2):
         entry = LedgerEntry(task_id, 1, turn, "a" * 64)
-        await ledger.announce(tenant, feature, entry)
+        await ledger.announce(tenant, feature, entry, claim.fence)
         answered = replace(entry, answer=CANARY * 50 * turn, outcome="answered")
         await ledger.settle(tenant, feature, answered)
     with psycopg.connect(database) as connection:
@@ -53,10 +54,11 @@ async def test_a_deleted_features_answers_are_gone_and_what_they_cost_is_not(
 ) -> None:
     async with opened(database) as log:
         origin, feature = await log.begin()
-        tenant, task_id = origin.tenant_id, uuid7()
+        claim = await log.lease(origin, feature)
+        tenant, task_id = origin.tenant_id, claim.task_id
         before, after = LedgerEntry(task_id, 1, 1, "a" * 64), LedgerEntry(task_id, 1, 2, "b" * 64)
         for entry in (before, after):
-            await ledger.announce(tenant, feature, entry)
+            await ledger.announce(tenant, feature, entry, claim.fence)
         used = Tokens(5, 6)
         done = replace(before, answer=CANARY, outcome="answered", tokens=used)
         await ledger.settle(tenant, feature, done)
@@ -118,12 +120,17 @@ async def test_requests_of_many_tenants_share_a_transaction_and_stay_each_their_
 ) -> None:
     async with opened(database) as log:
         begun = [await log.begin() for _ in range(8)]
-    entries = [LedgerEntry(uuid7(), 1, 1, "a" * 64) for _ in begun]
+        claims = [await log.lease(origin, feature) for origin, feature in begun]
     asked = [
-        (origin.tenant_id, feature, entry)
-        for (origin, feature), entry in zip(begun, entries, strict=True)
+        (claim.tenant_id, claim.feature_id, LedgerEntry(claim.task_id, 1, 1, "a" * 64))
+        for claim in claims
     ]
-    await asyncio.gather(*(ledger.announce(*call) for call in asked))
+    fences = [claim.fence for claim in claims]
+    lost = ledger.announce(*asked[0], fences[0] - 1)
+    going = (ledger.announce(*call, fence) for call, fence in zip(asked, fences, strict=True))
+    refused, *announced = await asyncio.gather(lost, *going, return_exceptions=True)
+    assert isinstance(refused, LeaseLost)
+    assert announced == [None] * 8
     with psycopg.connect(database) as connection:
         found = connection.execute(
             "SELECT count(*), count(DISTINCT xmin::text) FROM app.model_calls"

@@ -19,12 +19,15 @@ from application.ports import (
 )
 from domain import events as e
 from domain.status import Agent, Step
+from infrastructure import finished_tasks
 from infrastructure.cursors import PostgresCursors
 from infrastructure.database import Database
 from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
+from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
+from interface.settings import Settings
 from tests.integration.logs import new, opened
 
 ALL = tuple(Agent)
@@ -158,6 +161,38 @@ async def test_a_deleted_features_objects_wait_until_they_are_removed(
     assert await removals.waiting(10) == [(origin.tenant_id, feature_id)]
     await removals.removed(origin.tenant_id, feature_id)
     assert await removals.waiting(10) == []
+
+
+async def test_finished_tasks_are_forgotten_by_age_and_open_ones_never(
+    database: str, workers: Database, sweeper: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finished_tasks, "AT_ONCE", 3)
+    tasks = PostgresTasks(workers, per_tenant=20)
+    steps = [due() for _ in range(9)]
+    await tasks.enqueue(steps)
+    claims = await tasks.claim("w", ALL, limit=7, lease_seconds=60)
+    for claim in claims[:5]:
+        await tasks.drop(claim.task_id, claim.fence, "cancelled")
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE app.tasks SET created_at = created_at - interval '31 days',"
+            " finished_at = finished_at - interval '31 days'"
+        )
+    await tasks.drop(claims[5].task_id, claims[5].fence, "cancelled")
+    finished = FinishedTasks(sweeper, keep_days=30)
+    assert [await finished.forget_old() for _ in range(3)] == [3, 2, 0]
+    with psycopg.connect(database) as connection:
+        left = connection.execute("SELECT status, count(*) FROM app.tasks GROUP BY status")
+        assert dict(left.fetchall()) == {"queued": 2, "running": 1, "cancelled": 1}
+
+
+def test_no_setting_forgets_a_task_that_a_message_could_make_again() -> None:
+    (least,) = (
+        limit.ge
+        for limit in Settings.model_fields["keep_tasks_days"].metadata
+        if hasattr(limit, "ge")
+    )
+    assert least >= finished_tasks.LEAST_DAYS
 
 
 async def test_a_cursor_never_goes_back(workers: Database) -> None:

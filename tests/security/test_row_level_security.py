@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from application.ports import Accepted, DueStep, Effects, LedgerEntry, Origin, Receipt
 from domain import events as e
-from domain.status import Step
+from domain.status import Agent, Step
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import ROLES, Database
 from infrastructure.event_log import PostgresEventLog
@@ -108,9 +108,13 @@ async def fill(url: str, tenant_id: UUID) -> None:
         gone = Effects(destroy_key=True)
         await log.append(deleted, created, expected=0, origin=origin, effects=gone)
         due = DueStep(uuid7(), tenant_id, kept, Step.SPEC, uuid7(), 1, uuid7())
-        await PostgresTasks(workers).enqueue([due])
+        tasks = PostgresTasks(workers)
+        await tasks.enqueue([due])
+        (claim,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=60)
         ledger = PostgresLedger(workers, DataKeys(workers, ring))
-        await ledger.announce(tenant_id, kept, LedgerEntry(due.task_id, 1, 1, "0" * 64))
+        await ledger.announce(
+            tenant_id, kept, LedgerEntry(claim.task_id, 1, 1, "0" * 64), claim.fence
+        )
     user, family = uuid7(), uuid7()
     with psycopg.connect(url) as connection:
         for statement, given in (

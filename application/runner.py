@@ -253,6 +253,7 @@ class Runner:
             failure.reason,
             failure.advice,
             final=wait is None,
+            retry_after_seconds=round(wait or 0.0, 1),
         )
         task = TaskUpdate(
             claim.task_id,
@@ -266,19 +267,6 @@ class Runner:
         except (Refused, LeaseLost):
             await self._discard(claim, announced, run, failure.code)
             raise
-        if wait is not None:
-            await self._say_when(claim, announced.attempt, failure.reason, wait)
-
-    async def _say_when(self, claim: Claim, attempt: Attempt, reason: str, wait: float) -> None:
-        """Tell whoever watches why nothing is written for a while, and for how long."""
-        word = {
-            "kind": "progress",
-            "step": attempt.step,
-            "attempt": attempt.number,
-            "words": reason,
-            "wait_seconds": round(wait, 1),
-        }
-        await self._tools.live.say(claim.tenant_id, claim.feature_id, word)
 
     def _wait(self, claim: Claim, failure: Failure) -> float | None:
         """Seconds until the next attempt; None if there is none."""

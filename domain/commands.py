@@ -194,6 +194,8 @@ class FailAttempt(Answer, frozen=True):
     reason: str
     advice: str
     final: bool
+    retry_after_seconds: float = 0.0
+    """The pause before the next attempt, if one follows."""
 
 
 class GiveUp(Command, frozen=True):

@@ -157,7 +157,12 @@ def _current(attempt: Attempt, feature: Feature) -> None:
 def _failed(command: c.FailAttempt, feature: Feature) -> tuple[e.FeatureEvent, ...]:
     _current(command.attempt, feature)
     failed = e.AttemptFailed(
-        command.attempt, command.code, command.reason, command.run, retried=not command.final
+        command.attempt,
+        command.code,
+        command.reason,
+        command.run,
+        retried=not command.final,
+        retry_after_seconds=0.0 if command.final else command.retry_after_seconds,
     )
     if not command.final:
         return (failed,)

@@ -69,6 +69,8 @@ class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
     run: Run
     retried: bool
     """Whether another attempt follows by itself."""
+    retry_after_seconds: float = 0.0
+    """The pause before it."""
 
 
 class RunDiscarded(Event, frozen=True, tag="run_discarded"):

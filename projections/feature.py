@@ -5,7 +5,7 @@ after a replay is what the decider decides on, and the two can never disagree. W
 beside it (who, when, how much) is a mark for each version that made something.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -54,6 +54,13 @@ class Written(Struct, frozen=True):
     """Of a review, as code computed it."""
 
 
+class Pause(Struct, frozen=True):
+    """Until when a step waits for its next attempt. Why stands in the event at `version`."""
+
+    version: int
+    until: datetime
+
+
 class Deliverables(Struct, frozen=True):
     """What was written so far; None is not written yet."""
 
@@ -97,6 +104,8 @@ class FeatureRow(Struct, frozen=True):
     cost_usd: Decimal = Decimal(0)
     tokens: Tokens = Tokens()
     failure: Failure | None = None
+    pauses: dict[Step, Pause] = {}
+    """Steps whose last attempt brought nothing, and that are tried again by themselves."""
     marks: tuple[Mark, ...] = ()
     """In the order of their versions; nothing ever leaves."""
     forked_from: Origin | None = None
@@ -245,6 +254,7 @@ def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
         cost_usd=spent,
         tokens=row.tokens + run.tokens if run else row.tokens,
         failure=_failure(row, event, state),
+        pauses=_pauses(row, fact, state),
     )
     if isinstance(event, e.PartCarried):
         mark = replace(_mark(row, fact, after), at=event.at, by=event.by)
@@ -270,6 +280,19 @@ def _mark(row: FeatureRow, fact: Fact, after: Feature) -> Mark:
 
 
 TITLES = (e.FeatureRenamed, e.FeatureTitled)
+
+
+def _pauses(row: FeatureRow, fact: Fact, state: Feature) -> dict[Step, Pause]:
+    pauses = {
+        step: pause
+        for step, pause in row.pauses.items()
+        if step not in state.running and row.state.due.get(step) == state.due.get(step)
+    }
+    event = fact.event
+    if isinstance(event, e.AttemptFailed) and event.retried and event.attempt.step in state.due:
+        until = fact.recorded_at + timedelta(seconds=event.retry_after_seconds)
+        pauses[event.attempt.step] = Pause(fact.version, until)
+    return pauses
 
 
 def _failure(row: FeatureRow, event: e.FeatureEvent, state: Feature) -> Failure | None:

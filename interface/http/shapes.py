@@ -90,6 +90,14 @@ class FileItem(Struct, frozen=True):
     sha256: str
 
 
+class Pausing(Struct, frozen=True):
+    """A step that is tried again by itself, later."""
+
+    reason: str
+    """In plain words."""
+    until: datetime
+
+
 class Working(Struct, frozen=True):
     """A step that waits for a worker, or runs."""
 
@@ -99,6 +107,8 @@ class Working(Struct, frozen=True):
     """The version that made it due."""
     attempt: int | None
     """The number of the attempt that runs; null while it waits."""
+    pause: Pausing | None = None
+    """Why the last attempt brought nothing and when the next one begins; null if none waits so."""
 
 
 class Fork(Struct, frozen=True):
@@ -249,8 +259,6 @@ class AgentWord(Struct, frozen=True, omit_defaults=True):
     """What goes on, for people (`progress`)."""
     turn: int | None = None
     """Which request of the attempt is under way."""
-    wait_seconds: float | None = None
-    """The attempt brought nothing, `words` says why; the next one begins after so long."""
     feature_id: UUID | None = None
     """Whose, in the stream of all features."""
 

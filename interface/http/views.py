@@ -23,10 +23,11 @@ from interface.http.shapes import (
     FileItem,
     Fork,
     MessageView,
+    Pausing,
     Working,
 )
 from projections.dashboard import DashboardRow
-from projections.feature import FeatureRow, Written
+from projections.feature import FeatureRow, Pause, Written
 from projections.message import MessageRow
 
 
@@ -36,6 +37,7 @@ def texts_needed(row: FeatureRow) -> set[int]:
     documents = [getattr(written, name) for name in written.__struct_fields__]
     versions = {document.version for document in documents if document}
     versions |= {part.version for part in (row.recommendation, row.failure) if part}
+    versions |= {pause.version for pause in row.pauses.values()}
     if row.files_version is not None:
         versions.add(row.files_version)
     return versions
@@ -67,7 +69,7 @@ def feature_view(
         ),
         recommendation=_advised(row, texts),
         failure=_failed(row, texts),
-        in_progress=_working(row),
+        in_progress=_working(row, texts),
         files=files_of(texts.get(row.files_version or 0)),
         cost_usd=row.cost_usd,
         tokens=row.tokens,
@@ -141,12 +143,25 @@ def event_view(recorded: Recorded) -> EventView:
     )
 
 
-def _working(row: FeatureRow) -> tuple[Working, ...]:
+def _working(row: FeatureRow, texts: Mapping[int, Recorded]) -> tuple[Working, ...]:
     running = row.running
     return tuple(
-        Working(step, AGENT_OF[step], since, running[step].number if step in running else None)
+        Working(
+            step,
+            AGENT_OF[step],
+            since,
+            running[step].number if step in running else None,
+            _pausing(row.pauses.get(step), texts),
+        )
         for step, since in row.due.items()
     )
+
+
+def _pausing(pause: Pause | None, texts: Mapping[int, Recorded]) -> Pausing | None:
+    told = texts.get(pause.version) if pause else None
+    if pause is None or told is None or not isinstance(told.event, e.AttemptFailed):
+        return None
+    return Pausing(told.event.reason, pause.until)
 
 
 def _document(written: Written | None, texts: Mapping[int, Recorded]) -> Document | None:

@@ -79,9 +79,7 @@ async def test_an_overloaded_model_is_asked_again_later():
         ("overloaded", True, Tokens(3, 0))
     ]
     assert (await shop.state()).status is Status.SPEC_GENERATING
-    [word] = [said for said in shop.live.said if "wait_seconds" in said]
-    assert (word["kind"], word["step"], word["words"]) == ("progress", Step.SPEC, "Busy")
-    assert 10 <= word["wait_seconds"] <= 12.5
+    assert [(f.reason, 10 <= f.retry_after_seconds <= 12.5) for f in failed] == [("Busy", True)]
     shop.clock.turn(15)
     await shop.settle()
     assert (await shop.state()).status is Status.SPEC_READY
@@ -108,7 +106,8 @@ async def test_attempts_are_bounded_and_then_the_feature_fails_in_plain_words():
         await shop.settle()
         shop.clock.turn(400)
     assert len(shop.model.requests) == ATTEMPTS
-    assert len([said for said in shop.live.said if "wait_seconds" in said]) == ATTEMPTS - 1
+    pauses = [attempt.retry_after_seconds for attempt in of(shop, e.AttemptFailed)]
+    assert [pause > 0 for pause in pauses] == [True] * (ATTEMPTS - 1) + [False]
     [failed] = of(shop, e.FeatureFailed)
     assert (failed.step, failed.code) == (Step.SPEC, "overloaded")
     assert failed.advice

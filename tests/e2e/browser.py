@@ -83,7 +83,7 @@ class Watched:
     def check(self) -> None:
         for page in self.context.pages:
             self.troubles += page.evaluate("window.__broken ?? []")
-        assert self.troubles == []
+        assert self.troubles == [], self.troubles
 
     def _said(self, message) -> None:
         if "Content Security Policy" in message.text:

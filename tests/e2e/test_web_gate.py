@@ -308,4 +308,5 @@ def test_a_busy_provider_is_told_in_words(browser, service, provider):
         expect(work.get_by_test_id("busy")).to_contain_text("limits how much may be asked for")
         assert violations(page) == []
         page.reload()
-        expect(work.get_by_test_id("busy")).to_contain_text("It is tried again by itself")
+        expect(work.get_by_test_id("busy")).to_contain_text("limits how much may be asked for")
+        expect(work).to_contain_text(re.compile(r"tries again in \d+ min \d+ s"))

@@ -1,5 +1,6 @@
 """The feature's own page, by example."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from domain import commands as c
@@ -7,7 +8,7 @@ from domain.content import sha256_of
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Progress, Stage, breadcrumb
 from projections.failure import Failure
-from projections.feature import FEATURE, Recommended
+from projections.feature import FEATURE, Pause, Recommended
 from tests.given import MESSAGE, RUN, Story, at_gate, attempt_of, done, drafted, in_review, start
 from tests.projections.given_events import USER, at, given
 
@@ -64,6 +65,32 @@ def test_a_failure_says_what_to_do_next():
     given(story).shows(FEATURE, failure=failure, status=Status.FAILED)
     assert given(story).row(FEATURE).breadcrumb[0].state is Progress.FAILED
     given(story.do(c.RetryFeature())).shows(FEATURE, failure=None)
+
+
+def test_a_step_that_is_tried_again_says_when_until_it_is():
+    story = drafted().do(c.ConfirmBrief("- lend"))
+    story.do(start(story.feature, Step.SPEC))
+    attempt, due = attempt_of(story, Step.SPEC), story.feature.due[Step.SPEC]
+    again = c.FailAttempt(
+        attempt, RUN, "overloaded", "Busy", "", final=False, retry_after_seconds=60.0
+    )
+    story.do(again)
+    failed = story.feature.version
+    pause = Pause(failed, at(failed) + timedelta(seconds=60))
+    assert given(story).row(FEATURE).due[Step.SPEC] == due
+    given(story).shows(FEATURE, pauses={Step.SPEC: pause})
+    given(story.do(c.RenameFeature("Busy day"))).shows(FEATURE, pauses={Step.SPEC: pause})
+    given(story.do(start(story.feature, Step.SPEC))).shows(FEATURE, pauses={})
+
+
+def test_going_back_ends_the_wait_for_another_try():
+    story = at_gate(Gate.SPEC).approve(Gate.SPEC)
+    gate = story.feature.checkpoints[-2].version
+    story.do(start(story.feature, Step.PLAN))
+    attempt = attempt_of(story, Step.PLAN)
+    story.do(c.FailAttempt(attempt, RUN, "overloaded", "Busy", "", final=False))
+    assert given(story).row(FEATURE).pauses.keys() == {Step.PLAN}
+    given(story.do(c.ReplayFeature(gate))).shows(FEATURE, pauses={})
 
 
 def test_a_failed_review_is_the_failure_of_the_review_that_failed():

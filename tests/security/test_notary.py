@@ -114,9 +114,11 @@ async def test_a_notary_that_is_told_to_stop_signs_what_is_there(kept: Notarised
 async def test_any_number_of_notaries_make_one_tree(kept: Notarised) -> None:
     stop = asyncio.Event()
     running = [asyncio.create_task(kept.notary(every_seconds=0.01).run(stop)) for _ in range(4)]
-    for names in (FIRST, SECOND, "ABC", "D", "ABCD") * 4:
-        await kept.record(names)
     async with asyncio.timeout(20):
+        for names in (FIRST, SECOND, "ABC", "D", "ABCD") * 4:
+            await kept.record(names)
+            while not (await kept.tree.state()).noted_size:  # The first checkpoint, of several.
+                await asyncio.sleep(0.01)
         while (await kept.tree.state()).noted_size < sum(kept.versions.values()):
             await asyncio.sleep(0.01)
     stop.set()

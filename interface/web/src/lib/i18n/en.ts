@@ -387,10 +387,7 @@ export const en = {
 		away: 'You can close this page. The work goes on, and nothing is lost.',
 		missedStart: 'The beginning was written before you came.',
 		again: (time: string) => `tries again in ${time}`,
-		againSoon: 'tries again in a moment',
-		/** After a reload, when nobody has said how long it takes. */
-		againUnknown: 'waits, then tries again',
-		before: 'The last try brought no result. It is tried again by itself; nothing needs to be done.'
+		againSoon: 'tries again in a moment'
 	},
 	/** What a decision would cost; always said to be an estimate, and what it rests on. */
 	cost: {

@@ -22,7 +22,7 @@ import {
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
 import type { Frame } from './sse';
-import { fresh, withDelta, withFile, withTurn, type Delta, type Turn, type WrittenFile, type Writing } from './writing';
+import { fresh, withDelta, withFile, withTurn, type Delta, type WrittenFile, type Writing } from './writing';
 
 const PAGE = 200;
 const AGAIN_MS = 1_000;
@@ -34,8 +34,8 @@ const PASSING: Record<PassingWord, (store: FeatureStore, data: never) => void> =
 	delta: (store, data: Delta & { step: Step; attempt: number }) => store.hearDelta(data),
 	file: (store, data: WrittenFile & { step: Step; attempt: number }) =>
 		store.write(data.step, data.attempt, (now) => withFile(now, data)),
-	progress: (store, data: Turn & { step: Step; attempt: number }) =>
-		store.write(data.step, data.attempt, (now) => withTurn(now, data, Date.now()))
+	progress: (store, data: { step: Step; attempt: number; words: string }) =>
+		store.write(data.step, data.attempt, (now) => withTurn(now, data.words))
 };
 
 export interface Pending {

@@ -19,8 +19,6 @@ export interface Writing {
 	begins: number;
 	text: string;
 	words: string;
-	/** When the next attempt begins, if this one brought nothing; in milliseconds of the epoch. */
-	again: number | null;
 	/** Where in the whole answer the agent took up the pen again. */
 	turns: readonly number[];
 	files: readonly WrittenFile[];
@@ -39,7 +37,6 @@ export const fresh = (step: Step, attempt: number): Writing => ({
 	begins: 0,
 	text: '',
 	words: '',
-	again: null,
 	turns: [],
 	files: []
 });
@@ -66,20 +63,11 @@ export function withFile(now: Writing, file: WrittenFile): Writing {
 	return { ...now, files: [...others, file] };
 }
 
-export interface Turn {
-	words: string;
-	wait_seconds?: number;
-}
-
-/**
- * The writing after the agent begins another turn: what follows is a paragraph of its own. Or after
- * an attempt that brought nothing, when the next one is waited for.
- */
-export function withTurn(now: Writing, { words, wait_seconds }: Turn, at: number): Writing {
-	const again = wait_seconds === undefined ? null : at + wait_seconds * 1000;
+/** The writing after the agent begins another turn: what follows is a paragraph of its own. */
+export function withTurn(now: Writing, words: string): Writing {
 	const end = now.begins + now.text.length;
 	const turns = now.text === '' || now.turns.at(-1) === end ? now.turns : [...now.turns, end];
-	return { ...now, words, again, turns };
+	return { ...now, words, turns };
 }
 
 /** The last of what is being written, at most so many characters, turn by turn. */

@@ -16,3 +16,9 @@ export const failedReviews = (view: FeatureView | null) =>
 	(['security_review', 'code_review'] as const).filter(
 		(name) => view?.deliverables[name]?.verdict === 'FAIL'
 	);
+
+/** A number in the address that counts something, or null. */
+export function positive(value: string | null): number | null {
+	const number = Number(value);
+	return Number.isInteger(number) && number > 0 ? number : null;
+}

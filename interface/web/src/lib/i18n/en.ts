@@ -391,12 +391,12 @@ export const en = {
 	},
 	/** What a decision would cost; always said to be an estimate, and what it rests on. */
 	cost: {
-		fromThere: 'What goes on from there:',
+		fromThere: 'From there on:',
 		asking: 'Estimating what it will cost…',
 		unknown: 'No estimate of the cost at the moment. You can decide all the same.',
 		words: {
-			nothing: () => 'Costs nothing: no agent works before you decide again.',
-			demo: () => 'Costs nothing: the demo model answers.',
+			nothing: () => 'Costs nothing, for no agent works before you decide again.',
+			demo: () => 'Costs nothing, for the demo model answers.',
 			runs: (one) => `${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')}.`,
 			prices: (one) => `${roughly(one)}, an estimate from list prices: no earlier run yet.`,
 			runs_and_prices: (one) =>

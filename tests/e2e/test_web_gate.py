@@ -100,7 +100,7 @@ def test_a_decision_says_what_it_would_cost_and_what_that_rests_on(browser, serv
         cost = page.get_by_test_id("cost")
         with_own_brief(page, service)
         at_gate(page, "specification")
-        expect(cost).to_have_text("Costs nothing: the demo model answers.")
+        expect(cost).to_have_text("Costs nothing, for the demo model answers.")
 
     with person(browser, service, base_url=service) as bob:
         page = with_key(bob)
@@ -282,7 +282,7 @@ def test_an_approval_a_return_and_a_name_are_taken_back_from_their_notes(browser
         ).last.click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_test_id("cost")).to_have_text(
-            re.compile("What goes on from there:\\s+Costs nothing")
+            re.compile("From there on:\\s+Costs nothing")
         )
         dialog.get_by_role("button", name="Go back").click()
         at_gate(page, "specification")

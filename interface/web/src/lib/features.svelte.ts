@@ -20,6 +20,8 @@ class Features {
 	#filter: { q?: string; status?: Status } = {};
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#turn = 0;
+	/** How many rows are to be shown, if there are as many. */
+	#wanted = PAGE;
 
 	/** Listen and read; returns how to stop. */
 	open(): () => void {
@@ -34,12 +36,13 @@ class Features {
 
 	filter(filter: { q?: string; status?: Status }): void {
 		this.#filter = filter;
+		this.#wanted = PAGE;
 		void this.read();
 	}
 
 	async read(): Promise<void> {
 		const turn = ++this.#turn;
-		const wanted = Math.max(PAGE, this.rows?.length ?? 0);
+		const wanted = this.#wanted;
 		const rows: DashboardRow[] = [];
 		let next: string | null = null;
 		try {
@@ -63,25 +66,18 @@ class Features {
 		}
 	}
 
+	/** A page more. A change that is told meanwhile reads the list again, and as far. */
 	async more(): Promise<void> {
 		if (!this.next) return;
-		const turn = ++this.#turn;
-		try {
-			const query = { ...this.#filter, limit: PAGE, cursor: this.next };
-			const page = await answerOf(listFeatures({ query }));
-			if (turn !== this.#turn) return;
-			this.rows = [...(this.rows ?? []), ...page.items];
-			this.next = page.next_cursor;
-			this.error = null;
-		} catch (error) {
-			if (turn === this.#turn) this.error = error;
-		}
+		this.#wanted = (this.rows?.length ?? 0) + PAGE;
+		await this.read();
 	}
 
 	/** Another person signs in: nothing of the one before stays. */
 	clear(): void {
 		this.rows = null;
 		this.next = null;
+		this.#wanted = PAGE;
 		this.news = '';
 	}
 

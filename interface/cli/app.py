@@ -72,7 +72,7 @@ def worker() -> int:
 
 @app.command
 def relay() -> int:
-    """Run a relay: it announces committed events to NATS and makes tasks of them."""
+    """Run a relay: it announces committed events to NATS and makes tasks that are missing."""
     return _process("relay")
 
 

@@ -97,7 +97,6 @@ export const en = {
 		search: 'Search titles',
 		filter: 'Status',
 		all: 'All',
-		yours: 'Your turn',
 		working: 'At work',
 		finished: 'Finished',
 		failed: 'Failed',
@@ -434,7 +433,6 @@ export const en = {
 	files: {
 		title: 'Files',
 		none: 'No code yet. Files appear here while they are written.',
-		pick: 'Choose a file to read it.',
 		loading: 'Reading the file…',
 		list: 'Files of this feature'
 	},
@@ -482,7 +480,6 @@ export const en = {
 		lane: { person: 'You', system: 'System' },
 		closer: 'Closer',
 		wider: 'Wider',
-		fit: 'All of it',
 		keys: 'Left and right arrow go from mark to mark, Enter shows the event.',
 		waited: (time: string) => `${time} later`,
 		table: 'The same as a table',
@@ -718,7 +715,6 @@ export const en = {
 		keyForget: 'Forget the key',
 		keyForgotten: 'The key is gone.',
 		back: 'Back to where you were',
-		keyShape: 'A key has 16 characters or more, without spaces.',
 		lookTitle: 'Appearance',
 		look: { system: 'As the system', light: 'Light', dark: 'Dark' },
 		sessionTitle: 'This session',

@@ -14,12 +14,15 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Claim, Tasks, Unavailable
+from application.pulse import Pulse
 from application.runner import Runner
 from domain.status import Agent
 
 log = structlog.get_logger(__name__)
 
 ALL_AGENTS: Final = tuple(Agent)
+LATE_SECONDS: Final = 15.0
+"""A worker looks at the queue twice a second; the database may be away for ten."""
 
 
 class WorkerLimits(Struct, frozen=True):
@@ -61,6 +64,7 @@ class Worker:
         self._looking: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
         self._stopping = False
+        self.pulse = Pulse("worker", within_seconds=LATE_SECONDS)
 
     def wake(self) -> None:
         """There may be work."""
@@ -115,6 +119,7 @@ class Worker:
     async def _claim(self) -> None:
         free = self._limits.steps_at_once - len(self._running)
         if free <= 0:
+            self.pulse.beat()
             return
         try:
             claims = await self._tasks.claim(
@@ -123,6 +128,7 @@ class Worker:
         except Unavailable as down:
             log.warning("claim_postponed", reason=str(down))
             return
+        self.pulse.beat()
         for claim in claims:
             step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
             self._running[claim.task_id] = (claim, step)

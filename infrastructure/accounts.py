@@ -6,12 +6,17 @@ answers one question (`sql/0010_identity.sql`), in one transaction.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from application.accounts import Account
 from infrastructure.database import Database
 from infrastructure.identity.refresh import RefreshRecord
+
+FIND_REFRESH: Final = (
+    "SELECT token_sha256, family_id, user_id, tenant_id, issued_at, expires_at, family_expires_at,"
+    " used_at, family_ended_at FROM app.refresh_find(%s)"
+)
 
 
 class PostgresAccounts:
@@ -81,7 +86,7 @@ class PostgresSessions:
 
     async def find(self, token_sha256: bytes) -> RefreshRecord | None:
         """Find a token, used or not, in any tenant."""
-        row = await _one(self._database, "SELECT * FROM app.refresh_find(%s)", (token_sha256,))
+        row = await _one(self._database, FIND_REFRESH, (token_sha256,))
         return RefreshRecord(bytes(row[0]), *row[1:]) if row else None
 
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:

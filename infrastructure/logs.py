@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -35,7 +36,18 @@ QUIET: Final = (
 )
 """Libraries that log prompts, keys or every request below WARNING."""
 
+SILENT: Final = ("psycopg.pool",)
+"""Libraries that repeat at WARNING, several times a second, what we say once."""
+
+OURS: Final = ("application", "infrastructure", "interface", "projections", "bp")
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+COUNTED: Final = frozenset({"warning", "error", "critical"})
+KINDS_AT_MOST: Final = 200
+"""Different events that are counted apart. Ours are words of the program; a library may make up
+others without end, and those count as one."""
+
+told: Final[Counter[tuple[str, str]]] = Counter()
+"""Lines of this process since it started that say of something wrong, by level and event."""
 
 # Control characters, line separators, and marks that change the direction of writing.
 _UNPRINTABLE: Final = re.compile(
@@ -64,6 +76,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        _count,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     formatter = ProcessorFormatter(
@@ -103,6 +116,8 @@ def _install(handler: logging.Handler, level: str) -> None:
         logger.propagate = True
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     # Otherwise a line that cannot be written is printed with its arguments, past the redactor.
     logging.raiseExceptions = False
@@ -117,6 +132,15 @@ def _log_uncaught(
         sys.__excepthook__(kind, error, traceback)
         return
     logging.getLogger("bp").critical("uncaught", exc_info=(kind, error, traceback))
+
+
+def _count(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Count what went wrong, under a name that holds nothing of anybody's."""
+    level, name = str(event.get("level", "")), str(event.get("event", ""))
+    if level in COUNTED:
+        kind = (level, name if str(event.get("logger", "")).startswith(OURS) else "of a library")
+        told[kind if kind in told or len(told) < KINDS_AT_MOST else (level, "other")] += 1
+    return event
 
 
 def _fill_in_arguments(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -35,7 +35,7 @@ CLAIMED: Final = (
 )
 CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
 STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
-BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
+BEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
 DROP: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error

@@ -1,19 +1,15 @@
 """The API process: the use cases and read models behind the HTTP application."""
 
-import asyncio
 import secrets
 import time
-from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final, TypeVar
+from typing import Final
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
-from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
 from application.throttle import Throttle
 from infrastructure.accounts import PostgresAccounts, PostgresSessions
@@ -33,79 +29,43 @@ from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
-from infrastructure.jetstream import Link
-from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.signing_keys import OwnTokens, SigningKeys
+from infrastructure.standing import Standing
 from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
+from interface.health import Servers, service_version
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
-T = TypeVar("T")
-
 ROLE: Final = "bp_api"
-LOOK_SECONDS: Final = 2.0
 SENDER: Final = "Build Practical <no-reply@localhost>"
-
-
-def service_version() -> str:
-    """The installed version, or the project's own where it runs from its folder."""
-    try:
-        return version("build-practical")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 class Dependencies:
     """How the database, NATS and the object store are."""
 
-    def __init__(
-        self, database: Database, link: Link, artifacts: ArtifactStore, reads: PostgresReadStore
-    ) -> None:
-        self._database = database
-        self._link = link
-        self._artifacts = artifacts
-        self._reads = reads
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
 
     async def report(self) -> Readiness:
         """Ask them all, within two seconds. Never raises."""
-        postgres, artifacts, lag, relay, unsigned = await asyncio.gather(
-            self._soon(self._database.ready()),
-            self._soon(self._artifacts.ready()),
-            self._soon(self._reads.lag()),
-            self._soon(self._relay_lag()),
-            self._soon(self._checkpoint_lag()),
-        )
+        seen = await self._servers.look()
         return Readiness(
-            postgres=bool(postgres),
-            nats=self._link.up,
-            artifacts=bool(artifacts),
-            relay_lag_events=relay,
-            projection_lag_events=lag,
-            checkpoint_lag_seconds=unsigned,
+            postgres=seen.standing is Standing.READY,
+            nats=seen.nats,
+            artifacts=seen.artifacts,
+            relay_lag_events=seen.relay_lag_events,
+            projection_lag_events=seen.projection_lag_events,
+            checkpoint_lag_seconds=seen.checkpoint_lag_seconds,
+            database=seen.standing.value,
+            jetstream=seen.jetstream,
+            conditional_writes=seen.conditional_writes,
         )
-
-    async def _soon(self, question: Awaitable[T]) -> T | None:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                return await question
-        except (Unavailable, TimeoutError):
-            return None
-
-    async def _checkpoint_lag(self) -> float:
-        return float((await self._database.call("SELECT app.checkpoint_lag()"))[0][0])
-
-    async def _relay_lag(self) -> int | None:
-        announced = await announced_upto(self._link)
-        if announced is None:
-            return None
-        head = await self._reads.position() + await self._reads.lag()
-        return max(0, head - announced)
 
 
 async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
@@ -116,8 +76,9 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         WrongMasterKey: the signing keys were sealed under another master key.
     """
     settings = base.settings
-    database = await database_of(scope, base, ROLE)
-    features, log = await features_of(scope, base, database, ROLE)
+    database = await database_of(scope, base, ROLE, pool="api")
+    features, log = await features_of(scope, base, database, ROLE, pool="api-log")
+    servers = Servers(base.watch, database, base.link, base.artifacts)
     reads = PostgresReadStore(database, watch=base.live.watch)
     audit = PostgresAudit(database)
     stored = PostgresStoredLog(database, base.ring)
@@ -146,7 +107,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         log_key=LogKeys(database),
         accounts=accounts,
         keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),
-        health=Dependencies(database, base.link, base.artifacts, reads),
+        health=Dependencies(base.figures.servers or servers),
         settings=HttpSettings(
             version=service_version(),
             public_url=public_url,
@@ -156,6 +117,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        metrics=base.figures.http,
     )
 
 

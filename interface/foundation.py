@@ -20,6 +20,8 @@ from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.link import Link
 from infrastructure.jetstream.live import NatsLive
 from infrastructure.sealing import MasterKey
+from infrastructure.standing import DatabaseWatch
+from interface.figures import Figures
 from interface.settings import Settings
 
 new_id = uuid7
@@ -119,6 +121,8 @@ class Foundation:
     """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
+    watch: DatabaseWatch
+    figures: Figures
     stop: asyncio.Event
 
     @property
@@ -128,9 +132,23 @@ class Foundation:
 
 
 async def open_foundation(
-    scope: AsyncExitStack, settings: Settings, addresses: Addresses, stop: asyncio.Event
+    scope: AsyncExitStack,
+    settings: Settings,
+    addresses: Addresses,
+    stop: asyncio.Event,
+    *,
+    watch: DatabaseWatch | None = None,
+    figures: Figures | None = None,
 ) -> Foundation:
     """Open the common ground; `scope` closes it.
+
+    Args:
+        scope: Closes it.
+        settings: As read.
+        addresses: Where the servers are.
+        stop: Ends the process.
+        watch: What is known of the database already.
+        figures: Where the process's figures are gathered.
 
     Raises:
         MasterKeyUnusable, NatsRefused, NatsUrlInvalid, StoreUrlRefused: one line each.
@@ -161,5 +179,7 @@ async def open_foundation(
         cancel,
         live,
         artifacts,
+        watch or DatabaseWatch(addresses.database),
+        figures or Figures(()),
         stop,
     )

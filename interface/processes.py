@@ -36,7 +36,7 @@ from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
 from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
-from infrastructure.jetstream import Fanout, Reconciler, Relay
+from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
 from infrastructure.ledger import PostgresLedger
 from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
@@ -44,13 +44,10 @@ from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import CannotStart, Foundation, new_id
+from interface.health import Servers
 from interface.settings import Settings
 
 Run = Callable[[asyncio.Event], Awaitable[None]]
-
-CONNECTIONS: Final = 6
-"""Of one process to the database, beside those of the log."""
-
 
 BEATS_PER_LEASE: Final = 12
 """A lease outlives several heartbeats that are lost."""
@@ -66,19 +63,36 @@ class Running(NamedTuple):
     run: Run
 
 
-async def database_of(scope: AsyncExitStack, base: Foundation, role: str) -> Database:
-    """The database as one role."""
-    database = Database(base.addresses.database, role, max_size=CONNECTIONS)
+async def database_of(
+    scope: AsyncExitStack, base: Foundation, role: str, *, pool: str, shared: bool = True
+) -> Database:
+    """The database as one role.
+
+    Args:
+        scope: Closes it.
+        base: Where it is, and how many connections a process may hold.
+        role: One of `database.ROLES`.
+        pool: What its connections are called in the figures.
+        shared: Whether the process holds as many again for something else, such as the log.
+    """
+    connections = base.settings.database_connections
+    size = connections - connections // 2 if shared else connections
+    database = Database(base.addresses.database, role, max_size=size)
+    base.figures.pool(pool, size, database.figures)
+    if base.figures.servers is None:
+        base.figures.servers = Servers(base.watch, database, base.link, base.artifacts)
     return await scope.enter_async_context(database)
 
 
 async def features_of(
-    scope: AsyncExitStack, base: Foundation, database: Database, role: str
+    scope: AsyncExitStack, base: Foundation, database: Database, role: str, *, pool: str
 ) -> tuple[Features, PostgresEventLog]:
-    """The one write path, as one role."""
+    """The one write path, as one role, with its half of the process's connections."""
+    size = base.settings.database_connections // 2
     log = await scope.enter_async_context(
-        PostgresEventLog(base.addresses.database, role, base.ring)
+        PostgresEventLog(base.addresses.database, role, base.ring, connections=size)
     )
+    base.figures.pool(pool, size, log.figures)
     return Features(log, PostgresReceipts(database), base.live, new_id), log
 
 
@@ -117,8 +131,8 @@ async def open_worker(
 ) -> list[Running]:
     """A worker: carries out due steps."""
     settings = base.settings
-    database = await database_of(scope, base, "bp_worker")
-    features, log = await features_of(scope, base, database, "bp_worker")
+    database = await database_of(scope, base, "bp_worker", pool="worker")
+    features, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
     roster = roster_in_force(settings)
@@ -141,6 +155,8 @@ async def open_worker(
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
     )
     worker = Worker(base.name, tasks, runner, limits=limits)
+    base.figures.loops(worker.pulse)
+    base.figures.steps(lambda: worker.busy)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.work.listen() as heard:
@@ -164,8 +180,8 @@ async def open_worker(
 
 async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A relay, the consumers of its messages, and the reconciler that makes up for both."""
-    database = await database_of(scope, base, "bp_relay")
-    queue = await database_of(scope, base, "bp_worker")
+    database = await database_of(scope, base, "bp_relay", pool="relay")
+    queue = await database_of(scope, base, "bp_worker", pool="relay-queue")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
     tasks = PostgresTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
@@ -173,12 +189,14 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     async def floor() -> int:
         return await cursors.get("reconciler")
 
-    relay = Relay(base.link, headers, floor=floor, poke=base.poke)
+    limits = stream.Limits(replicas=base.settings.nats_replicas)
+    relay = Relay(base.link, headers, floor=floor, poke=base.poke, limits=limits)
     letters = PostgresDeadLetters(queue)
     fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
     reconciler = Reconciler(
         base.link, headers, tasks, cursors, letters, poke=base.poke, work=base.work
     )
+    base.figures.loops(relay.pulse, fanout.pulse, reconciler.pulse)
     return [
         Running("relay", relay.run),
         Running("fanout", fanout.run),
@@ -188,12 +206,13 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
 
 async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A projector: keeps the read models."""
-    database = await database_of(scope, base, "bp_projector")
+    database = await database_of(scope, base, "bp_projector", pool="projector", shared=False)
 
     async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
         await base.live.applied(tenant_id, feature_id, version=version, position=position)
 
     projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+    base.figures.loops(projector.pulse)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.poke.listen() as heard:
@@ -207,8 +226,8 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A sweeper: fails what is stuck, forgets what has expired, signs checkpoints of the log."""
     settings = base.settings
-    database = await database_of(scope, base, "bp_sweeper")
-    features, _ = await features_of(scope, base, database, "bp_sweeper")
+    database = await database_of(scope, base, "bp_sweeper", pool="sweeper")
+    features, _ = await features_of(scope, base, database, "bp_sweeper", pool="sweeper-log")
     sweeper = Sweeper(
         features,
         PostgresTasks(database),
@@ -229,4 +248,5 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
+    base.figures.loops(sweeper.pulse, notary.pulse)
     return [Running("sweeper", sweeper.run), Running("notary", notary.run)]

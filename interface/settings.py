@@ -27,8 +27,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 16 or later, `postgresql://…`; unset: the embedded one"
     )
+    database_connections: Annotated[int, Field(ge=4, le=200)] = Field(
+        12,
+        description="connections to the database that one process holds at most, those of the log "
+        "included, 4 to 200; `up` is five processes",
+    )
     nats_url: SecretStr | None = Field(
         None, description="NATS with JetStream, `nats://…`; unset: the embedded one"
+    )
+    nats_replicas: Annotated[int, Field(ge=1, le=5)] = Field(
+        1, description="servers that keep the stream of announcements, 1 to 5; 3 on a cluster"
     )
     artifacts_url: str | None = Field(
         None, description="`file:///folder` or `s3://bucket?endpoint=…`; unset: a local folder"
@@ -52,8 +60,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8000, description="port to listen on, 0 to 65535; 0 chooses a free one"
     )
-    operator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        0, description="loopback port of /metrics, 0 to 65535; 0 turns it off"
+    operator_port: Annotated[int, Field(ge=0, le=65531)] = Field(
+        0,
+        description="loopback port of /metrics and /health/ready of api, 0 to 65531; worker, "
+        "relay, projector and sweeper take the four ports behind it; 0 turns it off",
     )
     trusted_proxies: str = Field(
         "",

@@ -22,10 +22,11 @@ from typing_extensions import override
 
 from infrastructure.database import (
     ANSWER_SECONDS,
-    PROMPT_SECONDS,
     READ_SECONDS,
-    STILL_THERE,
     BoundedConnection,
+    bears_another_try,
+    is_connection_dead,
+    is_session_at_fault,
     unavailable,
 )
 from infrastructure.event_log.stored import (
@@ -196,12 +197,11 @@ class FeatureRecorder(ApplicationRecorder):
             with self._pool.connection() as connection:
                 connection.answer_seconds = answer_seconds
                 return ask(connection)
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            pass
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            if isinstance(error, STILL_THERE) or time.monotonic() - began > PROMPT_SECONDS:
+        except psycopg.Error as error:
+            if is_session_at_fault(error) or is_connection_dead(error):
+                self._pool.drain()  # The idle ones are no better.
+            if not bears_another_try(error, time.monotonic() - began):
                 raise
-            self._pool.drain()
         with self._pool.connection() as connection:
             connection.answer_seconds = answer_seconds
             return ask(connection)

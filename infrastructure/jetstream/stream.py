@@ -60,7 +60,14 @@ async def ensure(streams: JetStreamContext, limits: Limits) -> StreamInfo:
         return await streams.add_stream(wanted)
     differing = [
         key
-        for key in ("subjects", "discard", "max_age", "max_bytes", "duplicate_window")
+        for key in (
+            "subjects",
+            "discard",
+            "max_age",
+            "max_bytes",
+            "duplicate_window",
+            "num_replicas",
+        )
         if getattr(info.config, key) != getattr(wanted, key)
     ]
     if differing:

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from application.ports import Unavailable
+from application.pulse import Pulse
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -33,6 +34,7 @@ LATER_SECONDS: Final = 0.25
 DOWN_SECONDS: Final = 1.0
 """How long it waits for a database that does not answer."""
 RATE_SECONDS: Final = 10.0
+LATE_SECONDS: Final = 15.0
 
 Applied = Callable[[UUID, UUID, int, int], Awaitable[None]]
 """Told after the commit: tenant, feature, and the version and position that its rows show."""
@@ -72,6 +74,7 @@ class Projector:
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
         self._recent: deque[tuple[float, int]] = deque()
+        self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
     def poke(self) -> None:
         """Say that the log has grown. Several pokes may count as one."""
@@ -89,7 +92,9 @@ class Projector:
         while not stop.is_set():
             self._poked.clear()
             try:
-                if await self.step():
+                moved = await self.step()
+                self.pulse.beat()
+                if moved:
                     delay = SOON_SECONDS
                     continue
             except Unavailable as error:

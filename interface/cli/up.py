@@ -25,12 +25,14 @@ from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.jetstream import NatsRefused
 from infrastructure.jetstream.link import NatsUrlInvalid
-from infrastructure.migrations import MigrationFailed, migrate, pending
+from infrastructure.migrations import MigrationFailed
 from infrastructure.sealing import MasterKeyUnusable, Unsealable
+from infrastructure.standing import DatabaseWatch
 from interface.cli.client import Client, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
 from interface.event_loop import run
+from interface.figures import Figures
 from interface.foundation import (
     Addresses,
     CannotStart,
@@ -48,6 +50,7 @@ from interface.processes import (
 )
 from interface.server import PortTaken, listen, serve
 from interface.settings import Settings, SettingWrong, read_settings
+from interface.starting import answer_operator, database_is_there, follow_servers
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +73,7 @@ REFUSALS: Final = (
 )
 """What ends a command with one line and exit code 1, without a traceback."""
 
+EVERYTHING: Final = ("relay", "projector", "worker", "sweeper", "api")
 WATCH_SECONDS: Final = 0.5
 LONGEST_BRIEF: Final = 40_000
 
@@ -167,11 +171,6 @@ def run_process(name: str) -> int:
                 "BP_MASTER_KEY_FILE (or BP_MASTER_KEY) must be set, the same for all processes: "
                 "what one seals, the others must open."
             )
-        waiting = pending(addresses.database)
-        if waiting:
-            raise CannotStart(
-                f"The database's schema is behind ({len(waiting)} migrations). Run `migrate` first."
-            )
         return run(_main(settings, addresses, (name,), lambda _: None))
 
     return refusing(work)
@@ -194,12 +193,19 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
         addresses = addresses_of(settings, stack)
         if stack is not None:
             servers.callback(leave_note(settings, addresses).unlink, missing_ok=True)
-        applied = migrate(addresses.database)
-        if applied:
-            log.info("migrated", migrations=len(applied))
         web.result()
-        everything = ("relay", "projector", "worker", "sweeper", "api")
-        return run(_main(settings, addresses, everything, on_ready, listener, stack, once=once))
+        return run(
+            _main(
+                settings,
+                addresses,
+                EVERYTHING,
+                on_ready,
+                listener,
+                stack,
+                migrates=True,
+                once=once,
+            )
+        )
 
 
 def _import_web() -> None:
@@ -216,24 +222,40 @@ async def _main(
     listener: socket.socket | None = None,
     stack: Stack | None = None,
     *,
+    migrates: bool = False,
     once: bool = False,
 ) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as scope:
-        base = await open_foundation(scope, settings, addresses, stop)
-        demo_url = await _demo_model(scope, settings, "worker" in names)
-        async with asyncio.TaskGroup() as group:
-            for running in await _opened(scope, base, names, demo_url):
-                group.create_task(_until_stopped(running, stop), name=running.name)
-            if stack is not None:
-                group.create_task(_watch(stack, stop), name="servers")
-            if "api" in names:
-                group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
-            else:
-                log.info("running", processes=list(names))
+    watch, figures = DatabaseWatch(addresses.database), Figures(names)
+    async with AsyncExitStack() as scope, asyncio.TaskGroup() as outer:
+        if settings.operator_port:
+            outer.create_task(answer_operator(scope, settings, names, watch, figures, stop))
+        if "api" in names and listener is None:
+            listener = scope.enter_context(listen(settings.host, settings.port))
+        try:
+            if not await database_is_there(
+                addresses.database, watch, listener, stop, migrates=migrates
+            ):
+                return 0
+            base = await open_foundation(
+                scope, settings, addresses, stop, watch=watch, figures=figures
+            )
+            demo_url = await _demo_model(scope, settings, "worker" in names)
+            async with asyncio.TaskGroup() as group:
+                for running in await _opened(scope, base, names, demo_url):
+                    group.create_task(_until_stopped(running, stop), name=running.name)
+                if stack is not None:
+                    group.create_task(_watch(stack, stop), name="servers")
+                if "api" in names:
+                    group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
+                else:
+                    log.info("running", processes=list(names))
+                group.create_task(follow_servers(watch, figures, stop), name="servers-watch")
+        finally:
+            stop.set()
     return 0
 
 
@@ -270,7 +292,7 @@ async def _api(
     once: bool,
 ) -> None:
     from interface.api import open_api  # noqa: PLC0415  # A second to import: not for a worker.
-    from interface.http.app import build_app, operator_app  # noqa: PLC0415
+    from interface.http.app import build_app  # noqa: PLC0415
 
     settings = base.settings
     listening = listener or scope.enter_context(listen(settings.host, settings.port))
@@ -296,9 +318,6 @@ async def _api(
                     trusted_proxies=settings.trusted_proxies,
                 )
             )
-            if settings.operator_port:
-                operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
-                group.create_task(serve(operator_app(services), operators, stop, lambda: None))
     finally:
         stop.set()
         await asyncio.gather(*followers, return_exceptions=True)

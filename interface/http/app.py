@@ -99,21 +99,6 @@ def build_app(services: Services) -> Litestar:
     return _edged(app, services)
 
 
-def operator_app(services: Services) -> Litestar:
-    """The operator's application: `/metrics` and health, for an address of its own."""
-    app = Litestar(
-        [health.metrics, health.health, health.ready],
-        exception_handlers=dict(HANDLED),
-        request_class=JsonRequest,
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-        pdb_on_exception=False,
-        state=State({"services": services}),
-    )
-    return _edged(app, services)
-
-
 def _edged(app: Litestar, services: Services) -> Litestar:
     app.asgi_handler = Edge(
         app.asgi_handler, services.metrics, services.new_id, services.settings.public_url

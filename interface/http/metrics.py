@@ -32,40 +32,11 @@ class Metrics:
         self.open_streams = Gauge(
             "bp_http_open_streams", "Streams open now.", registry=self.registry
         )
-        self._lag = Gauge(
-            "bp_lag_events",
-            "Committed events not yet published or applied.",
-            ("where",),
-            registry=self.registry,
-        )
-        self._checkpoint = Gauge(
-            "bp_checkpoint_lag_seconds",
-            "Since the oldest event was recorded that no signed checkpoint covers.",
-            registry=self.registry,
-        )
-        self._up = Gauge(
-            "bp_dependency_up",
-            "Whether a dependency answers.",
-            ("dependency",),
-            registry=self.registry,
-        )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
-
-    def lag(self, where: str, events: int | None) -> None:
-        """Note how far the relay or the read models are behind; None is shown as NaN."""
-        self._lag.labels(where).set(float("nan") if events is None else events)
-
-    def checkpoint(self, seconds: float | None) -> None:
-        """Note how long events have waited for a signed checkpoint; None is shown as NaN."""
-        self._checkpoint.set(float("nan") if seconds is None else seconds)
-
-    def up(self, dependency: str, *, answers: bool) -> None:
-        """Note whether a dependency answers."""
-        self._up.labels(dependency).set(answers)
 
     def text(self) -> bytes:
         """All figures, in Prometheus' text format."""

@@ -48,8 +48,9 @@ from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
 from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.live import NatsLive
-from interface.http.app import build_app, operator_app
+from interface.http.app import build_app
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.operator import operator_app
 from projections.dashboard import DASHBOARD
 from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
@@ -646,7 +647,13 @@ def public(world: World) -> Any:
 
 
 def operators(world: World) -> Any:
-    return operator_app(world.services)
+    async def report() -> dict[str, Any]:
+        return {"status": "ready"}
+
+    async def figures() -> bytes:
+        return world.services.metrics.text()
+
+    return operator_app("0.1.0", report, figures)
 
 
 def data_folder(web: Path, files: Mapping[str, bytes]) -> Path:

@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 OLDEST: Final = 160_000
 """PostgreSQL 16, as libpq counts versions."""
 
+FIRST_OF_TWO_PARTS: Final = 10
+"""From here on versions have two parts; 9.6.24 counted as 90624."""
+
 LOOK_SECONDS: Final = 2
 """For one attempt to connect to one host, and between two looks at a database that is away."""
 
@@ -87,6 +90,8 @@ class ServerTooOld(Exception):
     def __init__(self, version: int) -> None:
         """Take the version as libpq counts it: 150018 is 15.18."""
         major, minor = divmod(version, 10_000)
+        if major < FIRST_OF_TWO_PARTS:
+            minor //= 100
         super().__init__(
             f"PostgreSQL {major}.{minor} is too old: BP_DATABASE_URL must name version "
             f"{OLDEST // 10_000} or later."

@@ -20,8 +20,9 @@ from infrastructure.sealing import MasterKey, MasterKeyUnusable, Unsealable
 
 log = structlog.get_logger(__name__)
 
-RETIRED_FOR: Final = "1 hour"
-"""As long after its retirement a key stays published: longer than a token lives."""
+RETIRED_FOR: Final = "1 day"
+"""As long after its retirement a key stays published: longer than a token lives, also when the
+database's clock is set by hours meanwhile."""
 
 FOLLOW_SECONDS: Final = 300
 """How soon every process signs with a new key; the old one stays published far longer."""
@@ -67,7 +68,7 @@ class SigningKeys:
             return [await self._add(connection)]
 
     async def rotate(self) -> SigningKey:
-        """Make a new signing key; the old one stays published for an hour. Raises Unavailable."""
+        """Make a new signing key; the old one stays published for a day. Raises Unavailable."""
         async with self._database.system() as connection:
             await connection.execute(ONE_AT_A_TIME)
             await connection.execute(RETIRE)

@@ -12,10 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from infrastructure.database import Database
+
 log = structlog.get_logger(__name__)
 
-KEPT: Final = "app.keep_time(%s, %s, %s, %s)"
-"""To be asked with `SteadyClock.asked`: columns `steady`, `at`, `jumps`, `moved`."""
+ASK: Final = "SELECT steady, at, jumps, moved FROM app.keep_time(%s, %s, %s, %s)"
+TRIES: Final = 3
+"""The first may leave it open, the second settles it; another process may come between."""
 
 CERTAIN_SECONDS: Final = 0.25
 """So much more than can have passed is no inaccuracy any more; as in the SQL function."""
@@ -59,7 +62,7 @@ class SteadyClock:
         return (self._last.at, now - self._last.received, self._last.jumps, self._ahead)
 
     def heard(self, sent: float, row: Sequence[Any]) -> bool:
-        """Take the answer to what was asked at `sent`; whether expired times have really expired."""
+        """Take the answer to what was asked at `sent`: whether what expired, really expired."""
         received = self._clock()
         steady, at, jumps, moved = row
         last, self._ahead = self._last, 0.0
@@ -73,3 +76,11 @@ class SteadyClock:
                 return False
         self._last = _Answer(at, jumps, sent, received)
         return bool(steady)
+
+    async def keep(self, database: Database) -> None:
+        """See to it that stored times are where they belong. Raises Unavailable."""
+        for _ in range(TRIES):
+            sent = self._clock()
+            [row] = await database.call(ASK, self.asked(sent))
+            if self.heard(sent, row):
+                return

@@ -5,7 +5,7 @@ can neither prolong, end nor record.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from application.ports import Claim, DueStep
@@ -13,6 +13,7 @@ from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
 from infrastructure.gathering import Gathered
+from infrastructure.steady_clock import SteadyClock
 
 MAX_ATTEMPTS: Final = 5
 """Leases of one task; after these the sweeper fails it."""
@@ -33,8 +34,13 @@ ON CONFLICT (task_id) DO NOTHING RETURNING task_id
 CLAIMED: Final = (
     "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence"
 )
-CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
-STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
+# What has expired is looked for only when it is certain that nobody has just set the clock: all in
+# one statement, so that there is no moment between.
+IF_STEADY: Final = "CASE WHEN k.steady THEN %s ELSE 0 END"
+KEPT: Final = "app.keep_time(%s, %s, %s, %s) k LEFT JOIN LATERAL"
+KEEPING: Final = f"SELECT k.steady, k.at, k.jumps, k.moved, {CLAIMED} FROM {KEPT}"  # noqa: S608
+CLAIM: Final = f"{KEEPING} app.claim(%s, %s, {IF_STEADY}, %s, %s) t ON true"
+STUCK: Final = f"{KEEPING} app.stuck(%s, %s, {IF_STEADY}, %s) t ON true"
 BEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
 DROP: Final = """
 WITH ours AS (
@@ -66,6 +72,7 @@ class PostgresTasks:
         self._per_tenant = per_tenant
         self._enqueue = Gathered(self._add)
         self._drop = Gathered(self._end)
+        self._time = SteadyClock()
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
         """Add the steps that are not there yet; how many were new."""
@@ -96,7 +103,7 @@ class PostgresTasks:
         if not steps or limit < 1:
             return ()
         asked = (worker, steps, limit, lease_seconds, self._per_tenant)
-        return _claims(await self._database.call(CLAIM, asked))
+        return await self._claims(CLAIM, asked)
 
     async def beat(
         self,
@@ -125,8 +132,11 @@ class PostgresTasks:
         They are claimed for the caller, so that only one process fails each.
         """
         asked = ("sweeper", silent_seconds, limit, TAKE_OVER_SECONDS)
-        return _claims(await self._database.call(STUCK, asked))
+        return await self._claims(STUCK, asked)
 
-
-def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claim]:
-    return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in rows]
+    async def _claims(self, query: LiteralString, asked: tuple[Any, ...]) -> Sequence[Claim]:
+        sent = self._time.now()
+        rows = await self._database.call(query, (*self._time.asked(sent), *asked))
+        self._time.heard(sent, rows[0][:4])
+        claimed = (row[4:] for row in rows if row[4] is not None)
+        return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in claimed]

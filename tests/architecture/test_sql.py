@@ -55,6 +55,16 @@ def test_migrations_have_numbers_of_their_own_and_go_forward_only() -> None:
         assert [line for line in down.splitlines() if line and not line.startswith("--")] == []
 
 
+def test_the_databases_clock_is_asked_for_by_two_names_only() -> None:
+    """So that a test can find all there is to account for when somebody sets it."""
+    other = re.compile(
+        r"\bnow\(\)|current_timestamp|localtime|transaction_timestamp", re.IGNORECASE
+    )
+    assert other.findall(re.sub(r"--[^\n]*", "", SQL)) == []
+    ours = [path for folder in CODE for path in (PROJECT / folder).rglob("*.py")]
+    assert not any("current_timestamp" in path.read_text(encoding="utf-8").lower() for path in ours)
+
+
 def test_no_statement_takes_columns_that_it_does_not_name() -> None:
     """A column that a later version adds must not turn up in a row that this one unpacks."""
     every = re.compile(r"\b(?:select|returning)\s+(?:\w+\.)?\*", re.IGNORECASE)

@@ -240,7 +240,7 @@ def test_a_process_of_its_own_needs_to_be_told_where_the_servers_are(tmp_path: P
     assert "BP_DATABASE_URL" in line or "BP_MASTER_KEY" in line
 
 
-@pytest.mark.parametrize("command", ["worker", "migrate", "features"])
+@pytest.mark.parametrize("command", ["migrate", "features"])
 def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
     tmp_path: Path, command: str
 ) -> None:

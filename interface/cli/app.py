@@ -274,6 +274,18 @@ def keys_status(*, json: Json = False) -> int:
     return keys.status(as_json=json)
 
 
+@master_keys.command(name="new")
+def keys_new(
+    file: Annotated[
+        Path | None, Parameter(help="where to write it; unset: BP_MASTER_KEY_FILE")
+    ] = None,
+) -> int:
+    """Make a master key in a file that only its owner can read; never over one that is there."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.new(file)
+
+
 @master_keys.command(name="add")
 def keys_add() -> int:
     """Put a new master key in front of those in the key file; the first step of a rotation."""

@@ -3,6 +3,8 @@
 The key itself is never printed; keys are named by their ids.
 """
 
+from pathlib import Path
+
 from infrastructure.rewrapping import Rewrapper
 from infrastructure.sealing import MasterKey
 from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
@@ -36,6 +38,29 @@ def _role(master: MasterKey, key_id: str, wraps: int) -> str:
     if key_id not in master.ids:
         return "MISSING: what it wraps cannot be opened; give this key too"
     return "old: rotate, then it may go" if wraps else "old: may go from the file"
+
+
+def new(path: Path | None) -> int:
+    """A file with a new key, where there is none yet."""
+
+    def command() -> int:
+        file = path or master_key_path(configured(log_level="warning"))
+        try:
+            master = MasterKey.generate_file(file)
+        except FileExistsError:
+            fail(
+                f"{file} is there already, and what is sealed under it opens under nothing else: "
+                "a key is never overwritten. `keys add` puts a new one in front of it."
+            )
+            return 1
+        except OSError as error:
+            fail(f"{file} cannot be written: {error.strerror}.")
+            return 1
+        say(f"{file} holds the new master key {master.id}, for its owner's eyes only (mode 0600).")
+        say("Keep a copy where no backup of the database is: without it nothing opens any more.")
+        return 0
+
+    return refusing(command)
 
 
 def add() -> int:

@@ -29,6 +29,7 @@ from infrastructure.migrations import migrate as apply_migrations
 from infrastructure.read_models import PostgresSource, Progress, Rebuilder
 from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
+from infrastructure.standing import Standing, look
 from infrastructure.tasks import PostgresTasks
 from interface.cli.console import OUT, fail, say, show
 from interface.cli.up import configured, refusing
@@ -86,6 +87,9 @@ def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
 
 def _servers(settings: Settings, servers: ExitStack) -> Addresses:
     if settings.database_url is not None and settings.nats_url is not None:
+        seen = look(settings.database_url.get_secret_value())
+        if seen.standing is not Standing.READY:
+            raise CannotStart(seen.sentence())
         return addresses_of(settings, None)
     try:
         stack = servers.enter_context(Stack(settings.data_dir))

@@ -1,5 +1,6 @@
 """What stands in `deploy` starts commands that exist, with settings that are read."""
 
+import re
 from configparser import ConfigParser
 
 import pytest
@@ -16,9 +17,12 @@ UNIT = "build-practical@.service"
 
 
 def _example() -> dict[str, str]:
+    """The example as systemd reads it, and a shell: each value in single quotes, on one line."""
     lines = text("deploy/bp.env.example").splitlines()
-    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    return dict(pairs)  # type: ignore[arg-type]  # Pairs, or the test fails here.
+    settings = [line for line in lines if line and not line.startswith("#")]
+    pairs = [re.fullmatch(r"(BP_[A-Z_]+)='([^']*)'", line) for line in settings]
+    assert all(pairs), "a value without single quotes is cut by a shell, or cannot be read"
+    return {pair[1]: pair[2] for pair in pairs if pair}
 
 
 def _unit(name: str) -> ConfigParser:
@@ -36,6 +40,14 @@ def test_the_example_sets_only_what_is_read() -> None:
 def test_the_example_names_every_server_that_is_not_embedded() -> None:
     needed = {"BP_DATABASE_URL", "BP_NATS_URL", "BP_ARTIFACTS_URL", "BP_MASTER_KEY_FILE"}
     assert needed <= set(_example())
+
+
+def test_behind_the_proxy_of_the_example_people_are_told_apart() -> None:
+    example = _example()
+    assert example["BP_PUBLIC_URL"].startswith("https://")
+    assert example["BP_TRUSTED_PROXIES"] == example["BP_HOST"]
+    for page in ("deploy/bp.env.example", "deploy/README.md"):
+        assert "count as one" in " ".join(text(page).replace("#", "").split())
 
 
 def test_the_example_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,16 @@ async def test_processes_write_to_the_primary_wherever_it_stands(pair: tuple[Tcp
     )
 
 
-def test_a_standby_alone_is_named_and_migrates_nothing(pair: tuple[Tcp, Tcp]) -> None:
+def test_a_standby_alone_is_named_and_migrates_nothing(
+    pair: tuple[Tcp, Tcp], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, second = pair
+    monkeypatch.setenv("BP_DATABASE_URL", url(second))
+    monkeypatch.setenv("BP_NATS_URL", "nats://127.0.0.1:1")
+    for command in (["migrate"], ["features"], ["dead-letters", "list"]):
+        assert app(command) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert "takes writes" in line
     assert look(url(second)).standing is Standing.READ_ONLY
     with pytest.raises(MigrationFailed, match="No host in BP_DATABASE_URL takes writes"):
         migrate(url(second))

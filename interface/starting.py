@@ -4,10 +4,11 @@ Invariant: from its first moment on, whoever asks learns what a process waits fo
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,8 +18,11 @@ from interface.figures import Figures
 from interface.foundation import CannotStart
 from interface.health import report, service_version
 from interface.operator import PORTS, operator_app, waiting_app
-from interface.server import listen, serve
+from interface.server import PortTaken, listen, serve
 from interface.settings import Settings
+
+AGAIN_SECONDS: Final = 5.0
+"""How soon a port that was taken is tried again."""
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +88,16 @@ async def answer_operator(
     figures: Figures,
     stop: asyncio.Event,
 ) -> None:
-    """Answer on the operator's port of this process, from its start to its end."""
-    above = PORTS[names[0]] if len(names) == 1 else 0
-    operators = scope.enter_context(listen("127.0.0.1", settings.operator_port + above))
+    """Answer on the operator's port of this process, from its start to its end.
+
+    Another of its kind on the same machine may have the port: then as soon as that has ended. No
+    process is kept from its work for that.
+    """
+    port = settings.operator_port + (PORTS[names[0]] if len(names) == 1 else 0)
+    operators = await _when_free(port, stop)
+    if operators is None:
+        return
+    scope.enter_context(operators)
 
     async def report_now() -> dict[str, Any]:
         seen = None if figures.servers is None else await figures.servers.look()
@@ -95,6 +106,21 @@ async def answer_operator(
 
     app = operator_app(service_version(), report_now, figures.text)
     await serve(app, operators, stop, lambda: None)
+
+
+async def _when_free(port: int, stop: asyncio.Event) -> socket.socket | None:
+    said = False
+    while not stop.is_set():
+        try:
+            return listen("127.0.0.1", port)
+        except PortTaken:
+            if not said:
+                log.warning("operator_port_taken", port=port, consequence="no figures meanwhile")
+            said = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_SECONDS):
+                await stop.wait()
+    return None
 
 
 async def follow_servers(watch: DatabaseWatch, figures: Figures, stop: asyncio.Event) -> None:

@@ -50,6 +50,7 @@ async def test_running_processes_survive_a_column_added_to_every_table(
     await user.drive(feature)
     await user.drive(other, {"tests_ready"})
     await user.read("/api/features")
+    await service.user()  # Signs up, and stores a key.
     again = await user.create()
     await user.drive(again, {"spec_ready"})
     for name in ("api", "relay", "projector", "sweeper", "worker"):

@@ -11,6 +11,10 @@ from application.ports import Unavailable
 from application.transparency.ports import StoreUnfit
 from infrastructure.artifacts import S3Store
 from infrastructure.artifacts.checkpoints import PROBE
+from infrastructure.database import Database
+from infrastructure.jetstream import Link
+from infrastructure.standing import DatabaseWatch
+from interface.health import Servers
 from tests.contracts.test_checkpoint_store import BUCKET, NOTE, bucket
 from tests.integration.scripted_s3 import (
     Answer,
@@ -84,6 +88,24 @@ async def test_the_notary_signs_nothing_there_and_says_so_once(
     [line] = logged
     assert (line["event"], line["log_level"]) == ("checkpoints_refused", "error")
     assert "folder on another machine" in line["reason"]
+
+
+async def test_it_is_said_at_the_start_and_readiness_tells_it(database: str, nats_url: str) -> None:
+    with s3(answers_501) as endpoint:
+        async with (
+            bucket(endpoint) as store,
+            Database(database, "bp_relay", max_size=1) as asked,
+            Link(nats_url, name="test", on_closed=lambda: None) as link,
+        ):
+            await _made(store)
+            servers = Servers(DatabaseWatch(database), asked, link, store)
+            assert (await servers.look()).conditional_writes is None
+            with capture_logs() as logged:
+                await servers.try_store(asyncio.Event())
+            seen = await servers.look()
+    assert [line["event"] for line in logged] == ["object_store_without_conditional_writes"]
+    assert (seen.conditional_writes, seen.artifacts) == (False, True)
+    assert (seen.jetstream, seen.status()) == (True, "degraded")
 
 
 class Counting:

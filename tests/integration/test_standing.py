@@ -203,6 +203,23 @@ def test_a_real_server_is_known_by_the_same_word(pair: tuple[Tcp, Tcp]) -> None:
         assert look(address).standing is Standing.READY
 
 
+# A schema that changes under prepared statements.
+
+
+async def test_a_plan_that_fits_the_schema_no_more_is_made_anew(database: str) -> None:
+    """No statement of ours takes columns it does not name; should one, it is asked again."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("CREATE TABLE public.shape (a int)")
+        owner.execute("GRANT ALL ON public.shape TO bp_worker")
+        async with Database(database, "bp_worker", max_size=2) as pool:
+            for _ in range(3):  # Prepared from the second on.
+                assert await pool.call("SELECT * FROM public.shape") == []
+            owner.execute("ALTER TABLE public.shape ADD COLUMN b text")
+            assert await pool.call("SELECT * FROM public.shape") == []
+            with pytest.raises(psycopg.errors.FeatureNotSupported):  # A defect stays one.
+                await pool.call("SELECT count(*) OVER () FROM public.shape FOR UPDATE")
+
+
 # Behind a dead wire.
 
 

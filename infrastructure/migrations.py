@@ -36,6 +36,9 @@ TRIES: Final = 60
 """Of one file, as long as it does not get its locks."""
 PAUSE_SECONDS: Final = (0.2, 2.0)
 """Between two tries: the first pause, and the longest; the service works meanwhile."""
+CONNECT_SECONDS: Final = 5
+GONE_SECONDS: Final = 10
+"""After so long without a sign of life on the wire the server counts as gone."""
 RUN_SECONDS: Final = 600
 """For one statement that has its locks."""
 
@@ -95,8 +98,15 @@ def pending(dsn: str) -> list[str]:
 
 
 def _connected(dsn: str) -> psycopg.Connection:
-    asked = make_conninfo(writable(dsn), application_name="bp_migrate")
-    connection = psycopg.connect(asked, autocommit=True, connect_timeout=5)
+    asked = make_conninfo(
+        writable(dsn),
+        application_name="bp_migrate",
+        tcp_user_timeout=GONE_SECONDS * 1000,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+    )
+    connection = psycopg.connect(asked, autocommit=True, connect_timeout=CONNECT_SECONDS)
     try:
         refuse_old(connection.info.server_version)
     except ServerTooOld as old:

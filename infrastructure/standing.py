@@ -146,22 +146,25 @@ class DatabaseWatch:
         self.standing = Standing.UNREACHABLE
         """As seen last."""
         self._said = Standing.READY
+        self._was_ready = False
 
     async def look(self) -> Look:
         """Look now, and say what changed."""
         seen = await asyncio.to_thread(self._look, self._url)
         self.standing = seen.standing
         if seen.standing is not self._said:
-            self._said = seen.standing
-            if seen.standing is Standing.READY:
-                log.info("database_ready_again")
-            else:
-                log.warning(
-                    SAID[seen.standing],
-                    detail=seen.sentence(),
-                    consequence="this process waits for it",
-                )
+            self._tell(seen)
+        self._was_ready |= seen.standing is Standing.READY
         return seen
+
+    def _tell(self, seen: Look) -> None:
+        if seen.standing is Standing.READY:
+            log.info("database_ready_again")
+        elif seen.standing.mends_itself or self._was_ready:
+            waits = "this process waits for it"
+            log.warning(SAID[seen.standing], detail=seen.sentence(), consequence=waits)
+        # Otherwise the process ends, with that sentence as its one line.
+        self._said = seen.standing
 
     async def wait(self, stop: asyncio.Event) -> Look:
         """Look until it takes writes, or refuses what waiting does not mend, or `stop` is set."""

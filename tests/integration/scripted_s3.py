@@ -6,6 +6,7 @@ Invariant: everything but the condition is moto's own answer.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -33,10 +34,15 @@ def answers_400(begin: Any) -> Iterable[bytes]:
     return [NOT_IMPLEMENTED.replace(b"NotImplemented", b"InvalidArgument")]
 
 
+@cache
+def _moto() -> DomainDispatcherApplication:
+    return DomainDispatcherApplication(create_backend_app)
+
+
 @contextmanager
 def s3(refuse: Answer | None) -> Iterator[str]:
     """The endpoint of a store that answers conditional writes so; None ignores the condition."""
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = _moto()
 
     def application(environ: Any, begin: Any) -> Iterable[bytes]:
         if environ.pop("HTTP_IF_NONE_MATCH", None) is not None and refuse is not None:

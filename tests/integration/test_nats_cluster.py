@@ -11,10 +11,15 @@ import nats
 import pytest
 from structlog.testing import capture_logs
 
+from infrastructure.artifacts import FolderStore
+from infrastructure.database import Database
 from infrastructure.embedded import Stack
 from infrastructure.embedded.binaries import nats_server
 from infrastructure.embedded.process import Server
+from infrastructure.jetstream import Link
 from infrastructure.jetstream.stream import NAME, Limits
+from infrastructure.standing import DatabaseWatch
+from interface.health import Servers
 from interface.settings import Settings
 from tests.integration.memory import MemoryLog
 from tests.integration.servers import free_port
@@ -127,6 +132,36 @@ async def test_replicas_that_a_single_server_cannot_keep_are_said(own_stack: Sta
                 await asyncio.sleep(0.01)
     assert refused[0]["replicas"] == 3
     assert "BP_NATS_REPLICAS" in refused[0]["change"]
+
+
+async def test_a_server_without_jetstream_is_told_apart_from_none(
+    tmp_path: Path, database: str
+) -> None:
+    port = free_port()
+    server = Server(
+        [str(nats_server()), "-a", "127.0.0.1", "-p", str(port)],
+        log=tmp_path / "plain.log",
+        stop=signal.SIGTERM,
+        force=signal.SIGKILL,
+    )
+    try:
+        async with (
+            Link(f"nats://127.0.0.1:{port}", name="test", on_closed=lambda: None) as link,
+            Database(database, "bp_relay", max_size=1) as asked,
+            FolderStore(tmp_path / "files") as store,
+        ):
+            while not link.up:
+                await asyncio.sleep(0.01)
+            servers = Servers(DatabaseWatch(database), asked, link, store)
+            seen = await servers.look()
+            assert (seen.nats, seen.jetstream, seen.status()) == (True, False, "degraded")
+            server.kill()
+            while link.up:
+                await asyncio.sleep(0.01)
+            seen = await servers.look()
+            assert (seen.nats, seen.jetstream) == (False, False)
+    finally:
+        server.stop(5.0)
 
 
 def test_the_setting_has_bounds() -> None:

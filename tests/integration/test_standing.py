@@ -15,6 +15,7 @@ from infrastructure import database as bounds
 from infrastructure.database import Database
 from infrastructure.event_log import recorder
 from infrastructure.migrations import MigrationFailed, migrate, pending
+from infrastructure.sealing import MasterKey
 from infrastructure.standing import DatabaseWatch, Look, Standing, look, refuse_old, writable
 from interface.cli.app import app
 from tests.integration.cutting_proxy import CuttingProxy
@@ -178,7 +179,10 @@ def test_the_same_address_means_the_same_for_the_program_and_for_migrate(
 
 @pytest.mark.parametrize("version", ["15.18", "15.18 (Debian 15.18-0+deb12u1)", "9.6.24", "14.0"])
 def test_a_server_before_16_is_refused_in_one_line(
-    version: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    version: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     with old_server(version) as address:
         seen = look(address)
@@ -186,7 +190,13 @@ def test_a_server_before_16_is_refused_in_one_line(
         assert not seen.standing.mends_itself
         monkeypatch.setenv("BP_DATABASE_URL", address)
         assert app(["migrate"]) == 1
-    [line] = capsys.readouterr().err.splitlines()
+        key = tmp_path / "master.key"
+        MasterKey.generate_file(key)
+        monkeypatch.setenv("BP_MASTER_KEY_FILE", str(key))
+        monkeypatch.setenv("BP_NATS_URL", "nats://127.0.0.1:1")
+        [line] = capsys.readouterr().err.splitlines()
+        assert app(["worker"]) == 1
+    assert capsys.readouterr().err.splitlines() == [line]
     number = ".".join(version.split(maxsplit=1)[0].split(".")[:2])
     assert line.endswith(
         f"PostgreSQL {number} is too old: BP_DATABASE_URL must name version 16 or later."

@@ -118,6 +118,8 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
         async with base.work.listen() as heard:
             while not stop.is_set() and not await heard.wait(1.0):
                 continue
+        if stop.is_set():
+            return  # Nothing is imported only to end.
         models = {entry.model for entry in roster.entries.values()}
         for model, ends in (await retiring(models)).items():
             log.warning("model_retires", model=model, on=ends, change="BP_AGENTS")

@@ -15,6 +15,7 @@ from application.download import Download
 from application.estimates import Estimates
 from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
+from application.security_log import SecurityLog
 from application.throttle import Throttle
 from infrastructure.accounts import PostgresAccounts, PostgresSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel
@@ -29,6 +30,7 @@ from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.experience import PostgresExperience
 from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.discovery import RemoteKeys
+from infrastructure.identity.ended import EndedSessions
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import TokenIssuer
@@ -126,7 +128,8 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
     choice, roster = Choice(settings.model), roster_in_force(settings)
     experience = PostgresExperience(database)
-    accounts, verifier = await _identity(scope, base, database, public_url)
+    security = SecurityLog()
+    accounts, verifier = await _identity(scope, base, database, public_url, security)
     return Services(
         features=features,
         reads=reads,
@@ -156,11 +159,16 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        security=security,
     )
 
 
 async def _identity(
-    scope: AsyncExitStack, base: Foundation, database: Database, public_url: str
+    scope: AsyncExitStack,
+    base: Foundation,
+    database: Database,
+    public_url: str,
+    security: SecurityLog,
 ) -> tuple[Accounts | None, TokenVerifier]:
     """The built-in provider and its verifier, or a foreign issuer's verifier alone."""
     settings = base.settings
@@ -171,15 +179,18 @@ async def _identity(
             issuer=settings.oidc_issuer,
             audience=settings.oidc_audience,
             foreign=True,
+            security=security,
         )
     keys = SigningKeys(database, base.master)
     issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    stored = PostgresSessions(database)
+    ended = await scope.enter_async_context(EndedSessions(stored.ended_since, utc_now))
     passwords = PasswordHasher()
     scope.callback(passwords.close)
     accounts = Accounts(
         store=PostgresAccounts(database),
         passwords=passwords,
-        sessions=RefreshTokens(PostgresSessions(database), utc_now),
+        sessions=RefreshTokens(stored, utc_now, ended.look),
         tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
@@ -187,9 +198,16 @@ async def _identity(
         new_id=new_id,
         new_secret=lambda: secrets.token_urlsafe(32),
         public_url=public_url,
+        stamp=base.master,
+        security=security,
     )
     scope.push_async_callback(accounts.drain)
     verifier = TokenVerifier(
-        keys, issuer=public_url, audience=settings.oidc_audience, foreign=False
+        keys,
+        issuer=public_url,
+        audience=settings.oidc_audience,
+        foreign=False,
+        sessions=ended,
+        security=security,
     )
     return accounts, verifier

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from application.accounts import PasswordRefused, TooManyTries
+from application.account_ports import PasswordRefused, TooManyTries
 from infrastructure.identity.passwords import (
     LARGEST_PASSWORD_BYTES,
     SHORTEST_PASSWORD,

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import structlog
 
@@ -123,8 +124,10 @@ class SecurityLog:
             self._left_out[name] += 1
             return
         self._throttle.count(name, LINES)
-        fields = {"reason": reason} if reason else {}
+        fields: dict[str, Any] = {"reason": reason} if reason else {}
+        for field, value in about.items():
+            fields[field] = str(value) if isinstance(value, UUID) else value
         if not_logged := self._left_out.pop(name, 0):
-            about["not_logged"] = not_logged
+            fields["not_logged"] = not_logged
         write = log.warning if kind.is_suspicious else log.info
-        write(event, **fields, **about)
+        write(event, **fields)

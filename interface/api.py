@@ -1,12 +1,16 @@
 """The API process: the use cases and read models behind the HTTP application."""
 
 import asyncio
+import ipaddress
 import secrets
 import time
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+import structlog
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
@@ -48,6 +52,8 @@ from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 
 ROLE: Final = "bp_api"
@@ -61,6 +67,17 @@ def service_version() -> str:
         return version("build-practical")
     except PackageNotFoundError:
         return "0.1.0"
+
+
+def is_plain(public_url: str) -> bool:
+    """Whether people would reach the service over a network without TLS."""
+    url = urlsplit(public_url)
+    if url.scheme == "https" or url.hostname == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return True
 
 
 class Dependencies:
@@ -180,6 +197,11 @@ async def _identity(
             audience=settings.oidc_audience,
             foreign=True,
             security=security,
+        )
+    if is_plain(public_url):
+        log.warning(
+            "public_url_is_not_https",
+            consequence="browsers keep no cookie: nobody stays signed in, and letters link to it",
         )
     keys = SigningKeys(database, base.master)
     issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)

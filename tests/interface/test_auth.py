@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from application.account_ports import Account
 from application.security_log import EVENTS, LINES
+from interface.api import is_plain
 from tests.interface.world import HASHER, ISSUER, Person, World
 
 EMAIL = "ann@example.org"
@@ -411,6 +412,18 @@ async def test_letters_link_to_the_address_that_people_use(ann: Person, world: W
     await world.accounts.drain()
     [(_, _, letter)] = world.letters.sent
     assert set(re.findall(r"\w+://[^/#\s]+", letter)) == {"https://build.example.org"}
+
+
+def test_an_address_without_tls_is_told_at_the_start() -> None:
+    safe = (
+        "https://build.example.org",
+        "http://127.0.0.1:8000",
+        "http://[::1]",
+        "http://localhost",
+    )
+    assert not any(is_plain(url) for url in safe)
+    assert is_plain("http://build.example.org")
+    assert is_plain("http://192.0.2.1:8000")
 
 
 async def test_each_refusal_is_one_line_with_its_reason_and_no_secret(

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from application.accounts import SignedToken
+from application.account_ports import SignedToken
 from application.ports import Unavailable
 from infrastructure.database import Database
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
@@ -124,9 +124,9 @@ class OwnTokens:
                     "signing_keys_not_read", cause=str(error), consequence="the old one signs"
                 )
 
-    def issue(self, user_id: UUID, tenant_id: UUID) -> SignedToken:
-        """Sign a token."""
-        return self._issuer.issue(user_id, tenant_id)
+    def issue(self, user_id: UUID, tenant_id: UUID, session_id: UUID) -> SignedToken:
+        """Sign a token of a session."""
+        return self._issuer.issue(user_id, tenant_id, session_id)
 
     async def jwks(self) -> Mapping[str, Any]:
         """The public keys. Raises Unavailable."""

@@ -1,9 +1,13 @@
 """The API process: the use cases and read models behind the HTTP application."""
 
+import ipaddress
 import secrets
 import time
 from contextlib import AsyncExitStack
 from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
@@ -11,6 +15,7 @@ from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
 from application.providers import Choice
+from application.security_log import SecurityLog
 from application.throttle import Throttle
 from infrastructure.accounts import PostgresAccounts, PostgresSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel
@@ -25,6 +30,7 @@ from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.experience import PostgresExperience
 from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.discovery import RemoteKeys
+from infrastructure.identity.ended import EndedSessions
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import TokenIssuer
@@ -42,8 +48,21 @@ from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
+log = structlog.get_logger(__name__)
+
 ROLE: Final = "bp_api"
 SENDER: Final = "Build Practical <no-reply@localhost>"
+
+
+def is_plain(public_url: str) -> bool:
+    """Whether people would reach the service over a network without TLS."""
+    url = urlsplit(public_url)
+    if url.scheme == "https" or url.hostname == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return True
 
 
 class Dependencies:
@@ -87,7 +106,8 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
     choice, roster = Choice(settings.model), roster_in_force(settings)
     experience = PostgresExperience(database)
-    accounts, verifier = await _identity(scope, base, database, public_url)
+    security = SecurityLog()
+    accounts, verifier = await _identity(scope, base, database, public_url, security)
     return Services(
         features=features,
         reads=reads,
@@ -118,11 +138,16 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         clock=utc_now,
         stopping=base.stop,
         metrics=base.figures.http,
+        security=security,
     )
 
 
 async def _identity(
-    scope: AsyncExitStack, base: Foundation, database: Database, public_url: str
+    scope: AsyncExitStack,
+    base: Foundation,
+    database: Database,
+    public_url: str,
+    security: SecurityLog,
 ) -> tuple[Accounts | None, TokenVerifier]:
     """The built-in provider and its verifier, or a foreign issuer's verifier alone."""
     settings = base.settings
@@ -133,15 +158,23 @@ async def _identity(
             issuer=settings.oidc_issuer,
             audience=settings.oidc_audience,
             foreign=True,
+            security=security,
+        )
+    if is_plain(public_url):
+        log.warning(
+            "public_url_is_not_https",
+            consequence="browsers keep no cookie: nobody stays signed in, and letters link to it",
         )
     keys = SigningKeys(database, base.master)
     issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    stored = PostgresSessions(database)
+    ended = await scope.enter_async_context(EndedSessions(stored.ended_since, utc_now))
     passwords = PasswordHasher()
     scope.callback(passwords.close)
     accounts = Accounts(
         store=PostgresAccounts(database),
         passwords=passwords,
-        sessions=RefreshTokens(PostgresSessions(database), utc_now),
+        sessions=RefreshTokens(stored, utc_now, ended.look),
         tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
@@ -149,9 +182,16 @@ async def _identity(
         new_id=new_id,
         new_secret=lambda: secrets.token_urlsafe(32),
         public_url=public_url,
+        stamp=base.master,
+        security=security,
     )
     scope.push_async_callback(accounts.drain)
     verifier = TokenVerifier(
-        keys, issuer=public_url, audience=settings.oidc_audience, foreign=False
+        keys,
+        issuer=public_url,
+        audience=settings.oidc_audience,
+        foreign=False,
+        sessions=ended,
+        security=security,
     )
     return accounts, verifier

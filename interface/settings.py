@@ -3,6 +3,7 @@
 This is the only module that reads the environment.
 """
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -67,11 +68,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         "",
-        description="addresses of reverse proxies whose X-Forwarded-For is believed, with commas; "
-        "unset: nobody's",
+        description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, "
+        "with commas; unset: nobody's",
     )
     oidc_issuer: str | None = Field(
-        None, description="issuer whose tokens are accepted; unset: the built-in sign-up and login"
+        None,
+        description="issuer whose access tokens are accepted, as it stands in their `iss`; "
+        "unset: the built-in sign-up and login",
     )
     oidc_audience: str = Field("build-practical", description="audience that tokens must name")
     model: Literal["auto", "anthropic", "demo"] = Field(
@@ -164,12 +167,33 @@ class Settings(BaseSettings):
             raise ValueError("must begin with file:/// or s3://")
         return value
 
-    @field_validator("public_url", "oidc_issuer", "anthropic_base_url")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        proxies = [part.strip() for part in value.split(",") if part.strip()]
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy} is neither an address nor a network") from None
+        return ",".join(proxies)
+
+    @field_validator("public_url", "anthropic_base_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
-        if value and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must begin with https:// or http://")
-        return value.rstrip("/") if value else value
+        return _web_address(value).rstrip("/") if value else value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        # A slash at the end is a part of some issuers' names.
+        return _web_address(value) if value else None
+
+
+def _web_address(value: str) -> str:
+    if urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("must begin with https:// or http://")
+    return value
 
 
 def variable(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cyclopts import App
 
+from application.security_log import EVENTS
 from infrastructure.migrations import FOLDER
 from interface.cli.console import fail, say
 from interface.cli.events_page import events_page
@@ -103,6 +104,17 @@ def problems_table() -> str:
     )
 
 
+def security_table() -> str:
+    """Every line about signing in, with its reasons."""
+    return table(
+        ("event", "`reason`", "meaning"),
+        (
+            (f"`{name}`", ", ".join(f"`{reason}`" for reason in kind.reasons), kind.about)
+            for name, kind in EVENTS.items()
+        ),
+    )
+
+
 def commands_table(app: App) -> str:
     """Every command, with the first line of its help."""
     return table(
@@ -156,6 +168,7 @@ def _blocks(root: Path, app: App) -> dict[str, str]:
         "routes": routes_table(root / "interface" / "openapi.json"),
         "rights": rights_table(FOLDER),
         "answer": answer_table(),
+        "security-log": security_table(),
     }
 
 

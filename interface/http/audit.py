@@ -31,6 +31,7 @@ from interface.http.audit_filter import (
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.services import Services, of
+from interface.http.session_end import while_session_lasts
 from interface.http.shapes import AuditPage, EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
@@ -58,7 +59,7 @@ async def list_events(
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        return _export(services, tenant_id, feature_id, version)
+        return _export(request, feature_id, version)
     if at is not None:
         texts = await services.log.at(tenant_id, feature_id, [at])
         found, last, more = [*texts.values()], at, False
@@ -174,9 +175,9 @@ async def _chosen(
     return shown, shown[-1].position if shown else 0, len(found.entries) > limit, found
 
 
-def _export(
-    services: Services, tenant_id: UUID, feature_id: UUID, upto: int
-) -> Response[EventPage]:
+def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[EventPage]:
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+
     async def produce(put: Put) -> None:
         async for chunk in lines_of(services.stored, tenant_id, feature_id, upto):
             await put(chunk)
@@ -186,7 +187,7 @@ def _export(
         "Vary": "Accept",
         "Content-Disposition": f'attachment; filename="events-{feature_id}.ndjson"',
     }
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(services, tenant_id, while_session_lasts(request, produce))
     flow: Response[Any] = Flow(
         pipe, Ending(seconds=EXPORT_SECONDS), media_type=MEDIA_TYPE, headers=headers
     )

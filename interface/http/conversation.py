@@ -23,13 +23,18 @@ from domain.runs import Tokens
 from domain.status import Step
 from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
 from interface.http.body import JsonRequest
-from interface.http.flow import Put
+from interface.http.flow import Produce, Put
 from interface.http.problems import PROBLEMS, Problem, problem, wait
 from interface.http.refusals import problem_of
 from interface.http.services import Services, of
+from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
 from interface.http.streams import flow, frame, open_pipe
 from interface.http.watching import Ear, Word
+
+OVER: Final = (
+    "The access token has ended. The answer is not lost: refresh, or sign in, and read it."
+)
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +97,8 @@ async def post_message(
     await require_key(services, tenant_id)
     posted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
+    over = frame("error", Trouble(problem("unauthenticated", OVER)))
+
     async def produce(put: Put) -> None:
         answer = Answer(services, tenant_id, feature_id, put)
         async with Ear(services.live, tenant_id, feature_id, answer.hear) as ear:
@@ -103,11 +110,8 @@ async def post_message(
                     posted.set_exception(error)
                 raise
             posted.set_result(accepted)
-            try:
-                await answer.follow(ear, accepted.version)
-            except (Unavailable, NotFound) as error:
-                # The headers are out: what is left is to say it in the stream.
-                await put(frame("error", Trouble(problem_of(error))))
+            following = follow(answer, ear, accepted.version)
+            await while_signed_in(request, following, over)(put)
 
     pipe = open_pipe(services, tenant_id, produce)
     try:
@@ -122,6 +126,21 @@ async def post_message(
     return response
 
 
+def follow(answer: "Answer", ear: Ear, version: int) -> Produce:
+    """The producer of the rest of an answer, after the message at this version."""
+
+    async def produce(put: Put) -> None:
+        try:
+            await answer.follow(ear, version)
+        except (Unavailable, NotFound) as error:
+            # The headers are out: what is left is to say it in the stream.
+            await put(frame("error", Trouble(problem_of(error))))
+        finally:
+            answer.is_over = True
+
+    return produce
+
+
 class Answer:
     """The answer to one message, on its way to one client."""
 
@@ -131,11 +150,12 @@ class Answer:
         self._whose = (tenant_id, feature_id)
         self._put = put
         self._sent = ""
-        self._over = False
+        self.is_over = False
+        """After that, nothing that is heard is passed on."""
 
     async def hear(self, word: Word) -> None:
         """Pass on words of the answer that is being written, as long as none is missing."""
-        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self._over:
+        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self.is_over:
             return
         text, offset = str(word.get("text", "")), word.get("offset")
         if offset == 0:
@@ -173,7 +193,7 @@ class Answer:
         return True
 
     async def _finish(self, reply: e.AgentReplied, version: int) -> None:
-        self._over = True
+        self.is_over = True
         if reply.text != self._sent:
             whole = not reply.text.startswith(self._sent)
             offset = 0 if whole else len(self._sent)
@@ -186,7 +206,7 @@ class Answer:
         await self._put(frame("done", Done(reply.message_id, version, usage)))
 
     async def _fail(self, said: Problem) -> None:
-        self._over = True
+        self.is_over = True
         await self._put(frame("error", Trouble(said)))
 
 

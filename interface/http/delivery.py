@@ -16,6 +16,7 @@ from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.moments import AsOf, look
 from interface.http.services import of
+from interface.http.session_end import while_session_lasts
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 
@@ -76,7 +77,7 @@ async def download(
     media_type, suffix = FORMS[form]
     name = f"feature-{feature_id}.{suffix}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(services, tenant_id, while_session_lasts(request, produce))
     await pipe.begun()
     ending = Ending(seconds=DOWNLOAD_SECONDS)
     return Flow(pipe, ending, media_type=media_type, headers=headers)

@@ -16,6 +16,7 @@ from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.services import Services, of
+from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
 from interface.http.streams import (
     BYE,
@@ -68,7 +69,8 @@ async def feature_live(
         async with Ear(services.live, tenant_id, feature_id, hear) as ear:
             await _follow_feature(services, (tenant_id, feature_id), begin, ear, put)
 
-    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+    lasting = while_signed_in(request, until_unavailable(produce), BYE)
+    return flow(services, open_pipe(services, tenant_id, lasting))
 
 
 @get("/live", media_type="text/event-stream", summary="All features, as it happens")
@@ -102,7 +104,8 @@ async def tenant_live(
             greeted.set()
             await _follow_tenant(services, tenant_id, begin, ear, put)
 
-    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+    lasting = while_signed_in(request, until_unavailable(produce), BYE)
+    return flow(services, open_pipe(services, tenant_id, lasting))
 
 
 async def _follow_feature(

@@ -21,6 +21,7 @@ from application.export import CloudEvent
 from application.ports import Accepted
 from domain.events import FeatureEvent
 from interface.http import conversation, delivery
+from interface.http.auth import COOKIE
 from interface.http.body import JsonRequest
 from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
@@ -80,7 +81,7 @@ def document(handlers: list[Any]) -> dict[str, Any]:
                 security_schemes={
                     "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
                     "refresh": SecurityScheme(
-                        type="apiKey", name="bp_refresh", security_scheme_in="cookie"
+                        type="apiKey", name=COOKIE, security_scheme_in="cookie"
                     ),
                 }
             ),

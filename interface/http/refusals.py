@@ -12,7 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec.structs import replace
 
-from application.accounts import AccountRefused
+from application.account_ports import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
 from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable

@@ -19,6 +19,7 @@ from application.audit import AuditLog, Chain, Changes
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
+from application.security_log import SecurityLog
 from application.usage import Expenses
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
@@ -40,12 +41,29 @@ class Caller(Protocol):
     def tenant_id(self) -> UUID:
         """Whose data they may see."""
 
+    @property
+    def session_id(self) -> UUID | None:
+        """The session they signed in with; None with a foreign issuer."""
+
+    @property
+    def expires_at(self) -> float:
+        """When their token ends, in seconds since 1970."""
+
 
 class Bearers(Protocol):
     """The check of access tokens."""
 
-    async def whose(self, token: str) -> Caller | None:
-        """Who a token stands for; None if it is not good. Raises Unavailable."""
+    async def whose(self, token: str, address: str = "") -> Caller | None:
+        """Who a token stands for; None if it is not good. Raises Unavailable.
+
+        `address` is where it comes from, for the log.
+        """
+
+    async def ended(self, caller: Any) -> None:  # noqa: ANN401 - what `whose` gave.
+        """Wait until the session of a caller has ended."""
+
+    async def expired(self, caller: Any) -> None:  # noqa: ANN401 - what `whose` gave.
+        """Wait until the token that a caller came with has ended."""
 
 
 class FeatureUseCases(Protocol):
@@ -185,6 +203,7 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
+    security: SecurityLog = field(default_factory=SecurityLog)
     pasts: Pasts = field(default_factory=Pasts)
     places: Places = field(init=False)
     """Streams open in this process."""

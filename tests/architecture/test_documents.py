@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from application.accounts import AccountRefused
+from application.account_ports import AccountRefused
 from application.agents.failures import CODES
 from domain.documents import Document
 from domain.errors import Refused

@@ -34,6 +34,13 @@ _WORDS_OF_REFUSAL: Final = re.compile(
 )
 """What libpq says when trying again changes nothing. A server in another language is waited for."""
 
+_WORDS_OF_ABSENCE: Final = re.compile(
+    r"Connection refused|time-?out|timed out|could not translate|Name or service|No route"
+    r"|unreachable|closed the connection|reset by peer|starting up|shutting down|in recovery"
+    r"|not accepting connections|read-only|No such file"
+)
+"""What it says of a host that may come: with several, one that refuses is not the last word."""
+
 
 class Standing(StrEnum):
     """What can be said about the database."""
@@ -131,8 +138,8 @@ def _without_writes(url: str, error: psycopg.Error) -> Look:
     except ServerTooOld as old:
         return Look(Standing.TOO_OLD, str(old))
     except psycopg.Error:
-        refused = _WORDS_OF_REFUSAL.search(said) is not None
-        return Look(Standing.REFUSED if refused else Standing.UNREACHABLE, said)
+        final = _WORDS_OF_REFUSAL.search(said) and not _WORDS_OF_ABSENCE.search(said)
+        return Look(Standing.REFUSED if final else Standing.UNREACHABLE, said)
     return Look(Standing.READ_ONLY)
 
 

@@ -74,7 +74,7 @@ class Seen(Struct, frozen=True):
     announced: int | None
     """The position up to which events are announced."""
     queue: Queue | None
-    """None when the database does not answer."""
+    """None when the database does not answer, or is slow to count."""
 
     @property
     def relay_lag_events(self) -> int | None:
@@ -116,10 +116,13 @@ class Servers:
 
     async def look(self) -> Seen:
         """Ask them all at once."""
-        queue, answers, announced = await asyncio.gather(
-            _soon(self._queue()), _soon(self._store.ready()), _soon(announced_upto(self._link))
+        writes, queue, answers, announced = await asyncio.gather(
+            self.answers(),
+            _soon(self._queue()),
+            _soon(self._store.ready()),
+            _soon(announced_upto(self._link)),
         )
-        standing = Standing.READY if queue is not None else await self._stands()
+        standing = Standing.READY if writes else await self._stands()
         return Seen(
             standing=standing,
             nats=self._link.up,
@@ -146,9 +149,7 @@ class Servers:
             if self._conditional is None:
                 await _rest(AGAIN_SECONDS, stop)
 
-    async def _queue(self) -> Queue | None:
-        if not await self._database.ready():
-            return None
+    async def _queue(self) -> Queue:
         return Queue(*(await self._database.call(FIGURES))[0])
 
     async def _stands(self) -> Standing:

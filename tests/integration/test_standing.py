@@ -148,6 +148,11 @@ async def test_what_waiting_does_not_mend_is_not_waited_for(pair: tuple[Tcp, Tcp
         (url(first, user="nobody_of_that_name"), Standing.REFUSED),
         (url(first, options="?sslmode=require"), Standing.REFUSED),
         (f"postgresql://postgres@127.0.0.1:{nobody}/postgres", Standing.UNREACHABLE),
+        # One host refuses, and the other may come.
+        (
+            f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{nobody}/not_there",
+            Standing.UNREACHABLE,
+        ),
     ):
         seen = look(address)
         assert seen.standing is standing, seen

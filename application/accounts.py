@@ -243,7 +243,10 @@ class Accounts:
             return
         token = self._new_secret()
         await self._store.add_reset(account, _sha256(token), self._clock() + RESET_LIFE)
-        await self._mail.send(account.email, "A new password", self._letter(token))
+        try:
+            await self._mail.send(account.email, "A new password", self._letter(token))
+        except AddressUnsafe:
+            self._security.note("letter_not_sent", "address", account=whose)
 
     def _letter(self, token: str) -> str:
         return (
@@ -262,10 +265,7 @@ class Accounts:
     def _is_through(self, task: asyncio.Task[None]) -> None:
         self._letters.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, AddressUnsafe):
-                self._security.note("letter_not_sent", "address")
-            else:
-                log.error("a letter was not sent", exc_info=error)
+            log.error("a letter was not sent", exc_info=error)
 
     def _marks(self, client: Client, email: str) -> tuple[bytes, ...]:
         """How this network is kept for this account: nobody else can tell which it is."""

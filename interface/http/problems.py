@@ -73,11 +73,16 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "The request is not valid",
         "A query parameter, a header or the path is not valid. `errors` says which.",
     ),
-    "email_invalid": Kind(400, "That is no e-mail address", "Correct the address."),
+    "email_invalid": Kind(
+        400,
+        "That is no e-mail address",
+        "Write the address plainly, such as ann@example.org: without a name, quotes or accents.",
+    ),
     "password_refused": Kind(
         400,
         "The password cannot be used",
-        "A password has at least 12 characters and at most 1,024 bytes.",
+        "A password has at least 12 characters and at most 1,024 bytes, and is not one that is "
+        "guessed early. Take three or more words that do not belong together.",
     ),
     "reset_refused": Kind(
         400,

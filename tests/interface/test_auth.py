@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.account_ports import Account
+from application.account_ports import Account, AddressUnsafe
 from application.security_log import EVENTS, LINES
 from interface.api import is_plain
 from tests.interface.world import HASHER, ISSUER, Person, World
@@ -403,6 +403,21 @@ async def test_an_account_of_before_signs_in_whatever_its_password_and_address_a
         await world.store.add(Account(uuid7(), uuid7(), email, stored))
         body = {"email": email, "password": password}
         assert (await ann.ask("POST", "/auth/login", json=body)).status_code == 200
+
+
+async def test_a_letter_whose_address_is_not_safe_is_told_with_its_account(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async def unsafe(*_: str) -> None:
+        raise AddressUnsafe
+
+    await signed_up(ann)
+    world.letters.send = unsafe  # type: ignore[method-assign]
+    await ann.ask("POST", "/auth/password/forgot", json={"email": EMAIL})
+    await world.accounts.drain()
+    [entry] = [entry for entry in logged if entry["event"] == "letter_not_sent"]
+    assert entry["account"] == str(world.store.accounts[EMAIL].user_id)
+    assert EMAIL not in str(logged)
 
 
 async def test_letters_link_to_the_address_that_people_use(ann: Person, world: World) -> None:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final, TypeVar
 
 from application.accounts import Accounts
-from application.api_keys import KeySettings
+from application.api_keys import KeyLimits, KeySettings
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
@@ -40,9 +40,12 @@ from infrastructure.read_models import PostgresReadStore
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.signing_keys import OwnTokens, SigningKeys
 from infrastructure.transparency import LogKeys
+from infrastructure.tries import PostgresTries
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
+from interface.glance import Glance
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.limits import Rate, rates_of, rooms_of
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
@@ -108,8 +111,16 @@ class Dependencies:
         return max(0, head - announced)
 
 
-async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
+async def open_api(
+    scope: AsyncExitStack, base: Foundation, public_url: str, connections: int
+) -> Services:
     """Everything that the HTTP application needs; `scope` closes it.
+
+    Args:
+        scope: Closes what is opened.
+        base: The common ground.
+        public_url: Where people reach the service.
+        connections: How many this process takes; streams get a part of them.
 
     Raises:
         Unavailable: the database, which keeps the signing keys, does not answer.
@@ -126,6 +137,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
     choice, roster = Choice(settings.model), roster_in_force(settings)
     experience = PostgresExperience(database)
+    rates = rates_of(settings.rates)
     accounts, verifier = await _identity(scope, base, database, public_url)
     return Services(
         features=features,
@@ -145,13 +157,21 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,
-        keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),
-        health=Dependencies(database, base.link, base.artifacts, reads),
+        keys=KeySettings(
+            keys,
+            provider,
+            needed=choice is Choice.ANTHROPIC,
+            tries=PostgresTries(database),
+            limits=KeyLimits(rates[Rate.KEY_CHECK], rates[Rate.KEY_REJECTED_BY_ADDRESS]),
+        ),
+        health=Glance(Dependencies(database, base.link, base.artifacts, reads), time.monotonic),
         settings=HttpSettings(
             version=service_version(),
             public_url=public_url,
             demo_model=choice is not Choice.ANTHROPIC,
             web=PROJECT / "interface" / "web" / "dist",
+            rooms=rooms_of(settings.places, connections),
+            rates=rates,
         ),
         new_id=new_id,
         clock=utc_now,

@@ -30,6 +30,7 @@ from infrastructure.sealing import MasterKeyUnusable, Unsealable
 from interface.cli.client import Client, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
+from interface.crowd import Crowd
 from interface.event_loop import run
 from interface.foundation import (
     Addresses,
@@ -39,6 +40,7 @@ from interface.foundation import (
     leave_note,
     open_foundation,
 )
+from interface.limits import OPERATOR_CONNECTIONS
 from interface.processes import (
     Running,
     open_projector,
@@ -46,7 +48,7 @@ from interface.processes import (
     open_sweeper,
     open_worker,
 )
-from interface.server import PortTaken, listen, serve
+from interface.server import PortTaken, crowd_of, listen, raise_open_files, serve
 from interface.settings import Settings, SettingWrong, read_settings
 
 log = structlog.get_logger(__name__)
@@ -275,7 +277,11 @@ async def _api(
     settings = base.settings
     listening = listener or scope.enter_context(listen(settings.host, settings.port))
     url = _url(settings, listening.getsockname()[1])
-    services = await open_api(scope, base, settings.public_url or url)
+    open_files = raise_open_files()
+    proxies = settings.trusted_proxies
+    crowd = crowd_of(open_files, at_most=settings.connections, trusted_proxies=proxies)
+    log.info("connections_limited", at_most=crowd.in_all, open_files=open_files)
+    services = await open_api(scope, base, settings.public_url or url, crowd.in_all)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
@@ -293,12 +299,21 @@ async def _api(
                     listening,
                     stop,
                     ready,
-                    trusted_proxies=settings.trusted_proxies,
+                    trusted_proxies=proxies,
+                    crowd=crowd,
                 )
             )
             if settings.operator_port:
                 operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
-                group.create_task(serve(operator_app(services), operators, stop, lambda: None))
+                group.create_task(
+                    serve(
+                        operator_app(services),
+                        operators,
+                        stop,
+                        lambda: None,
+                        crowd=Crowd(OPERATOR_CONNECTIONS),
+                    )
+                )
     finally:
         stop.set()
         await asyncio.gather(*followers, return_exceptions=True)

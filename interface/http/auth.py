@@ -3,7 +3,6 @@
 Invariant: no route here acts for a page of another origin, and the refresh token is in no body.
 """
 
-import ipaddress
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,11 +18,11 @@ from application.accounts import Accounts, SessionEnded, SignedIn
 from interface.http.body import JsonRequest
 from interface.http.problems import refuse
 from interface.http.services import of
+from interface.http.signed_in import address_of
 
 COOKIE: Final = "bp_refresh"
 LARGEST_TOKEN: Final = 512
 COOKIE_SECONDS: Final = 30 * 24 * 60 * 60
-IPV6_HOST_BITS: Final = 64
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 NewPassword = Annotated[
@@ -145,20 +144,6 @@ async def jwks(request: JsonRequest) -> Response[Jwks]:
     accounts = of(request.app.state).accounts
     keys = {"keys": ()} if accounts is None else await accounts.jwks()
     return Response(Jwks(tuple(keys["keys"])), headers={"Cache-Control": "public, max-age=300"})
-
-
-def address_of(request: JsonRequest) -> str:
-    """Who is counted for tries: the address, or the network of a person's IPv6 addresses."""
-    host = request.client.host if request.client else "unknown"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host[:64]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((address, IPV6_HOST_BITS), strict=False))
-    return str(address)
 
 
 def _accounts(request: JsonRequest) -> Accounts:

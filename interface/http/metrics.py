@@ -30,7 +30,10 @@ class Metrics:
             registry=self.registry,
         )
         self.open_streams = Gauge(
-            "bp_http_open_streams", "Streams open now.", registry=self.registry
+            "bp_http_open_streams",
+            "Live streams, answers of the assistant and downloads that are open now.",
+            ("kind",),
+            registry=self.registry,
         )
         self._lag = Gauge(
             "bp_lag_events",

@@ -6,10 +6,10 @@ token learns nothing from any answer.
 
 from typing import Any, Final, cast
 
-from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from interface.addresses import network_of
 from interface.http.problems import refuse
 from interface.http.services import Caller, of
 
@@ -29,9 +29,14 @@ async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRoute
     connection.scope["user"] = caller
 
 
-def caller_of(request: Request[Any, Any, Any]) -> Caller:
+def caller_of(request: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Whoever the guard let pass."""
     return cast("Caller", request.scope["user"])
+
+
+def address_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where whoever asks is counted: their address, behind trusted proxies as these say."""
+    return network_of(request.client.host if request.client else None)
 
 
 def actor_of(caller: Caller) -> str:

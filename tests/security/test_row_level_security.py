@@ -52,6 +52,7 @@ FUNCTIONS_ONLY = {
     "app.refresh_families",
     "app.refresh_tokens",
     "app.password_resets",
+    "app.tries",
 }
 """Tables that no process may read at large: they are asked through functions."""
 
@@ -136,6 +137,7 @@ async def fill(url: str, tenant_id: UUID) -> None:
         connection.execute(
             "INSERT INTO app.password_resets VALUES (%s, %s, now())", (user.bytes * 2, user)
         )
+        connection.execute("INSERT INTO app.tries VALUES (%s, now())", (str(user),))
 
 
 @pytest.fixture
@@ -218,8 +220,8 @@ async def test_only_those_whose_work_it_is_see_all_tenants(filled: Filled, name:
 
 @pytest.mark.parametrize("name", [*TENANT_TABLES, *sorted(FUNCTIONS_ONLY)])
 async def test_not_even_the_owner_sees_more_than_its_tenant(filled: Filled, name: str) -> None:
-    if name == "app.password_resets":
-        query = sql.SQL("SELECT user_id FROM {}").format(table(name))
+    if name in ("app.password_resets", "app.tries"):
+        query = sql.SQL("SELECT * FROM {}").format(table(name))
         assert filled.ask("bp_owner", filled.tenants[0], query) == []
         return
     query = sql.SQL("SELECT DISTINCT tenant_id FROM {}").format(table(name))

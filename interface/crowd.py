@@ -32,7 +32,8 @@ class Crowd:
         self._shares = Shares(in_all)
         self.in_all = in_all
         self.is_proxy = is_proxy
-        self._refused = 0
+        self.refused = 0
+        """How many were not let in so far."""
         self._answered = 0
 
     @property
@@ -45,16 +46,16 @@ class Crowd:
         if self._shares.take(self._name(host)):
             return None
         refused = TOO_MANY if self._shares.full else TOO_MANY_FROM_THERE
-        if self._refused % TOLD_EVERY == 0:
+        if self.refused % TOLD_EVERY == 0:
             # Whoever forgot to name their proxy reads here why nobody gets in.
             log.warning(
                 "connections_refused",
                 code=refused.code,
                 address=network_of(host),
                 open=self.open,
-                refused=self._refused + 1,
+                refused=self.refused + 1,
             )
-        self._refused += 1
+        self.refused += 1
         return refused
 
     def leave(self, host: str | None) -> None:

@@ -122,6 +122,8 @@ COUNTED: Final[Mapping[Rate, str]] = {
     "over all processes",
 }
 
+LARGEST_COUNTED: Final = 100_000
+"""Names of tenants and addresses that a process counts for; some 20 MB."""
 LOOKS_AT_ONCE: Final = 2
 """Looks of streams into the log under way at the same time: others find a connection free."""
 LOOKS_PER_SECOND: Final = 100

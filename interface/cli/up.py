@@ -282,6 +282,7 @@ async def _api(
     crowd = crowd_of(open_files, at_most=settings.connections, trusted_proxies=proxies)
     log.info("connections_limited", at_most=crowd.in_all, open_files=open_files)
     services = await open_api(scope, base, settings.public_url or url, crowd.in_all)
+    services.metrics.connections(lambda: crowd.open, lambda: crowd.refused)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 

@@ -118,9 +118,9 @@ async def post_message(
     except BaseException:
         await pipe.close()
         raise
-    stopping = wait("unavailable", 1, "The service restarts. The answer is not lost.").problem
-    farewell = frame("error", Trouble(stopping))
-    response = flow(services, pipe, farewell=farewell, lasting=False)
+    ends = wait("unavailable", 1, "This stream ends here; the answer is not lost.")
+    farewell = frame("error", Trouble(ends.problem))
+    response = flow(services, pipe, farewell=farewell)
     response.headers["ETag"] = f'"{accepted.version}"'
     return response
 

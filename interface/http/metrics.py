@@ -3,6 +3,7 @@
 Invariant: labels come from the route table and from status codes, so that their number is bounded.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -35,6 +36,14 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
+        self._connections = Gauge(
+            "bp_http_open_connections", "Connections open now.", registry=self.registry
+        )
+        self._refused = Gauge(
+            "bp_http_refused_connections",
+            "Connections refused since the start, for their address or for all.",
+            registry=self.registry,
+        )
         self._lag = Gauge(
             "bp_lag_events",
             "Committed events not yet published or applied.",
@@ -57,6 +66,11 @@ class Metrics:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def connections(self, open_now: Callable[[], int], refused: Callable[[], int]) -> None:
+        """Take where to look how many are connected, and how many were refused so far."""
+        self._connections.set_function(open_now)
+        self._refused.set_function(refused)
 
     def lag(self, where: str, events: int | None) -> None:
         """Note how far the relay or the read models are behind; None is shown as NaN."""

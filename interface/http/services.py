@@ -29,6 +29,7 @@ from domain.feature import Feature
 from interface.http.metrics import Metrics
 from interface.http.places import AllPlaces
 from interface.limits import (
+    LARGEST_COUNTED,
     LOOKS_AT_ONCE,
     LOOKS_PER_SECOND,
     RATES,
@@ -157,7 +158,7 @@ class HttpSettings(Struct, frozen=True):
     ping_seconds: float = 15.0
     """After so much silence a stream sends a comment."""
     stream_seconds: float = 900.0
-    """How long a live stream lasts before the client is asked to come again, with a fresh token."""
+    """How long a stream lasts before the client is asked to come again, with a fresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ class Services:
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
     pasts: Pasts = field(default_factory=Pasts)
-    throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic))
+    throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic, LARGEST_COUNTED))
     """Counts what tenants do, in this process."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     """Held by a stream while it looks into the log, so that decisions never stand behind many."""

@@ -63,12 +63,12 @@ def last_seen(given: str | None, after: int | None) -> int | None:
     return int(given)
 
 
-def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE, lasting: bool = True) -> Flow:
+def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE) -> Flow:
     """A pipe of frames as the answer."""
     settings = services.settings
     ending = Ending(
         services.stopping,
-        seconds=settings.stream_seconds if lasting else None,
+        seconds=settings.stream_seconds,
         farewell=farewell,
         ping_seconds=settings.ping_seconds,
         ping=PING,

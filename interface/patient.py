@@ -9,7 +9,6 @@ for stops, or a pace that is kept; and while it is ours, the application has a d
 
 import re
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from interface.limits import (
     PROXY_IDLE_SECONDS,
     SEND_SECONDS,
 )
+from interface.line import Line
 from interface.refused import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
@@ -62,32 +62,6 @@ class Turn(Enum):
     END = auto()
 
 
-class Line:
-    """The transport as uvicorn sees it: whoever closes it ends the connection in our way."""
-
-    def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
-        self._transport = transport
-        self._ended = False
-        self._close = close
-
-    def write(self, data: bytes) -> None:
-        """Write, unless the end was written already."""
-        if not self._ended:
-            self._transport.write(data)
-
-    def end(self) -> None:
-        """Write nothing any more."""
-        self._ended = True
-
-    def close(self) -> None:
-        """End the connection."""
-        self._close()
-
-    def is_closing(self) -> bool:
-        """Whether the end was written, or the line is broken."""
-        return self._ended or self._transport.is_closing()
-
-
 class PatientProtocol(HttpToolsProtocol):
     """A connection with one client."""
 
@@ -104,13 +78,11 @@ class PatientProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, crowd: Crowd | None = None, **named: Any) -> None:  # noqa: ANN401 - as uvicorn gives them.
         super().__init__(*args, **named)
         self._crowd = crowd or Crowd()
-        self._leave: Callable[[], None] = lambda: None
-        self._raw: Transport = None  # type: ignore[assignment]  # As its base, until connected.
-        self._line: Line = None  # type: ignore[assignment]
+        self._is_in = False
+        self._is_told = False
+        self._line: Line = None  # type: ignore[assignment]  # As its base, until connected.
         self._turn = Turn.NOBODY
         self._due: TimerHandle | None = None
-        self._taking: TimerHandle | None = None
-        self._untaken = 0
         self._head_bytes = 0
         self._headers = 0
         self._in_head = False
@@ -126,16 +98,20 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # As its base.
         """Let the client in and wait for its first head, or refuse it."""
         super().connection_made(transport)
-        self._raw = transport
-        self._line = Line(transport, self._finish)
+        self._line = Line(
+            transport,
+            self.loop,
+            self._finish,
+            seconds=self.send_seconds,
+            bytes_per_second=self.pace_bytes_per_second,
+        )
         self.transport = self._line  # type: ignore[assignment]  # All that uvicorn uses of it.
-        host = self.client[0] if self.client else None
-        refused = self._crowd.enter(host)
+        refused = self._crowd.enter(self._host)
         if refused is None:
-            self._leave = lambda: self._crowd.leave(host)
+            self._is_in = True
             self._wait(Turn.HEAD, self.head_seconds)
         elif self._crowd.answers():
-            self._leave = self._crowd.answered
+            self._is_told = True
             self._say(refused)
         else:
             self._deaf = True
@@ -144,10 +120,11 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting, and tell whoever answers, though other requests wait behind."""
         self._stop_waiting()
-        if self._taking is not None:
-            self._taking.cancel()
-        self._leave()
-        self._line.end()
+        if self._is_in:
+            self._crowd.leave(self._host)
+        elif self._is_told:
+            self._crowd.answered()
+        self._line.lost()
         if self._under_way is not None:
             _part(self._under_way)
         self.pipeline.clear()
@@ -182,21 +159,19 @@ class PatientProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client takes less than it gets."""
         super().pause_writing()
-        self._watch_taking()
+        self._line.watch()
 
     def resume_writing(self) -> None:
         """The client has taken nearly all of it."""
         super().resume_writing()
-        if self._taking is not None and not self._line.is_closing():
-            self._taking.cancel()
-            self._taking = None
+        self._line.rest()
 
     def shutdown(self) -> None:
-        """The server stops: requests under way finish, others are not waited for."""
+        """The server stops: what is asked already is answered, more is not waited for."""
         if self._under_way is None:
             self._finish()
         else:
-            self._under_way.keep_alive = False
+            self.cycle.keep_alive = False
 
     # What the parser finds.
 
@@ -276,10 +251,15 @@ class PatientProtocol(HttpToolsProtocol):
         elif self._last_word is not None:
             self._say(self._last_word)
         elif self._turn is Turn.NOBODY:
-            proxy = self._crowd.is_proxy(self.client[0] if self.client else None)
+            proxy = self._crowd.is_proxy(self._host)
             self._wait(Turn.NEXT, self.proxy_idle_seconds if proxy else self.idle_seconds)
 
     # How it ends.
+
+    @property
+    def _host(self) -> str | None:
+        """Where the connection comes from."""
+        return self.client[0] if self.client else None
 
     @property
     def _under_way(self) -> RequestResponseCycle | None:
@@ -331,17 +311,14 @@ class PatientProtocol(HttpToolsProtocol):
         """
         if self._line.is_closing():
             return
-        self._line.end()
         unread = self._deaf or self._in_head or self._is_reading
         self._deaf = True
-        if unread and self._raw.can_write_eof():
+        if unread:
             self.flow.resume_reading()
-            self._raw.write_eof()
             self._wait(Turn.END, self.linger_seconds)
         else:
             self._stop_waiting()
-            self._raw.close()
-        self._watch_taking()
+        self._line.end(later=unread)
 
     # How long it may last.
 
@@ -363,11 +340,9 @@ class PatientProtocol(HttpToolsProtocol):
             case Turn.BODY:
                 self._look_at_body()
             case Turn.END:
-                self._raw.close()
+                self._line.cut()
             case _:
                 self._line.end()
-                self._raw.close()
-                self._watch_taking()
 
     def _look_at_body(self) -> None:
         """Go on as long as the body keeps its pace, and for so long."""
@@ -380,21 +355,6 @@ class PatientProtocol(HttpToolsProtocol):
             self._wait(Turn.BODY, self.pace_seconds)
         else:
             self._reject(BODY_TOO_SLOW)
-
-    def _watch_taking(self) -> None:
-        """Look, after a while, at how much of what is written the client has taken."""
-        if self._taking is None:
-            self._untaken = self._raw.get_write_buffer_size()
-            self._taking = self.loop.call_later(self.send_seconds, self._look_at_taking)
-
-    def _look_at_taking(self) -> None:
-        self._taking = None
-        left = self._raw.get_write_buffer_size()
-        taken = self._untaken - left
-        if left and taken < self.pace_bytes_per_second * self.send_seconds:
-            self._raw.abort()
-        elif left or self._line.is_closing():
-            self._watch_taking()
 
 
 def _part(cycle: RequestResponseCycle) -> None:

@@ -1,7 +1,7 @@
 """Decisions beside idle streams: `python -m tests.bench.idle_streams [TENANTS [STREAMS]]`.
 
-Prints how long a rename and a read take alone, and beside so many live streams of other tenants and
-addresses, and how much of a core these take by being open. Asserts nothing.
+Prints how long a rename and a read of it take alone, and beside so many streams of other tenants
+and addresses, and how much of a core these take by being open. Asserts nothing.
 """
 
 import asyncio
@@ -61,12 +61,13 @@ async def _asked(http: httpx2.AsyncClient, token: str) -> str:
     renames, reads = [], []
     for n in range(ASKED):
         began = time.perf_counter()
-        (await http.patch(path, json={"title": f"A {n}"}, headers=headers)).raise_for_status()
+        renamed = await http.patch(path, json={"title": f"A {n}"}, headers=headers)
         renames.append(time.perf_counter() - began)
         began = time.perf_counter()
-        (await http.get(path, headers=headers)).raise_for_status()
+        own = {"min_version": renamed.json()["version"]}
+        (await http.get(path, params=own, headers=headers)).raise_for_status()
         reads.append(time.perf_counter() - began)
-    return f"rename {_centiles(renames)}, read {_centiles(reads)}"
+    return f"rename {_centiles(renames)}, read of one's own write {_centiles(reads)}"
 
 
 def _centiles(seconds: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from application.accounts import Accounts
-from application.api_keys import KeySettings
+from application.api_keys import KeyLimits, KeySettings
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
@@ -41,10 +41,13 @@ from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.signing_keys import OwnTokens, SigningKeys
 from infrastructure.standing import Standing
 from infrastructure.transparency import LogKeys
+from infrastructure.tries import PostgresTries
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
+from interface.glance import Glance
 from interface.health import Servers, service_version
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.limits import Rate, rates_of, rooms_of
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
@@ -87,8 +90,16 @@ class Dependencies:
         )
 
 
-async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
+async def open_api(
+    scope: AsyncExitStack, base: Foundation, public_url: str, connections: int
+) -> Services:
     """Everything that the HTTP application needs; `scope` closes it.
+
+    Args:
+        scope: Closes what is opened.
+        base: The common ground.
+        public_url: Where people reach the service.
+        connections: How many this process takes; streams get a part of them.
 
     Raises:
         Unavailable: the database, which keeps the signing keys, does not answer.
@@ -108,6 +119,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     experience = PostgresExperience(database)
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
+    rates = rates_of(settings.rates)
     return Services(
         features=features,
         reads=reads,
@@ -126,13 +138,21 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,
-        keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),
-        health=Dependencies(base.figures.servers or servers),
+        keys=KeySettings(
+            keys,
+            provider,
+            needed=choice is Choice.ANTHROPIC,
+            tries=PostgresTries(database),
+            limits=KeyLimits(rates[Rate.KEY_CHECK], rates[Rate.KEY_REJECTED_BY_ADDRESS]),
+        ),
+        health=Glance(Dependencies(base.figures.servers or servers), time.monotonic),
         settings=HttpSettings(
             version=service_version(),
             public_url=public_url,
             demo_model=choice is not Choice.ANTHROPIC,
             web=PROJECT / "interface" / "web" / "dist",
+            rooms=rooms_of(settings.places, connections),
+            rates=rates,
         ),
         new_id=new_id,
         clock=utc_now,

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.fail_points import PLACES
+from interface.limits import rates_of, rooms_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -70,6 +71,21 @@ class Settings(BaseSettings):
         "",
         description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, "
         "with commas; unset: nobody's",
+    )
+    connections: Annotated[int, Field(ge=0, le=65_536)] = Field(
+        0,
+        description="connections of one API process at most, 0 to 65536; "
+        "0: from how many files it may have open",
+    )
+    places: dict[str, dict[str, int]] = Field(
+        {},
+        description="JSON of kinds to how many streams and downloads one API process has at once, "
+        'such as `{"live": {"in_all": 2000, "tenant": 40}}`; unset: see Limits',
+    )
+    rates: dict[str, str] = Field(
+        {},
+        description="JSON of what is counted to how often in how many seconds, "
+        'such as `{"create": "300/600"}`; unset: see Limits',
     )
     oidc_issuer: str | None = Field(
         None,
@@ -145,6 +161,18 @@ class Settings(BaseSettings):
     def pauses(self) -> tuple[float, ...]:
         """The pauses between the attempts of a step, in seconds."""
         return tuple(float(part) for part in self.retry_seconds.split(","))
+
+    @field_validator("places")
+    @classmethod
+    def _places(cls, value: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        rooms_of(value)
+        return value
+
+    @field_validator("rates")
+    @classmethod
+    def _rates(cls, value: dict[str, str]) -> dict[str, str]:
+        rates_of(value)
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -14,9 +14,11 @@ import structlog
 
 from infrastructure.migrations import migrate, pending
 from infrastructure.standing import DatabaseWatch, Standing
+from interface.crowd import Crowd
 from interface.figures import Figures
 from interface.foundation import CannotStart
 from interface.health import report, service_version
+from interface.limits import OPERATOR_CONNECTIONS
 from interface.operator import PORTS, operator_app, waiting_app
 from interface.server import PortTaken, listen, serve
 from interface.settings import Settings
@@ -105,7 +107,7 @@ async def answer_operator(
         return found | {"status": "stopping"} if stop.is_set() else found
 
     app = operator_app(service_version(), report_now, figures.text)
-    await serve(app, operators, stop, lambda: None)
+    await serve(app, operators, stop, lambda: None, crowd=Crowd(OPERATOR_CONNECTIONS))
 
 
 async def _when_free(port: int, stop: asyncio.Event) -> socket.socket | None:

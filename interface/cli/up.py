@@ -48,7 +48,7 @@ from interface.processes import (
     open_sweeper,
     open_worker,
 )
-from interface.server import PortTaken, listen, serve
+from interface.server import PortTaken, crowd_of, listen, raise_open_files, serve
 from interface.settings import Settings, SettingWrong, read_settings
 from interface.starting import answer_operator, database_is_there, follow_servers
 
@@ -297,7 +297,12 @@ async def _api(
     settings = base.settings
     listening = listener or scope.enter_context(listen(settings.host, settings.port))
     url = _url(settings, listening.getsockname()[1])
-    services = await open_api(scope, base, settings.public_url or url)
+    open_files = raise_open_files()
+    proxies = settings.trusted_proxies
+    crowd = crowd_of(open_files, at_most=settings.connections, trusted_proxies=proxies)
+    log.info("connections_limited", at_most=crowd.in_all, open_files=open_files)
+    services = await open_api(scope, base, settings.public_url or url, crowd.in_all)
+    services.metrics.connections(lambda: crowd.open, lambda: crowd.refused)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
@@ -315,7 +320,8 @@ async def _api(
                     listening,
                     stop,
                     ready,
-                    trusted_proxies=settings.trusted_proxies,
+                    trusted_proxies=proxies,
+                    crowd=crowd,
                 )
             )
     finally:

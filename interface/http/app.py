@@ -32,11 +32,12 @@ from interface.http import (
     refusals,
 )
 from interface.http.asking import terms
-from interface.http.body import LARGEST_BODY_BYTES, JsonRequest
+from interface.http.body import JsonRequest
 from interface.http.edge import Edge
 from interface.http.moments import moment
 from interface.http.services import Services
 from interface.http.signed_in import signed_in
+from interface.limits import BODY_BYTES
 
 HANDLED: Final[Mapping[Any, Any]] = {
     HTTPException: refusals.answer,
@@ -83,7 +84,7 @@ def build_app(services: Services) -> Litestar:
         [*described(), openapi.served, pages.problem_page, pages.page],
         exception_handlers=dict(HANDLED),
         request_class=JsonRequest,
-        request_max_body_size=LARGEST_BODY_BYTES,
+        request_max_body_size=BODY_BYTES,
         openapi_config=None,
         logging_config=None,
         debug=False,

@@ -30,12 +30,14 @@ from interface.http.audit_filter import (
 )
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
+from interface.http.rates import Counted, count
 from interface.http.services import Services, of
 from interface.http.session_end import while_session_lasts
 from interface.http.shapes import AuditPage, EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.http.views import event_view
+from interface.limits import Rate, Room
 from projections.certificate import Certificate
 
 EXPORT_SECONDS: Final = 15 * 60.0
@@ -59,6 +61,7 @@ async def list_events(
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
+        count(request, Rate.DOWNLOAD)
         return _export(request, feature_id, version)
     if at is not None:
         texts = await services.log.at(tenant_id, feature_id, [at])
@@ -69,6 +72,7 @@ async def list_events(
         last = found[-1].version if found else after
         more = bool(found) and last < version
     else:
+        count(request, Rate.SEARCH)
         chosen = replace(wanted, feature_id=feature_id)
         entries, last, more, _ = await _chosen(services, tenant_id, chosen, order, limit, cursor)
         texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
@@ -78,7 +82,11 @@ async def list_events(
     return Response(EventPage(items, cursor_at(last) if more else None), headers=headers)
 
 
-@get("/events", summary="The log of the tenant")
+@get(
+    "/events",
+    summary="The log of the tenant",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def list_all_events(
     request: JsonRequest,
     wanted: OfLog,
@@ -101,7 +109,11 @@ async def list_all_events(
     )
 
 
-@get("/features/{feature_id:uuid}/events/{event_id:uuid}/causation", summary="What led to what")
+@get(
+    "/features/{feature_id:uuid}/events/{event_id:uuid}/causation",
+    summary="What led to what",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: EventId) -> Causation:
     """All that followed from the command an event belongs to: events, and requests to models."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -112,7 +124,11 @@ async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: Eve
     return found
 
 
-@get("/features/{feature_id:uuid}/certificate", summary="Is what is shown what happened?")
+@get(
+    "/features/{feature_id:uuid}/certificate",
+    summary="Is what is shown what happened?",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certificate:
     """Folds the log from its first event, without any model, and compares every read model."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -122,7 +138,11 @@ async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certif
     return certificate
 
 
-@get("/usage", summary="What was spent")
+@get(
+    "/usage",
+    summary="What was spent",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def read_usage(request: JsonRequest, since: Since = None, until: Until = None) -> Usage:
     """Tokens and cost by agent, model, feature and day, and what went into what does not count.
 
@@ -135,7 +155,11 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     return replace(usage, titles=await services.audit.titles(tenant_id, features))
 
 
-@get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")
+@get(
+    "/features/{feature_id:uuid}/events/verify",
+    summary="Check the feature's log",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainReport:
     """Computes the hash chain anew. A deleted feature's chain still verifies."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -187,7 +211,7 @@ def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[Event
         "Vary": "Accept",
         "Content-Disposition": f'attachment; filename="events-{feature_id}.ndjson"',
     }
-    pipe = open_pipe(services, tenant_id, while_session_lasts(request, produce))
+    pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     flow: Response[Any] = Flow(
         pipe, Ending(seconds=EXPORT_SECONDS), media_type=MEDIA_TYPE, headers=headers
     )

@@ -12,10 +12,7 @@ import msgspec
 from litestar import Request
 
 from interface.http.problems import Fault, HttpProblem, refuse
-
-LARGEST_BODY_BYTES: Final = 256 * 1024
-BODY_SECONDS: Final = 30.0
-"""How long a client may take to send its body."""
+from interface.limits import BODY_SECONDS
 
 _AT: Final = re.compile(r" - at `\$(.*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")

@@ -25,12 +25,14 @@ from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
 from interface.http.body import JsonRequest
 from interface.http.flow import Produce, Put
 from interface.http.problems import PROBLEMS, Problem, problem, wait
+from interface.http.rates import Counted
 from interface.http.refusals import problem_of
 from interface.http.services import Services, of
 from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
 from interface.http.streams import flow, frame, open_pipe
 from interface.http.watching import Ear, Word
+from interface.limits import Rate, Room
 
 OVER: Final = (
     "The access token has ended. The answer is not lost: refresh, or sign in, and read it."
@@ -88,6 +90,7 @@ class Trouble(Struct, frozen=True):
     status_code=200,
     media_type="text/event-stream",
     summary="Say something to the BA agent",
+    guards=[Counted(Rate.TALK)],
 )
 async def post_message(
     request: JsonRequest, feature_id: FeatureId, data: JSONBody[Said], terms: OnTerms
@@ -113,15 +116,15 @@ async def post_message(
             following = follow(answer, ear, accepted.version)
             await while_signed_in(request, following, over)(put)
 
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(request, Room.TALK, produce)
     try:
         accepted = await posted
     except BaseException:
         await pipe.close()
         raise
-    stopping = wait("unavailable", 1, "The service restarts. The answer is not lost.").problem
-    farewell = frame("error", Trouble(stopping))
-    response = flow(services, pipe, farewell=farewell, lasting=False)
+    ends = wait("unavailable", 1, "This stream ends here; the answer is not lost.")
+    farewell = frame("error", Trouble(ends.problem))
+    response = flow(services, pipe, farewell=farewell)
     response.headers["ETag"] = f'"{accepted.version}"'
     return response
 
@@ -167,15 +170,17 @@ class Answer:
     async def follow(self, ear: Ear, version: int) -> None:
         """Read the log after the message until it says how the answer ends."""
         while True:
-            feature = await self._services.features.load(*self._whose)
-            for recorded in await self._read(version, feature.version):
+            async with self._services.looking:
+                feature = await self._services.features.load(*self._whose)
+                found = await self._read(version, feature.version)
+            for recorded in found:
                 version = recorded.version
                 if await self._ends(recorded):
                     return
             if Step.CONVERSE not in feature.due:
                 await self._fail(problem("superseded", "Something newer made the answer needless."))
                 return
-            await ear.wait(self._services.settings.poll_seconds)
+            await ear.wait(self._services.look_seconds)
 
     async def _read(self, after: int, upto: int) -> list[Recorded]:
         if after >= upto:

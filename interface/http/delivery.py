@@ -15,10 +15,12 @@ from interface.http.asking import FeatureId
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Put
 from interface.http.moments import AsOf, look
+from interface.http.rates import Counted
 from interface.http.services import of
 from interface.http.session_end import while_session_lasts
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
+from interface.limits import Rate, Room
 
 DOWNLOAD_SECONDS: Final = 15 * 60.0
 
@@ -55,6 +57,7 @@ Wanted = Annotated[
     "/features/{feature_id:uuid}/download",
     summary="The code, with what proves it",
     media_type="application/zip",
+    guards=[Counted(Rate.DOWNLOAD)],
 )
 async def download(
     request: JsonRequest,
@@ -77,7 +80,7 @@ async def download(
     media_type, suffix = FORMS[form]
     name = f"feature-{feature_id}.{suffix}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    pipe = open_pipe(services, tenant_id, while_session_lasts(request, produce))
+    pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     await pipe.begun()
     ending = Ending(seconds=DOWNLOAD_SECONDS)
     return Flow(pipe, ending, media_type=media_type, headers=headers)

@@ -15,13 +15,11 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from interface.http.headers import ALWAYS, API_POLICY
 from interface.http.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-API_POLICY: Final = (
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 PRIVATE: Final = ("/api", "/auth", "/health", "/.well-known")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _YEAR: Final = 365 * 24 * 60 * 60
@@ -37,14 +35,7 @@ class Edge:
         self._app = app
         self._metrics = metrics
         self._new_id = new_id
-        self._always = [
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"x-frame-options", b"DENY"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-            (b"cross-origin-resource-policy", b"same-origin"),
-            (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
-        ]
+        self._always = [*ALWAYS]
         if urlsplit(public_url).scheme == "https":
             hsts = f"max-age={_YEAR}; includeSubDomains".encode()
             self._always.append((b"strict-transport-security", hsts))

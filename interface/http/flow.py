@@ -15,12 +15,12 @@ from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from interface.limits import SEND_SECONDS
+
 Put = Callable[[bytes], Awaitable[None]]
 Produce = Callable[[Put], Coroutine[Any, Any, None]]
 
 QUEUED_CHUNKS: Final = 32
-SEND_SECONDS: Final = 30.0
-"""A client that takes nothing for so long is gone."""
 CLEANUP_SECONDS: Final = 5.0
 
 
@@ -181,36 +181,3 @@ async def _gone(receive: Receive) -> None:
 
 async def _set(event: asyncio.Event) -> None:
     await event.wait()
-
-
-class Places:
-    """How many streams may be open: in all, and for one tenant."""
-
-    def __init__(self, each: int, in_all: int) -> None:
-        """Take the limits."""
-        self._each = each
-        self._in_all = in_all
-        self._open: dict[object, int] = {}
-
-    @property
-    def taken(self) -> int:
-        """Streams open now."""
-        return sum(self._open.values())
-
-    def take(self, whose: object) -> Callable[[], None] | None:
-        """Take a place; the function that gives it back, or None when there is none left."""
-        if self._open.get(whose, 0) >= self._each or self.taken >= self._in_all:
-            return None
-        self._open[whose] = self._open.get(whose, 0) + 1
-        given_back = False
-
-        def release() -> None:
-            nonlocal given_back
-            if given_back:
-                return
-            given_back = True
-            self._open[whose] -= 1
-            if not self._open[whose]:
-                del self._open[whose]
-
-        return release

@@ -26,8 +26,10 @@ from interface.http.asking import LARGEST_VERSION, FeatureId, OnTerms, etag, ide
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
 from interface.http.moments import Moment, Seen, look, look_back
+from interface.http.rates import Counted
 from interface.http.services import Services, of
 from interface.http.signed_in import actor_of, caller_of
+from interface.limits import Rate
 from projections.past import Past
 from projections.run import Outcome, RunRow
 
@@ -94,7 +96,12 @@ class Difference(Struct, frozen=True):
     cost_usd: Decimal
 
 
-@post("/features/{feature_id:uuid}/fork", status_code=201, summary="Fork from a checkpoint")
+@post(
+    "/features/{feature_id:uuid}/fork",
+    status_code=201,
+    summary="Fork from a checkpoint",
+    guards=[Counted(Rate.CREATE, by_address=Rate.CREATE_BY_ADDRESS)],
+)
 async def fork_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -117,7 +124,11 @@ async def fork_feature(
     return Response(answer, status_code=201, headers=headers)
 
 
-@get("/features/{feature_id:uuid}/diff", summary="What changed between two versions")
+@get(
+    "/features/{feature_id:uuid}/diff",
+    summary="What changed between two versions",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def diff_features(
     request: JsonRequest,
     feature_id: FeatureId,

@@ -15,6 +15,7 @@ from domain.status import Status
 from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
+from interface.http.rates import Counted
 from interface.http.services import Services, of
 from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
@@ -29,6 +30,7 @@ from interface.http.streams import (
 )
 from interface.http.views import event_view
 from interface.http.watching import Ear, Word
+from interface.limits import Rate, Room
 
 PAGE: Final = 100
 
@@ -42,6 +44,7 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
     "/features/{feature_id:uuid}/live",
     media_type="text/event-stream",
     summary="A feature, as it happens",
+    guards=[Counted(Rate.STREAM)],
 )
 async def feature_live(
     request: JsonRequest,
@@ -70,10 +73,15 @@ async def feature_live(
             await _follow_feature(services, (tenant_id, feature_id), begin, ear, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
-    return flow(services, open_pipe(services, tenant_id, lasting))
+    return flow(services, open_pipe(request, Room.LIVE, lasting))
 
 
-@get("/live", media_type="text/event-stream", summary="All features, as it happens")
+@get(
+    "/live",
+    media_type="text/event-stream",
+    summary="All features, as it happens",
+    guards=[Counted(Rate.STREAM)],
+)
 async def tenant_live(
     request: JsonRequest,
     after: After = None,
@@ -105,14 +113,15 @@ async def tenant_live(
             await _follow_tenant(services, tenant_id, begin, ear, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
-    return flow(services, open_pipe(services, tenant_id, lasting))
+    return flow(services, open_pipe(request, Room.LIVE, lasting))
 
 
 async def _follow_feature(
     services: Services, whose: tuple[UUID, UUID], after: int, ear: Ear, put: Put
 ) -> None:
     while True:
-        recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
+        async with services.looking:
+            recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
         for one in recorded:
             await put(frame(one.type, event_view(one), id=one.version))
             after = one.version
@@ -120,22 +129,24 @@ async def _follow_feature(
                 await put(BYE)
                 return
         if not recorded:
-            await ear.wait(services.settings.poll_seconds)
+            await ear.wait(services.look_seconds)
 
 
 async def _follow_tenant(
     services: Services, tenant_id: UUID, after: int, ear: Ear, put: Put
 ) -> None:
     while True:
-        upto = await services.reads.position()
-        changes = await services.changes.since(tenant_id, after, upto, PAGE) if upto > after else ()
+        async with services.looking:
+            upto = await services.reads.position()
+            new = upto > after
+            changes = await services.changes.since(tenant_id, after, upto, PAGE) if new else ()
         for change in changes:
             await put(frame("change", change, id=change.position))
         if len(changes) == PAGE:
             after = changes[-1].position
         else:
             after = max(after, upto)
-            await ear.wait(services.settings.poll_seconds)
+            await ear.wait(services.look_seconds)
 
 
 HANDLERS = (feature_live, tenant_live)

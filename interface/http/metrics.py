@@ -3,6 +3,7 @@
 Invariant: labels come from the route table and from status codes, so that their number is bounded.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -30,13 +31,29 @@ class Metrics:
             registry=self.registry,
         )
         self.open_streams = Gauge(
-            "bp_http_open_streams", "Streams open now.", registry=self.registry
+            "bp_http_open_streams",
+            "Live streams, answers of the assistant and downloads that are open now.",
+            ("kind",),
+            registry=self.registry,
+        )
+        self._connections = Gauge(
+            "bp_http_open_connections", "Connections open now.", registry=self.registry
+        )
+        self._refused = Gauge(
+            "bp_http_refused_connections",
+            "Connections refused since the start, for their address or for all.",
+            registry=self.registry,
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def connections(self, open_now: Callable[[], int], refused: Callable[[], int]) -> None:
+        """Take where to look how many are connected, and how many were refused so far."""
+        self._connections.set_function(open_now)
+        self._refused.set_function(refused)
 
     def text(self) -> bytes:
         """All figures, in Prometheus' text format."""

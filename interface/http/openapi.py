@@ -25,6 +25,7 @@ from interface.http.auth import COOKIE
 from interface.http.body import JsonRequest
 from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
+from interface.http.rates import Counted
 from interface.http.shapes import AgentWord, EventView, Nothing
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
@@ -51,6 +52,11 @@ BINARY: Final = {
     "download": tuple(form.media_type for form in delivery.FORMS.values()),
     "read_file": ("text/plain",),
 }
+
+ALSO_COUNTED: Final = frozenset(
+    {"list_events", "store_api_key", "sign_up", "log_in", "forgot", "reset"}
+)
+"""Routes that are limited in how often, beside those whose guard says so."""
 
 
 @get("/openapi.json", include_in_schema=False)
@@ -171,6 +177,8 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
         operation["responses"]["503"] = answer
     trouble = {MEDIA_TYPE: {"schema": schemas.of(Problem)}}
     kept = {status: r for status, r in operation["responses"].items() if status == "503"}
+    if name in ALSO_COUNTED or any(isinstance(guard, Counted) for guard in handler.guards or ()):
+        kept["429"] = _too_often(trouble)
     operation["responses"] = {
         **kept,
         success: answer,
@@ -178,6 +186,16 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
     }
     if name in ("refresh", "log_out"):
         operation["security"] = [{"refresh": []}]
+
+
+def _too_often(trouble: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a request that may be sent again later."""
+    seconds = {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 1}}
+    return {
+        "description": "Too often, or too many at once: nothing was done",
+        "headers": {"Retry-After": seconds},
+        "content": trouble,
+    }
 
 
 def _present(schema: dict[str, Any]) -> dict[str, Any]:

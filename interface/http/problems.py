@@ -169,13 +169,19 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "unsupported_media_type": Kind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
     ),
+    "head_too_large": Kind(
+        431, "The head is too large", "A request has at most 64 KiB of address and 100 headers."
+    ),
     "key_reused": Kind(
         422,
         "The idempotency key was used for something else",
         "An `Idempotency-Key` stands for one request for 24 hours. Use a new one.",
     ),
     "too_many_requests": Kind(
-        429, "Too many requests", "Wait as long as `Retry-After` says, then try again."
+        429,
+        "Too many requests",
+        "Nothing was done. `detail` says what there was too much of; wait as long as `Retry-After` "
+        "says, then send the same again.",
     ),
     "internal_error": Kind(
         500,
@@ -205,6 +211,7 @@ BY_STATUS: Final[Mapping[int, str]] = {
     413: "too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",
+    431: "head_too_large",
     503: "unavailable",
 }
 """The code for a refusal that comes from the framework, which has a status only."""

@@ -16,6 +16,7 @@ from application.account_ports import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
 from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
+from application.throttle import TooOften
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems import (
@@ -58,6 +59,10 @@ def problem_of(error: BaseException) -> Problem:
             seconds = getattr(error, "retry_after_seconds", None)
             said = problem(error.code, str(error))
             return said if seconds is None else replace(said, retry_after_seconds=_up(seconds))
+        case TooOften(retry_after_seconds=seconds):
+            return replace(
+                problem("too_many_requests", str(error)), retry_after_seconds=_up(seconds)
+            )
         case Unavailable(dependency=dependency):
             said = problem("unavailable", f"{dependency} cannot be reached at the moment.")
             return replace(said, retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -4,6 +4,8 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 """
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from application.accounts import Accounts
@@ -20,11 +23,22 @@ from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from application.security_log import SecurityLog
+from application.throttle import Allowance, Throttle
 from application.usage import Expenses
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
-from interface.http.flow import Places
 from interface.http.metrics import Metrics
+from interface.http.places import AllPlaces
+from interface.limits import (
+    LARGEST_COUNTED,
+    LOOKS_AT_ONCE,
+    LOOKS_PER_SECOND,
+    RATES,
+    ROOMS,
+    Capacity,
+    Rate,
+    Room,
+)
 from projections.certificate import Certifier
 from projections.past import Pasts
 from projections.store import ReadStore
@@ -160,14 +174,16 @@ class HttpSettings(Struct, frozen=True):
     """Whether a built-in, scripted model answers instead of the real one."""
     web: Path | None = None
     """The folder of the built web app; without one, a plain page is served."""
-    streams_per_tenant: int = 40
-    streams_at_once: int = 2_000
+    rooms: Mapping[Room, Capacity] = msgspec.field(default_factory=lambda: ROOMS)
+    """Places for what keeps a connection for long."""
+    rates: Mapping[Rate, Allowance] = msgspec.field(default_factory=lambda: RATES)
+    """How often a tenant may do what."""
     poll_seconds: float = 1.0
-    """How often a stream looks into the log by itself, should no wake-up come."""
+    """How often a stream looks into the log by itself, should no wake-up come; many look less."""
     ping_seconds: float = 15.0
     """After so much silence a stream sends a comment."""
     stream_seconds: float = 900.0
-    """How long a live stream lasts before the client is asked to come again, with a fresh token."""
+    """How long a stream lasts before the client is asked to come again, with a fresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +221,22 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     security: SecurityLog = field(default_factory=SecurityLog)
     pasts: Pasts = field(default_factory=Pasts)
-    places: Places = field(init=False)
-    """Streams open in this process."""
+    throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic, LARGEST_COUNTED))
+    """Counts what tenants do, in this process."""
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
+    """Held by a stream while it looks into the log, so that decisions never stand behind many."""
+    places: AllPlaces = field(init=False)
+    """Streams, answers and downloads that are open in this process."""
 
     def __post_init__(self) -> None:
         """Make the places that the settings allow."""
-        limits = self.settings
-        places = Places(limits.streams_per_tenant, limits.streams_at_once)
-        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "places", AllPlaces(self.settings.rooms))
+
+    @property
+    def look_seconds(self) -> float:
+        """How long a stream that hears nothing waits until it looks by itself, spread a little."""
+        shortest = max(self.settings.poll_seconds, self.places.taken / LOOKS_PER_SECOND)
+        return shortest * random.uniform(0.75, 1.25)  # noqa: S311 - no secret.
 
 
 def of(state: Any) -> Services:  # noqa: ANN401 - Litestar's state is untyped.

@@ -9,6 +9,7 @@ from infrastructure.artifacts.opening import open_store
 from infrastructure.artifacts.s3 import S3Store
 from interface.cli.app import app
 from interface.cli.documents import commands
+from interface.limits import LARGEST_CONNECTIONS, connections_for
 from interface.settings import Settings, read_settings, variable
 from tests.architecture.pages import PROJECT, text
 
@@ -67,6 +68,10 @@ def test_the_target_starts_each_process_once() -> None:
 
 def test_every_process_is_a_command() -> None:
     assert {" ".join(words) for words, _ in commands(app)} >= PROCESSES
+
+
+def test_the_unit_lets_a_process_take_as_many_connections_as_it_would() -> None:
+    assert connections_for(int(_unit(UNIT)["Service"]["LimitNOFILE"])) == LARGEST_CONNECTIONS
 
 
 def test_the_unit_starts_the_launcher_without_rights_to_spare() -> None:

@@ -55,6 +55,7 @@ from infrastructure.sealing import MasterKey
 from interface.http.app import build_app
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
+from interface.patient import PatientProtocol
 from projections.dashboard import DASHBOARD
 from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
@@ -659,7 +660,14 @@ class Events:
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real server on the loopback address."""
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, loop="none", server_header=False
+        app,
+        port=0,
+        log_config=None,
+        access_log=False,
+        loop="none",
+        server_header=False,
+        http=PatientProtocol,
+        ws="none",
     )
     config.timeout_graceful_shutdown = 5
     server = uvicorn.Server(config)

@@ -56,6 +56,7 @@ FUNCTIONS_ONLY = {
     "app.password_resets",
     "app.ended_sessions",
     "app.known_networks",
+    "app.tries",
 }
 """Tables that no process may read at large: they are asked through functions."""
 
@@ -144,6 +145,7 @@ async def fill(url: str, tenant_id: UUID) -> None:
         connection.execute(
             "INSERT INTO app.known_networks VALUES (%s, %s, now())", (user, user.bytes * 2)
         )
+        connection.execute("INSERT INTO app.tries VALUES (%s, now())", (str(user),))
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ async def test_only_those_whose_work_it_is_see_all_tenants(filled: Filled, name:
 
 @pytest.mark.parametrize("name", [*TENANT_TABLES, *sorted(FUNCTIONS_ONLY)])
 async def test_not_even_the_owner_sees_more_than_its_tenant(filled: Filled, name: str) -> None:
-    if name in {"app.password_resets", "app.ended_sessions", "app.known_networks"}:
+    if name in {"app.password_resets", "app.ended_sessions", "app.known_networks", "app.tries"}:
         query = sql.SQL("SELECT 1 FROM {}").format(table(name))
         assert filled.ask("bp_owner", filled.tenants[0], query) == []
         return

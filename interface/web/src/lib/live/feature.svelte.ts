@@ -199,9 +199,11 @@ export class FeatureStore {
 		} catch (error) {
 			if (!(error instanceof Refusal)) throw error;
 			this.#failures += 1;
-			const passing = error.status >= 500 || error.status === 0;
+			const passing = error.status >= 500 || error.status === 0 || error.status === 429;
 			if (!passing || this.#failures > SILENT_FAILURES) this.refusal = error;
-			if (passing && this.#stop) this.#again = setTimeout(() => void this.read(), AGAIN_MS);
+			const told = (error.problem?.retry_after_seconds ?? 0) * 1_000;
+			const pause = Math.max(AGAIN_MS, told);
+			if (passing && this.#stop) this.#again = setTimeout(() => void this.read(), pause);
 		}
 	}
 

@@ -15,7 +15,8 @@ from infrastructure.database import Database
 from infrastructure.gathering import Gathered
 
 MAX_ATTEMPTS: Final = 5
-"""Leases of one task; after these the sweeper fails it."""
+"""Leases of one task that may end without a word; after these the sweeper fails it. A step that
+ends the process it runs in alone is failed at once: these are the losses of whole workers."""
 
 PER_TENANT: Final = 8
 """Tasks of one tenant that run at once."""
@@ -31,11 +32,12 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[
 ON CONFLICT (task_id) DO NOTHING RETURNING task_id
 """
 CLAIMED: Final = (
-    "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence"
+    "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence, alone"
 )
-CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
+CLAIM: Final = f"SELECT {CLAIMED} FROM app.lease(%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - constants.
 STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
 BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
+HAND_BACK: Final = "SELECT * FROM app.hand_back(%s::uuid[], %s::bigint[], %s, %s)"
 DROP: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error
@@ -89,13 +91,24 @@ class PostgresTasks:
         return counts
 
     async def claim(
-        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+        self,
+        worker: str,
+        agents: Sequence[Agent],
+        *,
+        limit: int,
+        lease_seconds: float,
+        alone: int | None = None,
+        take_over: bool = True,
     ) -> Sequence[Claim]:
-        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first."""
+        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first.
+
+        See `ports.Tasks`.
+        """
         steps = [str(step) for step, agent in AGENT_OF.items() if agent in set(agents)]
         if not steps or limit < 1:
             return ()
-        asked = (worker, steps, limit, lease_seconds, self._per_tenant)
+        places = limit if alone is None else alone
+        asked = (worker, steps, limit, lease_seconds, self._per_tenant, places, take_over)
         return _claims(await self._database.call(CLAIM, asked))
 
     async def beat(
@@ -111,6 +124,15 @@ class PostgresTasks:
         asked = ([*alive], [*alive.values()], list(progressed), lease_seconds)
         return {row[0] for row in await self._database.call(BEAT, asked)}
 
+    async def hand_back(
+        self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
+    ) -> set[UUID]:
+        """Queue tasks {task: fence} again as they were claimed; those that were still ours."""
+        if not held:
+            return set()
+        asked = ([*held], [*held.values()], pause_seconds, error)
+        return {row[0] for row in await self._database.call(HAND_BACK, asked)}
+
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
         await self._drop((task_id, fence, status, error))
@@ -120,7 +142,7 @@ class PostgresTasks:
         return [None] * len(calls)
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
-        """Tasks that run without progress for so long, or whose attempts are used up.
+        """Tasks that run without progress for so long, or that have lost too many workers.
 
         They are claimed for the caller, so that only one process fails each.
         """

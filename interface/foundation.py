@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from uuid_utils.compat import uuid7
 
+from infrastructure import logs
 from infrastructure.artifacts import FolderStore, S3Store, open_store
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
@@ -20,9 +21,31 @@ from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.link import Link
 from infrastructure.jetstream.live import NatsLive
 from infrastructure.sealing import MasterKey
-from interface.settings import Settings
+from interface.settings import Settings, read_settings
 
 new_id = uuid7
+
+
+def configured(**given: object) -> Settings:
+    """The settings, with logging set up by them. Raises SettingWrong."""
+    settings = read_settings(**given)
+    secrets = [
+        value.get_secret_value()
+        for value in (
+            settings.database_url,
+            settings.nats_url,
+            settings.master_key,
+            settings.artifacts_secret_access_key,
+        )
+        if value is not None
+    ]
+    logs.configure(
+        json_lines=settings.log_format == "json",
+        level=settings.log_level.upper(),
+        secrets=secrets,
+    )
+    return settings
+
 
 NOTE = "addresses.json"
 
@@ -120,6 +143,9 @@ class Foundation:
     live: NatsLive
     artifacts: FolderStore | S3Store
     stop: asyncio.Event
+    """The process was told to stop: it takes nothing new."""
+    hurry: asyncio.Event
+    """It was told again: it waits for nothing any more."""
 
     @property
     def name(self) -> str:
@@ -128,7 +154,11 @@ class Foundation:
 
 
 async def open_foundation(
-    scope: AsyncExitStack, settings: Settings, addresses: Addresses, stop: asyncio.Event
+    scope: AsyncExitStack,
+    settings: Settings,
+    addresses: Addresses,
+    stop: asyncio.Event,
+    hurry: asyncio.Event | None = None,
 ) -> Foundation:
     """Open the common ground; `scope` closes it.
 
@@ -162,4 +192,5 @@ async def open_foundation(
         live,
         artifacts,
         stop,
+        hurry or asyncio.Event(),
     )

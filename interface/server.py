@@ -6,7 +6,7 @@ uvicorn keeps its hands off the signals; a stop lets streams say goodbye first.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
@@ -14,6 +14,10 @@ import uvicorn
 from interface.patient import PatientProtocol
 
 DRAIN_SECONDS = 10
+"""How long requests under way may take in a server that stops."""
+LINGER_SECONDS = 2.0
+"""How long open connections may bring another request, the last one, to a server that stops."""
+CLOSE = (b"connection", b"close")
 
 
 class PortTaken(Exception):
@@ -57,15 +61,17 @@ async def serve(
     on_ready: Callable[[], None],
     *,
     trusted_proxies: str = "",
+    leave: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until told to stop, then drain: streams end, requests under way finish.
 
     Args:
         app: What answers.
         listener: Where to listen.
-        stop: Set when it is time to stop.
+        stop: Set when it is time to stop: every answer from then on closes its connection.
         on_ready: Called once connections are taken.
         trusted_proxies: Addresses whose `X-Forwarded-For` is believed; empty: nobody's.
+        leave: Waits, after that, for as long as new connections are still taken.
     """
     server = _Server(
         uvicorn.Config(
@@ -89,6 +95,23 @@ async def serve(
         on_ready()
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
     stopping.cancel()
+    if server.started and not serving.done():
+        await _leave(server, leave)
+    server.should_exit = True
     await serving
+
+
+async def _leave(server: _Server, leave: Callable[[], Awaitable[None]] | None) -> None:
+    """Let go of clients: no answer leaves a connection open, and then nobody new is let in."""
+    state = server.server_state
+    server.config.encoded_headers.append(CLOSE)
+    state.default_headers = [*state.default_headers, CLOSE]
+    if leave is not None:
+        await leave()
+    for listening in server.servers:
+        listening.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while state.connections:  # noqa: ASYNC110  # uvicorn has no event for it.
+                await asyncio.sleep(0.02)

@@ -31,8 +31,16 @@ from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.tasks import PostgresTasks
 from interface.cli.console import OUT, fail, say, show
-from interface.cli.up import configured, refusing
-from interface.foundation import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
+from interface.cli.up import refusing
+from interface.foundation import (
+    Addresses,
+    CannotStart,
+    addresses_of,
+    configured,
+    master_key,
+    new_id,
+    read_note,
+)
 from interface.settings import Settings
 
 CONNECTIONS: Final = 2

@@ -5,22 +5,19 @@ Invariant: whatever was started is stopped, in the opposite order, also when sta
 
 import asyncio
 import importlib
-import signal
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
 
 from application.ports import Unavailable
 from application.providers import Choice
-from infrastructure import logs
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.jetstream import NatsRefused
@@ -36,18 +33,23 @@ from interface.foundation import (
     CannotStart,
     Foundation,
     addresses_of,
+    configured,
     leave_note,
     open_foundation,
 )
+from interface.listeners import Listener, shared, supervised
 from interface.processes import (
     Running,
+    open_demo_model,
     open_projector,
     open_relay,
     open_sweeper,
     open_worker,
 )
 from interface.server import PortTaken, listen, serve
-from interface.settings import Settings, SettingWrong, read_settings
+from interface.settings import Settings, SettingWrong, passed_descriptors
+from interface.stopping import Leave, follow, hear, leaving
+from interface.watchdog import LEASES, watched
 
 log = structlog.get_logger(__name__)
 
@@ -94,27 +96,6 @@ def refusing(work: Callable[[], int]) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
-
-
-def configured(**given: object) -> Settings:
-    """The settings, with logging set up by them."""
-    settings = read_settings(**given)
-    secrets = [
-        value.get_secret_value()
-        for value in (
-            settings.database_url,
-            settings.nats_url,
-            settings.master_key,
-            settings.artifacts_secret_access_key,
-        )
-        if value is not None
-    ]
-    logs.configure(
-        json_lines=settings.log_format == "json",
-        level=settings.log_level.upper(),
-        secrets=secrets,
-    )
-    return settings
 
 
 def run_up() -> int:
@@ -187,7 +168,10 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
     """
     with ExitStack() as servers:
         web = servers.enter_context(ThreadPoolExecutor(1, "import")).submit(_import_web)
-        listener = servers.enter_context(listen(settings.host, settings.port))
+        listener = servers.enter_context(
+            supervised(passed_descriptors(), settings.port)
+            or Listener(listen(settings.host, settings.port))
+        )
         stack: Stack | None = None
         if settings.database_url is None or settings.nats_url is None:
             stack = servers.enter_context(Stack(settings.data_dir))
@@ -213,48 +197,66 @@ async def _main(
     addresses: Addresses,
     names: Sequence[str],
     on_ready: OnReady,
-    listener: socket.socket | None = None,
+    listener: Listener | None = None,
     stack: Stack | None = None,
     *,
     once: bool = False,
 ) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as scope:
-        base = await open_foundation(scope, settings, addresses, stop)
-        demo_url = await _demo_model(scope, settings, "worker" in names)
+    stop, hurry, last = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    hear(stop, hurry)
+    async with AsyncExitStack() as scope, watched(LEASES * settings.lease_seconds):
+        base = await open_foundation(scope, settings, addresses, stop, hurry)
+        demo_url = await open_demo_model(scope, settings) if "worker" in names else None
+        opened = await _opened(scope, base, names, demo_url)
         async with asyncio.TaskGroup() as group:
-            for running in await _opened(scope, base, names, demo_url):
-                group.create_task(_until_stopped(running, stop), name=running.name)
+            tasks = {
+                running: group.create_task(
+                    _until_stopped(running, stop, last if running in opened.last else stop),
+                    name=running.name,
+                )
+                for running in (*opened.first, *opened.last)
+            }
+            first = [tasks[running] for running in opened.first]
             if stack is not None:
-                group.create_task(_watch(stack, stop), name="servers")
+                group.create_task(_watch(stack, last), name="servers")
             if "api" in names:
-                group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
+                leave = leaving(base, tuple(first))
+                first.append(
+                    group.create_task(_api(scope, base, listener, on_ready, leave, once=once))
+                )
             else:
                 log.info("running", processes=list(names))
+            group.create_task(follow(stop, first, last))
     return 0
+
+
+class _Opened(NamedTuple):
+    """What runs here."""
+
+    first: list[Running]
+    """Ends when the process is told to stop."""
+    last: list[Running]
+    """Goes on until the others have ended: what they still do is to be announced and shown."""
 
 
 async def _opened(
     scope: AsyncExitStack, base: Foundation, names: Sequence[str], demo_url: str | None
-) -> list[Running]:
-    opened: list[Running] = []
+) -> _Opened:
+    opened = _Opened([], [])
     if "relay" in names:
-        opened += await open_relay(scope, base)
+        opened.last.extend(await open_relay(scope, base))
     if "projector" in names:
-        opened += await open_projector(scope, base)
+        opened.last.extend(await open_projector(scope, base))
     if "worker" in names:
-        opened += await open_worker(scope, base, demo_url)
+        opened.first.extend(await open_worker(scope, base, demo_url))
     if "sweeper" in names:
-        opened += await open_sweeper(scope, base)
+        opened.first.extend(await open_sweeper(scope, base))
     return opened
 
 
-async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
+async def _until_stopped(running: Running, stop: asyncio.Event, until: asyncio.Event) -> None:
     try:
-        await running.run(stop)
+        await running.run(until)
     finally:
         # One part that ends, for whatever reason, ends the process: half a service helps nobody.
         stop.set()
@@ -263,23 +265,27 @@ async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
 async def _api(
     scope: AsyncExitStack,
     base: Foundation,
-    listener: socket.socket | None,
+    listener: Listener | None,
     on_ready: OnReady,
-    stop: asyncio.Event,
+    leave: Leave,
     *,
     once: bool,
 ) -> None:
     from interface.api import open_api  # noqa: PLC0415  # A second to import: not for a worker.
     from interface.http.app import build_app, operator_app  # noqa: PLC0415
 
-    settings = base.settings
-    listening = listener or scope.enter_context(listen(settings.host, settings.port))
-    url = _url(settings, listening.getsockname()[1])
+    settings, stop = base.settings, base.stop
+    listening = listener or scope.enter_context(
+        supervised(passed_descriptors(), settings.port)
+        or shared(settings.host, settings.port, settings.data_dir)
+    )
+    url = _url(settings, listening.port)
     services = await open_api(scope, base, settings.public_url or url)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
     def ready() -> None:
+        listening.offer()
         answer = on_ready(url)
         if answer is not None:
             task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))
@@ -290,15 +296,20 @@ async def _api(
             group.create_task(
                 serve(
                     build_app(services),
-                    listening,
+                    listening.socket,
                     stop,
                     ready,
                     trusted_proxies=settings.trusted_proxies,
+                    leave=lambda: leave(listening),
                 )
             )
             if settings.operator_port:
-                operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
-                group.create_task(serve(operator_app(services), operators, stop, lambda: None))
+                operators = scope.enter_context(
+                    shared("127.0.0.1", settings.operator_port, settings.data_dir)
+                )
+                group.create_task(
+                    serve(operator_app(services), operators.socket, stop, operators.offer)
+                )
     finally:
         stop.set()
         await asyncio.gather(*followers, return_exceptions=True)
@@ -331,21 +342,6 @@ async def _watch(stack: Stack, stop: asyncio.Event) -> None:
                 await stop.wait()
         except TimeoutError:
             continue
-
-
-async def _demo_model(
-    scope: AsyncExitStack,
-    settings: Settings,
-    works: bool,  # noqa: FBT001
-) -> str | None:
-    if not works or Choice(settings.model) is Choice.ANTHROPIC:
-        return None
-    from infrastructure.demo_model import DemoModel  # noqa: PLC0415
-
-    model = DemoModel(pace=settings.demo_pace_seconds)
-    url = await model.start()
-    scope.push_async_callback(model.stop)
-    return url
 
 
 def _url(settings: Settings, port: int) -> str:

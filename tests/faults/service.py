@@ -167,6 +167,8 @@ class Service:
             "lease_seconds": LEASE,
             "retry_seconds": "0.1,0.1,0.1",
             "sweep_seconds": "0.3",
+            "drain_seconds": "0.2",
+            "leave_seconds": "0.2",
             **self.settings,
             **settings,
         }

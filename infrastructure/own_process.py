@@ -112,13 +112,13 @@ class OwnProcess:
             if not begun:
                 raise Unavailable("a process of its own", "It did not start in time.") from None
             raise CrashedAlone("it did not come to an end in time") from None
-        if code == 0:
-            return
         if code == UNAVAILABLE:
             raise Unavailable("what the step needs")
         if not begun:
             log.error("process_did_not_start", code=code, step=claim.step)
             raise Unavailable("a process of its own", f"It ended with code {code}.")
+        if code == 0:
+            return
         raise CrashedAlone(ENDINGS.get(-code, f"it ended with code {code}"))
 
 

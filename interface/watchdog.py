@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+TICK_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 0.5
 LEASES: Final = 4
 """A loop that stood still for one lease has lost all that it held; after so many it is ended."""
@@ -58,7 +59,7 @@ class _Watch:
         while True:
             self._ticks += 1
             signal.setitimer(signal.ITIMER_VIRTUAL, self._seconds)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS)
 
     def look(self) -> None:
         """Count our own looks, not the clock: asleep, this thread counts nothing either."""

@@ -105,9 +105,13 @@ class Part:
         assert self.code is not None
         return self.code
 
+    def tell(self, number: int = signal.SIGTERM) -> None:
+        """Ask it to end, and do not wait for it."""
+        self._process.send_signal(number)
+
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
-        self._process.send_signal(number)
+        self.tell(number)
         return await self.ended()
 
 

@@ -95,6 +95,8 @@ class Worker:
         self._isolation = isolation
         self._running: dict[UUID, tuple[Claim, asyncio.Task[None]]] = {}
         self._progressed: set[UUID] = set()
+        self._let_go_of: set[UUID] = set()
+        """Of those that run: taken from us, and about to end."""
         self._work = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
@@ -234,6 +236,7 @@ class Worker:
         finally:
             self._running.pop(claim.task_id, None)
             self._progressed.discard(claim.task_id)
+            self._let_go_of.discard(claim.task_id)
             if self._looking is None and not self._stopping:
                 loop = asyncio.get_running_loop()
                 self._looking = loop.call_later(self._limits.look_again_seconds, self._look)
@@ -270,7 +273,11 @@ class Worker:
                 async with asyncio.timeout(self._limits.beat_seconds):
                     await self._doubt.wait()
             self._doubt.clear()
-            held = {task_id: claim.fence for task_id, (claim, _) in self._running.items()}
+            held = {
+                task_id: claim.fence
+                for task_id, (claim, _) in self._running.items()
+                if task_id not in self._let_go_of
+            }
             if not held:
                 continue
             progressed, self._progressed = self._progressed, set()
@@ -290,4 +297,5 @@ class Worker:
         claim, step = self._running.get(task_id, (None, None))
         if claim is not None and step is not None and claim.fence == fence:
             log.info("step_taken_away", step=claim.step, task=str(task_id))
+            self._let_go_of.add(task_id)
             step.cancel()

@@ -22,6 +22,8 @@ from application.worker import CrashedAlone
 log = structlog.get_logger(__name__)
 
 BEGUN: Final = b"begun"
+OVER: Final = b"over"
+"""The step has come to its end with a word; what follows is the closing of connections."""
 STOP: Final = b"stop"
 """Hand the step back: we are being stopped."""
 DROP: Final = b"drop"
@@ -65,6 +67,11 @@ class OwnProcess:
         self._environment = environment
         self._order = order
         self._seconds = seconds
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Wait for processes whose step is over, and that are still closing what they opened."""
+        await asyncio.gather(*self._closing)
 
     async def run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
@@ -88,10 +95,27 @@ class OwnProcess:
         try:
             await self._follow(process, claim, on_progress)
         except asyncio.CancelledError:
-            await asyncio.shield(_dismiss(process, STOP if stopping() else DROP))
+            await asyncio.shield(self._end(process, STOP if stopping() else DROP))
             raise
-        finally:
-            await asyncio.shield(_ended(process))
+        except (CrashedAlone, Unavailable):
+            await asyncio.shield(self._end(process))
+            raise
+        closing = asyncio.create_task(self._end(process))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _end(self, process: Process, word: bytes = b"") -> None:
+        """See to it that the process ends: by itself, if there is time for its last words."""
+        if word:
+            await _tell(process, word)
+            _close(process)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await process.wait()
+        if process.returncode is None:
+            _kill(process)
+            await process.wait()
+        _close(process)
 
     async def _follow(
         self, process: Process, claim: Claim, on_progress: Callable[[], None]
@@ -102,6 +126,8 @@ class OwnProcess:
                 await _tell(process, self._order(claim))
                 assert process.stdout is not None  # noqa: S101 - it was asked for.
                 async for line in process.stdout:
+                    if line.strip() == OVER:
+                        return
                     if line.strip() == BEGUN:
                         begun = True
                         now = asyncio.get_running_loop().time()
@@ -109,6 +135,7 @@ class OwnProcess:
                     on_progress()
                 code = await process.wait()
         except TimeoutError:
+            _kill(process)
             if not begun:
                 raise Unavailable("a process of its own", "It did not start in time.") from None
             raise CrashedAlone("it did not come to an end in time") from None
@@ -117,9 +144,18 @@ class OwnProcess:
         if not begun:
             log.error("process_did_not_start", code=code, step=claim.step)
             raise Unavailable("a process of its own", f"It ended with code {code}.")
-        if code == 0:
-            return
         raise CrashedAlone(ENDINGS.get(-code, f"it ended with code {code}"))
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+def _close(process: Process) -> None:
+    """There is nothing more to say."""
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 async def _tell(process: Process, word: bytes) -> None:
@@ -128,20 +164,3 @@ async def _tell(process: Process, word: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         process.stdin.write(word + b"\n")
         await process.stdin.drain()
-
-
-async def _dismiss(process: Process, word: bytes) -> None:
-    """Tell it to end, and give it the time for its last words."""
-    await _tell(process, word)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(END_SECONDS):
-            await process.wait()
-
-
-async def _ended(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from application.ports import Unavailable
-from infrastructure.own_process import BEGUN, STOP, UNAVAILABLE
+from infrastructure.own_process import BEGUN, OVER, STOP, UNAVAILABLE
 from interface.event_loop import run
 from interface.foundation import configured, open_foundation
 from interface.processes import Order, open_crew, open_demo_model
@@ -67,6 +67,10 @@ class Signs:
         """From here on an end is the step's."""
         os.write(self._out, BEGUN + b"\n")
 
+    def over(self) -> None:
+        """The step has come to its end."""
+        os.write(self._out, OVER + b"\n")
+
     def alive(self) -> None:
         """Pass a sign of life on."""
         now = time.monotonic()
@@ -110,6 +114,7 @@ async def _carry_out(order: Order, settings: Settings, signs: Signs, lines: Line
             crew = await open_crew(scope, base, demo_url)
             signs.begun()
             await crew.runner.run(order.claim, signs.alive, lambda: word == STOP)
+            signs.over()
 
     async with watched(LEASES * settings.lease_seconds):
         working = asyncio.create_task(work())
@@ -126,10 +131,11 @@ async def _carry_out(order: Order, settings: Settings, signs: Signs, lines: Line
 
 
 def _listen(lines: Line, loop: asyncio.AbstractEventLoop, told: Callable[[bytes], None]) -> None:
-    while (line := lines.next()) is not None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed: there is nothing to end.
-            loop.call_soon_threadsafe(told, line)
-    os._exit(ORPHANED)
+    line = lines.next()
+    if line is None:
+        os._exit(ORPHANED)
+    with contextlib.suppress(RuntimeError):  # The loop is closed: there is nothing to end.
+        loop.call_soon_threadsafe(told, line)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | Non
     return Crew(tasks, runner, roster)
 
 
-def _isolation(base: Foundation, roster: Roster) -> OwnProcess:
+def _isolation(scope: AsyncExitStack, base: Foundation, roster: Roster) -> OwnProcess:
     """How a step is given a process of its own."""
 
     def order(claim: Claim) -> bytes:
@@ -183,7 +183,10 @@ def _isolation(base: Foundation, roster: Roster) -> OwnProcess:
     def seconds(claim: Claim) -> float:
         return roster[AGENT_OF[claim.step]].deadline_seconds + AFTER_DEADLINE_SECONDS
 
-    return OwnProcess((sys.executable, "-m", "interface.alone"), surroundings(), order, seconds)
+    command = (sys.executable, "-m", "interface.alone")
+    isolation = OwnProcess(command, surroundings(), order, seconds)
+    scope.push_async_callback(isolation.close)
+    return isolation
 
 
 async def open_worker(
@@ -199,7 +202,7 @@ async def open_worker(
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
         drain_seconds=settings.drain_seconds,
     )
-    isolation = _isolation(base, crew.roster)
+    isolation = _isolation(scope, base, crew.roster)
     worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
 
     async def work(stop: asyncio.Event) -> None:

@@ -1,11 +1,16 @@
 """Deploys, and steps that take their process down: others go on, and nothing is used up."""
 
+from uuid import UUID
+
 import pytest
 
 from domain import events as e
 from domain.status import Step
+from interface.server import listen
+from tests.faults.callers import Callers
 from tests.faults.invariants import assert_invariants
 from tests.faults.service import Service, until
+from tests.faults.user import User
 
 
 async def test_a_step_under_way_is_finished_by_a_worker_that_is_told_to_stop(
@@ -53,12 +58,10 @@ async def test_a_step_that_ends_its_worker_is_failed_and_the_innocent_are_finish
     service: Service, place: str
 ) -> None:
     poison = {"fail_point": f"{place}@plan", "lease_seconds": "1"}
-    [doomed] = await service.start("worker")
+    [doomed] = await service.start("worker", **poison)
     user = await service.user()
     guilty = await user.create()
     await user.drive(guilty, {"spec_ready"})
-    assert await doomed.stop() == 0
-    [doomed] = await service.start("worker", **poison)
     service.model.script("spec", ["hold"] * 2)
     innocent = [await user.create() for _ in range(2)]
     await until(lambda: service.model.held == 2, "the innocent are under way")
@@ -72,15 +75,61 @@ async def test_a_step_that_ends_its_worker_is_failed_and_the_innocent_are_finish
     assert failed["failure"]["advice"]
     for feature in innocent:
         await user.drive(feature, {"spec_ready"})
-    begun = [
-        r.event.attempt.number
-        for r in await service.happened(guilty, e.StepStarted, count=3)
-        if r.event.attempt.step is Step.PLAN
-    ]
-    assert begun == [1, 2], "it died twice, and was not leased again"
+    events = [recorded.event for recorded in await service.events(guilty)]
+    begun = [x.attempt for x in events if isinstance(x, e.StepStarted)]
+    numbers = [attempt.number for attempt in begun if attempt.step is Step.PLAN]
+    assert numbers == [1, 2], "it died twice, and was not leased again"
     assert survivor.code is None
-    survivor.kill()
-    await service.start("worker")
-    await user.retry(guilty)
-    await user.drive(guilty, {"plan_ready"})
     await assert_invariants(service)
+
+
+async def assert_nothing_missed(service: Service, callers: Callers, feature: UUID) -> None:
+    """Nobody was refused or cut off, and whoever follows has seen each event once, in order."""
+    assert set(callers.came_to) == {"200"}, callers.came_to
+    assert callers.goodbyes
+    renamings = [r.position for r in await service.events(feature) if r.type == "feature_renamed"]
+    await until(lambda: callers.told[-1:] == renamings[-1:], "the stream has come to the end")
+    assert callers.told == renamings
+
+
+async def renamed(user: User, feature: UUID) -> None:
+    await user.command("PATCH", f"/api/features/{feature}", {"title": "Another"})
+
+
+async def test_an_api_that_starts_beside_another_takes_its_listener_over(
+    service: Service,
+) -> None:
+    user = await service.user()
+    feature = await user.draft()
+    [old] = service.running("api")
+    callers = Callers(service.url, dict(user.http.headers))
+    async with callers.asking():
+        await callers.answered(20)
+        await renamed(user, feature)
+        new = service.launch("api")
+        await until(lambda: '"listener_shared"' in old.said(), "it asks for the listener")
+        await until(lambda: '"answered"' in new.said(), "both answer")
+        await renamed(user, feature)
+        assert await old.stop() == 0
+        await renamed(user, feature)
+        await callers.answered(20)
+        await assert_nothing_missed(service, callers, feature)
+
+
+async def test_an_api_whose_supervisor_keeps_its_listener_refuses_nobody_while_it_restarts(
+    service: Service,
+) -> None:
+    user = await service.user()
+    feature = await user.draft()
+    with listen("127.0.0.1", 0) as kept:
+        url = f"http://127.0.0.1:{kept.getsockname()[1]}"
+        callers = Callers(url, dict(user.http.headers))
+        api = service.launch("api", kept, public_url=service.url)
+        async with callers.asking():
+            await callers.answered(20)
+            await renamed(user, feature)
+            assert await api.stop() == 0
+            api = service.launch("api", kept, public_url=service.url)
+            await callers.answered(20)
+            await assert_nothing_missed(service, callers, feature)
+        api.kill()

@@ -32,12 +32,14 @@ def own(program: str, seconds: float = 3_600.0) -> OwnProcess:
 async def run(program: str, seconds: float = 3_600.0) -> int:
     """How many signs of life there were, once it has come to its end."""
     signs: list[None] = []
-    await own(program, seconds).run(CLAIM, lambda: signs.append(None), lambda: False)
+    process = own(program, seconds)
+    await process.run(CLAIM, lambda: signs.append(None), lambda: False)
+    await process.close()
     return len(signs)
 
 
 async def test_one_that_ends_with_a_word_has_done_its_step() -> None:
-    assert await run(BEGIN + "print('.', flush=True); sys.exit(0)") == 2
+    assert await run(BEGIN + "print('.', flush=True); print('over', flush=True)") == 2
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,7 @@ async def test_one_that_ends_with_a_word_has_done_its_step() -> None:
         ("os.kill(os.getpid(), 26)", "without a pause"),
         ("os.abort()", "crashed"),
         ("sys.exit(1)", "code 1"),
+        ("sys.exit(0)", "code 0"),
     ],
 )
 async def test_one_that_ends_without_a_word_crashed(end: str, how: str) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -69,8 +70,7 @@ class Listener:
             loop.add_reader(keeper, self._heard, keeper)
         if self._folder is None:
             return
-        path = self._folder / f"{self.port}-{os.getpid()}.sock"
-        path.unlink(missing_ok=True)
+        path = self._folder / f"{self.port}-{secrets.token_hex(4)}.sock"
         offer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         offer.bind(str(path))
         offer.listen()
@@ -102,15 +102,18 @@ class Listener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it, and let the others know."""
+        """Close it, and let the others know; again is of no effect."""
+        ends = [*self._keepers, *([self._offer] if self._offer else ())]
         with contextlib.suppress(RuntimeError):  # Without a loop nothing is read.
             loop = asyncio.get_running_loop()
-            for each in (*self._keepers, *([self._offer] if self._offer else ())):
-                loop.remove_reader(each)
+            for end in ends:
+                loop.remove_reader(end)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        for each in (*self._keepers, self.socket, *([self._offer] if self._offer else ())):
+        for each in (*ends, self.socket):
             each.close()
+        self._keepers.clear()
+        self._offer = self._path = None
 
 
 def supervised(passed: Sequence[int], port: int) -> Listener | None:
@@ -163,15 +166,13 @@ def shared(host: str, port: int, folder: Path) -> Listener:
 
 
 def _listening(descriptor: int) -> socket.socket:
-    os.set_inheritable(descriptor, False)  # noqa: FBT003
-    try:
+    with contextlib.suppress(OSError):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003
         found = socket.socket(fileno=descriptor)
-        if found.family in (socket.AF_INET, socket.AF_INET6) and found.getsockopt(
-            socket.SOL_SOCKET, socket.SO_ACCEPTCONN
-        ):
+        internet = found.family in (socket.AF_INET, socket.AF_INET6)
+        if internet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return found
-    except OSError:
-        pass
+        found.close()
     raise PortTaken(
         f"File descriptor {descriptor} (LISTEN_FDS) is no listening TCP socket. "
         "Give the socket unit ListenStream=ADDRESS:PORT."
@@ -181,7 +182,7 @@ def _listening(descriptor: int) -> socket.socket:
 def _offers(folder: Path) -> Path:
     """Where listeners are offered: a folder that only our user can enter."""
     offers = folder.absolute() / "listeners"
-    if len(bytes(offers / "65535-4194304.sock")) > LONGEST_PATH:
+    if len(bytes(offers / "65535-00000000.sock")) > LONGEST_PATH:
         name = hashlib.sha256(bytes(offers)).hexdigest()[:16]
         offers = Path(tempfile.gettempdir()) / f"bp-{os.getuid()}-{name}"
     offers.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -141,8 +141,8 @@ def up(folder: Path, **settings: str) -> Iterator[Up]:
             running.process.wait(PATIENCE)
 
 
-def feature_of(url: str) -> UUID:
-    """A feature whose specification is ready, made through the API."""
+def feature_of(url: str, until: str = "spec_ready", *, working: bool = False) -> UUID:
+    """A feature made through the API, once it is there and somebody works on it, or nobody."""
     with httpx2.Client(base_url=url, trust_env=False, timeout=10) as http:
         body = {"email": f"{uuid7().hex}@example.com", "password": "a long enough one"}
         token = http.post("/auth/signup", json=body).raise_for_status().json()["access_token"]
@@ -152,9 +152,10 @@ def feature_of(url: str) -> UUID:
         http.post(f"{path}/brief", json={"brief": "- A person can add a plant."}).raise_for_status()
         ends, version = time.monotonic() + PATIENCE, 2
         while time.monotonic() < ends:
-            shown = http.get(path, params={"min_version": version + 1}).json()
+            shown = http.get(path, params={"min_version": version}).json()
             version = shown["version"]
-            if shown["status"] == "spec_ready" and not shown["in_progress"]:
+            busy = any(each["attempt"] for each in shown["in_progress"])
+            if shown["status"] == until and (busy if working else not shown["in_progress"]):
                 return UUID(feature)
     raise AssertionError(shown)
 

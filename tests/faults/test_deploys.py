@@ -1,12 +1,13 @@
 """Deploys, and steps that take their process down: others go on, and nothing is used up."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
 from domain import events as e
 from domain.status import Step
-from interface.server import listen
+from interface.listeners import shared
 from tests.faults.callers import Callers
 from tests.faults.invariants import assert_invariants
 from tests.faults.service import Service, until
@@ -28,38 +29,20 @@ async def test_a_step_under_way_is_finished_by_a_worker_that_is_told_to_stop(
     assert await worker.ended() == 0
     events = [recorded.event for recorded in await service.events(feature)]
     assert not [x for x in events if isinstance(x, e.AttemptFailed)]
-    await service.start("worker")
-    await user.drive(feature, {"spec_ready"})
     assert len(service.asked("spec")) == 1
-    await assert_invariants(service)
 
 
-async def test_what_a_restart_cut_is_told_as_ours(service: Service) -> None:
-    service.model.script("spec", ["hold"])
-    [worker] = await service.start("worker")
-    user = await service.user()
-    feature = await user.create()
-    await service.until_held()
-    service.faults += 1
-    assert await worker.stop() == 0
-    await service.start("worker")
-    shown = await user.drive(feature, {"spec_ready"})
-    listed = f"/api/features/{feature}/runs"
-    runs = (await user.read(listed, min_version=shown["version"]))["items"]
-    told = [(r["error"], r["cause"]) for r in runs if r["step"] == "spec"]
-    assert told == [("worker_stopped", "ours"), (None, None)]
-    fates = {share["name"] for share in (await user.read("/api/usage"))["by_fate"]}
-    assert "ours" in fates
-    await assert_invariants(service)
-
-
-@pytest.mark.parametrize("place", ["before_request", "at_work"])
+@pytest.mark.timeout(300)  # Five processes start one after the other.
+@pytest.mark.parametrize(
+    "place", ["before_request", pytest.param("at_work", marks=pytest.mark.campaign)]
+)
 async def test_a_step_that_ends_its_worker_is_failed_and_the_innocent_are_finished(
     service: Service, place: str
 ) -> None:
     poison = {"fail_point": f"{place}@plan", "lease_seconds": "1"}
     [doomed] = await service.start("worker", **poison)
     user = await service.user()
+    user.patience = 90.0
     guilty = await user.create()
     await user.drive(guilty, {"spec_ready"})
     service.model.script("spec", ["hold"] * 2)
@@ -96,7 +79,8 @@ async def renamed(user: User, feature: UUID) -> None:
     await user.command("PATCH", f"/api/features/{feature}", {"title": "Another"})
 
 
-async def test_an_api_that_starts_beside_another_takes_its_listener_over(
+@pytest.mark.timeout(300)  # Two processes start one after the other.
+async def test_nobody_is_refused_or_cut_off_while_one_api_takes_the_place_of_another(
     service: Service,
 ) -> None:
     user = await service.user()
@@ -106,6 +90,7 @@ async def test_an_api_that_starts_beside_another_takes_its_listener_over(
     async with callers.asking():
         await callers.answered(20)
         await renamed(user, feature)
+        # Started beside the old one, it is given the listener.
         new = service.launch("api")
         await until(lambda: '"listener_shared"' in old.said(), "it asks for the listener")
         await until(lambda: '"answered"' in new.said(), "both answer")
@@ -113,23 +98,11 @@ async def test_an_api_that_starts_beside_another_takes_its_listener_over(
         assert await old.stop() == 0
         await renamed(user, feature)
         await callers.answered(20)
-        await assert_nothing_missed(service, callers, feature)
-
-
-async def test_an_api_whose_supervisor_keeps_its_listener_refuses_nobody_while_it_restarts(
-    service: Service,
-) -> None:
-    user = await service.user()
-    feature = await user.draft()
-    with listen("127.0.0.1", 0) as kept:
-        url = f"http://127.0.0.1:{kept.getsockname()[1]}"
-        callers = Callers(url, dict(user.http.headers))
-        api = service.launch("api", kept, public_url=service.url)
-        async with callers.asking():
+        # Alone, with its listener kept by a supervisor meanwhile, which is this test.
+        offered = asyncio.to_thread(shared, "127.0.0.1", service.port, service.folder / "data")
+        with await offered as kept:
+            assert await new.stop() == 0
+            service.launch("api", kept.socket)
             await callers.answered(20)
             await renamed(user, feature)
-            assert await api.stop() == 0
-            api = service.launch("api", kept, public_url=service.url)
-            await callers.answered(20)
             await assert_nothing_missed(service, callers, feature)
-        api.kill()

@@ -275,6 +275,29 @@ def test_up_starts_refuses_a_second_one_stops_in_order_and_starts_again(tmp_path
     assert "master key" in run(tmp_path, "up").error
 
 
+def test_up_lets_its_steps_go_on_and_is_there_until_it_is_told_to_stop_again(
+    tmp_path: Path,
+) -> None:
+    slow = {"BP_DEMO_PACE_SECONDS": "1", "BP_DRAIN_SECONDS": "3600", "BP_LOG_FORMAT": "json"}
+    with up(tmp_path, **slow) as running:
+        feature_of(running.url, "spec_generating", working=True)
+        with httpx2.Client(base_url=running.url, trust_env=False, timeout=PATIENCE) as http:
+            running.process.send_signal(signal.SIGTERM)
+            ends = time.monotonic() + PATIENCE
+            while '"draining"' not in running.log.read_text():
+                assert time.monotonic() < ends
+                assert http.get("/health").status_code == 200
+            for _ in range(5):
+                assert http.get("/health").status_code == 200
+            answer = http.get("/health/ready")
+            assert (answer.status_code, answer.json()["status"]) == (503, "stopping")
+        assert running.process.poll() is None
+        assert running.stop(signal.SIGTERM) == 0
+        said = running.log.read_text()
+        assert '"handed_back": 1' in said
+        assert "Traceback" not in said
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, UUID]]:
     """A running `up` with one feature."""

@@ -279,13 +279,13 @@ async def _api(
         supervised(passed_descriptors(), settings.port)
         or shared(settings.host, settings.port, settings.data_dir)
     )
+    listening.offer()
     url = _url(settings, listening.port)
     services = await open_api(scope, base, settings.public_url or url)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
     def ready() -> None:
-        listening.offer()
         answer = on_ready(url)
         if answer is not None:
             task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))
@@ -307,8 +307,9 @@ async def _api(
                 operators = scope.enter_context(
                     shared("127.0.0.1", settings.operator_port, settings.data_dir)
                 )
+                operators.offer()
                 group.create_task(
-                    serve(operator_app(services), operators.socket, stop, operators.offer)
+                    serve(operator_app(services), operators.socket, stop, lambda: None)
                 )
     finally:
         stop.set()

@@ -25,6 +25,7 @@ PAUSE_SECONDS = (0.1, 0.8)
 ASLEEP_SECONDS = 2.5
 """Longer than a lease."""
 PATIENCE_SECONDS = 60.0
+READY = "Application startup complete."
 FAULT_SECONDS = 60.0
 """What a fault may take: a deploy starts five processes, one after the other."""
 
@@ -78,7 +79,7 @@ async def replace_api(service: Service, _: random.Random) -> None:
     await service.ready(old)
     new = service.launch("api")
     await until(lambda: '"listener_shared"' in old.said(), "it is given the listener")
-    await until(lambda: '"answered"' in new.said(), "both answer", PATIENCE_SECONDS)
+    await until(lambda: READY in new.said(), "both answer", PATIENCE_SECONDS)
     assert await old.stop() == 0, (old.code, old.said()[-3000:])
 
 

@@ -153,6 +153,8 @@ def run_process(name: str) -> int:
             raise CannotStart(
                 f"The database's schema is behind ({len(waiting)} migrations). Run `migrate` first."
             )
+        if name == "api":
+            _import_web()
         return run(_main(settings, addresses, (name,), lambda _: None))
 
     return refusing(work)
@@ -187,7 +189,7 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
 
 
 def _import_web() -> None:
-    """Import what takes a second while the servers start, before anything has a deadline."""
+    """Import what takes a second, before anything has a deadline and the loop must come round."""
     for module in ("interface.api", "interface.http.app"):
         importlib.import_module(module)
 

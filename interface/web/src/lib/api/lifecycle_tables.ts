@@ -29,7 +29,7 @@ const STANDINGS: ReadonlyMap<string, Standing> = new Map(
 const WORK: ReadonlyMap<string, Work> = new Map(lifecycle.steps.map((one) => [one.step, one]));
 
 /** The codes of attempts that a restart or a loss of ours cut off; they did not fail by themselves. */
-export const OURS: ReadonlySet<string> = new Set(lifecycle.ours);
+export const OURS: ReadonlySet<string> = new Set<string>(lifecycle.ours);
 
 export const STAGES: readonly Stage[] = lifecycle.stages;
 

@@ -5,7 +5,8 @@ whose worker was lost, is taken from there and not paid for again.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from time import monotonic
@@ -28,11 +29,16 @@ from application.ports import (
     ModelAnswer,
     ModelError,
     ModelRequest,
+    Unavailable,
 )
 from application.providers import Provision
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Step
 
+HUNG_UP = "hung_up"
+"""The outcome in the ledger of a request whose stream we closed: a restart, or something newer."""
+HAND_BACK_SECONDS = 5.0
+"""How long a database that is away is waited for by whoever is being stopped."""
 LIVE_EVERY_SECONDS = 0.05
 """How often words being written are passed on to watchers."""
 
@@ -58,13 +64,19 @@ class AttemptDesk:
         provision: Provision,
         known: Sequence[LedgerEntry],
         on_progress: Callable[[], None],
+        renew: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """Set it up.
+
+        `renew` prolongs the claim's lease after an outage, in which it may have run out.
+        """
         self._tools = tools
         self._claim = claim
         self._attempt = attempt
         self._provision = provision
         self._answers = {e.request_sha256: e.answer for e in known if e.answer is not None}
         self._on_progress = on_progress
+        self._renew = renew
         self._turn = 0
         self._sent = 0
         self._tokens = Tokens()
@@ -93,10 +105,15 @@ class AttemptDesk:
         if stored is not None:
             return msgspec.json.decode(stored, type=ModelAnswer)
         owner, feature, fence = self._claim.tenant_id, self._claim.feature_id, self._claim.fence
+        self._tools.fail_point.reached("at_work", self._attempt.step)
         self._tools.fail_point.reached("before_announcement", self._attempt.step)
-        await patiently(lambda: self._tools.ledger.announce(owner, feature, entry, fence))
+        await patiently(
+            lambda: self._tools.ledger.announce(owner, feature, entry, fence),
+            before_again=self._renew,
+        )
         self._tools.fail_point.reached("before_request", self._attempt.step)
         self._sent += 1
+        used = _Used()
         try:
             answer = await self._provision.model.ask(
                 request,
@@ -105,7 +122,17 @@ class AttemptDesk:
                 on_text=self._words.add,
                 on_draft=self._drafted(),
                 on_progress=self._on_progress,
+                on_tokens=used.count,
             )
+        except asyncio.CancelledError:
+            self._count(used.tokens, request.model)
+            cut = replace(entry, outcome=HUNG_UP, tokens=used.tokens)
+            settling = patiently(
+                lambda: self._tools.ledger.settle(owner, feature, cut), patience=HAND_BACK_SECONDS
+            )
+            with contextlib.suppress(Unavailable):  # Then its outcome stays unknown.
+                await asyncio.shield(settling)
+            raise
         except ModelError as error:
             self._count(error.tokens, request.model)
             failed = replace(entry, outcome=error.code, tokens=error.tokens)
@@ -151,6 +178,16 @@ class AttemptDesk:
     def _count(self, tokens: Tokens, model: str) -> None:
         self._tokens = self._tokens + tokens
         self._cost += self._provision.roster.cost(tokens, model)
+
+
+class _Used:
+    """What a request has used so far, as far as the provider has told."""
+
+    def __init__(self) -> None:
+        self.tokens = Tokens()
+
+    def count(self, tokens: Tokens) -> None:
+        self.tokens = tokens
 
 
 class _Words:

@@ -193,6 +193,10 @@ class Features:
         """All events of a feature, or those up to a version, in order. Raises as the log does."""
         return await self._log.read(tenant_id, feature_id, upto=upto)
 
+    async def since(self, tenant_id: UUID, feature_id: UUID, version: int) -> Sequence[Recorded]:
+        """A feature's events after a version, in order. Raises as the log does."""
+        return await self._log.read(tenant_id, feature_id, after=version)
+
     async def fork(
         self,
         parent_id: UUID,

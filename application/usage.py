@@ -26,6 +26,8 @@ class Fate(StrEnum):
     """The attempt brought no result."""
     DISCARDED = "discarded"
     """The answer came too late."""
+    OURS = "ours"
+    """A restart or a loss of ours cut it off; another attempt went on."""
     REPLACED = "replaced"
     """A revision, a retry or a replay put something else in its place."""
     DELETED = "deleted"

@@ -15,7 +15,7 @@ import msgspec
 from application.usage import Expense, Fate
 from domain import events as e
 from domain.pipeline import AGENT_OF
-from domain.runs import Attempt, Run
+from domain.runs import OURS, Attempt, Run
 from infrastructure.database import Database
 from projections.feature import FEATURE, FeatureRow, tag_of
 
@@ -52,6 +52,7 @@ FATES: Final = {
 class _Spent(msgspec.Struct):
     attempt: Attempt
     run: Run = Run()
+    code: str = ""
 
 
 class _Manifest(msgspec.Struct):
@@ -103,15 +104,15 @@ def _expenses(
             model=models.get((feature_id, spent.attempt), ""),
             at=at,
             run=spent.run,
-            fate=_fate(shown.get(feature_id), kind, version),
+            fate=_fate(shown.get(feature_id), kind, version, spent.code),
         )
 
 
-def _fate(row: FeatureRow | None, kind: str, version: int) -> Fate:
+def _fate(row: FeatureRow | None, kind: str, version: int, code: str) -> Fate:
     if row is None:
         return Fate.DELETED
     if kind in FATES:
-        return FATES[kind]
+        return Fate.OURS if code in OURS else FATES[kind]
     # A row that has not heard of the event yet has not heard of anything against it either.
     return Fate.COUNTS if version > row.version or row.counts(version) else Fate.REPLACED
 

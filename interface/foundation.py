@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from uuid_utils.compat import uuid7
 
+from infrastructure import logs
 from infrastructure.artifacts import FolderStore, S3Store, open_store
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
@@ -22,9 +23,31 @@ from infrastructure.jetstream.live import NatsLive
 from infrastructure.sealing import MasterKey
 from infrastructure.standing import DatabaseWatch
 from interface.figures import Figures
-from interface.settings import Settings
+from interface.settings import Settings, read_settings
 
 new_id = uuid7
+
+
+def configured(**given: object) -> Settings:
+    """The settings, with logging set up by them. Raises SettingWrong."""
+    settings = read_settings(**given)
+    secrets = [
+        value.get_secret_value()
+        for value in (
+            settings.database_url,
+            settings.nats_url,
+            settings.master_key,
+            settings.artifacts_secret_access_key,
+        )
+        if value is not None
+    ]
+    logs.configure(
+        json_lines=settings.log_format == "json",
+        level=settings.log_level.upper(),
+        secrets=secrets,
+    )
+    return settings
+
 
 NOTE = "addresses.json"
 
@@ -124,6 +147,9 @@ class Foundation:
     watch: DatabaseWatch
     figures: Figures
     stop: asyncio.Event
+    """The process was told to stop: it takes nothing new."""
+    hurry: asyncio.Event
+    """It was told again: it waits for nothing any more."""
 
     @property
     def name(self) -> str:
@@ -136,6 +162,7 @@ async def open_foundation(
     settings: Settings,
     addresses: Addresses,
     stop: asyncio.Event,
+    hurry: asyncio.Event | None = None,
     *,
     watch: DatabaseWatch | None = None,
     figures: Figures | None = None,
@@ -146,7 +173,8 @@ async def open_foundation(
         scope: Closes it.
         settings: As read.
         addresses: Where the servers are.
-        stop: Ends the process.
+        stop: Ends the process, once it has handed back what it holds.
+        hurry: Ends it at once: nothing more is waited for.
         watch: What is known of the database already.
         figures: Where the process's figures are gathered.
 
@@ -182,4 +210,5 @@ async def open_foundation(
         watch or DatabaseWatch(addresses.database),
         figures or Figures(()),
         stop,
+        hurry or asyncio.Event(),
     )

@@ -5,9 +5,10 @@ runs one of each in this process.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,11 +19,13 @@ from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features
 from application.materials import Materials
+from application.ports import Claim
 from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
 from application.transparency.notary import Notary
-from application.worker import Worker, WorkerLimits
+from application.worker import BEATS_PER_LEASE, Worker, WorkerLimits
+from domain.pipeline import AGENT_OF
 from infrastructure.accounts import ExpiredSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
@@ -38,22 +41,40 @@ from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
 from infrastructure.ledger import PostgresLedger
+from infrastructure.own_process import OwnProcess
 from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
-from interface.foundation import CannotStart, Foundation, new_id
+from interface.foundation import Addresses, CannotStart, Foundation, new_id
 from interface.health import Servers
-from interface.settings import Settings
+from interface.settings import Settings, surroundings
 
 Run = Callable[[asyncio.Event], Awaitable[None]]
 
-BEATS_PER_LEASE: Final = 12
-"""A lease outlives several heartbeats that are lost."""
+AFTER_DEADLINE_SECONDS: Final = 360.0
+"""What a step in a process of its own has beyond its agent's deadline: longer than it waits for a
+database that is away."""
 
 
 log = structlog.get_logger(__name__)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a process is told that carries out one step. It holds secrets: for a pipe only."""
+
+    settings: dict[str, Any]
+    addresses: Addresses
+    claim: Claim
+
+
+class Crew(NamedTuple):
+    """What carries out steps."""
+
+    tasks: PostgresTasks
+    runner: Runner
+    roster: Roster
 
 
 class Running(NamedTuple):
@@ -128,10 +149,20 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
     return watch
 
 
-async def open_worker(
-    scope: AsyncExitStack, base: Foundation, demo_url: str | None
-) -> list[Running]:
-    """A worker: carries out due steps."""
+async def open_demo_model(scope: AsyncExitStack, settings: Settings) -> str | None:
+    """The demo model as a server of this process; its address, or None if it is not allowed."""
+    if Choice(settings.model) is Choice.ANTHROPIC:
+        return None
+    from infrastructure.demo_model import DemoModel  # noqa: PLC0415 - not for most.
+
+    model = DemoModel(pace=settings.demo_pace_seconds)
+    url = await model.start()
+    scope.push_async_callback(model.stop)
+    return url
+
+
+async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | None) -> Crew:
+    """What carries steps out; `scope` closes it."""
     settings = base.settings
     database = await database_of(scope, base, "bp_worker", pool="worker")
     features, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
@@ -149,16 +180,53 @@ async def open_worker(
     fail_point = FailPoint(settings.fail_point)
     files = RecentFiles(base.artifacts)
     tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live, fail_point)
-    materials = Materials(features, log, files)
-    runner = Runner(features, tasks, providers, materials, tools, backoff_seconds=settings.pauses())
+    runner = Runner(
+        features,
+        tasks,
+        providers,
+        Materials(features, log, files),
+        tools,
+        backoff_seconds=settings.pauses(),
+        lease_seconds=settings.lease_seconds,
+    )
+    return Crew(tasks, runner, roster)
+
+
+def _isolation(scope: AsyncExitStack, base: Foundation, roster: Roster) -> OwnProcess:
+    """How a step is given a process of its own."""
+
+    def order(claim: Claim) -> bytes:
+        return msgspec.json.encode(Order(base.settings.plain(), base.addresses, claim))
+
+    def seconds(claim: Claim) -> float:
+        return roster[AGENT_OF[claim.step]].deadline_seconds + AFTER_DEADLINE_SECONDS
+
+    command = (sys.executable, "-m", "interface.alone")
+    isolation = OwnProcess(command, surroundings(), order, seconds)
+    scope.push_async_callback(isolation.close)
+    return isolation
+
+
+async def open_worker(
+    scope: AsyncExitStack, base: Foundation, demo_url: str | None
+) -> list[Running]:
+    """A worker: carries out due steps."""
+    settings = base.settings
+    crew = await open_crew(scope, base, demo_url)
     limits = WorkerLimits(
         steps_at_once=settings.steps_at_once,
+        alone_at_once=settings.alone_at_once,
         lease_seconds=settings.lease_seconds,
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
+        drain_seconds=settings.drain_seconds,
     )
-    worker = Worker(base.name, tasks, runner, limits=limits)
+    isolation = _isolation(scope, base, crew.roster)
+    worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
     base.figures.loops(worker.pulse)
     base.figures.steps(lambda: worker.busy)
+
+    async def work(stop: asyncio.Event) -> None:
+        await worker.run(stop, base.hurry)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.work.listen() as heard:
@@ -168,15 +236,15 @@ async def open_worker(
 
     async def doubt(stop: asyncio.Event) -> None:
         async with base.cancel.listen() as heard:
-            while not stop.is_set():
+            while not (stop.is_set() and not worker.busy):
                 if await heard.wait(1.0):
                     worker.look_again()
 
     return [
-        Running("worker", worker.run),
+        Running("worker", work),
         Running("worker-bell", wake),
         Running("worker-doubt", doubt),
-        Running("retirement-watch", _retirement_watch(base, roster)),
+        Running("retirement-watch", _retirement_watch(base, crew.roster)),
     ]
 
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -18,9 +18,13 @@ from interface.crowd import Crowd
 from interface.limits import SEND_SECONDS, connections_for
 from interface.patient import PatientProtocol
 
-DRAIN_SECONDS = 10
 MOST_OPEN_FILES = 65_536
 """More than any limit here needs."""
+DRAIN_SECONDS = 10
+"""How long requests under way may take in a server that stops."""
+LINGER_SECONDS = 2.0
+"""How long open connections may bring another request, the last one, to a server that stops."""
+CLOSE = (b"connection", b"close")
 
 
 class PortTaken(Exception):
@@ -100,17 +104,19 @@ async def serve(
     trusted_proxies: str = "",
     crowd: Crowd | None = None,
     protocol: type[PatientProtocol] = PatientProtocol,
+    leave: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until told to stop, then drain: streams end, requests under way finish.
 
     Args:
         app: What answers.
         listener: Where to listen.
-        stop: Set when it is time to stop.
+        stop: Set when it is time to stop: every answer from then on closes its connection.
         on_ready: Called once connections are taken.
         trusted_proxies: Addresses whose `X-Forwarded-For` is believed; empty: nobody's.
         crowd: Who may be connected; without, as many as there may be at most.
         protocol: How long a connection waits for what.
+        leave: Waits, after that, for as long as new connections are still taken.
     """
     connection: Any = partial(protocol, crowd=crowd or Crowd(is_proxy=_trusted(trusted_proxies)))
     server = _Server(
@@ -135,6 +141,23 @@ async def serve(
         on_ready()
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
     stopping.cancel()
+    if server.started and not serving.done():
+        await _leave(server, leave)
+    server.should_exit = True
     await serving
+
+
+async def _leave(server: _Server, leave: Callable[[], Awaitable[None]] | None) -> None:
+    """Let go of clients: no answer leaves a connection open, and then nobody new is let in."""
+    state = server.server_state
+    server.config.encoded_headers.append(CLOSE)
+    state.default_headers = [*state.default_headers, CLOSE]
+    if leave is not None:
+        await leave()
+    for listening in server.servers:
+        listening.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while state.connections:  # noqa: ASYNC110  # uvicorn has no event for it.
+                await asyncio.sleep(0.02)

@@ -4,8 +4,9 @@ This is the only module that reads the environment.
 """
 
 import ipaddress
+from os import environ, getpid  # noqa: TID251  # This is its one home.
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -123,7 +124,17 @@ class Settings(BaseSettings):
         60.0, description="longest wait of new events for a signed checkpoint, up to 3600 seconds"
     )
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
-        60.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
+        5.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        10.0,
+        description="how long a worker that is told to stop lets its steps go on, 0 to 3600 "
+        "seconds; then it hands them back",
+    )
+    leave_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0,
+        description="how long an API that is told to stop still takes connections, while it says "
+        "that it is not ready, 0 to 3600 seconds; not if another process has its listener",
     )
     retry_seconds: Annotated[
         str, Field(pattern=r"^\d{1,5}(\.\d{1,3})?(,\d{1,5}(\.\d{1,3})?){2}$")
@@ -133,6 +144,11 @@ class Settings(BaseSettings):
     )
     steps_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
         32, description="steps one worker works on at once, 1 to 1000"
+    )
+    alone_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4,
+        description="steps that one worker runs in processes of their own at once, because one of "
+        "them may have ended a worker, 1 to 1000; each takes 100 MB",
     )
     tenant_steps_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
         8, description="steps of one tenant at once over all workers, 1 to 1000"
@@ -173,6 +189,10 @@ class Settings(BaseSettings):
     def _rates(cls, value: dict[str, str]) -> dict[str, str]:
         rates_of(value)
         return value
+
+    def plain(self) -> dict[str, Any]:
+        """All values as `read_settings` takes them, secrets in plain: for our own processes."""
+        return {_given_as(name): _plain(value) for name, value in self}
 
     @field_validator("database_url")
     @classmethod
@@ -228,6 +248,40 @@ def variable(name: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[name].validation_alias
     return alias if isinstance(alias, str) else f"BP_{name.upper()}"
+
+
+def _given_as(name: str) -> str:
+    """What the field is called where a value is given for it."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else name
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # As JSON takes it.
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, Path) else value
+
+
+def surroundings() -> dict[str, str]:
+    """The environment without our settings, some of which are secrets: for processes of ours."""
+    return {name: value for name, value in environ.items() if not name.startswith("BP_")}
+
+
+FIRST_PASSED: Final = 3
+"""The first file descriptor that a supervisor passes on (sd_listen_fds(3))."""
+
+
+def passed_descriptors() -> tuple[int, ...]:
+    """The file descriptors that a supervisor such as systemd passes on to this process, once.
+
+    They are meant for it alone if `LISTEN_PID` says so; nothing that it starts is told of them.
+    """
+    ours = environ.pop("LISTEN_PID", "") == str(getpid())
+    count = environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", None)
+    if not (ours and count.isascii() and count.isdigit() and len(count) <= 3):  # noqa: PLR2004
+        return ()
+    return tuple(range(FIRST_PASSED, FIRST_PASSED + int(count)))
 
 
 def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # Values of any setting, by name.

@@ -89,8 +89,9 @@ async def answer_operator(
     watch: DatabaseWatch,
     figures: Figures,
     stop: asyncio.Event,
+    last: asyncio.Event,
 ) -> None:
-    """Answer on the operator's port of this process, from its start to its end.
+    """Answer on the operator's port of this process, from its start until `last` is set.
 
     Another of its kind on the same machine may have the port: then as soon as that has ended. No
     process is kept from its work for that.
@@ -107,7 +108,7 @@ async def answer_operator(
         return found | {"status": "stopping"} if stop.is_set() else found
 
     app = operator_app(service_version(), report_now, figures.text)
-    await serve(app, operators, stop, lambda: None, crowd=Crowd(OPERATOR_CONNECTIONS))
+    await serve(app, operators, last, lambda: None, crowd=Crowd(OPERATOR_CONNECTIONS))
 
 
 async def _when_free(port: int, stop: asyncio.Event) -> socket.socket | None:

@@ -10,8 +10,8 @@ from infrastructure.sealing import MasterKey
 from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
 from interface.cli.console import OUT, fail, say, show
 from interface.cli.operations import Desk, act
-from interface.cli.up import configured, refusing
-from interface.foundation import master_key, master_key_path
+from interface.cli.up import refusing
+from interface.foundation import configured, master_key, master_key_path
 
 ROLE = "bp_keeper"
 

@@ -32,8 +32,16 @@ from infrastructure.receipts import PostgresReceipts
 from infrastructure.standing import Standing, look
 from infrastructure.tasks import PostgresTasks
 from interface.cli.console import OUT, fail, say, show
-from interface.cli.up import configured, refusing
-from interface.foundation import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
+from interface.cli.up import refusing
+from interface.foundation import (
+    Addresses,
+    CannotStart,
+    addresses_of,
+    configured,
+    master_key,
+    new_id,
+    read_note,
+)
 from interface.settings import Settings
 
 CONNECTIONS: Final = 2

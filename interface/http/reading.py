@@ -37,7 +37,13 @@ from interface.http.shapes import (
     RunPage,
 )
 from interface.http.signed_in import caller_of
-from interface.http.views import feature_view, message_view, texts_needed, written_of
+from interface.http.views import (
+    feature_view,
+    message_view,
+    run_item,
+    texts_needed,
+    written_of,
+)
 
 Words = Annotated[
     str | None, QueryParameter(max_length=200, description="Words of the title, in any case.")
@@ -133,7 +139,7 @@ async def list_runs(
         found = await services.reads.runs(tenant_id, feature_id, limit=limit, cursor=cursor)
     else:
         found = page_of(seen.past.runs, limit, cursor)
-    return seen.answer(RunPage(found.items, found.next_cursor))
+    return seen.answer(RunPage(tuple(map(run_item, found.items)), found.next_cursor))
 
 
 @get("/features/{feature_id:uuid}/files", summary="Generated files")

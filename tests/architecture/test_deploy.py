@@ -5,11 +5,14 @@ from configparser import ConfigParser
 
 import pytest
 
+from application.desk import HAND_BACK_SECONDS
 from infrastructure.artifacts.opening import open_store
 from infrastructure.artifacts.s3 import S3Store
+from infrastructure.own_process import END_SECONDS
 from interface.cli.app import app
 from interface.cli.documents import commands
 from interface.limits import LARGEST_CONNECTIONS, connections_for
+from interface.server import DRAIN_SECONDS, LINGER_SECONDS
 from interface.settings import Settings, read_settings, variable
 from tests.architecture.pages import PROJECT, text
 
@@ -64,6 +67,27 @@ def test_the_target_starts_each_process_once() -> None:
     lines = text("deploy/build-practical.target").splitlines()
     wanted = [line.removeprefix("Wants=") for line in lines if line.startswith("Wants=")]
     assert sorted(wanted) == sorted(f"build-practical@{name}.service" for name in PROCESSES)
+
+
+def test_systemd_keeps_the_socket_where_the_example_has_the_api_listen() -> None:
+    socket = _unit("build-practical-api.socket")["Socket"]
+    assert socket["ListenStream"] == f"{_example()['BP_HOST']}:{_example()['BP_PORT']}"
+    assert socket["Service"] == UNIT.replace("@", "@api")
+    taken = _unit("build-practical@api.service.d/socket.conf")
+    assert taken["Service"]["Sockets"] == "build-practical-api.socket"
+    assert taken["Unit"]["Requires"] == taken["Unit"]["After"] == "build-practical-api.socket"
+    assert "build-practical-api.socket" in text("deploy/README.md")
+
+
+def test_a_process_has_the_time_to_drain_and_a_child_that_is_killed_does_not_end_it() -> None:
+    service = _unit(UNIT)["Service"]
+    drain = float(str(Settings.model_fields["drain_seconds"].default))
+    leave = float(str(Settings.model_fields["leave_seconds"].default))
+    hand_back = 2 * HAND_BACK_SECONDS + END_SECONDS
+    assert float(service["TimeoutStopSec"]) > drain + hand_back
+    assert float(service["TimeoutStopSec"]) > leave + LINGER_SECONDS + DRAIN_SECONDS
+    assert (service["KillMode"], service["OOMPolicy"]) == ("mixed", "continue")
+    assert service["Restart"] == "on-failure"
 
 
 def test_every_process_is_a_command() -> None:

@@ -446,7 +446,8 @@ export const en = {
 		tokens: 'Tokens in / out',
 		seconds: 'Time',
 		cost: 'Cost',
-		total: 'Together'
+		total: 'Together',
+		ours: 'cut off by a restart of ours; the work went on'
 	},
 	history: {
 		title: 'History',
@@ -614,7 +615,7 @@ export const en = {
 		tokensOut: 'Tokens out',
 		runs: 'Runs',
 		lost: 'Superseded',
-		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was replaced by a revision, a retry or going back, or its feature was deleted.',
+		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was cut off by a restart of ours, was replaced by a revision, a retry or going back, or its feature was deleted.',
 		lostShare: (percent: string) => `${percent} superseded`,
 		bars: { cost: 'Bars show cost.', tokens: 'Bars show tokens.' },
 		by: { agent: 'By agent', model: 'By model', feature: 'By feature', day: 'By day', fate: 'What became of it' },
@@ -626,6 +627,7 @@ export const en = {
 			counts: 'Counts',
 			failed: 'Failed',
 			discarded: 'Came too late',
+			ours: 'Cut off by a restart of ours',
 			replaced: 'Replaced',
 			deleted: 'Of deleted features'
 		} satisfies Record<Fate, string>

@@ -3,7 +3,6 @@
 Invariant: of any number of processes that start at once, one migrates and the others wait for it.
 """
 
-import re
 import subprocess
 from importlib.metadata import files
 from pathlib import Path
@@ -102,7 +101,7 @@ def _run(dsn: str) -> None:
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
         applying = [line for line in done.stdout.splitlines() if line.startswith("Applying")]
-        where = re.sub(r"^Applying: ", "", applying[-1]) if applying else "before the first file"
+        where = applying[-1].removeprefix("Applying: ") if applying else "before the first file"
         raise MigrationFailed(f"migration failed at {where}: {said[-1].removeprefix('Error: ')}")
 
 

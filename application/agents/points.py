@@ -53,7 +53,8 @@ def points_of(markdown: str) -> tuple[Point, ...]:
             wanted = [line for line in wanted if line.number is not None] + _merged(bare)
         return _numbered(wanted)
     items = [line for line in lines if line.item]
-    wanted = [line for line in items if not _ASIDE.search(line.heading)] or items
+    asides = {heading for heading in {n.heading for n in items} if _ASIDE.search(heading)}
+    wanted = [line for line in items if line.heading not in asides] or items
     return _numbered(_merged(wanted or list(_sentences(lines))))
 
 

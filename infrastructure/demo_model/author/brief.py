@@ -5,6 +5,7 @@ Invariant: every word of the brief stands in exactly one line; nothing is added 
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -139,14 +140,14 @@ class _Reader:
             if INTRODUCES.search(line):
                 self._introduce()
 
-    def read(self) -> list[Line]:
+    def read(self) -> tuple[Line, ...]:
         """All lines so far that say something."""
         self.flush()
         whole = (
-            replace(line, text=" ".join(texts))
+            line if len(texts) == 1 else replace(line, text=" ".join(texts))
             for line, texts in zip(self._lines, self._texts, strict=True)
         )
-        return [line for line in whole if line.text]
+        return tuple(line for line in whole if line.text)
 
     def _add(self, line: Line) -> None:
         self._lines.append(line)
@@ -176,8 +177,12 @@ class _Reader:
             self._paragraph = []
 
 
-def read(text: str) -> list[Line]:
-    """The brief, line by line; lines of a paragraph are joined."""
+@lru_cache(maxsize=4)
+def read(text: str) -> tuple[Line, ...]:
+    """The brief, line by line; lines of a paragraph are joined.
+
+    One answer looks at its brief from many sides; it is read once for all of them.
+    """
     reader = _Reader()
     for raw in plain(text).splitlines():
         reader.take(raw)

@@ -5,6 +5,8 @@ Invariant: the same words give the same things, and there are always between two
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 
 from infrastructure.demo_model.author.brief import Line, Section, read, sentences
@@ -90,7 +92,7 @@ def _thing(name: str, fields: str | list[str]) -> tuple[str, list[str]] | None:
     return (label, kept) if kept else None
 
 
-def _stated(lines: list[Line]) -> dict[str, list[str]]:
+def _stated(lines: Sequence[Line]) -> dict[str, list[str]]:
     """Things whose fields the brief lists."""
     found: dict[str, list[str]] = {}
 
@@ -123,11 +125,14 @@ def _is_list(fields: str, section: Section) -> bool:
     return section is Section.DATA or len(pieces(fields)) > 1
 
 
-def _spoken(lines: list[Line], known: set[str]) -> list[str]:
+def _spoken(lines: Sequence[Line], known: set[str]) -> list[str]:
     """Nouns the brief keeps coming back to, the most frequent first."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
-    words = Counter(singular(word) for word in WORD.findall(text))
-    several = {singular(w) for w in WORD.findall(text) if singular(w) != w}
+    forms = {word: (singular(word), times) for word, times in Counter(WORD.findall(text)).items()}
+    words: Counter[str] = Counter()
+    for one, times in forms.values():
+        words[one] += times
+    several = {one for word, (one, _) in forms.items() if one != word}
     heads = {label.split()[-1] for label in known}
     named = Counter(_named(text))
     good = [
@@ -147,7 +152,7 @@ def _named(text: str) -> list[str]:
     return [singular(match["noun"]) for match in DETERMINED.finditer(text)]
 
 
-def _deeds(lines: list[Line]) -> list[str]:
+def _deeds(lines: Sequence[Line]) -> list[str]:
     """What people do with things, unless the word is itself a thing: a book is no booking."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
     nouns = set(_named(text))
@@ -158,7 +163,7 @@ def _deeds(lines: list[Line]) -> list[str]:
     ]
 
 
-def _guessed(lines: list[Line], known: set[str]) -> list[str]:
+def _guessed(lines: Sequence[Line], known: set[str]) -> list[str]:
     spoken = _spoken(lines, known)
     wanted = [label for label in _deeds(lines) if label not in known and label not in spoken][:1]
     if len(known) >= FEWEST:
@@ -169,6 +174,7 @@ def _guessed(lines: list[Line], known: set[str]) -> list[str]:
     return [*things, *people[:1], *wanted]
 
 
+@lru_cache(maxsize=4)
 def find_things(text: str) -> Sketch:
     """The things of a brief."""
     lines = read(text)

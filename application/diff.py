@@ -79,7 +79,7 @@ def differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str,
     return tuple(sorted(name for name in names if before.get(name) != after.get(name)))
 
 
-def changes(before: Mapping[str, Text], after: Mapping[str, Text]) -> tuple[Change, ...]:
+def changes(before: dict[str, Text], after: dict[str, Text]) -> tuple[Change, ...]:
     """Every difference between two sets of texts, by name.
 
     Args:

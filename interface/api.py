@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
+from application.comparing import Comparisons
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
@@ -140,8 +141,8 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         certifier=PostgresCertifier(database, base.ring),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts, stored)),
-        bundle=GitBundle(Histories(features, base.artifacts)),
+        archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
+        bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,
@@ -156,6 +157,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        comparisons=Comparisons(base.computing),
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from infrastructure.artifacts import FolderStore, S3Store, open_store
+from infrastructure.computing import Pool
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
 from infrastructure.jetstream.bell import Bell
@@ -119,6 +120,8 @@ class Foundation:
     """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
+    computing: Pool
+    """Reads and compares long texts in processes that can be ended."""
     stop: asyncio.Event
 
     @property
@@ -161,5 +164,6 @@ async def open_foundation(
         cancel,
         live,
         artifacts,
+        await scope.enter_async_context(Pool(settings.computing_processes)),
         stop,
     )

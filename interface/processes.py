@@ -132,7 +132,10 @@ async def open_worker(
     )
     fail_point = FailPoint(settings.fail_point)
     files = RecentFiles(base.artifacts)
-    tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live, fail_point)
+    inspector = Inspector(base.computing)
+    tools = Tools(
+        PostgresLedger(database, keys), files, inspector, base.live, base.computing, fail_point
+    )
     materials = Materials(features, log, files)
     runner = Runner(features, tasks, providers, materials, tools, backoff_seconds=settings.pauses())
     limits = WorkerLimits(

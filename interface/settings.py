@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     operator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         0, description="loopback port of /metrics, 0 to 65535; 0 turns it off"
     )
+    computing_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        2,
+        description="processes that one process of the service starts, when they are needed, to "
+        "read, compare and pack long texts, 1 to 64; a tenant uses half of them at most",
+    )
     trusted_proxies: str = Field(
         "",
         description="addresses of reverse proxies whose X-Forwarded-For is believed, with commas; "

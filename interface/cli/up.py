@@ -22,6 +22,7 @@ from application.ports import Unavailable
 from application.providers import Choice
 from infrastructure import logs
 from infrastructure.artifacts import StoreUrlRefused
+from infrastructure.computing import Pool
 from infrastructure.embedded import Stack, StackError
 from infrastructure.jetstream import NatsRefused
 from infrastructure.jetstream.link import NatsUrlInvalid
@@ -342,7 +343,8 @@ async def _demo_model(
         return None
     from infrastructure.demo_model import DemoModel  # noqa: PLC0415
 
-    model = DemoModel(pace=settings.demo_pace_seconds)
+    computing = await scope.enter_async_context(Pool(settings.computing_processes))
+    model = DemoModel(pace=settings.demo_pace_seconds, computing=computing)
     url = await model.start()
     scope.push_async_callback(model.stop)
     return url

@@ -16,6 +16,8 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.comparing import Comparisons
+from application.computing import Here
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
@@ -179,6 +181,7 @@ class Services:
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
     pasts: Pasts = field(default_factory=Pasts)
+    comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
     places: Places = field(init=False)
     """Streams open in this process."""
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +18,6 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from application.agents.checklist import unanswered
 from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.checks.code import file_findings
 from application.agents.checks.placeholders import placeholders
@@ -37,26 +37,25 @@ from application.agents.prompting import first_message, input_block, listed, to_
 from application.agents.render import (
     brief_markdown,
     plan_markdown,
-    report_markdown,
     spec_markdown,
     tests_markdown,
 )
 from application.agents.roster import roster_of
 from application.agents.steps.alignment import lost_and_added
+from application.agents.steps.reviews import judged
 from application.agents.steps.workbench import Workbench
 from application.agents.submission import decoded
 from application.agents.title import fallback_title, title_findings
 from application.agents.tools import WRITE_FILES
-from application.agents.verdict import verdict, with_evidence
 from application.delivery.bill import bill_of_materials
 from application.delivery.checker import MAKES
 from application.delivery.dossier import Finished, dossier
-from application.delivery.history import Commit, Told
+from application.delivery.history import Told
 from application.delivery.trace import trace_markdown, trace_of
 from application.diff import Text, changes, differing, lines_of
 from application.drafting import Draft
 from application.export import StoredEvent, cloud_event, read_line
-from application.ports import Block, ModelAnswer
+from application.ports import Block, ModelAnswer, Recorded
 from application.verifier import verify
 from domain import commands as c
 from domain import documents as d
@@ -68,6 +67,7 @@ from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
 from infrastructure import logs
 from infrastructure.audit_words import condition_of, values_of
+from infrastructure.demo_model.answering import Answered, agent_of, answered, counted
 from infrastructure.demo_model.author import write
 from infrastructure.demo_model.prompt import read_request
 from infrastructure.demo_model.wire import events as wire_events
@@ -83,8 +83,8 @@ from interface.http.body import decode
 from interface.http.conversation import Said
 from interface.http.problems import HttpProblem
 from tests import given
-from tests.delivered import Shop
-from tests.demo_model.asking import reading
+from tests.delivered import SOURCES, Shop
+from tests.demo_model.asking import reading, request
 from tests.stored import stored_as_it_would_be
 
 Place = Callable[[str], object]
@@ -198,10 +198,12 @@ def _asked(agent: str, text: str) -> Mapping[str, Any]:
 
 def _author(agent: str) -> Place:
     def place(text: str) -> object:
-        ask = reading(agent, **_asked(agent, text))
-        reply = write(ask)
-        streamed = sum(len(event) for event in wire_events(ask, reply, "0" * 64))
-        return streamed, message(ask, reply, "0" * 64)
+        body = json.dumps(request(agent, **_asked(agent, text))).encode()
+        assert agent_of(body) == agent
+        answer = answered(body, "ok")
+        assert isinstance(answer, Answered)
+        streamed = sum(len(event) for event in wire_events(answer, "0" * 64))
+        return streamed, message(answer, "0" * 64), counted(body)
 
     return place
 
@@ -268,10 +270,8 @@ def _compared(text: str) -> object:
 
 def _reviewed(text: str) -> object:
     files = {"src/0.ts": text}
-    found, dropped = with_evidence(report(text), files)
-    static = [StaticFinding("src/0.ts", 1, "syntax", x) for x in pieces(text)]
-    decided, reasons = verdict(found, static, files)
-    return report_markdown("Review", found, decided, reasons, dropped), unanswered(found)
+    static = tuple(StaticFinding("src/0.ts", 1, "syntax", x) for x in pieces(text))
+    return judged(report(text), files, static, True)  # noqa: FBT003 - by position, as in a pool.
 
 
 def _inspected(text: str) -> object:
@@ -297,8 +297,8 @@ def _billed(text: str) -> object:
     return bill_of_materials(NOBODY, text, AT, {"package.json": package}, pieces(text))
 
 
-def _delivered(text: str) -> object:
-    """The folder of a finished feature whose documents and talk are the text."""
+def _life(text: str) -> list[Recorded]:
+    """A finished feature whose documents and talk are the text."""
     documents = {
         e.SpecGenerated: spec,
         e.PlanGenerated: plan,
@@ -318,7 +318,11 @@ def _delivered(text: str) -> object:
                 events.append(replace(event, document=made, markdown=text))
             case _:
                 events.append(event)
-    told = Shop(events).log.events
+    return Shop(events).log.events
+
+
+def _delivered(text: str) -> object:
+    told = _life(text)
     parts = {MAKES.get(one.type, "brief"): one for one in told if one.type in PAPERS}
     log = b"".join(
         msgspec.json.encode(cloud_event(one)) + b"\n" for one in stored_as_it_would_be(told)
@@ -327,8 +331,8 @@ def _delivered(text: str) -> object:
 
 
 def _bundled(text: str) -> object:
-    commit = Commit(1, "A person", "a@b.invalid", AT, text, {"docs/brief.md": text}, ())
-    return bundle_of(Told((commit,), {}))
+    bodies = {sha256(body).hexdigest(): body for body in SOURCES.values()}
+    return bundle_of(Told(tuple(_life(text)), bodies))
 
 
 def _exported(text: str) -> object:

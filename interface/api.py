@@ -138,7 +138,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, experience, keys, choice, roster),
-        certifier=PostgresCertifier(database, base.ring),
+        certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
         archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
@@ -157,6 +157,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        turns=base.turns,
         comparisons=Comparisons(base.computing),
     )
 

@@ -7,12 +7,13 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from uuid_utils.compat import uuid7
 
+from application.turns import Turns
 from infrastructure.artifacts import FolderStore, S3Store, open_store
 from infrastructure.computing import Pool
 from infrastructure.data_keys import KeyRing
@@ -123,6 +124,8 @@ class Foundation:
     computing: Pool
     """Reads and compares long texts in processes that can be ended."""
     stop: asyncio.Event
+    turns: Turns = field(default_factory=Turns)
+    """Goes through long histories without a stop of everything else."""
 
     @property
     def name(self) -> str:

@@ -79,7 +79,7 @@ async def features_of(
     log = await scope.enter_async_context(
         PostgresEventLog(base.addresses.database, role, base.ring)
     )
-    return Features(log, PostgresReceipts(database), base.live, new_id), log
+    return Features(log, PostgresReceipts(database), base.live, new_id, base.turns), log
 
 
 def roster_in_force(settings: Settings) -> Roster:

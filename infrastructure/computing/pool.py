@@ -16,8 +16,8 @@ import msgspec
 import structlog
 
 from application.computing import CouldNotCompute
+from application.places import Places
 from infrastructure.computing.frames import LENGTH_BYTES, Answer, Order, framed, signature_of
-from infrastructure.computing.places import Places
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -21,6 +21,7 @@ from application.computing import Here
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
+from application.turns import Turns
 from application.usage import Expenses
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
@@ -181,6 +182,7 @@ class Services:
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
     pasts: Pasts = field(default_factory=Pasts)
+    turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
     places: Places = field(init=False)
     """Streams open in this process."""

@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from application.computing import Computing, CouldNotCompute, Crowded, Here
+from application.places import Places
 from domain.documents import Point
 from infrastructure.computing import Pool
-from infrastructure.computing.places import Places
 from tests.infrastructure import working
 
 ANN, BEN = UUID(int=1), UUID(int=2)

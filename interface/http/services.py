@@ -22,7 +22,7 @@ from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from application.turns import Turns
-from application.usage import Expenses
+from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
 from interface.http.flow import Places
@@ -160,6 +160,7 @@ class Services:
     stored: StoredLog
     audit: AuditLog
     expenses: Expenses
+    """Asked through `usages`."""
     estimates: Estimates
     certifier: Certifier
     live: Live
@@ -184,6 +185,7 @@ class Services:
     pasts: Pasts = field(default_factory=Pasts)
     turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
+    usages: Usages = field(init=False)
     places: Places = field(init=False)
     """Streams open in this process."""
 
@@ -192,6 +194,7 @@ class Services:
         limits = self.settings
         places = Places(limits.streams_per_tenant, limits.streams_at_once)
         object.__setattr__(self, "places", places)
+        object.__setattr__(self, "usages", Usages(self.expenses, self.turns))
 
 
 def of(state: Any) -> Services:  # noqa: ANN401 - Litestar's state is untyped.

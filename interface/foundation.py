@@ -21,6 +21,7 @@ from infrastructure.embedded import Stack
 from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.link import Link
 from infrastructure.jetstream.live import NatsLive
+from infrastructure.loop_lag import LoopLag
 from infrastructure.sealing import MasterKey
 from interface.settings import Settings
 
@@ -126,6 +127,8 @@ class Foundation:
     stop: asyncio.Event
     turns: Turns = field(default_factory=Turns)
     """Goes through long histories without a stop of everything else."""
+    lag: LoopLag = field(default_factory=LoopLag)
+    """How long the event loop keeps everything else waiting."""
 
     @property
     def name(self) -> str:

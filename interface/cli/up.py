@@ -234,6 +234,7 @@ async def _main(
             if "api" in names:
                 group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
             else:
+                group.create_task(base.lag.run(stop), name="loop-lag")
                 log.info("running", processes=list(names))
     return 0
 
@@ -277,10 +278,13 @@ async def _api(
     listening = listener or scope.enter_context(listen(settings.host, settings.port))
     url = _url(settings, listening.getsockname()[1])
     services = await open_api(scope, base, settings.public_url or url)
+    base.lag.observe = services.metrics.loop_lagged
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
     def ready() -> None:
+        # Not before: what a start does to the loop keeps nobody waiting.
+        followers.add(asyncio.ensure_future(base.lag.run(stop)))
         answer = on_ready(url)
         if answer is not None:
             task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))

@@ -45,7 +45,7 @@ from domain.events import (
     TestsGenerated,
     told,
 )
-from domain.feature import Feature, evolve, fold
+from domain.feature import Feature, evolve
 from domain.forking import Told, fork_of
 
 REMEMBERED_FEATURES = 2_000
@@ -132,18 +132,22 @@ class Features:
     async def _fold(
         self, tenant_id: UUID, feature_id: UUID, feature: Feature, upto: int | None = None
     ) -> Feature:
-        def step(recorded: Recorded) -> None:
-            nonlocal feature
-            feature = evolve(feature, recorded.event)
-
         after = feature.version
         first = await self._log.read(tenant_id, feature_id, after=after, upto=_end(after, upto))
-        await self._long.through(first, step)
+        feature = await self._after(feature, [recorded.event for recorded in first])
         if len(first) == AT_ONCE:
             async with self._long.long(tenant_id):
                 rest = stretches(self._log, tenant_id, feature_id, after=feature.version, upto=upto)
                 async for stretch in rest:
-                    await self._long.through(stretch, step)
+                    feature = await self._after(feature, [recorded.event for recorded in stretch])
+        return feature
+
+    async def _after(self, feature: Feature, events: Sequence[FeatureEvent]) -> Feature:
+        def step(event: FeatureEvent) -> None:
+            nonlocal feature
+            feature = evolve(feature, event)
+
+        await self._long.through(events, step)
         return feature
 
     async def texts(
@@ -252,7 +256,9 @@ class Features:
             _matches(parent, if_match)
             history = await self.history(tenant_id, parent_id, command.version)
             head = history[-1] if history else None
-            events = fork_of(
+            # As many events as the parent has messages: the loop goes on meanwhile.
+            events = await asyncio.to_thread(
+                fork_of,
                 command,
                 parent_id,
                 parent,
@@ -334,7 +340,7 @@ class Features:
         origin: Origin,
         effects: Effects,
     ) -> Written:
-        after = fold(events, feature)
+        after = await self._after(feature, events)
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
         deleted = any(isinstance(event, FeatureDeleted) for event in events)

@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
+from application.agents.failures import StepFailed
 from application.agents.inspection import Inspection, StaticFinding
 from application.artifact_keys import artifact_key
+from application.computing import Computing, CouldNotCompute, Here
 from application.drafting import Draft
 from application.fail_points import NOWHERE, FailPoint
 from application.patience import patiently
@@ -39,6 +41,9 @@ HUNG_UP = "hung_up"
 """The outcome in the ledger of a request whose stream we closed: a restart, or something newer."""
 HAND_BACK_SECONDS = 5.0
 """How long a database that is away is waited for by whoever is being stopped."""
+P = ParamSpec("P")
+R = TypeVar("R")
+
 LIVE_EVERY_SECONDS = 0.05
 """How often words being written are passed on to watchers."""
 
@@ -50,6 +55,7 @@ class Tools(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     inspection: Inspection
     live: Live
+    computing: Computing = Here()
     fail_point: FailPoint = NOWHERE
 
 
@@ -159,7 +165,20 @@ class AttemptDesk:
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """What parsers find wrong with files, without running anything."""
-        return await self._tools.inspection.inspect(files, packages)
+        return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages)
+
+    async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a function gives, computed where long texts hold up nobody; see `computing`.
+
+        Raises:
+            StepFailed: the text took it too much time or memory.
+        """
+        try:
+            return await self._tools.computing.run(self._claim.tenant_id, work, *args, **kwargs)
+        except CouldNotCompute:
+            raise StepFailed(
+                "answer_too_long", "What the agent handed over could not be checked in time."
+            ) from None
 
     def show(self, kind: str, **what: Any) -> None:  # noqa: ANN401  # Words for people, as JSON.
         """Tell whoever watches what is going on."""

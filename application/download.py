@@ -3,10 +3,10 @@
 Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from application.computing import Computing, Here
 from application.delivery.bill import is_declaration
 from application.delivery.dossier import Finished, dossier, markdown_of
 from application.delivery.finished import finished
@@ -22,7 +22,14 @@ __all__ = ["Download", "markdown_of"]
 class Download:
     """Reads finished features."""
 
-    def __init__(self, features: Features, artifacts: ArtifactStore, log: StoredLog) -> None:
+    def __init__(
+        self,
+        features: Features,
+        artifacts: ArtifactStore,
+        log: StoredLog,
+        computing: Computing | None = None,
+    ) -> None:
+        self._computing: Computing = computing or Here()
         self._features = features
         self._artifacts = artifacts
         self._log = log
@@ -47,7 +54,7 @@ class Download:
             for file in made.files
             if is_declaration(file.path)
         }
-        papers = await asyncio.to_thread(dossier, made, log, declarations)
+        papers = await self._computing.run(tenant_id, dossier, made, log, declarations)
         files = {file.path: file for file in made.files}
         for path in sorted({*papers, *files}):
             if path in files:

@@ -28,6 +28,8 @@ from application.ports import (
     Receipts,
     Recorded,
 )
+from application.stretches import AT_ONCE, stretches
+from application.turns import Turns
 from domain.commands import CreateFeature, FeatureCommand, ForkFeature
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
@@ -43,7 +45,7 @@ from domain.events import (
     TestsGenerated,
     told,
 )
-from domain.feature import Feature, fold
+from domain.feature import Feature, evolve
 from domain.forking import Told, fork_of
 
 REMEMBERED_FEATURES = 2_000
@@ -91,9 +93,15 @@ class Features:
     """All features of all tenants; every call says whose."""
 
     def __init__(
-        self, log: EventLog, receipts: Receipts, live: Live, new_id: Callable[[], UUID]
+        self,
+        log: EventLog,
+        receipts: Receipts,
+        live: Live,
+        new_id: Callable[[], UUID],
+        turns: Turns | None = None,
     ) -> None:
         self._log = log
+        self._long = turns or Turns()
         self._receipts = receipts
         self._live = live
         self._new_id = new_id
@@ -111,9 +119,35 @@ class Features:
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as it is now; with version 0 if there is none."""
         known = self._folded.get((tenant_id, feature_id), Feature())
-        newer = await self._log.read(tenant_id, feature_id, after=known.version)
-        feature = fold((r.event for r in newer), known)
+        feature = await self._fold(tenant_id, feature_id, known)
         self._remember(tenant_id, feature_id, feature)
+        return feature
+
+    async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
+        """The feature as it was at a version, or as it is if it never got there."""
+        known = self._folded.get((tenant_id, feature_id))
+        begin = known if known is not None and known.version <= version else Feature()
+        return await self._fold(tenant_id, feature_id, begin, version)
+
+    async def _fold(
+        self, tenant_id: UUID, feature_id: UUID, feature: Feature, upto: int | None = None
+    ) -> Feature:
+        after = feature.version
+        first = await self._log.read(tenant_id, feature_id, after=after, upto=_end(after, upto))
+        feature = await self._after(feature, [recorded.event for recorded in first])
+        if len(first) == AT_ONCE:
+            async with self._long.long(tenant_id):
+                rest = stretches(self._log, tenant_id, feature_id, after=feature.version, upto=upto)
+                async for stretch in rest:
+                    feature = await self._after(feature, [recorded.event for recorded in stretch])
+        return feature
+
+    async def _after(self, feature: Feature, events: Sequence[FeatureEvent]) -> Feature:
+        def step(event: FeatureEvent) -> None:
+            nonlocal feature
+            feature = evolve(feature, event)
+
+        await self._long.through(events, step)
         return feature
 
     async def texts(
@@ -191,7 +225,8 @@ class Features:
         self, tenant_id: UUID, feature_id: UUID, upto: int | None = None
     ) -> Sequence[Recorded]:
         """All events of a feature, or those up to a version, in order. Raises as the log does."""
-        return await self._log.read(tenant_id, feature_id, upto=upto)
+        parts = stretches(self._log, tenant_id, feature_id, upto=upto)
+        return [recorded async for stretch in parts for recorded in stretch]
 
     async def since(self, tenant_id: UUID, feature_id: UUID, version: int) -> Sequence[Recorded]:
         """A feature's events after a version, in order. Raises as the log does."""
@@ -225,7 +260,9 @@ class Features:
             _matches(parent, if_match)
             history = await self.history(tenant_id, parent_id, command.version)
             head = history[-1] if history else None
-            events = fork_of(
+            # As many events as the parent has messages: the loop goes on meanwhile.
+            events = await asyncio.to_thread(
+                fork_of,
                 command,
                 parent_id,
                 parent,
@@ -307,7 +344,7 @@ class Features:
         origin: Origin,
         effects: Effects,
     ) -> Written:
-        after = fold(events, feature)
+        after = await self._after(feature, events)
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
@@ -365,6 +402,10 @@ class Features:
     def _forget_texts(self, feature_id: UUID) -> None:
         for key in [key for key in self._texts if key[1] == feature_id]:
             del self._texts[key]
+
+
+def _end(after: int, upto: int | None) -> int:
+    return after + AT_ONCE if upto is None else min(upto, after + AT_ONCE)
 
 
 def _told(recorded: Recorded) -> Recorded:

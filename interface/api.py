@@ -11,6 +11,7 @@ import structlog
 
 from application.accounts import Accounts
 from application.api_keys import KeyLimits, KeySettings
+from application.comparing import Comparisons
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
@@ -130,11 +131,11 @@ async def open_api(
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, experience, keys, choice, roster),
-        certifier=PostgresCertifier(database, base.ring),
+        certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts, stored)),
-        bundle=GitBundle(Histories(features, base.artifacts)),
+        archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
+        bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         bearers=verifier,
         log_key=LogKeys(database),
         accounts=accounts,
@@ -159,6 +160,8 @@ async def open_api(
         stopping=base.stop,
         metrics=base.figures.http,
         security=security,
+        turns=base.turns,
+        comparisons=Comparisons(base.computing),
     )
 
 

@@ -7,19 +7,22 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from uuid_utils.compat import uuid7
 
+from application.turns import Turns
 from infrastructure import logs
 from infrastructure.artifacts import FolderStore, S3Store, open_store
+from infrastructure.computing import Pool
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
 from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.link import Link
 from infrastructure.jetstream.live import NatsLive
+from infrastructure.loop_lag import LoopLag
 from infrastructure.sealing import MasterKey
 from infrastructure.standing import DatabaseWatch
 from interface.figures import Figures
@@ -144,12 +147,18 @@ class Foundation:
     """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
+    computing: Pool
+    """Reads and compares long texts in processes that can be ended."""
     watch: DatabaseWatch
     figures: Figures
     stop: asyncio.Event
     """The process was told to stop: it takes nothing new."""
     hurry: asyncio.Event
     """It was told again: it waits for nothing any more."""
+    turns: Turns = field(default_factory=Turns)
+    """Goes through long histories without a stop of everything else."""
+    lag: LoopLag = field(default_factory=LoopLag)
+    """How long the event loop keeps everything else waiting."""
 
     @property
     def name(self) -> str:
@@ -196,7 +205,8 @@ async def open_foundation(
         secret_access_key=secret.get_secret_value() if secret else None,
     )
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
-    return Foundation(
+    figures = figures or Figures(())
+    base = Foundation(
         settings,
         addresses,
         master,
@@ -207,8 +217,11 @@ async def open_foundation(
         cancel,
         live,
         artifacts,
+        await scope.enter_async_context(Pool(settings.computing_processes)),
         watch or DatabaseWatch(addresses.database),
-        figures or Figures(()),
+        figures,
         stop,
         hurry or asyncio.Event(),
     )
+    base.lag.observe = figures.http.loop_lagged
+    return base

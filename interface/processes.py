@@ -31,6 +31,7 @@ from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.artifacts import RecentFiles
 from infrastructure.clock import utc_now
+from infrastructure.computing import Pool
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -114,7 +115,7 @@ async def features_of(
         PostgresEventLog(base.addresses.database, role, base.ring, connections=size)
     )
     base.figures.pool(pool, size, log.figures)
-    return Features(log, PostgresReceipts(database), base.live, new_id), log
+    return Features(log, PostgresReceipts(database), base.live, new_id, base.turns), log
 
 
 def roster_in_force(settings: Settings) -> Roster:
@@ -155,7 +156,8 @@ async def open_demo_model(scope: AsyncExitStack, settings: Settings) -> str | No
         return None
     from infrastructure.demo_model import DemoModel  # noqa: PLC0415 - not for most.
 
-    model = DemoModel(pace=settings.demo_pace_seconds)
+    computing = await scope.enter_async_context(Pool(settings.computing_processes))
+    model = DemoModel(pace=settings.demo_pace_seconds, computing=computing)
     url = await model.start()
     scope.push_async_callback(model.stop)
     return url
@@ -179,7 +181,10 @@ async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | Non
     )
     fail_point = FailPoint(settings.fail_point)
     files = RecentFiles(base.artifacts)
-    tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live, fail_point)
+    inspector = Inspector(base.computing)
+    tools = Tools(
+        PostgresLedger(database, keys), files, inspector, base.live, base.computing, fail_point
+    )
     runner = Runner(
         features,
         tasks,

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="loopback port of /metrics and /health/ready of api, 0 to 65531; worker, "
         "relay, projector and sweeper take the four ports behind it; 0 turns it off",
     )
+    computing_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        2,
+        description="processes that one process of the service starts, when they are needed, to "
+        "read, compare and pack long texts, 1 to 64; a tenant uses half of them at most",
+    )
     trusted_proxies: str = Field(
         "",
         description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, "

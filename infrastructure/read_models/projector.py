@@ -15,6 +15,7 @@ import structlog
 
 from application.ports import Unavailable
 from application.pulse import Pulse
+from application.turns import SLICE
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -142,7 +143,9 @@ class Projector:
             loaded, parked = await load(connection, generations, missing, self._projections)
             rows = {name: {**cached[name], **loaded[name]} for name in wanted}
             batch = Batch(projections, rows, parked)
-            batch.add(page.entries)
+            for start in range(0, len(page.entries), SLICE):
+                batch.add(page.entries[start : start + SLICE])
+                await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
             await save(connection, generations, batch, page.upto)
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}

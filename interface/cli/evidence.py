@@ -19,7 +19,7 @@ from interface.cli.operations import Desk, act
 from interface.foundation import master_key
 
 ROLE: Final = "bp_sweeper"
-KEY: Final = re.compile(r"\S+\+[0-9a-f]{8}\+\S+")
+KEY: Final = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+\S+")
 
 
 def key() -> int:

@@ -253,6 +253,7 @@ async def _main(
                     api = _api(scope, base, listener, on_ready, leave, once=once)
                     first.append(group.create_task(api, name="api"))
                 else:
+                    group.create_task(base.lag.run(stop), name="loop-lag")
                     log.info("running", processes=list(names))
                 group.create_task(follow_servers(watch, figures, last), name="servers-watch")
                 group.create_task(follow(stop, first, last), name="end")
@@ -319,6 +320,8 @@ async def _api(
     failures: list[BaseException] = []
 
     def ready() -> None:
+        # Not before: what a start does to the loop keeps nobody waiting.
+        followers.add(asyncio.ensure_future(base.lag.run(stop)))
         answer = on_ready(url)
         if answer is not None:
             task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))

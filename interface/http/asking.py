@@ -27,6 +27,7 @@ LARGEST_VERSION: Final = 2**31 - 1
 LARGEST_POSITION: Final = 2**53 - 1
 
 _ETAG: Final = re.compile(r'(?:W/)?"(\d{1,10})"')
+_PLACE: Final = re.compile(rb"v1:(\d{1,18})")
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 FeatureId = Annotated[UUID, PathParameter(description="The feature's id.")]
@@ -164,7 +165,7 @@ def place_of(cursor: str | None) -> int:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except ValueError:
         raise _bad_cursor() from None
-    match = re.fullmatch(rb"v1:(\d{1,18})", raw)
+    match = _PLACE.fullmatch(raw)
     if match is None:
         raise _bad_cursor()
     return int(match[1])

@@ -3,7 +3,6 @@
 Invariant: events come in the order of their positions, from the log and from nothing else.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
-from application.usage import Usage, usage_of
+from application.usage import Usage
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, place_of
@@ -149,8 +148,7 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     What was spent on features that are deleted is in it, too.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    expenses = await services.expenses.between(tenant_id, zoned(since), zoned(until))
-    usage = await asyncio.to_thread(usage_of, expenses)
+    usage = await services.usages.of(tenant_id, zoned(since), zoned(until))
     features = [UUID(share.name) for share in usage.by_feature]
     return replace(usage, titles=await services.audit.titles(tenant_id, features))
 

@@ -14,7 +14,8 @@ from litestar import Request
 from interface.http.problems import Fault, HttpProblem, refuse
 from interface.limits import BODY_SECONDS
 
-_AT: Final = re.compile(r" - at `\$(.*)`$")
+_AT: Final = " - at `$"
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -58,9 +59,10 @@ def decode(raw: bytes, kind: Any) -> Any:  # noqa: ANN401 - any struct.
 
 
 def _refused(message: str) -> HttpProblem:
-    at = _AT.search(message)
-    detail = message[: at.start()] if at else message
-    parent = _pointer(at[1]) if at else ""
+    detail, at, path = message.rpartition(_AT)
+    if not at or not path.endswith("`"):
+        detail, path = message, ""
+    parent = _pointer(path.removesuffix("`"))
     named = _UNKNOWN.match(detail) or _MISSING.match(detail)
     pointer = f"{parent}/{_escape(named[1])}" if named else parent
     return refuse("invalid_body", errors=(Fault(pointer[:200], detail[:300]),))
@@ -68,7 +70,7 @@ def _refused(message: str) -> HttpProblem:
 
 def _pointer(path: str) -> str:
     """A JSON pointer from msgspec's path, such as `.items[0].name`."""
-    parts = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path)
+    parts = _STEP.findall(path)
     return "".join(f"/{_escape(name or index)}" for name, index in parts)
 
 

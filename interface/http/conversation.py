@@ -152,7 +152,8 @@ class Answer:
         self._services = services
         self._whose = (tenant_id, feature_id)
         self._put = put
-        self._sent = ""
+        self._sent: list[str] = []
+        self._length = 0
         self.is_over = False
         """After that, nothing that is heard is passed on."""
 
@@ -162,9 +163,10 @@ class Answer:
             return
         text, offset = str(word.get("text", "")), word.get("offset")
         if offset == 0:
-            self._sent = ""
-        if offset == len(self._sent):
-            self._sent += text
+            self._sent, self._length = [], 0
+        if offset == self._length:
+            self._sent.append(text)
+            self._length += len(text)
             await self._put(frame("delta", Delta(text, offset)))
 
     async def follow(self, ear: Ear, version: int) -> None:
@@ -199,9 +201,10 @@ class Answer:
 
     async def _finish(self, reply: e.AgentReplied, version: int) -> None:
         self.is_over = True
-        if reply.text != self._sent:
-            whole = not reply.text.startswith(self._sent)
-            offset = 0 if whole else len(self._sent)
+        sent = "".join(self._sent)
+        if reply.text != sent:
+            whole = not reply.text.startswith(sent)
+            offset = 0 if whole else len(sent)
             await self._put(frame("delta", Delta(reply.text[offset:], offset)))
         if reply.question is not None:
             await self._put(frame("question", Asked(reply.question)))

@@ -8,6 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -30,6 +31,18 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._loop = Histogram(
+            "bp_loop_lag_seconds",
+            "How late the event loop got to what was due, looked at twenty times a second.",
+            buckets=LAGS,
+            registry=self.registry,
+        )
+        self._longest = Gauge(
+            "bp_loop_lag_longest_seconds",
+            "The longest of these since the process started.",
+            registry=self.registry,
+        )
+        self._longest_lag = 0.0
         self.open_streams = Gauge(
             "bp_http_open_streams",
             "Live streams, answers of the assistant and downloads that are open now.",
@@ -49,6 +62,13 @@ class Metrics:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """Note how late the event loop was."""
+        self._loop.observe(seconds)
+        if seconds > self._longest_lag:
+            self._longest_lag = seconds
+            self._longest.set(seconds)
 
     def connections(self, open_now: Callable[[], int], refused: Callable[[], int]) -> None:
         """Take where to look how many are connected, and how many were refused so far."""

@@ -15,6 +15,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from application.ports import Recorded
+from application.stretches import stretches
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.asking import LARGEST_VERSION, cursor_at, etag, place_of
@@ -22,7 +23,7 @@ from interface.http.problems import Fault, refuse, wait
 from interface.http.services import Services
 from projections.fact import Fact
 from projections.feature import FeatureRow
-from projections.past import Past, past_of
+from projections.past import Looking, Past
 from projections.store import Page
 
 T = TypeVar("T")
@@ -139,13 +140,16 @@ async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when:
         remembered = services.pasts.find(tenant_id, feature_id, when.version)
         if remembered is not None:
             return remembered
-    found = await services.log.read(tenant_id, feature_id, upto=when.version)
-    if when.at is not None:
-        found = [recorded for recorded in found if recorded.recorded_at <= when.at]
-    elif when.version is not None and len(found) < when.version:
-        raise refuse("no_such_version")
-    past = past_of(map(fact_of, found))
-    if past is None:
+    looking, events = Looking(), 0
+    async with services.turns.long(tenant_id):
+        async for stretch in stretches(services.log, tenant_id, feature_id, upto=when.version):
+            seen = [r for r in stretch if when.at is None or r.recorded_at <= when.at]
+            await services.turns.through(seen, lambda recorded: looking.add(fact_of(recorded)))
+            events += len(seen)
+            if len(seen) < len(stretch):
+                break
+    past = looking.past()
+    if past is None or (when.version is not None and events < when.version):
         raise refuse("no_such_version")
     services.pasts.keep(tenant_id, past)
     return past

@@ -19,12 +19,15 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.comparing import Comparisons
+from application.computing import Here
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from application.security_log import SecurityLog
 from application.throttle import Allowance, Throttle
-from application.usage import Expenses
+from application.turns import Turns
+from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
 from interface.http.metrics import Metrics
@@ -198,6 +201,7 @@ class Services:
     stored: StoredLog
     audit: AuditLog
     expenses: Expenses
+    """Asked through `usages`."""
     estimates: Estimates
     certifier: Certifier
     live: Live
@@ -221,6 +225,9 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     security: SecurityLog = field(default_factory=SecurityLog)
     pasts: Pasts = field(default_factory=Pasts)
+    turns: Turns = field(default_factory=Turns)
+    comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
+    usages: Usages = field(init=False)
     throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic, LARGEST_COUNTED))
     """Counts what tenants do, in this process."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
@@ -231,6 +238,7 @@ class Services:
     def __post_init__(self) -> None:
         """Make the places that the settings allow."""
         object.__setattr__(self, "places", AllPlaces(self.settings.rooms))
+        object.__setattr__(self, "usages", Usages(self.expenses, self.turns))
 
     @property
     def look_seconds(self) -> float:

@@ -19,7 +19,9 @@ from domain.runs import OURS
 from infrastructure.embedded import Stack
 from tests.faults.callers import Callers
 from tests.faults.invariants import assert_invariants
+from tests.faults.lag import longest_held
 from tests.faults.service import EVERYTHING, Part, Service, until
+from tests.growth.shapes import HARSH, SHAPES
 
 PAUSE_SECONDS = (0.1, 0.8)
 ASLEEP_SECONDS = 2.5
@@ -34,6 +36,9 @@ Fault = Callable[[Service, random.Random], Coroutine[Any, Any, None]]
 AT_ONCE = 8
 """What a worker's orderly end or a fault of the database may cost at most: every request that the
 one tenant can have under way (BP_TENANT_STEPS_AT_ONCE). The tests of single faults count."""
+LONGEST_BRIEF = 39_000
+MOST_HELD_SECONDS = 0.25
+"""Twice the bound for what one text may do, for two may come between two looks."""
 LOOKS = 5
 LOOK_SECONDS = 0.1
 
@@ -166,6 +171,7 @@ async def campaign(
             shown = await user.drive(feature, {"done", "failed"})
 
     driving = [asyncio.create_task(one()) for _ in range(features)]
+    driving.append(asyncio.create_task(hostile(service, dice, rounds=max(1, features // 5))))
     for _ in range(faults):
         await asyncio.sleep(dice.uniform(*PAUSE_SECONDS))
         fault = dice.choice(kinds)
@@ -173,9 +179,21 @@ async def campaign(
         await fault(service, dice)
     service.model.forget()  # If it was slow, that was for the faults.
     await asyncio.gather(*driving)
+    held, whose = longest_held(service.parts)
+    print(f"chaos: hostile texts held a loop for {held:.3f} s at most ({whose})")  # noqa: T201
+    assert held <= MOST_HELD_SECONDS
     await assert_invariants(service)
     code, said = await service.command("log", "certify", "--all")
     assert code == 0, said
+
+
+async def hostile(service: Service, dice: random.Random, *, rounds: int) -> None:
+    """Somebody writes what readers take long over, while everybody else works and things die."""
+    user = await service.user()
+    user.patience = PATIENCE_SECONDS * 4
+    for _ in range(rounds):
+        brief = SHAPES[dice.choice(HARSH)](LONGEST_BRIEF)
+        await user.drive(await user.create(brief), {"spec_ready", "failed"})
 
 
 async def _alone(seed: int, features: int, faults: int, stack: Stack, folder: Path) -> None:

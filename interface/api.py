@@ -42,6 +42,7 @@ from infrastructure.signing_keys import OwnTokens, SigningKeys
 from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
+from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
@@ -143,6 +144,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         archive=ZipArchive(Download(features, base.artifacts, stored)),
         bundle=GitBundle(Histories(features, base.artifacts)),
         bearers=verifier,
+        cursors=Cursors(base.master.cursor_keys),
         log_key=LogKeys(database),
         accounts=accounts,
         keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),

@@ -5,10 +5,9 @@ an algorithm of the fixed list, for this audience, at this time. Nothing in the 
 key's source or the algorithm.
 """
 
-import math
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -27,6 +26,8 @@ log = structlog.stdlib.get_logger(__name__)
 LEEWAY_SECONDS: Final = 30
 LARGEST_TOKEN: Final = 8192
 LONGEST_SUBJECT: Final = 255
+LATEST_SECONDS: Final = 253_402_300_799
+"""The end of the year 9999."""
 _FORBIDDEN_HEADERS: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "enc", "zip")
 _OWN_TYPES: Final = (TOKEN_TYPE,)
 _FOREIGN_TYPES: Final = (TOKEN_TYPE, "application/at+jwt", "jwt", None)
@@ -145,11 +146,9 @@ class TokenVerifier:
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
         subject, tenant = claims.get("sub"), claims.get(self._tenant_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+        if not _is_name(subject):
             raise TokenRefused("no subject")
-        if tenant is not None and (
-            not isinstance(tenant, str) or not 0 < len(tenant) <= LONGEST_SUBJECT
-        ):
+        if tenant is not None and not _is_name(tenant):
             raise TokenRefused("the tenant cannot be read")
         if not self._foreign:
             return Principal(_own_id(subject), _own_id(tenant), subject)
@@ -174,9 +173,21 @@ _REGISTRIES: Final = {algorithm: _registry(algorithm) for algorithm in KEYS_OF_A
 
 def _seconds(claims: dict[str, Any], name: str) -> float:
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenRefused(f"no {name}")
+    # Compared, never converted: a whole number may be too large for a float.
+    if not -LATEST_SECONDS <= value <= LATEST_SECONDS:
+        raise TokenRefused(f"{name} is no time")
     return value
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """Whether ids can be made of it: a text, not too long, without halves of a pair."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_SUBJECT
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
 
 
 def _own_id(text: str | None) -> UUID:

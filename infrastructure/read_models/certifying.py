@@ -32,6 +32,7 @@ LOG: Final = (
     f"SELECT {COLUMNS} FROM es.events WHERE tenant_id = %s AND stream_id = %s"  # noqa: S608
     " AND position <= %s ORDER BY version"
 )
+KNOWN: Final = "SELECT 1 FROM es.streams WHERE tenant_id = %s AND stream_id = %s"
 
 
 class PostgresCertifier:
@@ -62,9 +63,11 @@ class PostgresCertifier:
             cursor = connection.cursor(binary=True)
             await cursor.execute(LOG, (tenant_id, feature_id, upto))
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
+            if not rows:
+                known = await connection.execute(KNOWN, (tenant_id, feature_id))
+                if await known.fetchone() is None:
+                    return None
             keys = await self._reader.keys_of(connection, rows)
-        if not rows:
-            return None
         tables: dict[str, Table] = {name: {} for name in names}
         for name, _, item, version, row in shown:
             if item is not None:
@@ -78,7 +81,7 @@ class PostgresCertifier:
             feature_id,
             equal=all(one.equal for one in compared),
             events=len(rows),
-            head=rows[-1].hash.hex(),
+            head=rows[-1].hash.hex() if rows else "",
             projections=compared,
         )
 

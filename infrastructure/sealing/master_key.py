@@ -1,6 +1,7 @@
 """The key-encryption key: wraps data keys, and nothing else of any size.
 
-Invariant: the key itself leaves this module only into the file that it writes.
+Invariant: the key itself leaves this module only into the file that it writes. What is derived of
+it for another use tells nothing about it.
 Rotation: give the new key first and the old ones after it; wrapping uses the first, unwrapping
 any of them. Rewrapping every data key then frees the old one, and no sealed record is touched.
 """
@@ -68,7 +69,7 @@ class MasterKey:
     processes that are restarted one by one, the old ones open what the new ones wrap.
     """
 
-    __slots__ = ("_by_id", "_path", "ids")
+    __slots__ = ("_by_id", "_path", "cursor_keys", "ids")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Take 32-byte keys, the current one first."""
@@ -86,6 +87,8 @@ class MasterKey:
         }
         # Other threads may be wrapping: the current id always has its key.
         self._by_id = by_id
+        self.cursor_keys: tuple[bytes, ...] = tuple(derive(key, "cursors") for key in keys)
+        """What seals the cursors of lists, the current one first."""
         self.ids: tuple[str, ...] = tuple(by_id)
         """Ids of all keys, the current one first."""
 

@@ -319,6 +319,6 @@ def main() -> int:
     try:
         result = app(sys.argv[1:])
     except CycloptsError as error:
-        fail(f"{error} Try --help.")
+        fail(f"{' '.join(str(error).split())} Try --help.")
         return 2
     return result if isinstance(result, int) else 0

@@ -35,6 +35,7 @@ from interface.http.asking import terms
 from interface.http.body import LARGEST_BODY_BYTES, JsonRequest
 from interface.http.edge import Edge
 from interface.http.moments import moment
+from interface.http.parameters import ids
 from interface.http.services import Services
 from interface.http.signed_in import signed_in
 
@@ -66,7 +67,7 @@ def described() -> list[ControllerRouterHandler]:
     api = Router(
         "/api",
         route_handlers=[features, log, settings],
-        guards=[signed_in],
+        guards=[signed_in, ids],
         dependencies={
             "wanted": Provide(audit_filter.wanted),
             "terms": Provide(terms),

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from interface.http.metrics import Metrics
+from interface.incoming import Malformed, id_of
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,8 @@ API_POLICY: Final = (
 )
 PRIVATE: Final = ("/api", "/auth", "/health", "/.well-known")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+HEAD: Final = "head"
+"""In the state of a request: only the head of its answer is wanted."""
 _YEAR: Final = 365 * 24 * 60 * 60
 
 
@@ -56,6 +59,10 @@ class Edge:
             return
         request_id = self._request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        asked = scope
+        if scope["method"] == "HEAD":  # As GET, all through, but for the bytes.
+            scope["state"][HEAD] = True
+            asked = {**scope, "method": HttpMethod.GET}
         began = time.perf_counter()
         status = 0
 
@@ -64,12 +71,15 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = self._headers(scope["path"], request_id, message["headers"])
+            elif message["type"] == "http.response.body" and asked is not scope:
+                message["body"] = b""
             await send(message)
 
         try:
-            await self._app(scope, receive, guarded)
+            await self._app(asked, receive, guarded)
         finally:
-            self._note(scope, request_id, status, time.perf_counter() - began)
+            route = str(asked.get("path_template") or "unknown")
+            self._note(scope["method"], route, request_id, status, time.perf_counter() - began)
 
     def _request_id(self, scope: Scope) -> str:
         for name, value in scope["headers"]:
@@ -79,6 +89,7 @@ class Edge:
 
     def _headers(self, path: str, request_id: str, headers: object) -> list[tuple[bytes, bytes]]:
         given = [(name.lower(), value) for name, value in headers]  # type: ignore[attr-defined]
+        given = [(n, _with_head(value) if n == b"allow" else value) for n, value in given]
         there = {name for name, _ in given}
         ours = [*self._always, (b"x-request-id", request_id.encode())]
         if b"content-security-policy" not in there:
@@ -87,9 +98,8 @@ class Edge:
             ours.append((b"cache-control", b"no-store"))
         return [*given, *((name, value) for name, value in ours if name not in there)]
 
-    def _note(self, scope: HTTPScope, request_id: str, status: int, seconds: float) -> None:
-        route = str(scope.get("path_template") or "unknown")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    def _note(self, method: str, route: str, request_id: str, status: int, seconds: float) -> None:
+        method = method if method in _METHODS else "OTHER"
         self._metrics.answered(method, route, status, seconds)
         log.info(
             "answered",
@@ -104,9 +114,20 @@ class Edge:
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+def _with_head(allow: bytes) -> bytes:
+    """The methods that a route takes: where GET is one, HEAD is another."""
+    methods = {method.strip() for method in allow.split(b",")}
+    return b", ".join(sorted(methods | ({b"HEAD"} if b"GET" in methods else set())))
+
+
+def asks_for_head(scope: Scope) -> bool:
+    """Whether only the head of the answer is wanted."""
+    return bool(scope["state"].get(HEAD))
+
+
 def correlation_id(state: object, new_id: Callable[[], UUID]) -> UUID:
     """The request id if it is a UUID, else a new one: names all that follows from a request."""
     try:
-        return UUID(getattr(state, "request_id", ""))
-    except ValueError:
+        return id_of(getattr(state, "request_id", ""))
+    except Malformed:
         return new_id()

@@ -6,11 +6,11 @@ Invariant: both only read the feature they begin from; its log is not touched.
 import asyncio
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 from msgspec import Struct
 
 from application.diff import Change, Text, changes, differing
@@ -22,33 +22,17 @@ from domain import events as e
 from domain.content import sha256_of
 from domain.runs import Tokens
 from domain.status import Agent, Step
-from interface.http.asking import LARGEST_VERSION, FeatureId, OnTerms, etag, idempotency_of
+from interface.http.asking import OnTerms, etag, idempotency_of
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
 from interface.http.moments import Moment, Seen, look, look_back
+from interface.http.parameters import FeatureId, FromVersion, ToVersion, With
 from interface.http.services import Services, of
 from interface.http.signed_in import actor_of, caller_of
 from projections.past import Past
 from projections.run import Outcome, RunRow
 
 FILES_AT_ONCE: Final = 8
-
-From = Annotated[
-    int,
-    QueryParameter(name="from", ge=1, le=LARGEST_VERSION, description="The version to begin with."),
-]
-To = Annotated[
-    int | None,
-    QueryParameter(
-        name="to", ge=1, le=LARGEST_VERSION, description="The version to end with; else the latest."
-    ),
-]
-With = Annotated[
-    UUID | None,
-    QueryParameter(
-        name="with", description="The feature that `to` is a version of, if it is another one."
-    ),
-]
 
 
 class Side(StrEnum):
@@ -94,7 +78,7 @@ class Difference(Struct, frozen=True):
     cost_usd: Decimal
 
 
-@post("/features/{feature_id:uuid}/fork", status_code=201, summary="Fork from a checkpoint")
+@post("/features/{feature_id:str}/fork", status_code=201, summary="Fork from a checkpoint")
 async def fork_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -117,12 +101,12 @@ async def fork_feature(
     return Response(answer, status_code=201, headers=headers)
 
 
-@get("/features/{feature_id:uuid}/diff", summary="What changed between two versions")
+@get("/features/{feature_id:str}/diff", summary="What changed between two versions")
 async def diff_features(
     request: JsonRequest,
     feature_id: FeatureId,
-    from_version: From,
-    to_version: To = None,
+    from_version: FromVersion,
+    to_version: ToVersion = None,
     other: With = None,
 ) -> Difference:
     """Deliverables and files as unified diffs, and the agent runs between; also across forks."""

@@ -4,7 +4,7 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +16,17 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
 from application.usage import Expenses
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
+from interface.http.cursors import Cursors
 from interface.http.flow import Places
 from interface.http.metrics import Metrics
+from interface.http.ranges import Lengths
 from projections.certificate import Certifier
 from projections.past import Pasts
 from projections.store import ReadStore
@@ -64,6 +67,7 @@ class FeatureUseCases(Protocol):
         correlation_id: UUID,
         if_match: int | None = None,
         idempotency: tuple[str, bytes] | None = None,
+        permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Carry out a command, once."""
 
@@ -90,10 +94,10 @@ class FeatureUseCases(Protocol):
 class Archive(Protocol):
     """A finished feature as one file: its zip, or its history as a git bundle."""
 
-    def __call__(
+    async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The file's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
+    ) -> Parcel:
+        """The file. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 
 class PublishedKey(Protocol):
@@ -166,6 +170,8 @@ class Services:
     bundle: Archive
     """The history, for git."""
     bearers: Bearers
+    cursors: Cursors
+    """Where lists go on; the same keys in every process of the API."""
     log_key: PublishedKey
     accounts: Accounts | None
     """None when a foreign issuer is configured: then `/auth` is not there."""
@@ -179,6 +185,8 @@ class Services:
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
     pasts: Pasts = field(default_factory=Pasts)
+    lengths: Lengths = field(default_factory=Lengths)
+    """Of downloads that were made whole."""
     places: Places = field(init=False)
     """Streams open in this process."""
 

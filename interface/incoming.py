@@ -46,7 +46,8 @@ TOKEN: Final = f"^[!-~]{{1,{LONGEST_KEY}}}$"
 NUMBER: Final = "^(0|[1-9][0-9]{0,15})$"
 ENTITY_TAG: Final = r'^(\*|(W/)?"[1-9][0-9]{0,9}")$'
 
-_NUMBER: Final = re.compile(NUMBER)
+_DIGITS: Final = re.compile(r"0|[1-9][0-9]*")
+_MOST_DIGITS: Final = 16
 _BLANK_FOR_PLUS: Final = re.compile(r"(?<=[0-9]) ([0-9]{2}:[0-9]{2})$")
 """A query writes a blank as `+`, so that `+00:00` comes in as one."""
 _ENTITY_TAG: Final = re.compile(ENTITY_TAG)
@@ -59,10 +60,12 @@ class Malformed(ValueError):
 
 def number_of(text: str, kind: object) -> int:
     """A whole number of a kind above, from its digits. Raises Malformed."""
-    if not _NUMBER.fullmatch(text):
+    if not _DIGITS.fullmatch(text):
         raise Malformed("Expected a whole number, in digits")
+    # Longer than any bound: that it is too large needs no reading.
+    number = int(text) if len(text) <= _MOST_DIGITS else 10**_MOST_DIGITS
     try:
-        found: int = msgspec.convert(int(text), kind)
+        found: int = msgspec.convert(number, kind)
     except msgspec.ValidationError as error:
         raise Malformed(str(error)) from None
     return found

@@ -15,8 +15,14 @@ from rich.text import Text
 
 from domain.characters import visible, visible_json
 
-OUT = Console(highlight=False, soft_wrap=True, emoji=False)
-ERR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+def plain(**where: Any) -> Console:  # noqa: ANN401 - as `Console` takes them.
+    """A console that prints what it is given, without reading anything into it."""
+    return Console(highlight=False, soft_wrap=True, emoji=False, **where)
+
+
+OUT = plain()
+ERR = plain(stderr=True)
 
 
 def say(line: str = "") -> None:

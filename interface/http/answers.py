@@ -11,13 +11,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from interface.http.problems import PROBLEMS
 
-ANYWHERE: Final = ("internal_error", "unavailable")
+ANYWHERE: Final = ("invalid_request", "internal_error", "unavailable")
+"""A header may be out of order wherever one is sent."""
 SIGNED_IN: Final = ("unauthenticated", "too_many_requests")
 """Everywhere under `/api`."""
 SAME_SITE: Final = ("cross_site", "not_found", "too_many_requests")
 """Everywhere under `/auth`, which is not there with a foreign issuer."""
 WITH_BODY: Final = ("invalid_body", "request_timeout", "too_large", "unsupported_media_type")
-COMMAND: Final = ("invalid_request", "not_found", "not_now", "version_conflict", "key_reused")
+COMMAND: Final = ("not_found", "not_now", "version_conflict", "key_reused")
 """What takes `If-Match` and `Idempotency-Key`."""
 WORKING: Final = ("api_key_missing",)
 """What sets agents to work."""
@@ -43,22 +44,20 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
 """By the route's name, what its shape does not tell."""
 
 
-def refusals_of(handler: HTTPRouteHandler, path: str, *, asks: bool) -> Mapping[int, list[str]]:
-    """The codes of a route's refusals by their status; `asks`: whether it has parameters."""
+def refusals_of(handler: HTTPRouteHandler, path: str) -> Mapping[int, list[str]]:
+    """The codes of a route's refusals by their status."""
     found: dict[int, list[str]] = {}
-    for code in dict.fromkeys(_codes(handler, path, asks=asks)):
+    for code in dict.fromkeys(_codes(handler, path)):
         found.setdefault(PROBLEMS[code].status, []).append(code)
     return dict(sorted(found.items()))
 
 
-def _codes(handler: HTTPRouteHandler, path: str, *, asks: bool) -> Iterator[str]:
+def _codes(handler: HTTPRouteHandler, path: str) -> Iterator[str]:
     takes = handler.parsed_fn_signature.parameters
     if path.startswith("/api/"):
         yield from SIGNED_IN
     if path.startswith("/auth/"):
         yield from SAME_SITE
-    if asks:
-        yield "invalid_request"
     if "_id}" in path:
         yield "not_found"
     if "moment" in takes:
@@ -68,5 +67,4 @@ def _codes(handler: HTTPRouteHandler, path: str, *, asks: bool) -> Iterator[str]
     if handler.parsed_data_field is not None:
         yield from WITH_BODY
     yield from OWN.get(handler.handler_name, ())
-    if path not in ("/health", "/health/ready"):
-        yield from ANYWHERE
+    yield from ANYWHERE

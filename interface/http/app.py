@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from interface.http import (
@@ -117,6 +118,10 @@ def operator_app(services: Services) -> Litestar:
 
 def _edged(app: Litestar, services: Services) -> Litestar:
     app.asgi_handler = Edge(
-        app.asgi_handler, services.metrics, services.new_id, services.settings.public_url
+        app.asgi_handler,
+        services.metrics,
+        services.new_id,
+        services.settings.public_url,
+        {route.path: route.methods for route in app.routes if isinstance(route, HTTPRoute)},
     )
     return app

@@ -6,7 +6,7 @@ headers and a request id; and nothing of a body, a query or a header is ever log
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -27,6 +27,7 @@ PRIVATE: Final = ("/api", "/auth", "/health", "/.well-known")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 HEAD: Final = "head"
 """In the state of a request: only the head of its answer is wanted."""
+_NO_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _YEAR: Final = 365 * 24 * 60 * 60
 
 
@@ -34,10 +35,16 @@ class Edge:
     """Wraps the whole application."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, new_id: Callable[[], UUID], public_url: str
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        new_id: Callable[[], UUID],
+        public_url: str,
+        methods: Mapping[str, Iterable[str]],
     ) -> None:
-        """Take the application, and what each answer carries."""
+        """Take the application with the methods of its routes, and what each answer carries."""
         self._app = app
+        self._methods = methods
         self._metrics = metrics
         self._new_id = new_id
         self._always = [
@@ -59,10 +66,13 @@ class Edge:
             return
         request_id = self._request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        asked = scope
-        if scope["method"] == "HEAD":  # As GET, all through, but for the bytes.
-            scope["state"][HEAD] = True
-            asked = {**scope, "method": HttpMethod.GET}
+        head_only = scope["method"] == "HEAD"  # As GET, all through, but for the bytes.
+        scope["state"][HEAD] = head_only
+        asked: Scope = {
+            **scope,
+            "method": HttpMethod.GET if head_only else scope["method"],
+            "query_string": _NO_ASCII.sub(_escaped, scope["query_string"]),
+        }
         began = time.perf_counter()
         status = 0
 
@@ -70,8 +80,8 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._headers(scope["path"], request_id, message["headers"])
-            elif message["type"] == "http.response.body" and asked is not scope:
+                message["headers"] = self._headers(asked, request_id, message["headers"])
+            elif message["type"] == "http.response.body" and head_only:
                 message["body"] = b""
             await send(message)
 
@@ -87,16 +97,24 @@ class Edge:
                 return value.decode()
         return str(self._new_id())
 
-    def _headers(self, path: str, request_id: str, headers: object) -> list[tuple[bytes, bytes]]:
-        given = [(name.lower(), value) for name, value in headers]  # type: ignore[attr-defined]
-        given = [(n, _with_head(value) if n == b"allow" else value) for n, value in given]
+    def _headers(
+        self, scope: Scope, request_id: str, headers: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[bytes, bytes]]:
+        given = [(name.lower(), value) for name, value in headers]
+        given = [(n, self._allow(scope, value) if n == b"allow" else value) for n, value in given]
         there = {name for name, _ in given}
         ours = [*self._always, (b"x-request-id", request_id.encode())]
         if b"content-security-policy" not in there:
             ours.append((b"content-security-policy", API_POLICY.encode()))
-        if b"cache-control" not in there and path.startswith(PRIVATE):
+        if b"cache-control" not in there and scope["path"].startswith(PRIVATE):
             ours.append((b"cache-control", b"no-store"))
         return [*given, *((name, value) for name, value in ours if name not in there)]
+
+    def _allow(self, scope: Scope, given: bytes) -> bytes:
+        """The methods that a route takes: all of its handlers', and with GET also HEAD."""
+        methods = {method.strip() for method in given.decode().split(",")}
+        methods |= set(self._methods.get(str(scope.get("path_template")), ()))
+        return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set()))).encode()
 
     def _note(self, method: str, route: str, request_id: str, status: int, seconds: float) -> None:
         method = method if method in _METHODS else "OTHER"
@@ -114,10 +132,9 @@ class Edge:
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def _with_head(allow: bytes) -> bytes:
-    """The methods that a route takes: where GET is one, HEAD is another."""
-    methods = {method.strip() for method in allow.split(b",")}
-    return b", ".join(sorted(methods | ({b"HEAD"} if b"GET" in methods else set())))
+def _escaped(found: re.Match[bytes]) -> bytes:
+    """A byte that no address may hold, as it should have been written."""
+    return b"%%%02X" % found[0][0]
 
 
 def asks_for_head(scope: Scope) -> bool:

@@ -169,7 +169,7 @@ def _repair(
     if name == "list_events":
         lines = {"schema": schemas.of(CloudEvent)}
         answer["content"]["application/x-ndjson"] = lines
-    answers = {success: answer, **_troubles(operation, handler, path, schemas)}
+    answers = {success: answer, **_troubles(handler, path, schemas)}
     if name == "ready":
         answers["503"] = answer
     if name == "download":
@@ -180,12 +180,10 @@ def _repair(
         operation["security"] = [{"refresh": []}]
 
 
-def _troubles(
-    operation: dict[str, Any], handler: HTTPRouteHandler, path: str, schemas: _Schemas
-) -> dict[str, Any]:
+def _troubles(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[str, Any]:
     """The answers that are problems, by status, each with the codes it may have."""
     content = {MEDIA_TYPE: {"schema": schemas.of(Problem)}}
-    found = refusals_of(handler, path, asks=bool(operation.get("parameters")))
+    found = refusals_of(handler, path)
     return {
         str(status): {
             "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),

@@ -213,6 +213,14 @@ FORGERIES: dict[str, str] = {
     "exp that is not a number": signed(header(), claims(exp=float("nan"))),
     "exp without end": signed(header(), claims(exp=float("inf"))),
     "exp that is true": signed(header(), claims(exp=True)),
+    "exp of 400 digits": signed(header(), claims(exp=10**400)),
+    "exp of 4,000 digits": signed(header(), claims(exp=10**4_000)),
+    "exp far beyond all years": signed(header(), claims(exp=1e308)),
+    "iat of 400 digits": signed(header(), claims(iat=10**400)),
+    "iat far below zero": signed(header(), claims(iat=-(10**400))),
+    "nbf of 400 digits": signed(header(), claims(nbf=-(10**400))),
+    "a subject with half a character": signed(header(), claims(sub="a\ud800")),
+    "an issuer with half a character": signed(header(), claims(iss="a\ud800")),
     "not valid yet": signed(header(), claims(nbf=NOW + 31)),
     "issued in the future": signed(header(), claims(iat=NOW + 31)),
     "iat that is true": signed(header(), claims(iat=True)),
@@ -255,6 +263,18 @@ FORGERIES: dict[str, str] = {
 async def test_a_forged_token_is_refused(verifier: TokenVerifier, name: str) -> None:
     with pytest.raises(TokenRefused):
         await verifier.verify(FORGERIES[name])
+
+
+@pytest.mark.parametrize("claim", ["sub", "tenant"])
+async def test_a_name_that_no_id_can_be_made_of_is_refused(
+    issuer: TokenIssuer, clock: Time, claim: str
+) -> None:
+    foreign = TokenVerifier(
+        LocalKeys(issuer.jwks), issuer=ISSUER, audience=AUDIENCE, foreign=True, clock=clock
+    )
+    assert await foreign.verify(signed(header(), claims()))
+    with pytest.raises(TokenRefused):
+        await foreign.verify(signed(header(), claims(**{claim: "a\ud800"})))
 
 
 @pytest.mark.parametrize("name", FORGERIES)

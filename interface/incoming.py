@@ -1,9 +1,9 @@
 """What comes from outside, by kind: one bound and one decoder for each, for HTTP and commands.
 
-Numbers are decimal digits, ids are UUIDs as RFC 9562 writes them, in either case, times are RFC
-3339: what msgspec takes of a text. Invariant: whatever the characters and however many, a decoder
-gives a value inside its kind's bounds, which every store and every index can hold, or it raises
-`Malformed`.
+Numbers are ASCII digits, ids are UUIDs in hex with hyphens or without, in either case, times are
+RFC 3339: what msgspec takes of a text, here as in a body. Invariant: whatever the characters and
+however many, a decoder gives a value inside its kind's bounds, which every store and every index
+can hold, or it raises `Malformed`.
 """
 
 import re
@@ -46,8 +46,6 @@ TOKEN: Final = f"^[!-~]{{1,{LONGEST_KEY}}}$"
 NUMBER: Final = "^(0|[1-9][0-9]{0,15})$"
 ENTITY_TAG: Final = r'^(\*|(W/)?"[1-9][0-9]{0,9}")$'
 
-_DIGITS: Final = re.compile(r"0|[1-9][0-9]*")
-_MOST_DIGITS: Final = 16
 _BLANK_FOR_PLUS: Final = re.compile(r"(?<=[0-9]) ([0-9]{2}:[0-9]{2})$")
 """A query writes a blank as `+`, so that `+00:00` comes in as one."""
 _ENTITY_TAG: Final = re.compile(ENTITY_TAG)
@@ -60,14 +58,11 @@ class Malformed(ValueError):
 
 def number_of(text: str, kind: object) -> int:
     """A whole number of a kind above, from its digits. Raises Malformed."""
-    if not _DIGITS.fullmatch(text):
-        raise Malformed("Expected a whole number, in digits")
-    # Longer than any bound: that it is too large needs no reading.
-    number = int(text) if len(text) <= _MOST_DIGITS else 10**_MOST_DIGITS
     try:
-        found: int = msgspec.convert(number, kind)
+        found: int = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise Malformed(str(error)) from None
+        told = str(error) if str(error).startswith("Expected `int` ") else "Expected a whole number"
+        raise Malformed(told) from None
     return found
 
 

@@ -5,7 +5,6 @@ was found, each kind with the first request that shows it.
 """
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ import structlog
 
 from infrastructure.embedded import Stack
 from tests.fuzz.campaign import Campaign, chosen_seed
-from tests.fuzz.service import opened
+from tests.fuzz.service import beside
 
 
 def main() -> int:
@@ -30,18 +29,14 @@ def main() -> int:
         tempfile.TemporaryDirectory() as name,
         Stack(Path(name) / "servers", durable=False) as stack,
         structlog.testing.capture_logs() as logged,
-        asyncio.Runner() as loop,
+        beside(stack.dsn, stack.nats_url, Path(name) / "data") as (service, run),
     ):
-        context = opened(stack.dsn, stack.nats_url, Path(name) / "data")
-        service = loop.run(context.__aenter__())
-        try:
-            campaign = Campaign(service, loop.run)
-            campaign.go(asked.cases, asked.seed)
-        finally:
-            loop.run(context.__aexit__(None, None, None))
+        campaign = Campaign(service, run)
+        campaign.go(asked.cases, asked.seed)
     errors = [entry for entry in logged if entry["log_level"] == "error"]
     print(f"{campaign.cases:,} requests: {campaign.told()}")
     print(f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s of this process")
+    print(f"{campaign.asked_again} asked again after a 503 that did not come back")
     for (operation, kind), request in campaign.findings.items():
         print(f"\n-- {operation}: {kind}\n{request}")
     for entry in errors[:10]:

@@ -5,13 +5,14 @@ not.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -31,6 +32,9 @@ from interface.http.services import Services
 from interface.processes import open_projector
 from interface.settings import read_settings
 from tests.given import RUN, Story, at_gate, drafted, start
+
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 URL = "http://127.0.0.1:8000"
 NOBODY = "http://127.0.0.1:9"
@@ -223,6 +227,33 @@ async def opened(database: str, nats_url: str, folder: Path) -> AsyncIterator[Se
             services.stopping.set()
             stop.set()
             await asyncio.gather(*running)
+
+
+@contextmanager
+def beside(database: str, nats_url: str, folder: Path) -> Iterator[tuple[Service, Run]]:
+    """The same on a loop of its own, in a thread, and what runs a coroutine there.
+
+    A loop that stood still while requests are made up would let its transactions time out.
+    """
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="service")
+    thread.start()
+
+    def run(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    context = opened(database, nats_url, folder)
+    try:
+        service = run(context.__aenter__())
+        try:
+            yield service, run
+        finally:
+            run(context.__aexit__(None, None, None))
+    finally:
+        run(loop.shutdown_default_executor())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _finished() -> Story:

@@ -1,6 +1,5 @@
 """The API document is kept: 2,000 requests made up from it, of two tenants, on real servers."""
 
-import asyncio
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import structlog
 
 from infrastructure.embedded import Stack
 from tests.fuzz.campaign import Campaign
-from tests.fuzz.service import opened
+from tests.fuzz.service import beside
 
 CASES = 2_000
 
@@ -25,14 +24,9 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 def test_whatever_is_asked_the_answer_is_one_that_the_document_lists(
     stack: Stack, database: str, tmp_path: Path, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    with asyncio.Runner() as loop:
-        context = opened(database, stack.nats_url, tmp_path)
-        service = loop.run(context.__aenter__())
-        try:
-            campaign = Campaign(service, loop.run)
-            campaign.go(CASES, seeded=1)
-        finally:
-            loop.run(context.__aexit__(None, None, None))
+    with beside(database, stack.nats_url, tmp_path) as (service, run):
+        campaign = Campaign(service, run)
+        campaign.go(CASES, seeded=1)
     assert campaign.findings == {}
     assert [entry for entry in logged if entry["log_level"] == "error"] == []
     assert campaign.cases >= CASES * 0.8

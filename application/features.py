@@ -7,7 +7,7 @@ and a refusal is given only after the copy was brought up to date.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -24,7 +24,6 @@ from application.ports import (
     Live,
     Origin,
     Receipt,
-    ReceiptExists,
     Receipts,
     Recorded,
 )
@@ -185,6 +184,7 @@ class Features:
         correlation_id: UUID,
         if_match: int | None = None,
         idempotency: tuple[str, bytes] | None = None,
+        permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Carry out a person's command, once.
 
@@ -196,6 +196,7 @@ class Features:
             correlation_id: Names this request; all that follows from it carries it on.
             if_match: The version the person saw; another one now is refused.
             idempotency: A key, and the bytes of the request it stands for.
+            permitted: Raises what speaks against a request that was not answered before.
 
         Raises:
             Refused: the state machine refuses; nothing was recorded.
@@ -203,23 +204,16 @@ class Features:
             KeyReused: the key stands for another request.
             Unavailable: the database does not answer.
         """
-        receipt = None
-        if idempotency is not None:
-            key, body = idempotency
-            receipt = Receipt(key, sha256(body).hexdigest())
-            answered = await self._answered(tenant_id, receipt)
-            if answered is not None:
-                return answered
-        origin = Origin(tenant_id, actor, correlation_id)
-        try:
-            written = await self.write(
-                feature_id, command, origin, Effects(receipt=receipt), if_match=if_match
-            )
-        except ReceiptExists:
-            if receipt and (answered := await self._answered(tenant_id, receipt)):
-                return answered
-            raise
-        return written.accepted
+
+        async def work(receipt: Receipt | None) -> Accepted:
+            if permitted is not None:
+                await permitted()
+            origin = Origin(tenant_id, actor, correlation_id)
+            effects = Effects(receipt=receipt)
+            written = await self.write(feature_id, command, origin, effects, if_match=if_match)
+            return written.accepted
+
+        return await self._once(tenant_id, idempotency, work)
 
     async def history(
         self, tenant_id: UUID, feature_id: UUID, upto: int | None = None
@@ -248,40 +242,34 @@ class Features:
 
         Raises as `do` does.
         """
-        receipt = None
-        if idempotency is not None:
-            key, body = idempotency
-            receipt = Receipt(key, sha256(body).hexdigest())
-            if (answered := await self._answered(tenant_id, receipt)) is not None:
-                return answered
-        for _ in range(TRIES):
-            # Again after a conflict: the parent was deleted at this moment, and nothing is forked.
-            parent = await self.load(tenant_id, parent_id)
-            _matches(parent, if_match)
-            history = await self.history(tenant_id, parent_id, command.version)
-            head = history[-1] if history else None
-            # As many events as the parent has messages: the loop goes on meanwhile.
-            events = await asyncio.to_thread(
-                fork_of,
-                command,
-                parent_id,
-                parent,
-                [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
-                head.hash.hex() if head else "",
-            )
-            cause = head.event_id if head else None
-            origin = Origin(tenant_id, actor, correlation_id, cause)
-            effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
-            try:
-                begun = await self._append(fork_id, Feature(), events, origin, effects)
-            except Conflict:
-                continue
-            except ReceiptExists:
-                if receipt and (answered := await self._answered(tenant_id, receipt)):
-                    return answered
-                raise
-            return begun.accepted
-        raise NotNow("Too much happens to this feature at once. Try again.")
+
+        async def work(receipt: Receipt | None) -> Accepted:
+            for _ in range(TRIES):
+                # Again after a conflict: the parent was deleted now, and nothing is forked.
+                parent = await self.load(tenant_id, parent_id)
+                _matches(parent, if_match)
+                history = await self.history(tenant_id, parent_id, command.version)
+                head = history[-1] if history else None
+                # As many events as the parent has messages: the loop goes on meanwhile.
+                events = await asyncio.to_thread(
+                    fork_of,
+                    command,
+                    parent_id,
+                    parent,
+                    [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
+                    head.hash.hex() if head else "",
+                )
+                cause = head.event_id if head else None
+                origin = Origin(tenant_id, actor, correlation_id, cause)
+                effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
+                try:
+                    begun = await self._append(fork_id, Feature(), events, origin, effects)
+                except Conflict:
+                    continue
+                return begun.accepted
+            raise NotNow("Too much happens to this feature at once. Try again.")
+
+        return await self._once(tenant_id, idempotency, work)
 
     async def write(
         self,
@@ -373,6 +361,29 @@ class Features:
         if feature.running and (superseding or deleted):
             await self._live.cancelled()
         return Written(after, recorded, accepted)
+
+    async def _once(
+        self,
+        tenant_id: UUID,
+        idempotency: tuple[str, bytes] | None,
+        work: Callable[[Receipt | None], Awaitable[Accepted]],
+    ) -> Accepted:
+        """Do a request's work, or give the answer that the same request got, then or meanwhile."""
+        if idempotency is None:
+            return await work(None)
+        key, body = idempotency
+        receipt = Receipt(key, sha256(body).hexdigest())
+        answered = await self._answered(tenant_id, receipt)
+        if answered is not None:
+            return answered
+        try:
+            return await work(receipt)
+        except Exception:
+            # The twin may be what is in the way: it was accepted while this one was looked at.
+            answered = await self._answered(tenant_id, receipt)
+            if answered is None:
+                raise
+            return answered
 
     async def _answered(self, tenant_id: UUID, receipt: Receipt) -> Accepted | None:
         found = await self._receipts.find(tenant_id, receipt.key)

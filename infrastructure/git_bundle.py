@@ -5,6 +5,7 @@ and a commit's time, author and message are the event's.
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from hashlib import sha256
 from io import BytesIO
 from typing import Final
 from uuid import UUID
@@ -16,6 +17,7 @@ from dulwich.pack import write_pack_objects
 
 from application.computing import Computing, Here
 from application.delivery.history import Commit, Histories, Told, commits_of
+from application.delivery.parcel import Parcel
 
 FILE: Final = 0o100644
 FOLDER: Final = 0o040000
@@ -32,16 +34,20 @@ class GitBundle:
 
     async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The bundle's bytes, of the feature as it is or as it was at a version.
+    ) -> Parcel:
+        """The bundle of the feature as it is, or as it was at a version.
 
         Raises:
-            NotFound, NotNow: before the first byte.
+            NotFound, NotNow: as for the histories.
         """
         told = await self._histories.tell(tenant_id, feature_id, version)
         bundle = await self._computing.run(tenant_id, bundle_of, told)
-        for at in range(0, len(bundle), CHUNK_BYTES):
-            yield bundle[at : at + CHUNK_BYTES]
+        return Parcel(sha256(bundle).hexdigest(), lambda: _in_chunks(bundle))
+
+
+async def _in_chunks(bundle: bytes) -> AsyncGenerator[bytes, None]:
+    for at in range(0, len(bundle), CHUNK_BYTES):
+        yield bundle[at : at + CHUNK_BYTES]
 
 
 def bundle_of(told: Told) -> bytes:

@@ -6,7 +6,6 @@ in `infrastructure/redaction.py`. Tracebacks show source lines, never the values
 
 import json
 import logging
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from structlog.dev import ConsoleRenderer
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from domain.characters import visible
 from infrastructure.redaction import Redactor
 
 QUIET: Final = (
@@ -49,10 +49,6 @@ others without end, and those count as one."""
 told: Final[Counter[tuple[str, str]]] = Counter()
 """Lines of this process since it started that say of something wrong, by level and event."""
 
-# Control characters, line separators, and marks that change the direction of writing.
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _TRACEBACK_MARGIN: Final = "\n  | "
 
 
@@ -177,24 +173,20 @@ def _console_line(event: dict[str, Any]) -> str:
     tracebacks = [
         lines for name in ("stack", "exception") if isinstance(lines := event.pop(name, None), str)
     ]
-    shown = {_escaped(name): _without_controls(value) for name, value in event.items()}
+    shown = {visible(name): _without_controls(value) for name, value in event.items()}
     line = _columns(None, "", shown)
     # Each line of a traceback stands behind a margin, so that none can pose as a record.
-    behind_margin = (_TRACEBACK_MARGIN + _escaped(row) for t in tracebacks for row in t.split("\n"))
+    behind_margin = (_TRACEBACK_MARGIN + visible(row) for t in tracebacks for row in t.split("\n"))
     return str(line) + "".join(behind_margin)
 
 
 def _without_controls(value: object) -> object:
     match value:
         case str():
-            return _escaped(value)
+            return visible(value)
         case dict():
-            return {_escaped(name): _without_controls(item) for name, item in value.items()}
+            return {visible(name): _without_controls(item) for name, item in value.items()}
         case list():
             return [_without_controls(item) for item in value]
         case _:
             return value
-
-
-def _escaped(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -47,6 +47,7 @@ from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
 from interface.glance import Glance
 from interface.health import Servers, service_version
+from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.limits import Rate, rates_of, rooms_of
 from interface.processes import database_of, features_of, roster_in_force
@@ -137,6 +138,7 @@ async def open_api(
         archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
         bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         bearers=verifier,
+        cursors=Cursors(base.master.cursor_keys),
         log_key=LogKeys(database),
         accounts=accounts,
         keys=KeySettings(

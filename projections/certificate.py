@@ -61,9 +61,10 @@ class Certificate(Struct, frozen=True):
     equal: bool
     """Whether every read model is what the log gives."""
     events: int
-    """Folded, from the first one on; those that were sealed and are lost give nothing to show."""
+    """Folded, from the first one on; those that were sealed and are lost give nothing to show.
+    0 as long as no read model has come to the first."""
     head: str
-    """The hash of the last of them, in hex."""
+    """The hash of the last of them, in hex; empty if there is none."""
     projections: tuple[Compared, ...]
     model_calls: int = 0
     """Requests to a model that folding made: none, for it has no way to make one."""

@@ -19,6 +19,7 @@ from application.features import Features
 from application.ports import ArtifactStore, Recorded
 from application.stored_files import read_stored
 from domain import events as e
+from domain.characters import visible
 from domain.content import Content
 from domain.feature import Feature, evolve
 
@@ -195,4 +196,4 @@ def _said(event: e.FeatureEvent) -> str:
 
 def _one_paragraph(text: str) -> str:
     """Words that cannot be taken for the lines below them."""
-    return " ".join(text.replace("\0", " ").split())
+    return visible(" ".join(text.replace("\0", " ").split()))

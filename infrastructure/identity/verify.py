@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -31,6 +31,8 @@ LARGEST_TOKEN: Final = 48 * 1024
 LONGEST_SUBJECT: Final = 255
 LONGEST_WAIT: Final = 24 * 60 * 60.0
 """Seconds. No stream is open for so long; an `exp` may be any number."""
+LATEST_SECONDS: Final = 253_402_300_799
+"""The end of the year 9999."""
 _FORBIDDEN_HEADERS: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "enc", "zip")
 
 
@@ -185,11 +187,7 @@ class TokenVerifier:
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
         subject, tenant = claims.get("sub"), claims.get(self._tenant_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-            raise TokenRefused("claims")
-        if tenant is not None and (
-            not isinstance(tenant, str) or not 0 < len(tenant) <= LONGEST_SUBJECT
-        ):
+        if not _is_name(subject) or not (tenant is None or _is_name(tenant)):
             raise TokenRefused("claims")
         expires_at = _seconds(claims, "exp")
         if not self._foreign:
@@ -226,13 +224,19 @@ def _seconds(claims: dict[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenRefused("claims")
-    try:
-        seconds = float(value)
-    except OverflowError:
-        raise TokenRefused("claims") from None
-    if not math.isfinite(seconds):
+    # Compared, never converted: a whole number may be too large for a float.
+    if not -LATEST_SECONDS <= value <= LATEST_SECONDS:
         raise TokenRefused("claims")
-    return seconds
+    return value
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """Whether ids can be made of it: a text, not too long, without halves of a pair."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= LONGEST_SUBJECT
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
 
 
 def _own_id(text: Any) -> UUID:  # noqa: ANN401 - any JSON.

@@ -36,6 +36,7 @@ LOG: Final = (
 )
 PAGE: Final = 200
 """Events that are read and opened at once."""
+KNOWN: Final = "SELECT 1 FROM es.streams WHERE tenant_id = %s AND stream_id = %s"
 
 
 class PostgresCertifier:
@@ -79,8 +80,10 @@ class PostgresCertifier:
                 last, events = rows[-1] if rows else last, events + len(rows)
                 if len(rows) < PAGE:
                     break
-        if last is None:
-            return None
+            if last is None:
+                known = await connection.execute(KNOWN, (tenant_id, feature_id))
+                if await known.fetchone() is None:
+                    return None
         tables: dict[str, Table] = {name: {} for name in names}
         await self._turns.through(shown, partial(_shown, tables))
         compared = [await asyncio.to_thread(one.compared, tables) for one in folded]
@@ -88,7 +91,7 @@ class PostgresCertifier:
             feature_id,
             equal=all(one.equal for one in compared),
             events=events,
-            head=last.hash.hex(),
+            head=last.hash.hex() if last else "",
             projections=tuple(compared),
         )
 

@@ -1,6 +1,7 @@
 """The key-encryption key: wraps data keys, stamps short notes, and seals nothing of any size.
 
-Invariant: the key itself leaves this module only into the file that it writes.
+Invariant: the key itself leaves this module only into the file that it writes. What is derived of
+it for another use tells nothing about it.
 Rotation: give the new key first and the old ones after it; wrapping uses the first, unwrapping
 any of them. Rewrapping every data key then frees the old one, and no sealed record is touched.
 """
@@ -76,7 +77,7 @@ class MasterKey:
     processes that are restarted one by one, the old ones open what the new ones wrap.
     """
 
-    __slots__ = ("_by_id", "_path", "_stamping", "ids")
+    __slots__ = ("_by_id", "_path", "_stamping", "cursor_keys", "ids")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Take 32-byte keys, the current one first."""
@@ -95,6 +96,8 @@ class MasterKey:
         # Other threads may be wrapping: the current id always has its key.
         self._by_id = by_id
         self._stamping = tuple(derive(key, "stamp") for key in keys)
+        self.cursor_keys: tuple[bytes, ...] = tuple(derive(key, "cursors") for key in keys)
+        """What seals the cursors of lists, the current one first."""
         self.ids: tuple[str, ...] = tuple(by_id)
         """Ids of all keys, the current one first."""
 

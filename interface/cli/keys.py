@@ -8,7 +8,7 @@ from pathlib import Path
 from infrastructure.rewrapping import Rewrapper
 from infrastructure.sealing import MasterKey
 from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
-from interface.cli.console import OUT, fail, say, show
+from interface.cli.console import OUT, fail, progress, say, show
 from interface.cli.operations import Desk, act
 from interface.cli.up import refusing
 from interface.foundation import configured, master_key, master_key_path
@@ -91,14 +91,13 @@ def rotate() -> int:
         rewrapper = Rewrapper(desk.database, master)
 
         def told(looked_at: int) -> None:
-            if OUT.is_terminal:
-                OUT.print(f"\rlooked at {looked_at:,} keys", end="")
+            progress(f"looked at {looked_at:,} keys")
 
         rewrapped = await rewrapper.rewrap(told)
         counts = await rewrapper.count()
         others = sum(number for key_id, number in counts.items() if key_id != master.id)
         if OUT.is_terminal:
-            say("")
+            say()
         say(f"rewrapped {rewrapped:,} keys under {master.id}")
         if others:
             fail(

@@ -31,7 +31,7 @@ from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.standing import Standing, look
 from infrastructure.tasks import PostgresTasks
-from interface.cli.console import OUT, fail, say, show
+from interface.cli.console import fail, progress, say, show
 from interface.cli.up import refusing
 from interface.foundation import (
     Addresses,
@@ -130,7 +130,8 @@ def migrate() -> int:
         if settings.database_url is None:
             raise CannotStart("BP_DATABASE_URL must be set; `up` migrates the embedded database.")
         applied = apply_migrations(settings.database_url.get_secret_value())
-        say("\n".join(applied) or "The schema is up to date.")
+        for line in applied or ("The schema is up to date.",):
+            say(line)
         return 0
 
     return refusing(command)
@@ -260,20 +261,20 @@ def projections_rebuild(name: str) -> int:
         rebuilder = Rebuilder(desk.database, PostgresSource(desk.database, desk.ring()))
         last: list[Progress] = []
 
-        def progress(now: Progress) -> None:
+        def told(now: Progress) -> None:
             last[:] = [now]
-            if OUT.is_terminal:
-                share = now.position / max(now.goal, 1)
-                told = f"{now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s"
-                OUT.print(f"\r{share:6.1%} {told}", end="")
+            share = now.position / max(now.goal, 1)
+            progress(f"{share:6.1%} {now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s")
 
         try:
-            await rebuilder.rebuild(None if name == "all" else [name], progress)
+            await rebuilder.rebuild(None if name == "all" else [name], told)
         except KeyError:
             fail(f"There is no read model {name}. `projections status` lists them.")
             return 1
         done = last[-1] if last else None
-        say(f"\nrebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second" if done else "")
+        say()
+        if done:
+            say(f"rebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second")
         return 0
 
     return act("bp_projector", work)

@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from interface.http import (
@@ -35,6 +36,7 @@ from interface.http.asking import terms
 from interface.http.body import JsonRequest
 from interface.http.edge import Edge
 from interface.http.moments import moment
+from interface.http.parameters import ids
 from interface.http.services import Services
 from interface.http.signed_in import signed_in
 from interface.limits import BODY_BYTES
@@ -67,7 +69,7 @@ def described() -> list[ControllerRouterHandler]:
     api = Router(
         "/api",
         route_handlers=[features, log, settings],
-        guards=[signed_in],
+        guards=[signed_in, ids],
         dependencies={
             "wanted": Provide(audit_filter.wanted),
             "terms": Provide(terms),
@@ -102,6 +104,10 @@ def build_app(services: Services) -> Litestar:
 
 def _edged(app: Litestar, services: Services) -> Litestar:
     app.asgi_handler = Edge(
-        app.asgi_handler, services.metrics, services.new_id, services.settings.public_url
+        app.asgi_handler,
+        services.metrics,
+        services.new_id,
+        services.settings.public_url,
+        {route.path: route.methods for route in app.routes if isinstance(route, HTTPRoute)},
     )
     return app

@@ -15,20 +15,22 @@ from application.export import MEDIA_TYPE, lines_of
 from application.usage import Usage
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, place_of
-from interface.http.audit_filter import (
-    Direction,
+from interface.http.asking import etag
+from interface.http.audit_filter import Direction, OfLog, Order
+from interface.http.body import JsonRequest
+from interface.http.cursors import Listing
+from interface.http.flow import Ending, Flow, Put
+from interface.http.parameters import (
+    Cursor,
     EventId,
+    FeatureId,
+    Limit,
     OfFeature,
-    OfLog,
     OfVersion,
-    Order,
     Since,
     Until,
-    zoned,
+    read_time,
 )
-from interface.http.body import JsonRequest
-from interface.http.flow import Ending, Flow, Put
 from interface.http.rates import Counted, count
 from interface.http.services import Services, of
 from interface.http.session_end import while_session_lasts
@@ -42,7 +44,7 @@ from projections.certificate import Certificate
 EXPORT_SECONDS: Final = 15 * 60.0
 
 
-@get("/features/{feature_id:uuid}/events", summary="The feature's log")
+@get("/features/{feature_id:str}/events", summary="The feature's log")
 async def list_events(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -62,23 +64,25 @@ async def list_events(
     if MEDIA_TYPE in request.headers.get("accept", ""):
         count(request, Rate.DOWNLOAD)
         return _export(request, feature_id, version)
+    listing = services.cursors.of(tenant_id, "events of", feature_id, wanted, order)
     if at is not None:
         texts = await services.log.at(tenant_id, feature_id, [at])
         found, last, more = [*texts.values()], at, False
     elif wanted == Wanted() and order is Direction.ASC:
-        after = place_of(cursor)
+        after = int(listing.after(cursor) or 0)
         found = [*await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)]
         last = found[-1].version if found else after
         more = bool(found) and last < version
     else:
         count(request, Rate.SEARCH)
         chosen = replace(wanted, feature_id=feature_id)
-        entries, last, more, _ = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+        asked = (services, tenant_id, chosen, order, limit)
+        entries, last, more, _ = await _chosen(*asked, listing, cursor)
         texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
         found = [texts[one.version] for one in entries if one.version in texts]
     items = tuple(event_view(recorded) for recorded in found)
     headers = {"ETag": etag(version), "Vary": "Accept"}
-    return Response(EventPage(items, cursor_at(last) if more else None), headers=headers)
+    return Response(EventPage(items, listing.cursor(last) if more else None), headers=headers)
 
 
 @get(
@@ -101,15 +105,17 @@ async def list_all_events(
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     chosen = replace(wanted, feature_id=feature_id)
-    entries, last, more, found = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+    listing = services.cursors.of(tenant_id, "events", chosen, order)
+    asked = (services, tenant_id, chosen, order, limit)
+    entries, last, more, found = await _chosen(*asked, listing, cursor)
     searched_to = found.looked_to.recorded_at if found.looked_to else None
     return AuditPage(
-        tuple(entries), cursor_at(last) if more else None, dict(found.titles), searched_to
+        tuple(entries), listing.cursor(last) if more else None, dict(found.titles), searched_to
     )
 
 
 @get(
-    "/features/{feature_id:uuid}/events/{event_id:uuid}/causation",
+    "/features/{feature_id:str}/events/{event_id:str}/causation",
     summary="What led to what",
     guards=[Counted(Rate.SEARCH)],
 )
@@ -124,14 +130,22 @@ async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: Eve
 
 
 @get(
-    "/features/{feature_id:uuid}/certificate",
+    "/features/{feature_id:str}/certificate",
     summary="Is what is shown what happened?",
     guards=[Counted(Rate.SEARCH)],
 )
 async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certificate:
     """Folds the log from its first event, without any model, and compares every read model."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    certificate = await services.certifier.certify(tenant_id, feature_id)
+    certify = services.certifier.certify
+    certificate = await certify(tenant_id, feature_id)
+    if certificate is None or not certificate.events:
+        # Nothing of it is applied yet: what can be compared is worth a moment's patience.
+        known = await services.features.load(tenant_id, feature_id)
+        if known.version == 0:
+            raise NotFound
+        await services.reads.feature(tenant_id, feature_id, min_version=known.version)
+        certificate = await certify(tenant_id, feature_id)
     if certificate is None:
         raise NotFound
     return certificate
@@ -148,13 +162,14 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     What was spent on features that are deleted is in it, too.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    usage = await services.usages.of(tenant_id, zoned(since), zoned(until))
+    period = read_time("from", since), read_time("to", until)
+    usage = await services.usages.of(tenant_id, *period)
     features = [UUID(share.name) for share in usage.by_feature]
     return replace(usage, titles=await services.audit.titles(tenant_id, features))
 
 
 @get(
-    "/features/{feature_id:uuid}/events/verify",
+    "/features/{feature_id:str}/events/verify",
     summary="Check the feature's log",
     guards=[Counted(Rate.SEARCH)],
 )
@@ -181,13 +196,15 @@ async def _chosen(
     wanted: Wanted,
     order: Direction,
     limit: int,
+    listing: Listing,
     cursor: str | None,
 ) -> tuple[Sequence[AuditEntry], int, bool, Found]:
     """A page of headers, the position where it ends, whether to go on there, and all of it."""
+    beyond = listing.after(cursor)
     found = await services.audit.entries(
         tenant_id,
         wanted,
-        beyond=place_of(cursor) if cursor is not None else None,
+        beyond=None if beyond is None else int(beyond),
         limit=limit + 1,
         ascending=order is Direction.ASC,
     )

@@ -12,18 +12,16 @@ from msgspec.structs import replace
 from application.ports import Accepted
 from domain import commands as c
 from interface.http.asking import (
-    FeatureId,
     OnTerms,
     Terms,
     accepted,
     carry_out,
     etag,
-    require_key,
 )
 from interface.http.body import JsonRequest
+from interface.http.parameters import FeatureId
 from interface.http.rates import Counted
 from interface.http.services import of
-from interface.http.signed_in import caller_of
 from interface.limits import Rate
 
 
@@ -44,7 +42,7 @@ async def create_feature(
 
 
 @patch(
-    "/features/{feature_id:uuid}",
+    "/features/{feature_id:str}",
     status_code=202,
     summary="Rename",
     guards=[Counted(Rate.RENAME)],
@@ -60,7 +58,7 @@ async def rename_feature(
 
 
 @delete(
-    "/features/{feature_id:uuid}",
+    "/features/{feature_id:str}",
     status_code=202,
     summary="Delete for good",
     guards=[Counted(Rate.DECIDE)],
@@ -75,7 +73,7 @@ async def delete_feature(
 
 
 @post(
-    "/features/{feature_id:uuid}/brief",
+    "/features/{feature_id:str}/brief",
     status_code=202,
     summary="Confirm the brief",
     guards=[Counted(Rate.DECIDE)],
@@ -91,7 +89,7 @@ async def confirm_brief(
 
 
 @post(
-    "/features/{feature_id:uuid}/revise",
+    "/features/{feature_id:str}/revise",
     status_code=202,
     summary="Revise the brief",
     guards=[Counted(Rate.DECIDE)],
@@ -107,7 +105,7 @@ async def revise_brief(
 
 
 @post(
-    "/features/{feature_id:uuid}/approve",
+    "/features/{feature_id:str}/approve",
     status_code=202,
     summary="Approve at a gate",
     guards=[Counted(Rate.DECIDE)],
@@ -123,7 +121,7 @@ async def approve(
 
 
 @post(
-    "/features/{feature_id:uuid}/retry",
+    "/features/{feature_id:str}/retry",
     status_code=202,
     summary="Try again after a failure",
     guards=[Counted(Rate.DECIDE)],
@@ -138,7 +136,7 @@ async def retry_feature(
 
 
 @post(
-    "/features/{feature_id:uuid}/replay",
+    "/features/{feature_id:str}/replay",
     status_code=202,
     summary="Go back to a checkpoint",
     guards=[Counted(Rate.DECIDE)],
@@ -157,8 +155,8 @@ async def _working(
     request: JsonRequest, terms: Terms, feature_id: UUID, command: c.FeatureCommand
 ) -> Response[Accepted]:
     """Carry out a command after which agents work."""
-    await require_key(of(request.app.state), caller_of(request).tenant_id)
-    return accepted(await carry_out(request, terms, feature_id, command))
+    answer = await carry_out(request, terms, feature_id, command, sets_agents_to_work=True)
+    return accepted(answer)
 
 
 HANDLERS = (

@@ -21,9 +21,10 @@ from domain.commands import MessageText, PostMessage
 from domain.errors import NotFound
 from domain.runs import Tokens
 from domain.status import Step
-from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
+from interface.http.asking import OnTerms, carry_out
 from interface.http.body import JsonRequest
 from interface.http.flow import Produce, Put
+from interface.http.parameters import FeatureId
 from interface.http.problems import PROBLEMS, Problem, problem, wait
 from interface.http.rates import Counted
 from interface.http.refusals import problem_of
@@ -86,7 +87,7 @@ class Trouble(Struct, frozen=True):
 
 
 @post(
-    "/features/{feature_id:uuid}/messages",
+    "/features/{feature_id:str}/messages",
     status_code=200,
     media_type="text/event-stream",
     summary="Say something to the BA agent",
@@ -97,7 +98,6 @@ async def post_message(
 ) -> Response[bytes]:
     """Answers a stream. A client that goes away does not lose the answer: GET the messages."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    await require_key(services, tenant_id)
     posted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
     over = frame("error", Trouble(problem("unauthenticated", OVER)))
@@ -107,7 +107,9 @@ async def post_message(
         async with Ear(services.live, tenant_id, feature_id, answer.hear) as ear:
             try:
                 message = PostMessage(services.new_id(), data.text)
-                accepted = await carry_out(request, terms, feature_id, message, meant=data)
+                accepted = await carry_out(
+                    request, terms, feature_id, message, meant=data, sets_agents_to_work=True
+                )
             except BaseException as error:
                 if not posted.done():
                     posted.set_exception(error)

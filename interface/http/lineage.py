@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 from msgspec import Struct
 
 from application.diff import Change, Text
@@ -22,10 +22,11 @@ from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Step
-from interface.http.asking import LARGEST_VERSION, FeatureId, OnTerms, etag, idempotency_of
+from interface.http.asking import OnTerms, etag, idempotency_of
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
 from interface.http.moments import Moment, Seen, look, look_back
+from interface.http.parameters import FeatureId, FromVersion, ToVersion, With
 from interface.http.rates import Counted
 from interface.http.services import Services, of
 from interface.http.signed_in import actor_of, caller_of
@@ -37,23 +38,6 @@ from projections.run import Outcome, RunRow
 T = TypeVar("T")
 
 FILES_AT_ONCE: Final = 8
-
-From = Annotated[
-    int,
-    QueryParameter(name="from", ge=1, le=LARGEST_VERSION, description="The version to begin with."),
-]
-To = Annotated[
-    int | None,
-    QueryParameter(
-        name="to", ge=1, le=LARGEST_VERSION, description="The version to end with; else the latest."
-    ),
-]
-With = Annotated[
-    UUID | None,
-    QueryParameter(
-        name="with", description="The feature that `to` is a version of, if it is another one."
-    ),
-]
 
 
 class Side(StrEnum):
@@ -100,7 +84,7 @@ class Difference(Struct, frozen=True):
 
 
 @post(
-    "/features/{feature_id:uuid}/fork",
+    "/features/{feature_id:str}/fork",
     status_code=201,
     summary="Fork from a checkpoint",
     guards=[Counted(Rate.CREATE, by_address=Rate.CREATE_BY_ADDRESS)],
@@ -128,15 +112,15 @@ async def fork_feature(
 
 
 @get(
-    "/features/{feature_id:uuid}/diff",
+    "/features/{feature_id:str}/diff",
     summary="What changed between two versions",
     guards=[Counted(Rate.SEARCH)],
 )
 async def diff_features(
     request: JsonRequest,
     feature_id: FeatureId,
-    from_version: From,
-    to_version: To = None,
+    from_version: FromVersion,
+    to_version: ToVersion = None,
     other: With = None,
 ) -> Difference:
     """Deliverables and files as unified diffs, and the agent runs between; also across forks."""

@@ -10,11 +10,19 @@ from uuid import UUID
 
 from litestar import Response, get
 
+from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
+from interface.http.parameters import (
+    AfterPosition,
+    AfterVersion,
+    FeatureId,
+    LastEventId,
+    Words,
+    read,
+)
 from interface.http.rates import Counted
 from interface.http.services import Services, of
 from interface.http.session_end import while_signed_in
@@ -24,12 +32,12 @@ from interface.http.streams import (
     RETRY_MS,
     flow,
     frame,
-    last_seen,
     open_pipe,
     until_unavailable,
 )
 from interface.http.views import event_view
 from interface.http.watching import Ear, Word
+from interface.incoming import SeenPosition, SeenVersion, number_of
 from interface.limits import Rate, Room
 
 PAGE: Final = 100
@@ -41,7 +49,7 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
 
 
 @get(
-    "/features/{feature_id:uuid}/live",
+    "/features/{feature_id:str}/live",
     media_type="text/event-stream",
     summary="A feature, as it happens",
     guards=[Counted(Rate.STREAM)],
@@ -49,7 +57,7 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
 async def feature_live(
     request: JsonRequest,
     feature_id: FeatureId,
-    after: After = None,
+    after: AfterVersion = None,
     last_event_id: LastEventId = None,
 ) -> Response[bytes]:
     """Its events, each with its version as `id`; without an id, what an agent is writing now.
@@ -57,7 +65,7 @@ async def feature_live(
     Without `Last-Event-ID` or `after`, begins after the present version.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(last_event_id, after)
+    seen = last_seen(last_event_id, after, SeenVersion)
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         raise NotFound
@@ -84,7 +92,7 @@ async def feature_live(
 )
 async def tenant_live(
     request: JsonRequest,
-    after: After = None,
+    after: AfterPosition = None,
     words: Words = False,  # noqa: FBT002 - a query parameter has a name.
     last_event_id: LastEventId = None,
 ) -> Response[bytes]:
@@ -94,7 +102,7 @@ async def tenant_live(
     `hello`, whose `id` is the present position.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(last_event_id, after)
+    seen = last_seen(last_event_id, after, SeenPosition)
     begin = await services.reads.position() if seen is None else seen
 
     async def produce(put: Put) -> None:
@@ -121,7 +129,8 @@ async def _follow_feature(
 ) -> None:
     while True:
         async with services.looking:
-            recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
+            upto = min(after + PAGE, LARGEST_VERSION)
+            recorded = await services.log.read(*whose, after=after, upto=upto)
         for one in recorded:
             await put(frame(one.type, event_view(one), id=one.version))
             after = one.version
@@ -147,6 +156,12 @@ async def _follow_tenant(
         else:
             after = max(after, upto)
             await ear.wait(services.look_seconds)
+
+
+def last_seen(given: str | None, after: int | None, kind: object) -> int | None:
+    """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
+    seen = read("Last-Event-ID", given or None, lambda text: number_of(text, kind))
+    return after if seen is None else seen
 
 
 HANDLERS = (feature_live, tenant_live)

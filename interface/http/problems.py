@@ -57,9 +57,11 @@ class Problem(Struct, frozen=True, omit_defaults=True):
 class HttpProblem(Exception):
     """A request is answered with a problem."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, headers: Mapping[str, str] = {}) -> None:
+        """Take the problem, and what its answer's headers say beside it."""
         super().__init__(problem.detail)
         self.problem = problem
+        self.headers = headers
 
 
 PROBLEMS: Final[Mapping[str, Kind]] = {
@@ -168,6 +170,11 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "too_large": Kind(413, "Too large", "A body has at most 256 KiB."),
     "unsupported_media_type": Kind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
+    ),
+    "range_not_satisfiable": Kind(
+        416,
+        "No such bytes",
+        "`Range` asks for bytes behind the end. The header `Content-Range` says where that is.",
     ),
     "head_too_large": Kind(
         431, "The head is too large", "A request has at most 64 KiB of address and 100 headers."

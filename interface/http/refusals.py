@@ -27,9 +27,10 @@ from interface.http.problems import (
     Problem,
     problem,
 )
-from projections.store import BadCursor
 
 log = structlog.get_logger(__name__)
+TOLD: Final = ("allow", "Content-Range")
+"""Headers of an exception that belong into its answer."""
 RETRY_AFTER_SECONDS: Final = 2
 INTERNAL: Final = 500
 
@@ -71,8 +72,6 @@ def problem_of(error: BaseException) -> Problem:
             return replace(said, retry_after_seconds=1)
         case KeyRejected():
             return problem("api_key_rejected", str(error))
-        case BadCursor():
-            return problem("invalid_request", errors=(Fault("cursor", str(error)),))
         case ArtifactMissing() | ArtifactDamaged():
             return problem("artifact_lost")
         case ValidationException():
@@ -95,9 +94,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def respond(said: Problem, error: BaseException | None = None) -> Response[Problem]:
     """The response that carries a problem."""
     headers = {"Cache-Control": "no-store"}
-    allow = (getattr(error, "headers", None) or {}).get("allow")
-    if allow:
-        headers["Allow"] = allow
+    given = getattr(error, "headers", None) or {}
+    headers |= {name.title(): given[name] for name in TOLD if name in given}
     if said.retry_after_seconds is not None:
         headers["Retry-After"] = str(said.retry_after_seconds)
     if said.code == "unauthenticated":

@@ -6,7 +6,7 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
 from application.comparing import Comparisons
 from application.computing import Here
+from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
@@ -30,8 +31,10 @@ from application.turns import Turns
 from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
+from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
 from interface.http.places import AllPlaces
+from interface.http.ranges import Lengths
 from interface.limits import (
     LARGEST_COUNTED,
     LOOKS_AT_ONCE,
@@ -99,6 +102,7 @@ class FeatureUseCases(Protocol):
         correlation_id: UUID,
         if_match: int | None = None,
         idempotency: tuple[str, bytes] | None = None,
+        permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Carry out a command, once."""
 
@@ -125,10 +129,10 @@ class FeatureUseCases(Protocol):
 class Archive(Protocol):
     """A finished feature as one file: its zip, or its history as a git bundle."""
 
-    def __call__(
+    async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The file's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
+    ) -> Parcel:
+        """The file. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 
 class PublishedKey(Protocol):
@@ -211,6 +215,8 @@ class Services:
     bundle: Archive
     """The history, for git."""
     bearers: Bearers
+    cursors: Cursors
+    """Where lists go on; the same keys in every process of the API."""
     log_key: PublishedKey
     accounts: Accounts | None
     """None when a foreign issuer is configured: then `/auth` is not there."""
@@ -234,6 +240,8 @@ class Services:
     """Held by a stream while it looks into the log, so that decisions never stand behind many."""
     places: AllPlaces = field(init=False)
     """Streams, answers and downloads that are open in this process."""
+    lengths: Lengths = field(default_factory=Lengths)
+    """Of downloads that were made whole."""
 
     def __post_init__(self) -> None:
         """Make the places that the settings allow."""

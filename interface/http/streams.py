@@ -14,7 +14,7 @@ from domain.errors import NotFound
 from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Pipe, Produce, Put
 from interface.http.places import FULL, Holder
-from interface.http.problems import Fault, refuse, wait
+from interface.http.problems import wait
 from interface.http.services import Services, of
 from interface.http.signed_in import address_of, caller_of
 from interface.limits import Room
@@ -26,7 +26,7 @@ OUTAGE_RETRY_MS: Final = 3_000
 ODD_BREAKS: Final = tuple(
     (character.encode(), b"\\u%04x" % ord(character)) for character in "\u0085\u2028\u2029"
 )
-LARGEST_ID: Final = 2**53 - 1
+
 FULL_SECONDS: Final = 5.0
 """After which somebody without a place may ask again."""
 
@@ -50,17 +50,6 @@ def frame(event: str, data: Any, *, id: int | None = None, retry: int | None = N
 
 BYE: Final = frame("bye", {}, retry=RETRY_MS)
 """Said before a stream ends by itself: come again, with the last id."""
-
-
-def last_seen(given: str | None, after: int | None) -> int | None:
-    """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
-    if not given:
-        return after
-    if not (given.isascii() and given.isdigit() and int(given[:20]) <= LARGEST_ID):
-        raise refuse(
-            "invalid_request", errors=(Fault("Last-Event-ID", "Expected an id of this stream"),)
-        )
-    return int(given)
 
 
 def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE) -> Flow:

@@ -215,6 +215,14 @@ FORGERIES: dict[str, str] = {
     "exp that is not a number": signed(header(), claims(exp=float("nan"))),
     "exp without end": signed(header(), claims(exp=float("inf"))),
     "exp that is true": signed(header(), claims(exp=True)),
+    "exp of 400 digits": signed(header(), claims(exp=10**400)),
+    "exp of 4,000 digits": signed(header(), claims(exp=10**4_000)),
+    "exp far beyond all years": signed(header(), claims(exp=1e308)),
+    "iat of 400 digits": signed(header(), claims(iat=10**400)),
+    "iat far below zero": signed(header(), claims(iat=-(10**400))),
+    "nbf of 400 digits": signed(header(), claims(nbf=-(10**400))),
+    "a subject with half a character": signed(header(), claims(sub="a\ud800")),
+    "an issuer with half a character": signed(header(), claims(iss="a\ud800")),
     "not valid yet": signed(header(), claims(nbf=NOW + 31)),
     "issued in the future": signed(header(), claims(iat=NOW + 31)),
     "iat that is true": signed(header(), claims(iat=True)),
@@ -248,7 +256,6 @@ FORGERIES: dict[str, str] = {
     "a very deep header": f"{b64(b'[' * 5000)}.{b64(b'{}')}.",
     "a very long token": signed(header(), claims(padding="x" * 40_000)),
     "a session that is no id": signed(header(), claims(sid="all")),
-    "exp of 400 digits": signed(header(), claims(exp=10**400)),
     "claims that are a list": signed(header(), [claims()]),  # type: ignore[arg-type]
     "a signature in another form": signed(header(), claims()).rpartition(".")[0] + "." + b64(b"x"),
     "an empty signature": signed(header(), claims()).rpartition(".")[0] + ".",
@@ -259,6 +266,18 @@ FORGERIES: dict[str, str] = {
 async def test_a_forged_token_is_refused(verifier: TokenVerifier, name: str) -> None:
     with pytest.raises(TokenRefused):
         await verifier.verify(FORGERIES[name])
+
+
+@pytest.mark.parametrize("claim", ["sub", "tenant"])
+async def test_a_name_that_no_id_can_be_made_of_is_refused(
+    issuer: TokenIssuer, clock: Time, claim: str
+) -> None:
+    foreign = TokenVerifier(
+        LocalKeys(issuer.jwks), issuer=ISSUER, audience=AUDIENCE, foreign=True, clock=clock
+    )
+    assert await foreign.verify(signed(header(), claims()))
+    with pytest.raises(TokenRefused):
+        await foreign.verify(signed(header(), claims(**{claim: "a\ud800"})))
 
 
 @pytest.mark.parametrize("name", FORGERIES)

@@ -456,11 +456,12 @@ async def test_an_odd_last_event_id_is_refused(ann: Person, given_id: str) -> No
 
 
 async def test_odd_line_breaks_in_texts_break_no_frame(ann: Person) -> None:
-    feature = await ann.new_feature("line\nbreak \u2028 and more")
-    async with ann.stream("GET", f"/api/features/{feature}/live?after=0") as events:
+    feature, brief = await ann.new_feature(), "- BF-1 line\nbreak \u2028 and more"
+    await ann.ask("POST", f"/api/features/{feature}/brief", json={"brief": brief})
+    async with ann.stream("GET", f"/api/features/{feature}/live?after=1") as events:
         assert isinstance(events, Events)
         seen = await anext(events)
-    assert json.loads(seen["data"])["payload"]["title"] == "line\nbreak \u2028 and more"
+    assert json.loads(seen["data"])["payload"]["brief"] == brief
 
 
 async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_stream(
@@ -477,7 +478,7 @@ async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_strea
         return await read(*whose, after=after, upto=upto)
 
     world.log.read = late  # type: ignore[method-assign]
-    async with ann.stream("GET", f"/api/features/{feature}/live?after=0") as events:
+    async with ann.stream("GET", f"/api/features/{feature}/live?after=1") as events:
         await ann.ask("DELETE", f"/api/features/{feature}")
         begun.set()
         assert [event["event"] async for event in events] == ["bye"]

@@ -53,6 +53,7 @@ from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.live import NatsLive
 from infrastructure.sealing import MasterKey
 from interface.http.app import build_app
+from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
 from interface.patient import PatientProtocol
@@ -64,7 +65,7 @@ from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
-from projections.store import BadCursor, Page
+from projections.store import Page
 from tests import given
 from tests.exchanging import exchange
 from tests.fakes import MemoryLog, MemoryReceipts
@@ -169,7 +170,7 @@ class FoldedReads:
         status: Status | None = None,
         q: str = "",
         limit: int = 50,
-        cursor: str | None = None,
+        after: UUID | None = None,
     ) -> Page[Any]:
         rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
         wanted = [
@@ -177,7 +178,7 @@ class FoldedReads:
             for r in rows
             if (status is None or r.status is status) and q.lower() in r.title.lower()
         ]
-        return _page(wanted, limit, cursor)
+        return _page([r for r in wanted if after is None or r.id < after], limit)
 
     async def feature(
         self,
@@ -199,39 +200,34 @@ class FoldedReads:
         return row
 
     async def forks(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:
         rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
         made = [r for r in rows if r.forked_from and r.forked_from.id == feature_id]
-        return _page(made, limit, cursor)
+        return _page(made, limit)
 
     async def messages(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         row = await self.feature(tenant_id, feature_id)
         said = self._of(MESSAGE, tenant_id, feature_id)
-        return _page([m for m in said if row and row.shows(m.version)], limit, cursor)
+        shown = [m for m in said if row and row.shows(m.version) and m.version > after]
+        return _page(shown, limit)
 
     async def files(self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None) -> Any:
         made = self._of(FILE, tenant_id, feature_id)
         return next((f for f in made if version in (None, f.version)), None)
 
     async def runs(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         runs = sorted(self._of(RUN, tenant_id, feature_id), key=lambda r: r.version)
-        return _page(runs, limit, cursor)
-
-    async def checkpoints(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
-    ) -> Page[Any]:
-        row = await self.feature(tenant_id, feature_id)
-        return _page(row.checkpoints if row else (), limit, cursor)
+        return _page([r for r in runs if r.version > after], limit)
 
     async def in_progress(
-        self, tenant_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:
-        return _page(self._all(IN_PROGRESS, tenant_id), limit, cursor)
+        return _page(self._all(IN_PROGRESS, tenant_id), limit)
 
     async def position(self) -> int:
         known = self._known()
@@ -503,6 +499,7 @@ class World:
                 sessions=self.ended,
                 security=self.security,
             ),
+            cursors=Cursors([b"world"]),
             log_key=Published(),
             accounts=options.pop("accounts", self.accounts),
             keys=KeySettings(self.vault, self.provider, needed=needed),
@@ -555,12 +552,8 @@ def _fact(recorded: Recorded) -> Fact:
     )
 
 
-def _page(rows: Sequence[Any], limit: int, cursor: str | None) -> Page[Any]:
-    if cursor is not None and not cursor.isdigit():
-        raise BadCursor
-    begin = int(cursor or 0)
-    more = begin + limit < len(rows)
-    return Page(tuple(rows[begin : begin + limit]), str(begin + limit) if more else None)
+def _page(rows: Sequence[Any], limit: int) -> Page[Any]:
+    return Page(tuple(rows[:limit]), len(rows) > limit)
 
 
 class Person:

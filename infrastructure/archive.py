@@ -6,7 +6,7 @@ happens in a thread, which asks for whole batches: what costs time is going back
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,8 +14,9 @@ from stream_zip import ZIP_32, Method, stream_zip
 
 from application.download import Download
 
-# The format keeps no time zone; one fixed time, so that the bytes depend on the files alone.
-EPOCH: Final = datetime(1980, 1, 1)  # noqa: DTZ001
+# One fixed time, so that the bytes depend on the files alone. The format knows no earlier day than
+# 1 January 1980, and unpacked files have it in local time: in every zone it is a day later.
+EPOCH: Final = datetime(1980, 1, 3, tzinfo=UTC)
 MODE: Final = 0o100644
 CHUNK_BYTES: Final = 65_536
 BATCH_BYTES: Final = 1 << 20

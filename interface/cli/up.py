@@ -47,7 +47,7 @@ from interface.processes import (
     open_worker,
 )
 from interface.server import PortTaken, listen, serve
-from interface.settings import Settings, SettingWrong, read_settings
+from interface.settings import Settings, SettingWrong, leave_only_settings, read_settings
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +106,7 @@ def configured(**given: object) -> Settings:
             settings.nats_url,
             settings.master_key,
             settings.artifacts_secret_access_key,
+            settings.https_proxy,
         )
         if value is not None
     ]
@@ -114,6 +115,8 @@ def configured(**given: object) -> Settings:
         level=settings.log_level.upper(),
         secrets=secrets,
     )
+    if taken := leave_only_settings():
+        log.info("environment_not_obeyed", variables=taken)
     return settings
 
 

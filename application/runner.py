@@ -35,6 +35,7 @@ from application.ports import (
     Tasks,
     TaskUpdate,
     Unavailable,
+    Unreadable,
 )
 from application.providers import Providers, Provision
 from application.reuse import recorded_again
@@ -114,9 +115,24 @@ class Runner:
             await self._run(claim, on_progress, stopping)
         except LeaseLost:
             return
+        except Unreadable as unreadable:
+            await self._put_off(claim, unreadable)
         except Refused as refusal:
             code = refusal.code
             await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
+
+    async def _put_off(self, claim: Claim, unreadable: Unreadable) -> None:
+        """Leave a step to a process that can read its feature, such as one of a newer version."""
+        log.warning(
+            "step_put_off", step=claim.step, feature=str(claim.feature_id), reason=str(unreadable)
+        )
+        # A step may have been announced by then; what it bought is in the ledger, and found again.
+        feature = self._features.remembered(claim.tenant_id, claim.feature_id)
+        announced = feature is not None and claim.step in feature.running
+        code = str(unreadable.why)
+        await patiently(
+            lambda: self._tasks.put_off(claim.task_id, claim.fence, code, announced=announced)
+        )
 
     async def _run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 
+from application.outage import Outage
 from application.ports import Claim, Tasks, Unavailable
 from application.runner import Runner
 from domain.status import Agent
@@ -61,6 +62,8 @@ class Worker:
         self._looking: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
         self._stopping = False
+        self._idle = Outage(log, "claim_postponed")
+        self._fresh = True
 
     def wake(self) -> None:
         """There may be work."""
@@ -77,6 +80,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; then hand what is unfinished back to the queue."""
+        self._stopping = False
         beating = asyncio.create_task(self._beat())
         stopped = asyncio.create_task(self._wait_for(stop))
         try:
@@ -117,12 +121,16 @@ class Worker:
         if free <= 0:
             return
         try:
+            if self._fresh:  # Of a newer version, perhaps: it can read what another could not.
+                await self._tasks.take_up()
+                self._fresh = False
             claims = await self._tasks.claim(
                 self._name, self._agents, limit=free, lease_seconds=self._limits.lease_seconds
             )
-        except Unavailable as down:
-            log.warning("claim_postponed", reason=str(down))
+        except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+            self._idle.on(error)
             return
+        self._idle.over()
         for claim in claims:
             step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
             self._running[claim.task_id] = (claim, step)
@@ -150,6 +158,7 @@ class Worker:
         self._work.set()
 
     async def _beat(self) -> None:
+        outage = Outage(log, "heartbeat_missed")
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.beat_seconds):
@@ -165,8 +174,9 @@ class Worker:
                 )
             except Unavailable as down:
                 self._progressed |= progressed
-                log.warning("heartbeat_missed", reason=str(down))
+                outage.on(down)
                 continue
+            outage.over()
             for task_id in held.keys() - ours:
                 self._let_go(task_id, held[task_id])
 

@@ -11,6 +11,11 @@ from infrastructure.event_log.chain import ChainBroken, StoredRow, verify_chain
 from infrastructure.event_log.reader import OF_STREAM
 
 HEAD: Final = "SELECT version, head_hash FROM es.streams WHERE tenant_id = %s AND stream_id = %s"
+LIVING: Final = """
+SELECT s.version FROM es.streams s WHERE s.tenant_id = %(tenant)s AND s.stream_id = %(feature)s
+  AND EXISTS (SELECT FROM app.data_keys k
+              WHERE k.tenant_id = s.tenant_id AND k.scope = s.stream_id::text)
+"""
 SINCE: Final = """
 SELECT position, stream_id, version, type, actor, recorded_at FROM es.events
 WHERE tenant_id = %s AND position > %s AND position <= %s
@@ -36,6 +41,13 @@ class PostgresAudit:
             return None
         end = (int(head[0]), bytes(head[1])) if head else (0, b"")
         return await asyncio.to_thread(_report, rows, end)
+
+    async def living(self, tenant_id: UUID, feature_id: UUID) -> int | None:
+        """The version of a feature that is not deleted. Raises Unavailable."""
+        asked = {"tenant": tenant_id, "feature": feature_id}
+        async with self._database.tenant(tenant_id) as connection:
+            row = await (await connection.execute(LIVING, asked)).fetchone()
+        return int(row[0]) if row else None
 
     async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with positions in (after, upto], in order. Raises Unavailable."""

@@ -129,6 +129,11 @@ def unavailable() -> Iterator[None]:
         yield
     except LOST as error:
         raise Unavailable("database", type(error).__name__) from error
+    except psycopg.DatabaseError as error:
+        if error.sqlstate is not None or type(error) is not psycopg.DatabaseError:
+            raise
+        # libpq's own word, not the server's: an answer that was cut off, or is none.
+        raise Unavailable("database", "Its answer could not be read.") from error
 
 
 def sync_pool(url: str, role: str, *, max_size: int) -> ConnectionPool[BoundedConnection]:

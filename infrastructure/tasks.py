@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from application.ports import Claim, DueStep
+from application.ports import Claim, DueStep, Why
 from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
@@ -19,6 +19,9 @@ MAX_ATTEMPTS: Final = 5
 
 PER_TENANT: Final = 8
 """Tasks of one tenant that run at once."""
+
+PUT_OFF_SECONDS: Final = 30.0
+"""The shortest pause of a task that nothing could be done about."""
 
 TAKE_OVER_SECONDS: Final = 60.0
 """How long a sweeper that took a stuck task over has for failing it."""
@@ -36,6 +39,11 @@ CLAIMED: Final = (
 CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
 STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
 BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
+PUT_OFF: Final = "SELECT app.put_off(%s, %s, %s, %s, %s)"
+TAKE_UP: Final = """
+UPDATE app.tasks SET not_before = clock_timestamp()
+WHERE status = 'queued' AND not_before > clock_timestamp() AND error = ANY (%s) RETURNING task_id
+"""
 DROP: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error
@@ -119,6 +127,17 @@ class PostgresTasks:
         await self._database.call(DROP, [list(column) for column in zip(*calls, strict=True)])
         return [None] * len(calls)
 
+    async def put_off(
+        self, task_id: UUID, fence: int, error: str, *, announced: bool = False
+    ) -> None:
+        """Hand a task back that nothing can be done about here, if it is still ours."""
+        asked = (task_id, fence, PUT_OFF_SECONDS, error, announced)
+        await self._database.call(PUT_OFF, asked)
+
+    async def take_up(self) -> int:
+        """Let all that was put off be claimed at once; how many. For a process that starts."""
+        return len(await self._database.call(TAKE_UP, ([str(why) for why in Why],)))
+
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         """Tasks that run without progress for so long, or whose attempts are used up.
 
@@ -129,4 +148,8 @@ class PostgresTasks:
 
 
 def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claim]:
-    return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in rows]
+    """The rows as claims; steps that only a later version knows are left to its processes."""
+    known = {str(step): step for step in Step}
+    return [
+        Claim(row[0], row[1], row[2], known[row[3]], *row[4:]) for row in rows if row[3] in known
+    ]

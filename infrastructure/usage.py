@@ -4,6 +4,7 @@ Whether a result still counts is asked of the feature's row; without a row the f
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -49,6 +50,11 @@ FATES: Final = {
 }
 
 
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError)
+"""What decoding raises for what a newer version wrote: it is told as such, and hides nothing."""
+UNKNOWN: Final = "unknown"
+
+
 class _Spent(msgspec.Struct):
     attempt: Attempt
     run: Run = Run()
@@ -90,11 +96,21 @@ def _expenses(
 ) -> Iterator[Expense]:
     models = {}
     for feature_id, payload in started:
-        told = _decode_started(payload)
-        models[feature_id, told.attempt] = told.manifest.model
-    shown = {feature_id: _decode_row(row) for feature_id, row in rows.items()}
+        with contextlib.suppress(*UNREADABLE):
+            told = _decode_started(payload)
+            models[feature_id, told.attempt] = told.manifest.model
+    shown: dict[UUID, FeatureRow | None] = {}
+    for feature_id, row in rows.items():
+        try:
+            shown[feature_id] = _decode_row(row)
+        except UNREADABLE:
+            shown[feature_id] = None
     for feature_id, version, kind, at, payload in runs:
-        spent = _decode_spent(payload)
+        try:
+            spent = _decode_spent(payload)
+        except UNREADABLE:
+            yield Expense(feature_id, UNKNOWN, "", at, Run(), Fate.UNREAD)
+            continue
         if not spent.run.turns and spent.run.cost_usd == Decimal(0):
             continue
         yield Expense(
@@ -103,15 +119,15 @@ def _expenses(
             model=models.get((feature_id, spent.attempt), ""),
             at=at,
             run=spent.run,
-            fate=_fate(shown.get(feature_id), kind, version),
+            fate=_fate(shown[feature_id], kind, version) if feature_id in shown else Fate.DELETED,
         )
 
 
 def _fate(row: FeatureRow | None, kind: str, version: int) -> Fate:
-    if row is None:
-        return Fate.DELETED
     if kind in FATES:
         return FATES[kind]
+    if row is None:  # It is there, and a newer version wrote it: nothing is said against the event.
+        return Fate.COUNTS
     # A row that has not heard of the event yet has not heard of anything against it either.
     return Fate.COUNTS if version > row.version or row.counts(version) else Fate.REPLACED
 

@@ -43,6 +43,7 @@ from infrastructure.transparency import LogKeys
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.lasting import once_there
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
@@ -111,8 +112,10 @@ class Dependencies:
 async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
     """Everything that the HTTP application needs; `scope` closes it.
 
+    The database, which keeps the signing keys, is waited for.
+
     Raises:
-        Unavailable: the database, which keeps the signing keys, does not answer.
+        Unavailable: told to stop while it was waited for.
         WrongMasterKey: the signing keys were sealed under another master key.
     """
     settings = base.settings
@@ -173,7 +176,8 @@ async def _identity(
             foreign=True,
         )
     keys = SigningKeys(database, base.master)
-    issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    signing = await once_there(keys.load, base.stop)
+    issuer = TokenIssuer(public_url, settings.oidc_audience, signing, time.time)
     passwords = PasswordHasher()
     scope.callback(passwords.close)
     accounts = Accounts(

@@ -5,9 +5,8 @@ runs one of each in this process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -38,15 +37,14 @@ from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay
 from infrastructure.ledger import PostgresLedger
-from infrastructure.read_models import PostgresSource, Projector
+from infrastructure.read_models import PostgresSource, Projector, Retrying
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import CannotStart, Foundation, new_id
+from interface.lasting import Run, Running
 from interface.settings import Settings
-
-Run = Callable[[asyncio.Event], Awaitable[None]]
 
 CONNECTIONS: Final = 6
 """Of one process to the database, beside those of the log."""
@@ -57,13 +55,6 @@ BEATS_PER_LEASE: Final = 12
 
 
 log = structlog.get_logger(__name__)
-
-
-class Running(NamedTuple):
-    """Something that works until it is told to stop."""
-
-    name: str
-    run: Run
 
 
 async def database_of(scope: AsyncExitStack, base: Foundation, role: str) -> Database:
@@ -105,7 +96,12 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
             while not stop.is_set() and not await heard.wait(1.0):
                 continue
         models = {entry.model for entry in roster.entries.values()}
-        for model, ends in (await retiring(models)).items():
+        try:
+            ending = await retiring(models)
+        except Exception as error:  # noqa: BLE001 - of another SDK: nobody is warned, and that is all.
+            log.warning("retirements_not_known", cause=type(error).__name__)
+            ending = {}
+        for model, ends in ending.items():
             log.warning("model_retires", model=model, on=ends, change="BP_AGENTS")
         await stop.wait()
 
@@ -193,7 +189,9 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
     async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
         await base.live.applied(tenant_id, feature_id, version=version, position=position)
 
-    projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+    source = PostgresSource(database, base.ring)
+    projector = Projector(database, source, applied=applied)
+    retrying = Retrying(database, source, applied=applied)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.poke.listen() as heard:
@@ -201,7 +199,11 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
                 if await heard.wait(1.0):
                     projector.poke()
 
-    return [Running("projector", projector.run), Running("projector-bell", wake)]
+    return [
+        Running("projector", projector.run),
+        Running("projector-bell", wake),
+        Running("projector-parked", retrying.run),
+    ]
 
 
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:

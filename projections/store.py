@@ -31,6 +31,8 @@ class Page(Struct, Generic[T], frozen=True):
     items: tuple[T, ...]
     next_cursor: str | None = None
     """Where the list goes on; None at its end."""
+    unread: tuple[UUID, ...] = ()
+    """In a list of features: those whose row a newer version wrote, and which is not shown here."""
 
 
 class BadCursor(Exception):
@@ -39,6 +41,9 @@ class BadCursor(Exception):
 
 class ReadStore(Protocol):
     """The rows of every read model. All methods raise `ports.Unavailable` without a database.
+
+    What a newer version wrote raises `ports.Unreadable` where one feature is asked for, and stands
+    in `unread` of a list of features: the others are shown.
 
     `limit` counts rows, from 1 to 200. A cursor comes from the page before it, with the same
     filters; any other raises `BadCursor`.

@@ -14,7 +14,7 @@ from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.reader import COLUMNS
-from infrastructure.read_models.fold import Entry
+from infrastructure.read_models.fold import Entry, Unreadable
 from infrastructure.read_models.source import PostgresSource
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, Compared, Table, compare, fold, stored_cell
@@ -74,12 +74,16 @@ class PostgresCertifier:
             self._compared(projection, positions.get(projection.name, 0), entries, tables)
             for projection in self._projections
         )
+        stop = next((one for one in entries if isinstance(one, Unreadable)), None)
+        folded = [row for row in rows if stop is None or row.version < stop.version]
         return Certificate(
             feature_id,
             equal=all(one.equal for one in compared),
-            events=len(rows),
-            head=rows[-1].hash.hex(),
+            events=len(folded),
+            head=folded[-1].hash.hex() if folded else "",
             projections=compared,
+            unread_from=stop.version if stop else None,
+            why=str(stop.why) if stop else None,
         )
 
     def _compared(

@@ -1,7 +1,8 @@
 """Keeps the read models up with the log, a page at a time.
 
 Invariant: rows and position are committed together, so an event counts exactly once, however many
-projectors run and wherever one of them dies.
+projectors run and wherever one of them dies. What cannot be applied parks its feature, and nothing
+else: no event and no row stops a projector.
 """
 
 import asyncio
@@ -13,13 +14,14 @@ from uuid import UUID
 
 import structlog
 
+from application.outage import Outage
 from application.ports import Unavailable
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import LogPage, Source
-from infrastructure.read_models.views import Generations, load, locked, save
+from infrastructure.read_models.views import Generations, load, locked, save, save_apart
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -86,16 +88,20 @@ class Projector:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until told to stop; the page under way is finished."""
         delay = SOON_SECONDS
+        outage = Outage(log, "read_models_wait")
         while not stop.is_set():
             self._poked.clear()
             try:
-                if await self.step():
-                    delay = SOON_SECONDS
-                    continue
-            except Unavailable as error:
-                log.warning("read models wait for the database", reason=str(error))
+                moved = await self.step()
+            except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+                outage.on(error)
                 self._start_over()
-                delay = DOWN_SECONDS
+                await self._rest(stop, DOWN_SECONDS, poked=False)
+                continue
+            outage.over()
+            if moved:
+                delay = SOON_SECONDS
+                continue
             await self._rest(stop, delay)
             delay = min(2 * delay, LATER_SECONDS)
 
@@ -114,7 +120,14 @@ class Projector:
         if page.upto <= generations.position:
             return 0
         try:
-            batch = await self._commit(generations, page)
+            try:
+                batch = await self._commit(generations, page)
+            except (Unavailable, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one feature is at fault: which, is found out.
+                log.warning("page_refused", cause=type(error).__name__, at=generations.position)
+                self._cache = Cache()
+                batch = await self._commit(generations, page, apart=True)
         except BaseException:
             self._start_over()
             raise
@@ -127,7 +140,9 @@ class Projector:
             await self._applied(tenant_id, feature_id, version, position)
         return page.upto - generations.position
 
-    async def _commit(self, generations: Generations, page: LogPage) -> Batch | None:
+    async def _commit(
+        self, generations: Generations, page: LogPage, *, apart: bool = False
+    ) -> Batch | None:
         projections = [self._projections[name] for name in generations.of]
         wanted = touched_by(projections, page.entries)
         cached, missing = self._cache.find(generations, wanted)
@@ -138,7 +153,8 @@ class Projector:
             rows = {name: {**cached[name], **loaded[name]} for name in wanted}
             batch = Batch(projections, rows, parked)
             batch.add(page.entries)
-            await save(connection, generations, batch, page.upto)
+            write = save_apart if apart else save
+            await write(connection, generations, batch, page.upto)
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}
         self._cache.keep(generations, read, batch.waiting)
@@ -162,9 +178,10 @@ class Projector:
         self._generations = ()
         self._cache = Cache()
 
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+    async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
         """Until poked or told to stop, but not longer."""
-        waiting = [asyncio.ensure_future(e.wait()) for e in (stop, self._poked)]
+        events = (stop, self._poked) if poked else (stop,)
+        waiting = [asyncio.ensure_future(event.wait()) for event in events]
         try:
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:

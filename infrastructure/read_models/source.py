@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-import msgspec
-
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
-from infrastructure.event_log import REGISTRY, LogReader, Registry, UnknownEvent
+from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
-from infrastructure.event_log.mapper import PURPOSE, record_of
+from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
+from infrastructure.event_log.reader import Keys, key_in
 from infrastructure.read_models.fold import Entry, Unreadable
-from infrastructure.sealing import DataKey
-from infrastructure.sealing.refusals import Unsealable
 from projections.fact import Fact
 
 FENCE_WAIT_MS: Final = 20
@@ -91,21 +88,23 @@ class PostgresSource:
         """The last position that was ever handed out."""
         return await self._reader.head()
 
-    def opened(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> Sequence[Entry]:
+    def opened(self, rows: Sequence[StoredRow], keys: Keys) -> Sequence[Entry]:
         """The events, without those of deleted features whose content is gone for ever."""
         alive = (row for row in rows if row.key_id is None or row.key_id in keys)
-        return [self._entry(row, keys[row.key_id] if row.key_id else None) for row in alive]
+        return [self._entry(row, keys) for row in alive]
 
-    def _entry(self, row: StoredRow, key: DataKey | None) -> Entry:
+    def _entry(self, row: StoredRow, keys: Keys) -> Entry:
         try:
             personal = None
+            key = key_in(keys, row.key_id)
             if key is not None and row.sealed is not None:
                 personal = key.open(PURPOSE, record_of(row.event_id, row.version), row.sealed)
             event = self._decode(row.type, row.schema_version, row.payload, personal)
-        except (UnknownEvent, Unsealable, msgspec.MsgspecError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this feature waits.
             # The words of a validation error may quote what was sealed: only its kind is kept.
             what = f"{type(error).__name__} in {row.type} of schema version {row.schema_version}"
-            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what)
+            why = why_of(error, row)
+            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what, why)
         return Fact(
             event,
             row.version,

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from application.ports import Unreadable, Why
 from domain.status import Status
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.cursor import after_of, cursor_of
@@ -120,7 +121,7 @@ class PostgresReadStore:
             "status": status,
             "title": f"%{_literal(title)}%" if title else None,
         }
-        return await self._page(tenant_id, FEATURES, DASHBOARD, values, limit, filters)
+        return await self._listed(tenant_id, FEATURES, DASHBOARD, values, limit, filters)
 
     async def feature(
         self,
@@ -152,7 +153,7 @@ class PostgresReadStore:
         """The features that were forked from this one, newest first."""
         filters = ("forks", feature_id)
         values = {"feature_id": feature_id, "before": _feature_before(cursor, *filters)}
-        return await self._page(tenant_id, FORKS, DASHBOARD, values, limit, filters)
+        return await self._listed(tenant_id, FORKS, DASHBOARD, values, limit, filters)
 
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
@@ -211,7 +212,7 @@ class PostgresReadStore:
         """The features with steps that wait or run, newest feature first."""
         filters = ("in_progress",)
         values = {"before": _feature_before(cursor, *filters)}
-        return await self._page(tenant_id, WORK, IN_PROGRESS, values, limit, filters)
+        return await self._listed(tenant_id, WORK, IN_PROGRESS, values, limit, filters)
 
     async def position(self) -> int:
         """The place in the log up to which every read model is applied."""
@@ -231,7 +232,7 @@ class PostgresReadStore:
     ) -> R | None:
         found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, item))
         row = found[0][0]
-        return None if row is None else msgspec.json.decode(row, type=projection.row)
+        return None if row is None else _decoded(projection, row)
 
     async def _page(
         self,
@@ -242,13 +243,43 @@ class PostgresReadStore:
         limit: int,
         filters: tuple[object, ...],
     ) -> Page[R]:
+        found, more = await self._found(tenant_id, query, values, limit, filters)
+        return Page(tuple(_decoded(projection, row) for _, row in found), more)
+
+    async def _listed(
+        self,
+        tenant_id: UUID,
+        query: str,
+        projection: Projection[R],
+        values: dict[str, Any],
+        limit: int,
+        filters: tuple[object, ...],
+    ) -> Page[R]:
+        """The same of a list of features: one that cannot be read hides no other."""
+        found, more = await self._found(tenant_id, query, values, limit, filters)
+        rows: list[R] = []
+        unread: list[UUID] = []
+        for feature_id, row in found:
+            try:
+                rows.append(_decoded(projection, row))
+            except Unreadable:
+                unread.append(UUID(feature_id))
+        return Page(tuple(rows), more, tuple(unread))
+
+    async def _found(
+        self,
+        tenant_id: UUID,
+        query: str,
+        values: dict[str, Any],
+        limit: int,
+        filters: tuple[object, ...],
+    ) -> tuple[list[tuple[str, str]], str | None]:
+        """The rows of a page as they are stored, and where the list goes on."""
         wanted = _bounded(limit)
         async with self._database.tenant(tenant_id) as connection:
             found = await _rows(connection, query, {**values, "limit": wanted + 1})
-        decode = msgspec.json.Decoder(projection.row).decode
         shown = found[:wanted]
-        more = cursor_of(shown[-1][0], *filters) if len(found) > wanted else None
-        return Page(tuple(decode(row) for _, row in shown), more)
+        return shown, cursor_of(shown[-1][0], *filters) if len(found) > wanted else None
 
     @contextlib.asynccontextmanager
     async def _signals(
@@ -272,6 +303,14 @@ async def _rows(
 ) -> list[tuple[str, str]]:
     cursor = await connection.execute(query, values)
     return await cursor.fetchall()
+
+
+def _decoded(projection: Projection[R], row: str | bytes) -> R:
+    """A stored row. Raises Unreadable: a projector of a newer version may have written it."""
+    try:
+        return msgspec.json.decode(row, type=projection.row)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Unreadable(f"Its row in `{projection.name}`", Why.NEWER) from None
 
 
 def _reached(row: FeatureRow | None, version: int) -> bool:

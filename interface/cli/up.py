@@ -39,8 +39,8 @@ from interface.foundation import (
     leave_note,
     open_foundation,
 )
+from interface.lasting import Running, keep_running
 from interface.processes import (
-    Running,
     open_projector,
     open_relay,
     open_sweeper,
@@ -257,7 +257,7 @@ async def _opened(
 
 async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
     try:
-        await running.run(stop)
+        await keep_running(running, stop)
     finally:
         # One part that ends, for whatever reason, ends the process: half a service helps nobody.
         stop.set()

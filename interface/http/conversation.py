@@ -14,7 +14,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from application.ports import Accepted, Recorded, Unavailable
+from application.ports import Accepted, Recorded, Unavailable, Unreadable
 from domain import documents as d
 from domain import events as e
 from domain.commands import MessageText, PostMessage
@@ -105,7 +105,7 @@ async def post_message(
             posted.set_result(accepted)
             try:
                 await answer.follow(ear, accepted.version)
-            except (Unavailable, NotFound) as error:
+            except (Unavailable, Unreadable, NotFound) as error:
                 # The headers are out: what is left is to say it in the stream.
                 await put(frame("error", Trouble(problem_of(error))))
 

@@ -5,13 +5,14 @@ never tells of what a read would not show yet (the tenant's), and never outlives
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from litestar import Response, get
 
+from application.ports import Recorded, Unread, Unreadable
 from domain.errors import NotFound
-from domain.status import Status
 from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
@@ -26,13 +27,16 @@ from interface.http.streams import (
     open_pipe,
     until_unavailable,
 )
-from interface.http.views import event_view
+from interface.http.views import event_view, unread_view
 from interface.http.watching import Ear, Word
 
 PAGE: Final = 100
 
 WORDS: Final = frozenset({"delta", "file", "progress"})
 """What agents say while they work: passed on without an id, and lost without harm."""
+
+UNREAD: Final = "unread"
+"""An event that cannot be read by this version: the stream goes on behind it."""
 
 HIDDEN: Final = frozenset({"kind", "feature_id"})
 
@@ -54,10 +58,10 @@ async def feature_live(
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after)
-    known = await services.features.load(tenant_id, feature_id)
-    if known.version == 0 or known.status is Status.DELETED:
+    version = await services.chain.living(tenant_id, feature_id)
+    if version is None:
         raise NotFound
-    begin = known.version if seen is None else seen
+    begin = version if seen is None else seen
 
     async def produce(put: Put) -> None:
         async def hear(word: Word) -> None:
@@ -109,15 +113,27 @@ async def _follow_feature(
     services: Services, whose: tuple[UUID, UUID], after: int, ear: Ear, put: Put
 ) -> None:
     while True:
-        recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
+        recorded = await _next(services, whose, after)
         for one in recorded:
-            await put(frame(one.type, event_view(one), id=one.version))
+            if isinstance(one, Recorded):
+                await put(frame(one.type, event_view(one), id=one.version))
+            else:
+                await put(frame(UNREAD, unread_view(one), id=one.version))
             after = one.version
             if one.type == "feature_deleted":
                 await put(BYE)
                 return
         if not recorded:
             await ear.wait(services.settings.poll_seconds)
+
+
+async def _next(
+    services: Services, whose: tuple[UUID, UUID], after: int
+) -> Sequence[Recorded | Unread]:
+    try:
+        return await services.log.read(*whose, after=after, upto=after + PAGE)
+    except Unreadable:
+        return await services.log.entries(*whose, after=after, upto=after + PAGE)
 
 
 async def _follow_tenant(

@@ -59,7 +59,7 @@ async def list_features(
     found = await of(request.app.state).reads.features(
         tenant_id, status=status, q=q or "", limit=limit, cursor=cursor
     )
-    return FeaturePage(found.items, found.next_cursor)
+    return FeaturePage(found.items, found.next_cursor, found.unread)
 
 
 @get("/features/{feature_id:uuid}", summary="One feature, whole")

@@ -15,7 +15,13 @@ from msgspec.structs import replace
 from application.accounts import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
-from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
+from application.ports import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ReceiptExists,
+    Unavailable,
+    Unreadable,
+)
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems import (
@@ -30,6 +36,8 @@ from projections.store import BadCursor
 
 log = structlog.get_logger(__name__)
 RETRY_AFTER_SECONDS: Final = 2
+UPGRADE_SECONDS: Final = 30
+"""When to come back to what another version of this program has to answer."""
 INTERNAL: Final = 500
 
 
@@ -61,6 +69,11 @@ def problem_of(error: BaseException) -> Problem:
         case Unavailable(dependency=dependency):
             said = problem("unavailable", f"{dependency} cannot be reached at the moment.")
             return replace(said, retry_after_seconds=RETRY_AFTER_SECONDS)
+        case Unreadable(why=why):
+            said = problem(str(why), str(error))
+            if said.status == INTERNAL:
+                return said
+            return replace(said, retry_after_seconds=UPGRADE_SECONDS)
         case ReceiptExists():
             said = problem("unavailable", "The same request is being answered. Try again.")
             return replace(said, retry_after_seconds=1)

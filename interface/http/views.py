@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from application.download import markdown_of
-from application.ports import Recorded
+from application.ports import Recorded, Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
 from interface.http.moments import Seen
@@ -24,6 +24,7 @@ from interface.http.shapes import (
     Fork,
     MessageView,
     Pausing,
+    UnreadEvent,
     Working,
 )
 from projections.dashboard import DashboardRow
@@ -140,6 +141,24 @@ def event_view(recorded: Recorded) -> EventView:
         payload=recorded.event,
         hash=recorded.hash.hex(),
         previous_hash=recorded.previous_hash.hex(),
+    )
+
+
+def unread_view(one: Unread) -> UnreadEvent:
+    """An event of the log that cannot be read here."""
+    return UnreadEvent(
+        position=one.position,
+        version=one.version,
+        event_id=one.event_id,
+        type=one.type,
+        schema_version=one.schema_version,
+        actor=one.actor,
+        recorded_at=one.recorded_at,
+        correlation_id=one.correlation_id,
+        causation_id=one.causation_id,
+        hash=one.hash.hex(),
+        previous_hash=one.previous_hash.hex(),
+        why=one.why,
     )
 
 

@@ -110,6 +110,25 @@ async def test_a_dropped_task_is_over(adapters: Adapters) -> None:
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
 
 
+@pytest.mark.parametrize("announced", [False, True])
+async def test_what_is_put_off_waits_and_costs_no_attempt_that_was_not_announced(
+    adapters: Adapters, *, announced: bool
+) -> None:
+    await adapters.tasks.enqueue([due()])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    await adapters.tasks.put_off(claim.task_id, claim.fence - 1, "newer_version")
+    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    await adapters.tasks.put_off(claim.task_id, claim.fence, "newer_version", announced=announced)
+    assert not await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    # A process that starts may be of a newer version: it has it at once.
+    assert await adapters.tasks.take_up() == 1
+    (again,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    assert (again.task_id, again.attempt) == (claim.task_id, 2 if announced else 1)
+    assert again.fence > claim.fence
+    assert await adapters.tasks.take_up() == 0
+
+
 async def test_used_up_attempts_go_to_the_sweeper_once(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     fences = []

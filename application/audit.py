@@ -28,6 +28,12 @@ class Chain(Protocol):
     async def verify(self, tenant_id: UUID, feature_id: UUID) -> ChainReport | None:
         """Compute every hash anew; None if there is no such stream. Raises Unavailable."""
 
+    async def living(self, tenant_id: UUID, feature_id: UUID) -> int | None:
+        """The version of a feature that is not deleted, without reading an event; else None.
+
+        Raises Unavailable.
+        """
+
 
 class Change(Struct, frozen=True):
     """That something happened to one of the tenant's features; what, its own log says."""

@@ -26,10 +26,12 @@ from application.ports import (
     Receipt,
     Receipts,
     Recorded,
+    Unreadable,
 )
 from application.stretches import AT_ONCE, stretches
 from application.turns import Turns
-from domain.commands import CreateFeature, FeatureCommand, ForkFeature
+from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature
+from domain.content import Content
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
 from domain.events import (
@@ -46,6 +48,7 @@ from domain.events import (
 )
 from domain.feature import Feature, evolve
 from domain.forking import Told, fork_of
+from domain.status import Status
 
 REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
@@ -308,7 +311,7 @@ class Features:
         fresh = feature is None
         if feature is None:
             creating = isinstance(command, CreateFeature)
-            feature = Feature() if creating else await self.load(owner, feature_id)
+            feature = Feature() if creating else await self._loaded(owner, feature_id, command)
         for _ in range(TRIES):
             try:
                 _matches(feature, if_match)
@@ -316,13 +319,29 @@ class Features:
             except (Refused, VersionMismatch):
                 if fresh:
                     raise
-                feature, fresh = await self.load(owner, feature_id), True
+                feature, fresh = await self._loaded(owner, feature_id, command), True
                 continue
             try:
                 return await self._append(feature_id, feature, events, origin, effects)
             except Conflict:
-                feature, fresh = await self.load(owner, feature_id), True
+                feature, fresh = await self._loaded(owner, feature_id, command), True
         raise NotNow("Too much happens to this feature at once. Try again.", feature.status)
+
+    async def _loaded(self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand) -> Feature:
+        """The feature that a command is decided on.
+
+        What cannot be read here can still be deleted: that needs no more than where the log ends.
+
+        Raises:
+            Unreadable: the log cannot be read, and the command needs it.
+        """
+        try:
+            return await self.load(tenant_id, feature_id)
+        except Unreadable:
+            if not isinstance(command, DeleteFeature):
+                raise
+        entries = await self._log.entries(tenant_id, feature_id)
+        return Feature(version=entries[-1].version, content=Content(status=Status.DRAFTING))
 
     async def _append(
         self,

@@ -6,6 +6,7 @@ Every port that touches stored data takes the tenant: there is no way to ask wit
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -48,6 +49,36 @@ class Recorded(Struct, frozen=True):
     """By the database's clock, never decreasing inside a stream."""
     hash: bytes
     previous_hash: bytes
+
+
+class Why(StrEnum):
+    """Why something that is stored cannot be read here. The value is the code of the problem."""
+
+    NEWER = "newer_version"
+    """A newer version of this program wrote it."""
+    DAMAGED = "event_damaged"
+    """It is not what was recorded, or does not open."""
+    LOCKED = "key_not_given"
+    """It is sealed under a master key that this process was not given."""
+
+
+class Unread(Struct, frozen=True):
+    """An event that stands in the log and cannot be read here: all but its content."""
+
+    position: int
+    tenant_id: UUID
+    feature_id: UUID
+    version: int
+    event_id: UUID
+    type: str
+    schema_version: int
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    recorded_at: datetime
+    hash: bytes
+    previous_hash: bytes
+    why: Why
 
 
 class DueStep(Struct, frozen=True):
@@ -125,6 +156,22 @@ class Unavailable(Exception):
         self.dependency = dependency
 
 
+CAUSES: Mapping[Why, str] = {
+    Why.NEWER: "was written by a newer version of this program, and is read once that runs here",
+    Why.DAMAGED: "is not what was recorded, or does not open: the operator must look at it",
+    Why.LOCKED: "is sealed under a master key that this process was not given",
+}
+
+
+class Unreadable(Exception):
+    """Something of a feature cannot be read here. It hurts that feature alone."""
+
+    def __init__(self, what: str, why: Why) -> None:
+        """Say what of the feature, such as `Event 7 (feature_renamed)`, and why."""
+        super().__init__(f"{what} {CAUSES[why]}.")
+        self.why = why
+
+
 class EventLog(Protocol):
     """The truth: one append-only stream of events for each feature."""
 
@@ -135,12 +182,24 @@ class EventLog(Protocol):
 
         Raises:
             Unavailable: the database does not answer.
+            Unreadable: one of them cannot be read here.
         """
 
     async def at(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
-        """The events at exactly these versions; unknown versions are left out."""
+        """The events at exactly these versions; unknown ones are left out. Raises as `read`."""
+
+    async def entries(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        versions: Collection[int] | None = None,
+    ) -> Sequence[Recorded | Unread]:
+        """The same for who shows the log as it is: what cannot be read stands there as such."""
 
     async def append(
         self,
@@ -237,6 +296,16 @@ class Tasks(Protocol):
 
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
+
+    async def put_off(self, task_id: UUID, fence: int, error: str) -> None:
+        """Hand a task back that nothing can be done about here, if it is still ours.
+
+        It comes again after a pause that grows with its age, from 30 seconds to an hour. That is no
+        failed attempt; if one had begun, what it bought is in the ledger, and found again.
+        """
+
+    async def take_up(self) -> int:
+        """Let all that was put off be claimed at once; how many. For a process that starts."""
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         """Tasks that run without progress for so long, or that have lost too many workers.
@@ -398,10 +467,14 @@ class ArtifactStore(Protocol):
         Raises:
             ArtifactMissing: nothing is stored there.
             ArtifactDamaged: the bytes are not those of the hash.
+            Unavailable: the store does not answer, or cut its answer off.
         """
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete everything under `tenant/feature/`; how many objects there were."""
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Delete everything under `tenant/feature/`; how many objects that were.
+
+        Files with the hashes in `keep` stay.
+        """
 
     async def ready(self) -> bool:
         """Whether the store answers."""

@@ -1,19 +1,23 @@
 """The sweeper: nothing stays stuck, and what was deleted is gone from the object store too.
 
 Each stuck step is claimed with a new fence before it is failed, so that of many sweepers one acts,
-and a worker that wakes up late is refused.
+and a worker that wakes up late is refused. Invariant: what cannot be done for one feature waits
+with its reason, and nothing else waits for it.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
 
 from application.agents.failures import CODES
 from application.features import Features
+from application.outage import Outage
 from application.ports import (
+    ArtifactDamaged,
+    ArtifactMissing,
     ArtifactStore,
     Claim,
     Effects,
@@ -22,16 +26,23 @@ from application.ports import (
     Tasks,
     TaskUpdate,
     Unavailable,
+    Unreadable,
 )
 from application.pulse import Pulse
-from application.stored_files import Descendants, remove_stored
+from application.stored_files import Descendants, FilesKept, remove_stored
 from domain import commands as c
 from domain.errors import Refused
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 50
-"""Stuck steps that one sweep takes on."""
+"""Stuck steps, and removals, that one sweep takes on."""
+
+UNANSWERED_AT_MOST: Final = 3
+"""Removals in a row that the store does not answer for, after which the others wait unasked."""
+
+TOLD: Final = (ArtifactDamaged, ArtifactMissing, FilesKept, Unavailable, Unreadable)
+"""Reasons that say in our own words why something cannot be removed."""
 
 LATE_SECONDS = 60.0
 """Beyond its pause: objects of many deleted features take their time."""
@@ -41,10 +52,13 @@ class Removals(Descendants, Protocol):
     """Deleted features whose objects are still to be removed."""
 
     async def waiting(self, limit: int) -> "list[tuple[UUID, UUID]]":
-        """Tenant and feature of each, oldest first."""
+        """Tenant and feature of each whose time has come, longest waiting first."""
 
     async def removed(self, tenant_id: UUID, feature_id: UUID) -> None:
         """Its objects are gone."""
+
+    async def postpone(self, tenant_id: UUID, feature_id: UUID, reason: str) -> int:
+        """It cannot be done now, and is tried again after a growing pause; how often it was."""
 
 
 class Memory(Protocol):
@@ -76,15 +90,14 @@ class Sweeper:
         self._stuck_after = stuck_after_seconds
         self._every = sweep_seconds
         self.pulse = Pulse("sweeper", within_seconds=sweep_seconds + LATE_SECONDS)
+        self._outages: dict[str, Outage] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep until told to stop."""
         while not stop.is_set():
-            try:
-                await self.sweep()
+            await self.sweep()
+            if not any(outage.lasts for outage in self._outages.values()):
                 self.pulse.beat()
-            except Unavailable as down:
-                log.warning("sweep_postponed", reason=str(down))
             try:
                 async with asyncio.timeout(self._every):
                     await stop.wait()
@@ -92,18 +105,69 @@ class Sweeper:
                 continue
 
     async def sweep(self) -> int:
-        """One round; how many stuck steps were failed."""
+        """One round; how many stuck steps were failed. What one chore meets stops no other."""
+        failed = await self._chore("stuck_steps", self._fail_stuck)
+        await self._chore("removals", self._remove)
+        for memory in self._memories:
+            await self._chore(type(memory).__name__, memory.forget_old)
+        return failed
+
+    async def _chore(self, name: str, work: Callable[[], Awaitable[int]]) -> int:
+        outage = self._outages.setdefault(name, Outage(log, "sweep_postponed", chore=name))
+        try:
+            done = await work()
+        except Exception as error:  # noqa: BLE001 - the other chores go on; this one, next time.
+            outage.on(error)
+            return 0
+        outage.over()
+        return done
+
+    async def _fail_stuck(self) -> int:
         stuck = await self._tasks.stuck(self._stuck_after, AT_ONCE)
         for claim in stuck:
-            await self._fail(claim)
-        for tenant_id, feature_id in await self._removals.waiting(AT_ONCE):
-            await remove_stored(
-                self._artifacts, self._features, self._removals, tenant_id, feature_id
-            )
-            await self._removals.removed(tenant_id, feature_id)
-        for memory in self._memories:
-            await memory.forget_old()
+            try:
+                await self._fail(claim)
+            except Unavailable:
+                raise
+            except Exception:  # The claim runs out, and it is looked at again.
+                log.exception("stuck_step_not_failed", feature=str(claim.feature_id))
         return len(stuck)
+
+    async def _remove(self) -> int:
+        """Remove the objects of deleted features; of how many.
+
+        Raises:
+            Unavailable: the database is down, or the store does not answer again and again.
+        """
+        done = unanswered = 0
+        for tenant_id, feature_id in await self._removals.waiting(AT_ONCE):
+            try:
+                await remove_stored(
+                    self._artifacts, self._features, self._removals, tenant_id, feature_id
+                )
+            except Unavailable as down:
+                unanswered += 1
+                await self._postpone(tenant_id, feature_id, down)
+                if unanswered >= UNANSWERED_AT_MOST:
+                    raise
+            except Exception as error:  # noqa: BLE001 - this one waits, and the next is removed.
+                await self._postpone(tenant_id, feature_id, error)
+            else:
+                unanswered, done = 0, done + 1
+                await self._removals.removed(tenant_id, feature_id)
+        return done
+
+    async def _postpone(self, tenant_id: UUID, feature_id: UUID, error: Exception) -> None:
+        told = isinstance(error, TOLD)
+        reason = str(error) if told else f"A defect: {type(error).__name__}."
+        tries = await self._removals.postpone(tenant_id, feature_id, reason)
+        if tries == 1:
+            log.warning(
+                "removal_postponed",
+                feature=str(feature_id),
+                reason=reason,
+                exc_info=None if told else error,
+            )
 
     async def _fail(self, claim: Claim) -> None:
         reason = (
@@ -117,6 +181,9 @@ class Sweeper:
             await self._features.write(claim.feature_id, command, origin, Effects(task=task))
         except LeaseLost:
             return
+        except Unreadable as unreadable:
+            # Of a newer version, as a rule: its sweeper fails it, if it is still stuck then.
+            await self._tasks.put_off(claim.task_id, claim.fence, str(unreadable.why))
         except Refused as refusal:
             await self._tasks.drop(claim.task_id, claim.fence, "cancelled", refusal.code)
         else:

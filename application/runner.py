@@ -36,6 +36,7 @@ from application.ports import (
     Tasks,
     TaskUpdate,
     Unavailable,
+    Unreadable,
 )
 from application.providers import Providers, Provision
 from application.reuse import recorded_again
@@ -125,6 +126,14 @@ class Runner:
             # If nobody has it yet, it was we who slept, and no suspicion against the step.
             held = {claim.task_id: claim.fence}
             await patiently(lambda: self._tasks.hand_back(held, error="lease_lost"))
+        except Unreadable as unreadable:
+            # To a process that can read its feature, such as one of a newer version.
+            reason = str(unreadable)
+            log.warning(
+                "step_put_off", step=claim.step, feature=str(claim.feature_id), reason=reason
+            )
+            code = str(unreadable.why)
+            await patiently(lambda: self._tasks.put_off(claim.task_id, claim.fence, code))
         except Refused as refusal:
             code = refusal.code
             await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))

@@ -1,7 +1,8 @@
 """Where the bytes of a feature's files are: under its own name, or under that of an ancestor.
 
 Invariant: a fork copies no file. What an ancestor stores is handed over when that ancestor is
-deleted, before it is removed there; so at every moment one of the places has the bytes.
+deleted, before it is removed there; so at every moment one of the places has the bytes. What cannot
+be handed over stays where it is, and is tried again; what no fork names is removed all the same.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from application.artifact_keys import artifact_key, artifact_prefix
 from application.features import Features
-from application.ports import ArtifactMissing, ArtifactStore
+from application.ports import ArtifactDamaged, ArtifactMissing, ArtifactStore
 from domain.errors import NotFound
 from domain.events import FileWritten, ImplementationCompleted, told
 
@@ -20,6 +21,20 @@ class Descendants(Protocol):
 
     async def descendants(self, tenant_id: UUID, feature_id: UUID) -> "list[UUID]":
         """The living features that descend from this one, at whatever distance."""
+
+
+class FilesKept(Exception):
+    """Files of a deleted feature stay: a living fork names them, and they are damaged.
+
+    Put the right bytes back from a backup, or delete the fork.
+    """
+
+    def __init__(self, hashes: Iterable[str]) -> None:
+        named = sorted(hashes)
+        super().__init__(
+            "A living fork names files that are damaged, and cannot be given them: put the right "
+            f"bytes back, or delete the fork. Kept: {len(named)}, the first is {named[0]}."
+        )
 
 
 async def read_stored(
@@ -49,12 +64,25 @@ async def remove_stored(
     """Remove all files of a deleted feature, once its living descendants have what they name.
 
     May be cut short and done again. How many objects were removed.
+
+    Raises:
+        FilesKept: all are removed but these.
+        Unreadable: which files a fork names cannot be read here; nothing was removed.
+        Unavailable: the store or the database does not answer.
     """
+    kept: set[str] = set()
     for fork_id in await forks.descendants(tenant_id, feature_id):
         for file in await _named(features, tenant_id, fork_id):
             if feature_id in file.also_in:
-                await _hand_over(artifacts, tenant_id, feature_id, fork_id, file.sha256)
-    return await artifacts.delete_prefix(artifact_prefix(tenant_id, feature_id))
+                try:
+                    await _hand_over(artifacts, tenant_id, feature_id, fork_id, file.sha256)
+                except ArtifactDamaged:
+                    kept.add(file.sha256)
+    prefix = artifact_prefix(tenant_id, feature_id)
+    if not kept:
+        return await artifacts.delete_prefix(prefix)
+    await artifacts.delete_prefix(prefix, kept)
+    raise FilesKept(kept)
 
 
 async def _named(features: Features, tenant_id: UUID, fork_id: UUID) -> Iterable[FileWritten]:

@@ -34,6 +34,8 @@ class Fate(StrEnum):
     """A revision, a retry or a replay put something else in its place."""
     DELETED = "deleted"
     """Its feature was deleted."""
+    UNREAD = "unread"
+    """A newer version of this program wrote it: what it used is counted once that runs here."""
 
 
 class Expense(Struct, frozen=True):

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from application.desk import HAND_BACK_SECONDS
+from application.outage import Outage
 from application.patience import PATIENCE_SECONDS, patiently
 from application.ports import Claim, Tasks, Unavailable
 from application.pulse import Pulse
@@ -106,6 +107,8 @@ class Worker:
         self._stopping = False
         self.pulse = Pulse("worker", within_seconds=LATE_SECONDS)
         self._heard_at = self._judges_from = monotonic()
+        self._idle = Outage(log, "claim_postponed")
+        self._fresh = True
 
     def wake(self) -> None:
         """There may be work."""
@@ -127,6 +130,7 @@ class Worker:
             stop: Takes nothing new from then on.
             hurry: Waits for nothing from then on.
         """
+        self._stopping = False
         self._heard_at = self._judges_from = monotonic()
         beating = asyncio.create_task(self._beat())
         stopped = asyncio.create_task(self._wait_for(stop))
@@ -190,6 +194,9 @@ class Worker:
             self.pulse.beat()
             return
         try:
+            if self._fresh:  # Of a newer version, perhaps: it can read what another could not.
+                await self._tasks.take_up()
+                self._fresh = False
             claims = await self._tasks.claim(
                 self._name,
                 self._agents,
@@ -198,10 +205,11 @@ class Worker:
                 alone=self._places_alone(free),
                 take_over=self._judges(),
             )
-        except Unavailable as down:
-            log.warning("claim_postponed", reason=str(down))
+        except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+            self._idle.on(error)
             return
         self._heard()
+        self._idle.over()
         for claim in claims:
             step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
             self._running[claim.task_id] = (claim, step)
@@ -274,6 +282,7 @@ class Worker:
         self._work.set()
 
     async def _beat(self) -> None:
+        outage = Outage(log, "heartbeat_missed")
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.beat_seconds):
@@ -293,9 +302,10 @@ class Worker:
                 )
             except Unavailable as down:
                 self._progressed |= progressed
-                log.warning("heartbeat_missed", reason=str(down))
+                outage.on(down)
                 continue
             self._heard()
+            outage.over()
             for task_id in held.keys() - ours:
                 self._let_go(task_id, held[task_id])
 

@@ -26,6 +26,20 @@ IDLE_SECONDS: Final = 90.0
 """Without a byte, pings included, the stream is given up."""
 LAST_SECONDS: Final = 1.0
 """How long the end of a complete answer is waited for."""
+LEAKS: Final = (
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    AttributeError,
+)
+"""What comes out of the client beside the SDK's own errors, when the other side is away, or answers
+what is no answer: the last four out of the SDK's models, which take any JSON for theirs."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -94,7 +108,7 @@ class AnthropicModel:
                     if assembly.complete:
                         # Read to its end the connection serves again; but nobody waits for that.
                         limit.reschedule(asyncio.get_running_loop().time() + LAST_SECONDS)
-        except (sdk.APIError, httpx2.HTTPError, httpx2.StreamError, OSError, ValueError) as error:
+        except (sdk.AnthropicError, *LEAKS) as error:
             if not assembly.complete:
                 # Cut loose from its cause, whose request holds the key.
                 raise _explained(sdk, error, assembly, request.model, api_key) from None
@@ -109,7 +123,7 @@ class AnthropicModel:
             await self._client(sdk, api_key).models.list(limit=1)
         except (sdk.AuthenticationError, sdk.PermissionDeniedError):
             return False
-        except (sdk.APIError, httpx2.HTTPError):
+        except (sdk.AnthropicError, *LEAKS):
             return None
         return True
 
@@ -137,15 +151,18 @@ class AnthropicModel:
         """A client that knows this key for the length of a call."""
         if not api_key:
             raise ModelError("key_rejected", "There is no API key to work with.", retryable=False)
-        return sdk.AsyncAnthropic(
+        client = sdk.AsyncAnthropic(
             api_key=api_key,
             base_url=self._base_url,
             max_retries=0,
             timeout=self._http.timeout,
             http_client=self._http,
-            # Stronger than a header from the environment, which would bill somebody else.
-            default_headers={"Authorization": f"Bearer {api_key}"},
+            # Prompts are nobody's to trace, whatever the environment says.
+            open_telemetry=False,
         )
+        # In place of what the SDK took from the environment, which might bill somebody else.
+        client._custom_headers = {"Authorization": f"Bearer {api_key}"}  # noqa: SLF001
+        return client
 
 
 async def _sdk() -> ModuleType:

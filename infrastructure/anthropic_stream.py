@@ -56,7 +56,7 @@ class Assembly:
         try:
             event = msgspec.json.decode(data)
             self._event(event)
-        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
+        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._cut_off("The answer could not be read.") from None
 
     def answer(self) -> ModelAnswer:

@@ -7,10 +7,15 @@ only while it holds a live lease on a task of the same tenant.
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from application.api_keys import KeyDescription
-from application.ports import Claim
+from application.ports import Claim, Unreadable, Why
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
+from infrastructure.sealing import MasterKeyUnusable, Unsealable
+
+log = structlog.get_logger(__name__)
 
 PURPOSE: Final = "api key"
 SHOWN: Final = 4
@@ -73,11 +78,23 @@ class RevealedApiKeys:
         self._data_keys = data_keys
 
     async def reveal(self, tenant_id: UUID, claim: Claim) -> str | None:
-        """The key; None if the tenant has none or the lease is not live. Raises Unavailable."""
+        """The key; None if the tenant has none, it is damaged, or the lease is not live.
+
+        Raises:
+            Unavailable: the database does not answer.
+            Unreadable: it is sealed under a master key that this process was not given.
+        """
         async with self._database.tenant(tenant_id) as connection:
             found = await connection.execute(REVEAL, (tenant_id, claim.task_id, claim.fence))
             row = await found.fetchone()
         if row is None:
             return None
-        data_key = await self._data_keys.of_tenant(tenant_id)
-        return data_key.open(PURPOSE, tenant_id, bytes(row[0])).decode()
+        try:
+            data_key = await self._data_keys.of_tenant(tenant_id)
+            return data_key.open(PURPOSE, tenant_id, bytes(row[0])).decode()
+        except MasterKeyUnusable as locked:
+            raise Unreadable("The stored API key", Why.LOCKED) from locked
+        except Unsealable:
+            # As if there were none: whoever enters it again is helped, and nobody else is touched.
+            log.exception("api_key_damaged", tenant=str(tenant_id))
+            return None

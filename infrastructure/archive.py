@@ -7,7 +7,7 @@ happens in a thread, which asks for whole batches: what costs time is going back
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version as version_of
 from typing import Final
@@ -18,8 +18,9 @@ from stream_zip import ZIP_32, Method, stream_zip
 from application.delivery.parcel import Parcel
 from application.download import Download
 
-# The format keeps no time zone; one fixed time, so that the bytes depend on the files alone.
-EPOCH: Final = datetime(1980, 1, 1)  # noqa: DTZ001
+# One fixed time, so that the bytes depend on the files alone. The format knows no earlier day than
+# 1 January 1980, and unpacked files have it in local time: in every zone it is a day later.
+EPOCH: Final = datetime(1980, 1, 3, tzinfo=UTC)
 MODE: Final = 0o100644
 CHUNK_BYTES: Final = 65_536
 BATCH_BYTES: Final = 1 << 20

@@ -19,6 +19,11 @@ PAGE: Final = 500
 """Events that are read and hashed at once."""
 LOOKS: Final = 5
 """At the end of a stream that is written to meanwhile."""
+LIVING: Final = """
+SELECT s.version FROM es.streams s WHERE s.tenant_id = %(tenant)s AND s.stream_id = %(feature)s
+  AND EXISTS (SELECT FROM app.data_keys k
+              WHERE k.tenant_id = s.tenant_id AND k.scope = s.stream_id::text)
+"""
 SINCE: Final = """
 SELECT position, stream_id, version, type, actor, recorded_at FROM es.events
 WHERE tenant_id = %s AND position > %s AND position <= %s
@@ -52,6 +57,13 @@ class PostgresAudit:
                     break
                 # It grows while it is read: look again where it ends.
         return None if end == (0, b"") and not check.events else check.report(end)
+
+    async def living(self, tenant_id: UUID, feature_id: UUID) -> int | None:
+        """The version of a feature that is not deleted. Raises Unavailable."""
+        asked = {"tenant": tenant_id, "feature": feature_id}
+        async with self._database.tenant(tenant_id) as connection:
+            row = await (await connection.execute(LIVING, asked)).fetchone()
+        return int(row[0]) if row else None
 
     async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with positions in (after, upto], in order. Raises Unavailable."""

@@ -4,6 +4,7 @@ Invariant: every value is a parameter; the statement is put together of fixed pa
 sealed is opened but the envelope of model answers, for the provider's own name of a request.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -34,7 +35,7 @@ from infrastructure.audit_words import (
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.ledger import PURPOSE, record_of_call
-from infrastructure.sealing import DataKey
+from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 HEADER: Final = (
     "SELECT position, stream_id, version, event_id, type, schema_version, actor, recorded_at,"
@@ -59,7 +60,7 @@ CONDITIONS: Final = {
     "not_types": "type <> all(%(not_types)s)",
     "actor": "(actor = %(actor)s OR (strpos(%(actor)s, ':') = 0 AND actor ^@ (%(actor)s || ':')))",
     "problems": (
-        "(type <> %(verdict)s OR convert_from(payload, 'UTF8')::json ->> 'verdict' <> %(passed)s)"
+        "(type <> %(verdict)s OR coalesce(app.text_at(payload, 'verdict'), '') <> %(passed)s)"
     ),
 }
 COMPLETE: Final = (
@@ -149,7 +150,7 @@ class PostgresAuditLog:
             rows = await (await connection.execute(OF_COMMAND, asked)).fetchall()
             if not rows:
                 return None
-            started = {row[3]: _decode_started(row[11]) for row in rows if row[11] is not None}
+            started = _started({row[3]: row[11] for row in rows if row[11] is not None})
             calls = await self._calls(connection, tenant_id, feature_id, started)
         entries = [AuditEntry(*row[:11]) for row in rows]
         every = [call for each in calls.values() for call in each]
@@ -174,7 +175,9 @@ class PostgresAuditLog:
         if not tasks:
             return {}
         rows = await (await connection.execute(CALLS, (feature_id, tasks))).fetchall()
-        key = await self._keys.find(connection, tenant_id, feature_id)
+        key = None
+        with contextlib.suppress(Unsealable, MasterKeyUnusable):  # Then nothing is named.
+            key = await self._keys.find(connection, tenant_id, feature_id)
         by_attempt: dict[tuple[UUID, int], list[ModelCall]] = {}
         for row in rows:
             by_attempt.setdefault((row[0], row[1]), []).append(_call(row, key))
@@ -214,13 +217,23 @@ def _asked(
     return " AND ".join(narrowed), conditions, values
 
 
+def _started(payloads: Mapping[UUID, bytes]) -> dict[UUID, _Started]:
+    """The announced attempts, as far as they can be read: a newer version may have written one."""
+    found: dict[UUID, _Started] = {}
+    for event_id, payload in payloads.items():
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+            found[event_id] = _decode_started(payload)
+    return found
+
+
 def _call(row: Sequence[Any], key: DataKey | None) -> ModelCall:
     task_id, attempt, turn, sha, announced, announced_at, settled_at, outcome, tokens = row[:9]
     sealed, key_id = row[9:]
     envelope = _Envelope()
     if sealed is not None and key is not None and key.key_id == key_id:
-        opened = key.open(PURPOSE, record_of_call(task_id, attempt, turn, sha), bytes(sealed))
-        envelope = msgspec.json.decode(opened, type=_Envelope)
+        with contextlib.suppress(Unsealable, msgspec.MsgspecError):  # Damaged: it names nothing.
+            opened = key.open(PURPOSE, record_of_call(task_id, attempt, turn, sha), bytes(sealed))
+            envelope = msgspec.json.decode(opened, type=_Envelope)
     return ModelCall(
         attempt=attempt,
         turn=turn,

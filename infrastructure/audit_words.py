@@ -15,7 +15,8 @@ from infrastructure.database import AsyncBoundedConnection
 TAGS: Final = tuple(tag_of(kind) for kind in get_args(FeatureEvent))
 CODED: Final = [tag_of(kind) for kind in get_args(FeatureEvent) if "code" in kind.__struct_fields__]
 """Events that name what went wrong by a code."""
-CODE: Final = "convert_from(payload, 'UTF8')::json ->> 'code'"
+CODE: Final = "app.text_at(payload, 'code')"
+"""Null where the payload is no JSON: one damaged event hides no other."""
 
 TITLES_AT_MOST: Final = 5_000
 """Of the newest features: titles beyond these are not searched."""

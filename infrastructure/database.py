@@ -183,6 +183,11 @@ def unavailable() -> Iterator[None]:
         if not is_session_at_fault(error):
             raise
         raise Unavailable("database", "its schema has just changed") from error
+    except psycopg.DatabaseError as error:
+        if error.sqlstate is not None or type(error) is not psycopg.DatabaseError:
+            raise
+        # libpq's own word, not the server's: an answer that was cut off, or is none.
+        raise Unavailable("database", "Its answer could not be read.") from error
 
 
 def sync_pool(url: str, role: str, *, max_size: int) -> ConnectionPool[BoundedConnection]:

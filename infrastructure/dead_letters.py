@@ -28,6 +28,10 @@ LIST: Final = (
     f"SELECT {COLUMNS} FROM app.dead_letters"  # noqa: S608 - constants.
     " WHERE %s::text IS NULL OR state = %s ORDER BY at, id LIMIT %s"
 )
+WAITING: Final = (
+    f"SELECT {COLUMNS} FROM app.dead_letters"  # noqa: S608 - constants.
+    " WHERE state = 'waiting' AND (%s::uuid IS NULL OR id > %s) ORDER BY id LIMIT %s"
+)
 RESOLVE: Final = (
     "UPDATE app.dead_letters SET state = %s, resolved_at = clock_timestamp(), resolved_by = %s"  # noqa: S608
     f" WHERE id = %s AND state = 'waiting' RETURNING {COLUMNS}"
@@ -83,6 +87,20 @@ class PostgresDeadLetters:
         async with self._database.system() as connection:
             rows = await (await connection.execute(LIST, (state, state, limit))).fetchall()
         return [DeadLetter(*row) for row in rows]
+
+    async def waiting(self, after: UUID | None, limit: int) -> Sequence[DeadLetter]:
+        """Those that wait, in the order of their ids, beginning behind one."""
+        async with self._database.system() as connection:
+            rows = await (await connection.execute(WAITING, (after, after, limit))).fetchall()
+        return [DeadLetter(*row) for row in rows]
+
+    async def handled(self, letter_id: UUID, by: str) -> bool:
+        """Note that what it is about was done after all; False if it waits no more."""
+        try:
+            await self._resolve(letter_id, "requeued", by)
+        except NoSuchDeadLetter:
+            return False
+        return True
 
     async def requeue(self, letter_id: UUID, by: str) -> DeadLetter:
         """Note that it is to be tried again; the caller sees to that. Raises NoSuchDeadLetter."""

@@ -54,7 +54,10 @@ class PostgresExperience:
 
 def _traces(rows: Sequence[Any]) -> Iterator[Trace]:
     for feature_id, version, kind, payload in rows:
-        told = _decode(payload)
+        try:
+            told = _decode(payload)
+        except (msgspec.MsgspecError, RecursionError):
+            continue  # Of a newer version: an estimate rests on what can be read.
         yield Trace(
             feature_id, version, KINDS[kind], told.attempt, told.run, told.manifest.model, told.part
         )

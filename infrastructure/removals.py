@@ -1,17 +1,39 @@
 """Deleted features whose objects are still to be removed. Noted by the log with the deletion.
 
-Invariant: a feature stays here until its objects are gone, however often the removal is cut short.
+Invariant: a feature stays here until its objects are gone, however often the removal is cut short;
+one that cannot be done waits with its reason, and hinders no other.
 """
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from infrastructure.database import Database
 
+PAUSE_SECONDS: Final = (60.0, 6 * 3600.0)
+"""Between two tries, at first and at last; each is twice the one before."""
+
 WAITING: Final = """
-SELECT tenant_id, feature_id FROM app.removals WHERE done_at IS NULL
-ORDER BY requested_at LIMIT %s
+SELECT tenant_id, feature_id FROM app.removals
+WHERE done_at IS NULL AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+ORDER BY coalesce(retry_at, requested_at) LIMIT %s
 """
+ALL_AGAIN: Final = """
+UPDATE app.removals SET retry_at = NULL WHERE done_at IS NULL AND retry_at IS NOT NULL
+"""
+POSTPONE: Final = """
+UPDATE app.removals SET tries = tries + 1, error = %(reason)s,
+  retry_at = clock_timestamp() + make_interval(
+    secs => least(%(longest)s, %(pause)s * power(2, least(tries, 20))))
+WHERE tenant_id = %(tenant)s AND feature_id = %(feature)s RETURNING tries
+"""
+POSTPONED: Final = """
+SELECT tenant_id, feature_id, requested_at, tries, error, retry_at FROM app.removals
+WHERE done_at IS NULL AND tries > 0 ORDER BY requested_at LIMIT %s
+"""
+LONGEST_REASON: Final = 500
 DONE: Final = """
 UPDATE app.removals SET done_at = clock_timestamp() WHERE tenant_id = %s AND feature_id = %s
 """
@@ -27,18 +49,54 @@ SELECT stream_id FROM line WHERE EXISTS (
 """
 
 
+class Postponed(Struct, frozen=True):
+    """A removal that could not be done so far."""
+
+    tenant_id: UUID
+    feature_id: UUID
+    requested_at: datetime
+    tries: int
+    error: str
+    """Why, in plain words."""
+    retry_at: datetime | None
+    """When it is tried again by itself; None is at once."""
+
+
 class PostgresRemovals:
     """Removals of all tenants, for the sweeper. Every method raises Unavailable."""
 
     def __init__(self, database: Database) -> None:
         """Take the sweeper's database."""
         self._database = database
+        self._begun = False
 
     async def waiting(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """Tenant and feature of each, oldest first."""
+        """Tenant and feature of each whose time has come; at first, of all: it may be mended."""
         async with self._database.system() as connection:
+            if not self._begun:
+                await connection.execute(ALL_AGAIN)
             rows = await (await connection.execute(WAITING, (limit,))).fetchall()
+        self._begun = True
         return [(row[0], row[1]) for row in rows]
+
+    async def postpone(self, tenant_id: UUID, feature_id: UUID, reason: str) -> int:
+        """It cannot be done now, and is tried again after a growing pause; how often it was."""
+        values = {
+            "tenant": tenant_id,
+            "feature": feature_id,
+            "reason": reason.replace("\0", "")[:LONGEST_REASON],
+            "pause": PAUSE_SECONDS[0],
+            "longest": PAUSE_SECONDS[1],
+        }
+        async with self._database.system() as connection:
+            row = await (await connection.execute(POSTPONE, values)).fetchone()
+        return int(row[0]) if row else 0
+
+    async def postponed(self, limit: int) -> list[Postponed]:
+        """What could not be done so far, oldest first."""
+        async with self._database.system() as connection:
+            rows = await (await connection.execute(POSTPONED, (limit,))).fetchall()
+        return [Postponed(*row) for row in rows]
 
     async def descendants(self, tenant_id: UUID, feature_id: UUID) -> list[UUID]:
         """The living features that descend from this one, at whatever distance."""

@@ -15,7 +15,7 @@ import structlog
 from application.account_ports import SignedToken
 from application.ports import Unavailable
 from infrastructure.database import Database
-from infrastructure.identity.tokens import SigningKey, TokenIssuer
+from infrastructure.identity.tokens import SigningKey, SigningKeyUnusable, TokenIssuer
 from infrastructure.sealing import MasterKey, MasterKeyUnusable, Unsealable
 
 log = structlog.get_logger(__name__)
@@ -58,14 +58,24 @@ class SigningKeys:
     async def load(self) -> Sequence[SigningKey]:
         """The signing key first, then those lately retired; makes the very first one.
 
-        Raises Unavailable, WrongMasterKey, Unsealable.
+        A damaged key is passed over, for what it signed expires within minutes; one that signs now
+        is replaced.
+
+        Raises Unavailable, WrongMasterKey.
         """
         async with self._database.system() as connection:
             await connection.execute(ONE_AT_A_TIME)
             rows = await (await connection.execute(SIGNING, (RETIRED_FOR,))).fetchall()
-            if rows:
-                return [SigningKey.opened(self._master, bytes(sealed), kid) for kid, sealed in rows]
-            return [await self._add(connection)]
+            opened = {}
+            for kid, sealed in rows:
+                try:
+                    opened[kid] = SigningKey.opened(self._master, bytes(sealed), kid)
+                except (Unsealable, SigningKeyUnusable) as damaged:
+                    log.error("signing_key_damaged", kid=kid, cause=str(damaged))  # noqa: TRY400
+            if rows and rows[0][0] in opened:
+                return [*opened.values()]
+            await connection.execute(RETIRE)
+            return [await self._add(connection), *opened.values()]
 
     async def rotate(self) -> SigningKey:
         """Make a new signing key; the old one stays published for a day. Raises Unavailable."""
@@ -123,6 +133,8 @@ class OwnTokens:
                 log.warning(
                     "signing_keys_not_read", cause=str(error), consequence="the old one signs"
                 )
+            except Exception:  # A defect, too, leaves the old key: the next look may be better.
+                log.exception("signing_keys_not_read", consequence="the old one signs")
 
     def issue(self, user_id: UUID, tenant_id: UUID, session_id: UUID) -> SignedToken:
         """Sign a token of a session."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from application.ports import Claim, DueStep
+from application.ports import Claim, DueStep, Why
 from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
@@ -21,6 +21,9 @@ ends the process it runs in alone is failed at once: these are the losses of who
 
 PER_TENANT: Final = 8
 """Tasks of one tenant that run at once."""
+
+PUT_OFF_SECONDS: Final = 30.0
+"""The shortest pause of a task that nothing could be done about."""
 
 TAKE_OVER_SECONDS: Final = 60.0
 """How long a sweeper that took a stuck task over has for failing it."""
@@ -44,6 +47,11 @@ CLAIM: Final = f"{KEEPING} app.lease(%s, %s, {IF_STEADY}, %s, %s, %s, %s) t ON t
 STUCK: Final = f"{KEEPING} app.stuck(%s, %s, {IF_STEADY}, %s) t ON true"
 BEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
 HAND_BACK: Final = "SELECT held FROM app.hand_back(%s::uuid[], %s::bigint[], %s, %s) held"
+PUT_OFF: Final = "SELECT app.put_off(%s, %s, %s, %s)"
+TAKE_UP: Final = """
+UPDATE app.tasks SET not_before = clock_timestamp()
+WHERE status = 'queued' AND not_before > clock_timestamp() AND error = ANY (%s) RETURNING task_id
+"""
 DROP: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error
@@ -147,6 +155,14 @@ class PostgresTasks:
     async def _end(self, calls: Sequence[tuple[UUID, int, str, str]]) -> Sequence[None]:
         await self._database.call(DROP, [list(column) for column in zip(*calls, strict=True)])
         return [None] * len(calls)
+
+    async def put_off(self, task_id: UUID, fence: int, error: str) -> None:
+        """Hand a task back that nothing can be done about here, if it is still ours."""
+        await self._database.call(PUT_OFF, (task_id, fence, PUT_OFF_SECONDS, error))
+
+    async def take_up(self) -> int:
+        """Let all that was put off be claimed at once; how many. For a process that starts."""
+        return len(await self._database.call(TAKE_UP, ([str(why) for why in Why],)))
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         """Tasks that run without progress for so long, or that have lost too many workers.

@@ -3,6 +3,7 @@
 Whether a result still counts is asked of the feature's row; without a row the feature is deleted.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +17,7 @@ from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.runs import OURS, Attempt, Run
 from infrastructure.database import Database
-from projections.feature import FEATURE, tag_of
+from projections.feature import FEATURE, FeatureRow, tag_of
 
 SPENDING: Final = tuple(
     tag_of(kind)
@@ -52,6 +53,11 @@ FATES: Final = {
     tag_of(e.AttemptFailed): Fate.FAILED,
     tag_of(e.RunDiscarded): Fate.DISCARDED,
 }
+
+
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError)
+"""What decoding raises for what a newer version wrote: it is told as such, and hides nothing."""
+UNKNOWN: Final = "unknown"
 
 
 class _Spent(msgspec.Struct):
@@ -126,17 +132,24 @@ class _Book:
     def __init__(self, feature_id: UUID, row: str | None) -> None:
         self._feature_id = feature_id
         self._models: dict[Attempt, str] = {}
-        decoded = _decode_row(row) if row is not None else None
-        self._version = decoded.version if decoded else None
-        self._counting = decoded.counting if decoded else frozenset()
+        self._exists = row is not None
+        self._row: FeatureRow | None = None
+        if row is not None:
+            with contextlib.suppress(*UNREADABLE):  # A newer version wrote it.
+                self._row = _decode_row(row)
+        self._counting = self._row.counting if self._row else frozenset()
 
     def entered(self, version: int, kind: str, at: datetime, payload: bytes) -> Expense | None:
         """What an event says was used, if it is anything."""
         if kind == STARTED:
-            told = _decode_started(payload)
-            self._models[told.attempt] = told.manifest.model
+            with contextlib.suppress(*UNREADABLE):
+                told = _decode_started(payload)
+                self._models[told.attempt] = told.manifest.model
             return None
-        spent = _decode_spent(payload)
+        try:
+            spent = _decode_spent(payload)
+        except UNREADABLE:
+            return Expense(self._feature_id, UNKNOWN, "", at, Run(), Fate.UNREAD)
         if not spent.run.turns and spent.run.cost_usd == Decimal(0):
             return None
         return Expense(
@@ -149,12 +162,13 @@ class _Book:
         )
 
     def _fate(self, kind: str, version: int, code: str) -> Fate:
-        if self._version is None:
+        if not self._exists:
             return Fate.DELETED
         if kind in FATES:
             return Fate.OURS if code in OURS else FATES[kind]
-        # A row that has not heard of the event yet has not heard of anything against it either.
-        counts = version > self._version or version in self._counting
+        # A row that has not heard of the event yet, or cannot be read, says nothing against it.
+        row = self._row
+        counts = row is None or version > row.version or version in self._counting
         return Fate.COUNTS if counts else Fate.REPLACED
 
 

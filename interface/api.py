@@ -49,6 +49,7 @@ from interface.glance import Glance
 from interface.health import Servers, service_version
 from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.lasting import once_there
 from interface.limits import Rate, rates_of, rooms_of
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
@@ -103,8 +104,10 @@ async def open_api(
         public_url: Where people reach the service.
         connections: How many this process takes; streams get a part of them.
 
+    The database, which keeps the signing keys, is waited for.
+
     Raises:
-        Unavailable: the database, which keeps the signing keys, does not answer.
+        Unavailable: told to stop while it was waited for.
         WrongMasterKey: the signing keys were sealed under another master key.
     """
     settings = base.settings
@@ -191,7 +194,8 @@ async def _identity(
             consequence="browsers keep no cookie: nobody stays signed in, and letters link to it",
         )
     keys = SigningKeys(database, base.master)
-    issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    signing = await once_there(keys.load, base.stop)
+    issuer = TokenIssuer(public_url, settings.oidc_audience, signing, time.time)
     stored = PostgresSessions(database)
     ended = await scope.enter_async_context(EndedSessions(stored.ended_since, utc_now))
     passwords = PasswordHasher()

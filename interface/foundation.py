@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import structlog
 from uuid_utils.compat import uuid7
 
 from application.turns import Turns
@@ -26,7 +27,9 @@ from infrastructure.loop_lag import LoopLag
 from infrastructure.sealing import MasterKey
 from infrastructure.standing import DatabaseWatch
 from interface.figures import Figures
-from interface.settings import Settings, read_settings
+from interface.settings import Settings, leave_only_settings, read_settings
+
+log = structlog.get_logger(__name__)
 
 new_id = uuid7
 
@@ -41,6 +44,7 @@ def configured(**given: object) -> Settings:
             settings.nats_url,
             settings.master_key,
             settings.artifacts_secret_access_key,
+            settings.https_proxy,
         )
         if value is not None
     ]
@@ -49,6 +53,8 @@ def configured(**given: object) -> Settings:
         level=settings.log_level.upper(),
         secrets=secrets,
     )
+    if taken := leave_only_settings():
+        log.info("environment_not_obeyed", variables=taken)
     return settings
 
 

@@ -6,7 +6,6 @@ runs one of each in this process.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -43,16 +42,15 @@ from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
 from infrastructure.ledger import PostgresLedger
 from infrastructure.own_process import OwnProcess
-from infrastructure.read_models import PostgresSource, Projector
+from infrastructure.read_models import PostgresSource, Projector, Retrying
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import Addresses, CannotStart, Foundation, new_id
 from interface.health import Servers
+from interface.lasting import Run, Running
 from interface.settings import Settings, surroundings
-
-Run = Callable[[asyncio.Event], Awaitable[None]]
 
 AFTER_DEADLINE_SECONDS: Final = 360.0
 """What a step in a process of its own has beyond its agent's deadline: longer than it waits for a
@@ -76,13 +74,6 @@ class Crew(NamedTuple):
     tasks: PostgresTasks
     runner: Runner
     roster: Roster
-
-
-class Running(NamedTuple):
-    """Something that works until it is told to stop."""
-
-    name: str
-    run: Run
 
 
 async def database_of(
@@ -143,7 +134,12 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
         if stop.is_set():
             return  # Nothing is imported only to end.
         models = {entry.model for entry in roster.entries.values()}
-        for model, ends in (await retiring(models)).items():
+        try:
+            ending = await retiring(models)
+        except Exception as error:  # noqa: BLE001 - of another SDK: nobody is warned, and that is all.
+            log.warning("retirements_not_known", cause=type(error).__name__)
+            ending = {}
+        for model, ends in ending.items():
             log.warning("model_retires", model=model, on=ends, change="BP_AGENTS")
         await stop.wait()
 
@@ -286,7 +282,9 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
     async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
         await base.live.applied(tenant_id, feature_id, version=version, position=position)
 
-    projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+    source = PostgresSource(database, base.ring, base.turns)
+    projector = Projector(database, source, applied=applied)
+    retrying = Retrying(database, source, applied=applied)
     base.figures.loops(projector.pulse)
 
     async def wake(stop: asyncio.Event) -> None:
@@ -295,7 +293,11 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
                 if await heard.wait(1.0):
                     projector.poke()
 
-    return [Running("projector", projector.run), Running("projector-bell", wake)]
+    return [
+        Running("projector", projector.run),
+        Running("projector-bell", wake),
+        Running("projector-parked", retrying.run),
+    ]
 
 
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:

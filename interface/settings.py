@@ -1,19 +1,46 @@
 """Settings, read once from the environment. A wrong value ends the start with one line that helps.
 
-This is the only module that reads the environment.
+This is the only module that reads the environment. Invariant: libraries read nothing of it behind
+our back: what they would obey and is no setting is taken away before anything is opened.
 """
 
 import ipaddress
+import os
+from collections.abc import MutableMapping
 from os import environ, getpid  # noqa: TID251  # This is its one home.
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.fail_points import PLACES
 from interface.limits import rates_of, rooms_of
+
+OBEYED_BY_LIBRARIES = (
+    "ANTHROPIC_", "AUTHLIB_", "AWS_", "BOTO", "EVENTSOURCING_", "LITESTAR_", "NATS_", "OTEL_", "PG",
+    "PROMETHEUS_", "UVICORN_",
+)  # fmt: skip
+"""How variables begin that change where libraries connect, what they send, or what they load."""
+OBEYED_BY_NAME = frozenset(
+    {
+        "ALL_PROXY", "CURL_CA_BUNDLE", "FORWARDED_ALLOW_IPS", "FTP_PROXY", "HTTP_PROXY",
+        "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "WEB_CONCURRENCY", "WSS_PROXY",
+        "WS_PROXY",
+    }
+)  # fmt: skip
+"""The same by their whole names, in capitals; libraries read them in small letters, too."""
+ROLE_OF_THE_MACHINE = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_DEFAULT_REGION", "AWS_PROFILE",
+        "AWS_REGION", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    }
+)  # fmt: skip
+"""What says who this machine is, for a bucket without credentials of its own."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -178,6 +205,23 @@ class Settings(BaseSettings):
         validation_alias="ANTHROPIC_BASE_URL",
         description="address of the Messages API; unset: the provider's own",
     )
+    https_proxy: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HTTPS_PROXY", "https_proxy"),
+        description="proxy of this service's own requests (model, issuer, bucket), `http://…`; "
+        "unset: none",
+    )
+    no_proxy: str | None = Field(
+        None,
+        validation_alias=AliasChoices("NO_PROXY", "no_proxy"),
+        description="hosts that are asked without that proxy, with commas; unset: none",
+    )
+    ssl_cert_file: Path | None = Field(
+        None,
+        validation_alias="SSL_CERT_FILE",
+        description="authorities that certificates of other servers are checked against; "
+        "unset: the usual ones",
+    )
 
     def pauses(self) -> tuple[float, ...]:
         """The pauses between the attempts of a step, in seconds."""
@@ -232,6 +276,23 @@ class Settings(BaseSettings):
         return ",".join(proxies)
 
     @field_validator("public_url", "anthropic_base_url")
+    @field_validator("https_proxy")
+    @classmethod
+    def _proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and value.get_secret_value():
+            if urlsplit(value.get_secret_value()).scheme not in {"http", "https"}:
+                raise ValueError("must begin with http:// or https://")
+            return value
+        return None
+
+    @field_validator("ssl_cert_file")
+    @classmethod
+    def _authorities(cls, value: Path | None) -> Path | None:
+        if value and not value.is_file():
+            raise ValueError("must be a file")
+        return value
+
+    @field_validator("public_url", "oidc_issuer", "anthropic_base_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _web_address(value).rstrip("/") if value else value
@@ -252,6 +313,8 @@ def _web_address(value: str) -> str:
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
     return alias if isinstance(alias, str) else f"BP_{name.upper()}"
 
 
@@ -287,6 +350,24 @@ def passed_descriptors() -> tuple[int, ...]:
     if not (ours and count.isascii() and count.isdigit() and len(count) <= 3):  # noqa: PLR2004
         return ()
     return tuple(range(FIRST_PASSED, FIRST_PASSED + int(count)))
+
+
+def leave_only_settings(environment: MutableMapping[str, str] = os.environ) -> list[str]:  # noqa: TID251 - here is its one home.
+    """Take away what libraries would obey and is no setting; the names, sorted.
+
+    Call it once, when settings are read: such as `ANTHROPIC_CUSTOM_HEADERS`, `PGHOSTADDR` or
+    `AWS_ENDPOINT_URL` are for other programs on this machine.
+    """
+    ours = {variable(name) for name in Settings.model_fields} | ROLE_OF_THE_MACHINE
+    gone = [
+        name
+        for name in environment
+        if name not in ours
+        and (name.startswith(OBEYED_BY_LIBRARIES) or name.upper() in OBEYED_BY_NAME)
+    ]
+    for name in gone:
+        del environment[name]
+    return sorted(gone)
 
 
 def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # Values of any setting, by name.

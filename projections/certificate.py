@@ -68,6 +68,10 @@ class Certificate(Struct, frozen=True):
     projections: tuple[Compared, ...]
     model_calls: int = 0
     """Requests to a model that folding made: none, for it has no way to make one."""
+    unread_from: int | None = None
+    """The version of the first event that cannot be read here; nothing behind it is certified."""
+    why: str | None = None
+    """Why it cannot: the code of the problem, such as `newer_version`."""
 
 
 class Certifier(Protocol):

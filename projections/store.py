@@ -31,10 +31,15 @@ class Page(Struct, Generic[T], frozen=True):
     items: tuple[T, ...]
     more: bool = False
     """Whether the list goes on behind them."""
+    unread: tuple[UUID, ...] = ()
+    """In a list of features: those whose row a newer version wrote, and which is not shown here."""
 
 
 class ReadStore(Protocol):
     """The rows of every read model. All methods raise `ports.Unavailable` without a database.
+
+    What a newer version wrote raises `ports.Unreadable` where one feature is asked for, and stands
+    in `unread` of a list of features: the others are shown.
 
     `limit` counts rows, from 1 to 200. `after` is the key of the last row of the page before, asked
     for with the same filters: a feature's id, or the row's version.

@@ -25,6 +25,9 @@ from application.ports import (
     ReceiptExists,
     Recorded,
     TaskUpdate,
+    Unread,
+    Unreadable,
+    Why,
 )
 from domain.errors import NotFound
 from domain.events import FeatureEvent
@@ -179,6 +182,19 @@ class MemoryTasks:
             self.rows[task_id].status = status
             self.rows[task_id].error = error
 
+    async def put_off(self, task_id: UUID, fence: int, error: str) -> None:
+        if self.holds(task_id, fence):
+            task = self.rows[task_id]
+            task.status, task.error, task.lease_until = "queued", error, None
+            task.not_before = self._clock() + timedelta(seconds=30)
+
+    async def take_up(self) -> int:
+        off = [task for task in self.rows.values() if task.error in set(Why)]
+        off = [task for task in off if task.status == "queued" and task.not_before > self._clock()]
+        for task in off:
+            task.not_before = self._clock()
+        return len(off)
+
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
         now = self._clock()
         silent = now - timedelta(seconds=silent_seconds)
@@ -290,6 +306,8 @@ class MemoryLog:
         self.events: list[Recorded] = []
         """All of them, in the order of their positions."""
         self.removals: list[tuple[UUID, UUID]] = []
+        self.unread: dict[tuple[UUID, int], Why] = {}
+        """Events that cannot be read, by feature and version."""
         self._clock = clock
         self._tasks = tasks or MemoryTasks(clock)
         self._receipts = receipts or MemoryReceipts(clock)
@@ -311,6 +329,34 @@ class MemoryLog:
         stream = self._stream(tenant_id, feature_id)
         found = self._readable([event for event in stream if event.version in versions])
         return {event.version: event for event in found}
+
+    async def entries(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        versions: Collection[int] | None = None,
+    ) -> Sequence[Recorded | Unread]:
+        stream = self._stream(tenant_id, feature_id)
+        wanted = [
+            event
+            for event in stream
+            if event.version > after
+            and (upto is None or event.version <= upto)
+            and (versions is None or event.version in versions)
+        ]
+        if any(e.feature_id in self._destroyed and e.event.personal for e in wanted):
+            raise NotFound
+        return [self._entry(event) for event in wanted]
+
+    def _entry(self, event: Recorded) -> Recorded | Unread:
+        why = self.unread.get((event.feature_id, event.version))
+        if why is None:
+            return event
+        fields = {name: getattr(event, name) for name in Unread.__struct_fields__ if name != "why"}
+        return Unread(**fields, why=why)
 
     async def append(
         self,
@@ -365,6 +411,9 @@ class MemoryLog:
     def _readable(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
         if any(event.feature_id in self._destroyed and event.event.personal for event in events):
             raise NotFound
+        for event in events:
+            if (why := self.unread.get((event.feature_id, event.version))) is not None:
+                raise Unreadable(f"Event {event.version} ({event.type})", why)
         return events
 
     def _record(

@@ -1,14 +1,16 @@
 """Which file paths agents may write: such as unpack as they are named, on every system.
 
 Invariant: a set of files without refusals has one file per path on systems that ignore case too,
-stays inside its folder, and holds nothing that a tool runs by itself when the folder is opened.
-Reserved names are those of Windows; the limits leave room for a folder to unpack into.
+stays inside its folder, and holds nothing that runs or is obeyed by itself (`obeyed.py`). Reserved
+names are those of Windows.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+
+from application.agents.obeyed import folded, obeyed
 
 MOST_FILES: Final = 2_000
 LARGEST_FILE: Final = 1 << 20
@@ -17,6 +19,10 @@ LARGEST_SET: Final = 50 << 20
 """Bytes."""
 LONGEST_PATH: Final = 240
 """Bytes of UTF-8."""
+LONGEST_ON_WINDOWS: Final = 140
+"""Characters, as Windows counts them (UTF-16 units). A whole path there has at most 259: this
+leaves 119 for the folder that is unpacked into. Its own name has 49, `feature-`, an id and ` (1)`;
+so what it lies in may be as long as `C:\\Users\\some.body\\OneDrive - A Company\\Downloads\\`."""
 LONGEST_SEGMENT: Final = 100
 DEEPEST: Final = 16
 
@@ -34,13 +40,17 @@ _HIDDEN: Final = frozenset(
     }
 )  # fmt: skip
 """Hidden names that only describe. Others may run code when a folder is opened or installed."""
-_GENERATED: Final = frozenset({"node_modules", "__pycache__", "jenkinsfile"})
 
 
 def refusal(path: str) -> str | None:
     """Why a path may not be written, in plain words; None if it may."""
     if not path or len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
         return f"a path has 1 to {LONGEST_PATH} bytes"
+    if (units := len(path.encode("utf-16-le", "surrogatepass")) // 2) > LONGEST_ON_WINDOWS:
+        return (
+            f"it has {units} characters, and a path has at most {LONGEST_ON_WINDOWS}, so that it "
+            "can be unpacked on Windows below any folder of downloads: use shorter names"
+        )
     if not path.isprintable() or _FORBIDDEN.search(path):
         return "it holds a character that file systems refuse or that cannot be seen"
     folded = unicodedata.normalize("NFKC", path)
@@ -53,31 +63,37 @@ def refusal(path: str) -> str | None:
     segments = path.split("/")
     if len(segments) > DEEPEST:
         return f"it is more than {DEEPEST} folders deep"
-    return next((why for why in map(_segment, segments) if why), None)
+    last = len(segments) - 1
+    found = (_segment(segment, is_file=at == last) for at, segment in enumerate(segments))
+    return next((why for why in found if why), None)
 
 
-def _segment(segment: str) -> str | None:
-    name = segment.casefold()
+def _segment(segment: str, *, is_file: bool) -> str | None:
+    name = folded(segment)
     if segment in {".", ".."}:
         return "it leads out of the project's folder"
     if segment != segment.strip() or segment.endswith("."):
         return "a name begins or ends with a space, or ends with a dot"
+    if segment[0] in "-~":
+        return "a name begins with a dash or a tilde, which commands take for something else"
     if len(segment) > LONGEST_SEGMENT:
         return f"a name is longer than {LONGEST_SEGMENT} characters"
-    if unicodedata.normalize("NFKC", name).split(".")[0].strip() in _RESERVED:
+    if name.split(".")[0].strip() in _RESERVED:
         return f"`{segment}` is a reserved name on Windows"
-    if name in _GENERATED or (name.startswith(".") and name not in _HIDDEN):
+    if name.startswith(".") and name not in _HIDDEN:
         return f"`{segment}` is a hidden, generated or tool file, which is not written here"
+    if why := obeyed(segment, is_file=is_file):
+        return f"`{segment}` {why}"
     return None
 
 
 def key(path: str) -> str:
     """What two paths share that are the same file on some system."""
-    return unicodedata.normalize("NFKC", path).casefold()
+    return folded(path)
 
 
 def collisions(paths: Iterable[str]) -> Iterator[str]:
-    """Findings: paths that would be one file, or both a file and a folder."""
+    """Findings: paths that would be one file, one folder under two names, or both of these."""
     seen: dict[str, str] = {}
     for path in paths:
         same = seen.setdefault(key(path), path)
@@ -90,6 +106,15 @@ def collisions(paths: Iterable[str]) -> Iterator[str]:
     }
     for clash in sorted(folders & seen.keys()):
         yield f"`{seen[clash]}` is both a file and a folder."
+    spelled: dict[str, str] = {}
+    for path in seen.values():
+        parts = path.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            folder = "/".join(parts[:depth])
+            same = spelled.setdefault(key(folder), folder)
+            if same != folder:
+                yield f"`{folder}` and `{same}` are the same folder on systems that ignore case."
+                break
 
 
 def refusals(paths: Iterable[str]) -> list[str]:

@@ -10,6 +10,9 @@ each file is as `manifest.json` lists it, and none is missing or was added; the 
 continue each other; the documents and reviews are the ones that the log records, approved and
 passed; and the source files are those that the log's `implementation_completed` lists.
 
+What file managers, version control and installations leave in a folder (`.DS_Store`, `.git`,
+`node_modules`, ...) is passed over, and said, as long as nothing in it runs by itself.
+
 What it cannot show: whoever can change all of these files together can also make a new log, and
 change this program so that it says yes to everything. So compare the log's head with what the
 service tells (`--head`), and check what matters with a copy of this file from elsewhere.
@@ -26,6 +29,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from application.delivery.beside import (
+    INSTALLED,
+    LOCKS,
+    files_in,
+    is_litter,
+    passed_over,
+    runs_by_itself,
+)
 from application.verifier import MALFORMED, TYPE_PREFIX, verify
 
 FOLDER = ".build-practical/"
@@ -86,11 +97,43 @@ def _written(fields: dict[str, Any]) -> bytes:
 def check(files: dict[str, bytes], head: str | None = None) -> list[str]:
     """Check all files of a delivery, by path; what is good, a sentence each. Raises Wrong."""
     manifest = _manifest(files)
+    files = _without_what_lies_beside(files, manifest)
     _against(files, manifest)
     try:
         return _checked(files, manifest, head)
     except UNFIT as error:
         raise Wrong(LOG, f"is not the log of a finished feature ({error!r})") from None
+
+
+def notes(files: dict[str, bytes]) -> list[str]:
+    """What was passed over in a delivery that was checked, a sentence each."""
+    listed = _manifest(files)["listed"]
+    others = [path for path in sorted(files) if path not in listed and path != MANIFEST]
+    told = [f"passed over: {p}: {passed_over(p[:-1])}" for p in others if p.endswith("/")]
+    beside = [path for path in others if not path.endswith("/")]
+    if beside:
+        told.append(
+            f"passed over: {', '.join(beside)}: left there by other programs, not delivered"
+        )
+    return told
+
+
+def _without_what_lies_beside(
+    files: dict[str, bytes], manifest: dict[str, Any]
+) -> dict[str, bytes]:
+    """The files that are to be as the manifest says. Raises Wrong for what would run by itself."""
+    installed = any(path.casefold().endswith(INSTALLED + "/") for path in files)
+    folders = tuple(path for path in files if path.endswith("/"))
+    kept: dict[str, bytes] = {}
+    for path, body in sorted(files.items()):
+        if path in manifest["listed"] or path == MANIFEST:
+            kept[path] = body
+        elif path.startswith(folders):
+            if not path.endswith("/") and runs_by_itself(path, body):
+                raise Wrong(path, "was added, and would be run without a word: remove it")
+        elif not is_litter(path, body) and not (installed and path.casefold() in LOCKS):
+            kept[path] = body
+    return kept
 
 
 def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None) -> list[str]:
@@ -266,11 +309,12 @@ def read(place: Path) -> dict[str, bytes]:
 
 def _of_folder(place: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    for path in sorted(place.rglob("*")):
-        name = path.relative_to(place).as_posix()
-        if path.is_symlink():
+    for name, path in sorted(files_in(place).items()):
+        if name.endswith("/"):
+            files[name] = b""
+        elif path.is_symlink():
             raise Wrong(name, "was added: a delivery holds no links")
-        if path.is_file():
+        elif path.is_file():
             files[name] = path.read_bytes()
     return files
 
@@ -324,6 +368,8 @@ def main(arguments: list[str]) -> int:
         return 2
     for line in lines:
         _say(f"ok: {line}")
+    for line in notes(files):
+        _say(f"note: {line}")
     _say(summary(files, head))
     return 0
 

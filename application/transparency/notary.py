@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from application.ports import ArtifactMissing, Unavailable
+from application.outage import Outage
+from application.ports import ArtifactMissing
 from application.pulse import Pulse
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.ports import (
@@ -64,6 +65,7 @@ class Notary:
         self._refused = False
         self._every = every_seconds
         self.pulse = Pulse("notary", within_seconds=every_seconds * BEHIND_AFTER + LATE_SECONDS)
+        self._outage = Outage(log, "checkpoint_postponed")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
@@ -92,10 +94,13 @@ class Notary:
             if not self._refused:
                 log.error("checkpoints_refused", reason=str(unfit))  # noqa: TRY400 - no defect.
             self._refused = True
-        except Unavailable as down:
-            log.warning("checkpoint_postponed", reason=str(down))
         except LogContradicted as contradiction:
             log.error("log_contradicts_its_checkpoint", reason=str(contradiction))  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+            self._outage.on(error)
+        else:
+            self._refused = False
+            self._outage.over()
 
     async def round(self, pause: float) -> bool:
         """Look once, and do what is due; whether to look again at once.

@@ -150,12 +150,12 @@ class S3Checkpoints:
                 page = await self._client.list_objects_v2(
                     Bucket=self._bucket, Prefix=PREFIX, StartAfter=last, MaxKeys=PAGE
                 )
-            keys = [found["Key"] for found in page.get("Contents", ())]
+                keys = [str(found["Key"]) for found in page.get("Contents", ())]
             if not keys:
                 return sizes
             names = (key.removeprefix(PREFIX) for key in keys)
             sizes += [int(name) for name in names if _NAME.fullmatch(name)]
-            last = keys[-1]
+            last = advanced(last, keys[-1])
 
     async def get(self, size: int) -> bytes:
         """Read one. Raises ArtifactMissing."""
@@ -165,6 +165,13 @@ class S3Checkpoints:
             async with answer["Body"] as stream:
                 body: bytes = await stream.read() if answer["ContentLength"] < TOO_LARGE else b""
         return body
+
+
+def advanced(last: str, newest: str) -> str:
+    """Where a listing goes on. Raises Unavailable for a store that does not go on at all."""
+    if newest <= last:
+        raise Unavailable("the object store", "its listing begins anew each time")
+    return newest
 
 
 def name_of(size: int) -> str:

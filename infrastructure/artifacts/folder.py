@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -58,10 +58,11 @@ class FolderStore:
             raise ArtifactMissing(f"the stored file {key} is not there")
         return checked_body(key, body)
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete all files of a feature; how many there were."""
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Delete all files of a feature but those with these hashes; how many that were."""
         with _as_unavailable():
-            return await asyncio.to_thread(self._delete, self._root / checked_prefix(prefix))
+            folder = self._root / checked_prefix(prefix)
+            return await asyncio.to_thread(self._delete, folder, frozenset(keep))
 
     async def ready(self) -> bool:
         """Tell whether a file can be written."""
@@ -78,7 +79,7 @@ class FolderStore:
         except OSError as error:
             raise Unavailable("the artifact folder", f"{self._root}: {error.strerror}") from error
         for draft in self._aside.iterdir():
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # What stays there is in nobody's way.
                 if time.time() - draft.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                     draft.unlink()
 
@@ -131,14 +132,20 @@ class FolderStore:
                 raise
         return drafts
 
-    def _delete(self, folder: Path) -> int:
+    def _delete(self, folder: Path, keep: Collection[str]) -> int:
         try:
-            files = list(folder.iterdir())
+            files = [path for path in folder.iterdir() if path.name not in keep]
         except FileNotFoundError:
             return 0
+        refused: list[OSError] = []
         for file in files:
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:  # The others are removed all the same.
+                refused.append(error)
         _sync_folder(folder)
+        if refused:
+            raise refused[0]
         # Both folders stay when a file or another feature came meanwhile.
         with contextlib.suppress(OSError):
             folder.rmdir()

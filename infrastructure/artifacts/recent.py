@@ -5,6 +5,7 @@ key names the content, so that nothing here can be out of date.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 
 from application.ports import ArtifactStore
@@ -38,11 +39,11 @@ class RecentFiles:
         self._keep(key, body)
         return body
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Forget and delete everything under `tenant/feature/`; how many objects there were."""
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Forget everything under `tenant/feature/`, and delete it but what is to be kept."""
         for key in [key for key in self._kept if key.startswith(prefix)]:
             self._bytes -= len(self._kept.pop(key))
-        return await self._store.delete_prefix(prefix)
+        return await self._store.delete_prefix(prefix, *((keep,) if keep else ()))
 
     async def ready(self) -> bool:
         """Whether the store answers."""

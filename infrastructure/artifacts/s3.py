@@ -1,26 +1,31 @@
 """Stored files in a bucket of an S3-compatible store (Amazon S3, Cloudflare R2, …).
 
 Invariant: every call ends within 30 seconds, whatever the other side does, and at most 16 are on
-their way at once.
+their way at once. Whatever the other side answers, or stops answering, is `Unavailable` or one of
+the port's other words: no exception of a client leaves this module.
 
 aioboto3 takes a second to import, so that it is imported when a bucket is opened and not before.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import Any, Final, Self
 
-from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import ConditionRefused, KeyTaken, S3Checkpoints
+from application.ports import ArtifactDamaged, ArtifactMissing, Unavailable
+from infrastructure.artifacts.checkpoints import ConditionRefused, KeyTaken, S3Checkpoints, advanced
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
 
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
+TRIES: Final = 3
 AT_ONCE: Final = 16
+LARGEST_BYTES: Final = 64 << 20
+"""More than any stored file has."""
 DELETED_AT_ONCE: Final = 1000
 """As many as one request of the protocol takes."""
+LONGEST_CODE: Final = 100
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN: Final = frozenset({"PreconditionFailed", "412"})
 """How a store answers that an object, which must be new, is there."""
@@ -42,8 +47,12 @@ class S3Store:
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
         call_seconds: float = CALL_SECONDS,
+        tries: int = TRIES,
     ) -> None:
-        """Take bucket and endpoint; without credentials, those of the machine's role are used."""
+        """Take bucket and endpoint; without credentials, those of the machine's role are used.
+
+        A call ends after `call_seconds`, and is tried so many times within them.
+        """
         self._bucket = bucket
         self._address = {"endpoint_url": endpoint, "region_name": region}
         self._credentials = {
@@ -51,6 +60,7 @@ class S3Store:
             "aws_secret_access_key": secret_access_key,
         }
         self._call_seconds = call_seconds
+        self._tries = tries
         self._places = asyncio.Semaphore(AT_ONCE)
         self._open = AsyncExitStack()
         self._client: Any = None
@@ -64,13 +74,14 @@ class S3Store:
             connect_timeout=2,
             read_timeout=self._call_seconds,
             max_pool_connections=AT_ONCE,
-            retries={"mode": "standard", "max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": self._tries},
+            # Where the bucket is, its URL says, and no variable or file of the machine's.
+            ignore_configured_endpoint_urls=True,
             # R2 knows no trailing checksums; get() checks SHA-256 itself.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        errors = import_module("botocore.exceptions")
-        self._failures = (errors.ClientError, errors.BotoCoreError, errors.HTTPClientError)
+        self._failures = _failures()
         session = aioboto3.Session()
         self._client = await self._open.enter_async_context(
             session.client("s3", config=config, **self._address, **self._credentials)
@@ -99,23 +110,35 @@ class S3Store:
         async with self._call(self._call_seconds, missing=key):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             async with answer["Body"] as stream:
-                body: bytes = await stream.read()
+                # What is larger than any file is not what was stored, and is not read.
+                large = (answer.get("ContentLength") or 0) > LARGEST_BYTES
+                body: bytes = b"" if large else await stream.read()
+        if large:
+            raise ArtifactDamaged(f"the stored file {key} is not what its hash says")
         return checked_body(key, body)
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete all objects of a feature; how many there were."""
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Delete all objects of a feature but those with these hashes; how many that were."""
         checked_prefix(prefix)
+        kept = {prefix + digest for digest in keep}
         deleted, last = 0, ""
         while keys := await self._keys_after(last, prefix):
-            async with self._call(self._call_seconds):
-                answer = await self._client.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
-                )
-            if refused := answer.get("Errors"):
-                raise Unavailable("the object store", f"{refused[0].get('Code')} on deleting")
             # Going on after the last name ends in any case, also where listings lag behind.
-            deleted, last = deleted + len(keys), keys[-1]["Key"]
+            last = advanced(last, keys[-1]["Key"])
+            gone = [key for key in keys if key["Key"] not in kept]
+            if gone:
+                await self._delete(gone)
+                deleted += len(gone)
         return deleted
+
+    async def _delete(self, keys: list[Mapping[str, str]]) -> None:
+        async with self._call(self._call_seconds):
+            answer = await self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True}
+            )
+            refused = [error.get("Code") for error in answer.get("Errors") or ()]
+        if refused:
+            raise Unavailable("the object store", f"{refused[0]} on deleting")
 
     async def ready(self) -> bool:
         """Tell whether the bucket answers."""
@@ -141,7 +164,7 @@ class S3Store:
             page = await self._client.list_objects_v2(
                 Bucket=self._bucket, Prefix=prefix, StartAfter=last, MaxKeys=DELETED_AT_ONCE
             )
-        return [{"Key": found["Key"]} for found in page.get("Contents", ())]
+            return [{"Key": found["Key"]} for found in page.get("Contents", ())]
 
     @asynccontextmanager
     async def _call(
@@ -164,9 +187,33 @@ class S3Store:
             raise Unavailable("the object store", code) from None
 
 
+def _failures() -> tuple[type[Exception], ...]:
+    """What the client raises when the other side refuses, is away, or answers what is no answer.
+
+    Beside botocore's own: aiohttp's for a body that is cut off, sockets', and those of parsers.
+    """
+    errors = import_module("botocore.exceptions")
+    return (
+        errors.ClientError,
+        errors.BotoCoreError,
+        errors.HTTPClientError,
+        import_module("botocore.parsers").ResponseParserError,
+        import_module("aiohttp").ClientError,
+        import_module("aiohttp.http_exceptions").HttpProcessingError,
+        OSError,
+        EOFError,
+        ValueError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        AttributeError,
+    )
+
+
 def _code(error: Exception) -> str:
     """Read the store's error code; its message may hold what was signed."""
     response = getattr(error, "response", None)
-    if isinstance(response, dict):
-        return str(response.get("Error", {}).get("Code", "no code"))
+    told = response.get("Error") if isinstance(response, dict) else None
+    if isinstance(told, dict):
+        return str(told.get("Code", "no code"))[:LONGEST_CODE]
     return type(error).__name__

@@ -23,7 +23,7 @@ from msgspec import Struct
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from application.ports import Effects, Origin, Recorded, Unavailable
+from application.ports import Effects, Origin, Recorded, Unavailable, Unread, Unreadable, Why
 from domain.events import FeatureEvent
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import BoundedConnection
@@ -38,7 +38,7 @@ from infrastructure.event_log.stored import (
     StoredFeatureEvent,
     StreamId,
 )
-from infrastructure.sealing import DataKey
+from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 
 class Append(Struct, frozen=True):
@@ -133,6 +133,11 @@ class Features(Application[UUID]):
             # Somebody began the same stream at the same moment, used an event id elsewhere, or
             # deleted the feature; or there is no such stream to go on with.
             spoilt = Outcome("conflict", error=error)
+        except (Unsealable, MasterKeyUnusable) as error:
+            why = Why.LOCKED if isinstance(error, MasterKeyUnusable) else Why.DAMAGED
+            unreadable = Unreadable("Its data key", why)
+            unreadable.__cause__ = error
+            spoilt = Outcome("error", error=unreadable)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose append it is.
             spoilt = Outcome("error", error=error)
         if len(appends) == 1:
@@ -167,7 +172,7 @@ class Features(Application[UUID]):
     def read(
         self, tenant_id: UUID, feature_id: UUID, after: int, upto: int | None
     ) -> list[Recorded]:
-        """A stretch of a stream. Raises Unavailable, KeyDestroyed, UnknownEvent."""
+        """A stretch of a stream. Raises Unavailable, KeyDestroyed, Unreadable."""
         stream = StreamId(tenant_id, feature_id)
         found = self.events.get(stream, gt=after, lte=upto)
         return [cast("Recorded", cast("Envelope", envelope).recorded) for envelope in found]
@@ -179,6 +184,22 @@ class Features(Application[UUID]):
         stored = self._rows.select_versions(StreamId(tenant_id, feature_id), versions)
         found = [cast("Recorded", self._mapping.to_domain_event(one).recorded) for one in stored]
         return {recorded.version: recorded for recorded in found}
+
+    def entries(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        after: int,
+        upto: int | None,
+        versions: Sequence[int] | None,
+    ) -> list[Recorded | Unread]:
+        """The same, with what cannot be read as such. Raises Unavailable, KeyDestroyed."""
+        stream = StreamId(tenant_id, feature_id)
+        if versions is None:
+            stored = self._rows.select_events(stream, gt=after, lte=upto)
+        else:
+            stored = self._rows.select_versions(stream, versions)
+        return [self._mapping.entry(one) for one in stored]
 
     def _key_for(self, stream: StreamId, append: Append) -> tuple[DataKey | None, bytes | None]:
         """The key to seal with; with its wrapped form if it is to begin with this append."""

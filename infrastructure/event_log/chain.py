@@ -67,6 +67,14 @@ def event_hash(row: StoredRow) -> bytes:
     )
 
 
+def is_authentic(row: StoredRow) -> bool:
+    """Whether the event is what its own hash says: nobody changed it alone."""
+    try:
+        return event_hash(row) == row.hash
+    except (OverflowError, ValueError):
+        return False
+
+
 class StreamEnd(NamedTuple):
     """Where a stream stands after the events seen so far."""
 
@@ -95,11 +103,7 @@ class Chains:
             raise ChainBroken(row, "was moved from another place")
         if before and row.recorded_at < before.recorded_at:
             raise ChainBroken(row, "is dated before the event before it")
-        try:
-            recorded = event_hash(row) == row.hash
-        except (OverflowError, ValueError):
-            recorded = False
-        if not recorded:
+        if not is_authentic(row):
             raise ChainBroken(row, "is not what was recorded")
         self.ends[row.feature_id] = StreamEnd(
             row.version, row.hash, row.position, row.tenant_id, row.recorded_at

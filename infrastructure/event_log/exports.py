@@ -4,18 +4,19 @@ Invariant: the bytes are those that the hashes cover; nothing is decoded, so an 
 program does not know is exported all the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 from application.export import StoredEvent
+from application.ports import Unreadable
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log.chain import StoredRow
-from infrastructure.event_log.mapper import PURPOSE, record_of
-from infrastructure.event_log.reader import COLUMNS, LogReader
-from infrastructure.sealing import DataKey
+from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
+from infrastructure.event_log.reader import COLUMNS, Keys, LogReader, key_in
+from infrastructure.sealing import MasterKeyUnusable, Unsealable
 
 STRETCH: Final = (
     f"SELECT {COLUMNS} FROM es.events WHERE tenant_id = %s AND stream_id = %s"  # noqa: S608
@@ -38,7 +39,7 @@ class PostgresStoredLog:
 
         Raises:
             Unavailable: the database does not answer.
-            Unsealable: a sealed part is not what was sealed.
+            Unreadable: a sealed part is not what was sealed, or its key does not open.
         """
         async with self._database.tenant(tenant_id) as connection:
             cursor = connection.cursor(binary=True)
@@ -48,11 +49,14 @@ class PostgresStoredLog:
         return [_opened(row, keys) for row in rows]
 
 
-def _opened(row: StoredRow, keys: Mapping[UUID, DataKey]) -> StoredEvent:
-    key = keys.get(row.key_id) if row.key_id else None
+def _opened(row: StoredRow, keys: Keys) -> StoredEvent:
     personal = None
-    if key is not None and row.sealed is not None:
-        personal = key.open(PURPOSE, record_of(row.event_id, row.version), row.sealed)
+    try:
+        key = key_in(keys, row.key_id)
+        if key is not None and row.sealed is not None:
+            personal = key.open(PURPOSE, record_of(row.event_id, row.version), row.sealed)
+    except (Unsealable, MasterKeyUnusable) as error:
+        raise Unreadable(f"Event {row.version} ({row.type})", why_of(error, row)) from error
     return StoredEvent(
         position=row.position,
         tenant_id=row.tenant_id,

@@ -11,7 +11,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.ports import Recorded
-from domain.status import Step
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.stored import Recording, StoredFeatureEvent, StreamId
 
@@ -30,8 +29,11 @@ class Header(Struct, frozen=True):
     causation_id: UUID | None
     actor: str
     recorded_at: datetime
-    resume: tuple[Step, ...] = ()
-    """For `feature_retried`, `feature_replayed` and `feature_forked`: the steps that run again."""
+    resume: tuple[str, ...] = ()
+    """For `feature_retried`, `feature_replayed` and `feature_forked`: the steps that run again.
+
+    As they stand there: a later version may name steps that are not known here.
+    """
 
 
 class SealedEvent(Struct, frozen=True):
@@ -45,6 +47,7 @@ class UnreadableEvent(Struct, frozen=True):
 
     header: Header
     error: Exception
+    """What is wrong with it, as `Unreadable` says it."""
 
 
 class Page(NamedTuple):

@@ -19,6 +19,7 @@ from application.ports import (
     ReceiptExists,
     Recorded,
     Unavailable,
+    Unread,
 )
 from domain.events import FeatureEvent
 from infrastructure.data_keys import KeyRing
@@ -72,6 +73,7 @@ class PostgresEventLog:
         self._writers_at_most = max(1, min(WRITERS, connections // 3))
         readers = connections - self._writers_at_most
         self._features = Features(self._pool, ring, registry)
+        self._tag_of = registry.tag_of
         self._grown = grown
         self._waiting: deque[_Waiting] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -113,7 +115,7 @@ class PostgresEventLog:
         Raises:
             Unavailable: the database does not answer.
             KeyDestroyed: the feature was deleted, and part of this was sealed; a `NotFound`.
-            UnknownEvent: the log is ahead of this program.
+            Unreadable: one of them is of a later version, or damaged.
         """
         if upto is not None and upto <= after:
             return ()
@@ -131,6 +133,24 @@ class PostgresEventLog:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._readers, self._features.read_versions, tenant_id, feature_id, tuple(versions)
+        )
+
+    async def entries(
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        versions: Collection[int] | None = None,
+    ) -> Sequence[Recorded | Unread]:
+        """The same for who shows the log as it is: what cannot be read stands there as such."""
+        chosen = None if versions is None else tuple(versions)
+        if (upto is not None and upto <= after) or chosen == ():
+            return ()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, self._features.entries, tenant_id, feature_id, after, upto, chosen
         )
 
     async def append(
@@ -156,7 +176,7 @@ class PostgresEventLog:
             # Everything that is handed in during this turn of the loop goes together.
             self._woken = True
             loop.call_soon(self._start)
-        return _recorded(asked, await answer)
+        return self._recorded(asked, await answer)
 
     def _start(self) -> None:
         self._woken = False
@@ -185,30 +205,29 @@ class PostgresEventLog:
         if any(outcome.word == "appended" for outcome in outcomes):
             self._grown()
 
+    def _recorded(self, append: Append, outcome: Outcome) -> Sequence[Recorded]:
+        match outcome.word:
+            case "appended" | "stored":
+                pairs = zip(append.events, outcome.written, strict=True)
+                return [_one(append, self._tag_of(e), e, written) for (_, e), written in pairs]
+            case "lease":
+                raise LeaseLost
+            case "receipt":
+                raise ReceiptExists
+            case "conflict":
+                raise Conflict from outcome.error
+            case _:
+                raise outcome.error or RuntimeError(f"the log answered {outcome.word!r}")
 
-def _recorded(append: Append, outcome: Outcome) -> Sequence[Recorded]:
-    match outcome.word:
-        case "appended" | "stored":
-            pairs = zip(append.events, outcome.written, strict=True)
-            return [_one(append, event, written) for (_, event), written in pairs]
-        case "lease":
-            raise LeaseLost
-        case "receipt":
-            raise ReceiptExists
-        case "conflict":
-            raise Conflict from outcome.error
-        case _:
-            raise outcome.error or RuntimeError(f"the log answered {outcome.word!r}")
 
-
-def _one(append: Append, event: FeatureEvent, written: Written) -> Recorded:
+def _one(append: Append, tag: str, event: FeatureEvent, written: Written) -> Recorded:
     return Recorded(
         position=written.position,
         tenant_id=append.origin.tenant_id,
         feature_id=append.feature_id,
         version=written.version,
         event_id=written.event_id,
-        type=REGISTRY.tag_of(event),
+        type=tag,
         schema_version=event.schema_version,
         event=event,
         actor=append.origin.actor,

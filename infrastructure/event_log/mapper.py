@@ -1,6 +1,7 @@
 """Between envelopes and stored events: tags instead of import paths, personal parts sealed.
 
-Invariant: a sealed part opens only for its tenant, feature, key, event id and version.
+Invariant: a sealed part opens only for its tenant, feature, key, event id and version; an event
+that cannot be read is `Unreadable`, whatever is wrong with it, and hurts nobody but its feature.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from typing_extensions import override
 
-from application.ports import Recorded
-from infrastructure.event_log.registry import Registry
+from application.ports import Recorded, Unread, Unreadable, Why
+from infrastructure.event_log.chain import StoredRow, is_authentic
+from infrastructure.event_log.registry import Registry, UnknownEvent
 from infrastructure.event_log.stored import (
     Envelope,
     KeyDestroyed,
@@ -20,7 +22,7 @@ from infrastructure.event_log.stored import (
     StoredFeatureEvent,
     StreamId,
 )
-from infrastructure.sealing import DataKey
+from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 PURPOSE: Final = "event"
 
@@ -83,16 +85,20 @@ class FeatureMapper(Mapper[UUID]):
 
     @override
     def to_domain_event(self, stored_event: StoredEvent) -> Envelope:
-        """Read a stored event. Raises KeyDestroyed, UnknownEvent, Unsealable, ValidationError."""
+        """Read a stored event. Raises KeyDestroyed, Unreadable, Unavailable."""
         stored = cast("StoredFeatureEvent", stored_event)
-        personal = None
-        if stored.sealed is not None:
-            key = self._find_key(stored)
-            if key is None:
-                raise KeyDestroyed
-            record = record_of(stored.event_id, stored.originator_version)
-            personal = key.open(PURPOSE, record, stored.sealed)
-        event = self._registry.decode(stored.topic, stored.schema_version, stored.state, personal)
+        key = self._key_of(stored)
+        try:
+            personal = None
+            if key is not None and stored.sealed is not None:
+                record = record_of(stored.event_id, stored.originator_version)
+                personal = key.open(PURPOSE, record, stored.sealed)
+            event = self._registry.decode(
+                stored.topic, stored.schema_version, stored.state, personal
+            )
+        except Exception as error:
+            what = f"Event {stored.originator_version} ({stored.topic})"
+            raise Unreadable(what, why_of(error, row_of(stored))) from error
         stream = cast("StreamId", stored.originator_id)
         meta = cast("Recording", stored.meta)
         return Envelope(
@@ -117,3 +123,81 @@ class FeatureMapper(Mapper[UUID]):
                 previous_hash=meta.previous_hash,
             ),
         )
+
+    def entry(self, stored: StoredFeatureEvent) -> Recorded | Unread:
+        """Read a stored event, or say that it cannot be read. Raises KeyDestroyed, Unavailable."""
+        try:
+            return cast("Recorded", self.to_domain_event(stored).recorded)
+        except Unreadable as unreadable:
+            return unread(row_of(stored), unreadable.why)
+
+    def _key_of(self, stored: StoredFeatureEvent) -> DataKey | None:
+        if stored.sealed is None:
+            return None
+        try:
+            key = self._find_key(stored)
+        except (Unsealable, MasterKeyUnusable) as error:
+            what = f"The data key of event {stored.originator_version} ({stored.topic})"
+            raise Unreadable(what, why_of(error, row_of(stored))) from error
+        if key is None:
+            raise KeyDestroyed
+        return key
+
+
+def why_of(error: Exception, row: StoredRow) -> Why:
+    """Why an event cannot be read: what is as it was recorded was written by a newer version.
+
+    A tag, version or field that is not known says so itself; whether it was changed as well is
+    for the check of the whole chain to say.
+    """
+    if isinstance(error, MasterKeyUnusable):
+        return Why.LOCKED
+    if isinstance(error, UnknownEvent):
+        return Why.NEWER
+    if isinstance(error, Unsealable) or not is_authentic(row):
+        return Why.DAMAGED
+    return Why.NEWER
+
+
+def unread(row: StoredRow, why: Why) -> Unread:
+    """What is told of an event that cannot be read."""
+    return Unread(
+        position=row.position,
+        tenant_id=row.tenant_id,
+        feature_id=row.feature_id,
+        version=row.version,
+        event_id=row.event_id,
+        type=row.type,
+        schema_version=row.schema_version,
+        actor=row.actor,
+        correlation_id=row.correlation_id,
+        causation_id=row.causation_id,
+        recorded_at=row.recorded_at,
+        hash=row.hash,
+        previous_hash=row.previous_hash,
+        why=why,
+    )
+
+
+def row_of(stored: StoredFeatureEvent) -> StoredRow:
+    """A stored event of the library as it stands in the table."""
+    stream = cast("StreamId", stored.originator_id)
+    meta = cast("Recording", stored.meta)
+    return StoredRow(
+        position=meta.position,
+        tenant_id=stream.tenant_id,
+        feature_id=UUID(int=stream.int),
+        version=stored.originator_version,
+        event_id=stored.event_id,
+        type=stored.topic,
+        schema_version=stored.schema_version,
+        payload=stored.state,
+        sealed=stored.sealed,
+        key_id=stored.key_id,
+        correlation_id=meta.correlation_id,
+        causation_id=meta.causation_id,
+        actor=meta.actor,
+        recorded_at=meta.recorded_at,
+        previous_hash=meta.previous_hash,
+        hash=meta.hash,
+    )

@@ -4,14 +4,13 @@ Invariant: whoever has read everything up to a position and asks from there miss
 is being written meanwhile; the fence (es.safe_upto) sees to it.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
 
-from application.ports import Recorded
-from domain.status import Step
+from application.ports import Recorded, Unreadable
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.event_log.chain import StoredRow
@@ -24,9 +23,9 @@ from infrastructure.event_log.followed import (
     stored_of,
 )
 from infrastructure.event_log.mapper import FeatureMapper
-from infrastructure.event_log.registry import REGISTRY, Registry, UnknownEvent
+from infrastructure.event_log.registry import REGISTRY, Registry
 from infrastructure.event_log.stored import KeyDestroyed
-from infrastructure.sealing import DataKey, Unsealable
+from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 PAGE: Final = 500
 FENCE_WAIT_MS: Final = 20
@@ -55,8 +54,16 @@ KEYS: Final = (
 )
 
 
+Keys: TypeAlias = Mapping[UUID, DataKey | Exception]
+"""Data keys that exist, by id; one that cannot be opened stands there as the reason."""
+
+UNREADABLE: Final = ("unreadable",)
+"""The steps that an event resumes, where it does not say so in a way that is known here: none that
+anybody knows, so that whoever makes tasks of them refuses this event, and no other."""
+
+
 class _Resuming(msgspec.Struct):
-    resume: tuple[Step, ...] = ()
+    resume: tuple[str, ...] = ()
 
 
 class LogReader:
@@ -109,7 +116,7 @@ class LogReader:
 
         Raises:
             Unavailable: the database does not answer.
-            UnknownEvent, Unsealable, msgspec.ValidationError: at the first such event.
+            Unreadable: at the first event that is of a later version, or damaged.
         """
         found: list[Recorded | SealedEvent] = []
         for entry in (await self.page(after, limit, wait_ms=wait_ms)).entries:
@@ -165,25 +172,28 @@ class LogReader:
         await cursor.execute(OF_STREAM, (tenant_id, feature_id, after))
         return [StoredRow(*row) for row in await cursor.fetchall()]
 
-    def _resumed(self, payload: bytes | None) -> tuple[tuple[Step, ...]] | tuple[()]:
-        return (self._resuming(payload).resume,) if payload else ()
+    def _resumed(self, payload: bytes | None) -> tuple[tuple[str, ...]] | tuple[()]:
+        if not payload:
+            return ()
+        try:
+            return (self._resuming(payload).resume,)
+        except (msgspec.MsgspecError, RecursionError):
+            return (UNREADABLE,)
 
-    def _entry(
-        self, row: StoredRow, keys: dict[UUID, DataKey]
-    ) -> Recorded | SealedEvent | UnreadableEvent:
-        key = keys.get(row.key_id) if row.key_id else None
-        mapper = FeatureMapper(self._registry, lambda _: key)
+    def _entry(self, row: StoredRow, keys: Keys) -> Recorded | SealedEvent | UnreadableEvent:
+        mapper = FeatureMapper(self._registry, lambda _: key_in(keys, row.key_id))
         try:
             return cast("Recorded", mapper.to_domain_event(stored_of(row)).recorded)
         except KeyDestroyed:
             return SealedEvent(header_of(row))
-        except (UnknownEvent, Unsealable, msgspec.MsgspecError) as error:
+        except Unreadable as error:
             return UnreadableEvent(header_of(row), error)
 
-    async def keys_of(
-        self, connection: AsyncBoundedConnection, rows: Sequence[StoredRow]
-    ) -> dict[UUID, DataKey]:
-        """The rows' keys that still exist; those that do not are forgotten."""
+    async def keys_of(self, connection: AsyncBoundedConnection, rows: Sequence[StoredRow]) -> Keys:
+        """The rows' keys that still exist; those that do not are forgotten.
+
+        One that cannot be opened stands there as the reason: it hurts its own feature alone.
+        """
         streams = {row.key_id: row for row in rows if row.key_id is not None}
         if not streams:
             return {}
@@ -197,14 +207,25 @@ class LogReader:
         missing = list(streams.keys() - kept.keys())
         cursor = await connection.execute(KEYS, (missing, list(streams)))
         alive: dict[UUID, Any] = dict(await cursor.fetchall())
-        keys: dict[UUID, DataKey] = {}
+        keys: dict[UUID, DataKey | Exception] = {}
         for key_id, row in streams.items():
             if key_id not in alive:
                 self._ring.forget(row.tenant_id, row.feature_id)
             elif key_id in kept:
                 keys[key_id] = kept[key_id]
             else:
-                keys[key_id] = self._ring.opened(
-                    key_id, alive[key_id], row.tenant_id, row.feature_id
-                )
+                try:
+                    keys[key_id] = self._ring.opened(
+                        key_id, alive[key_id], row.tenant_id, row.feature_id
+                    )
+                except (Unsealable, MasterKeyUnusable) as error:
+                    keys[key_id] = error
         return keys
+
+
+def key_in(keys: Keys, key_id: UUID | None) -> DataKey | None:
+    """A key that still exists; None if there is none. Raises why it cannot be opened."""
+    found = keys.get(key_id) if key_id else None
+    if isinstance(found, Exception):
+        raise found
+    return found

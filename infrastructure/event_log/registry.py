@@ -11,7 +11,7 @@ by guessing, so it may stay when the feature is deleted.
 
 import os
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, get_args
 
@@ -30,12 +30,15 @@ CARRIED: Final = "event"
 CARRIED_VERSION: Final = "event_schema_version"
 """Fields of an event that carries another one, which is brought up by its own upcasters."""
 
+UNKNOWN_FIELDS: Final = "fields that are not known"
+
 
 class UnknownEvent(Exception):
     """The log holds an event that this version of the program does not know. Start a later one."""
 
-    def __init__(self, tag: str, schema_version: int) -> None:
-        super().__init__(f"{self.__doc__} ({tag} in schema version {schema_version})")
+    def __init__(self, tag: str, schema_version: int, fields: str = "") -> None:
+        beside = f", with {fields}" if fields else ""
+        super().__init__(f"{self.__doc__} ({tag} in schema version {schema_version}{beside})")
         self.tag = tag
         self.schema_version = schema_version
 
@@ -55,6 +58,9 @@ class _Kind(NamedTuple):
     clear: tuple[tuple[str, Any], ...]
     personal: tuple[tuple[str, Any], ...]
     decode: Callable[[bytes], Event]
+    check: Callable[[bytes], object]
+    """Refuses fields that the struct has not: it would lose them in silence."""
+    names: frozenset[str]
     carries: bool
     """Whether it holds another event."""
 
@@ -89,6 +95,8 @@ class Registry:
                 tuple(f for f in fields if f[0] not in cls.personal),
                 tuple(f for f in fields if f[0] in cls.personal),
                 msgspec.json.Decoder(cls).decode,
+                _check_of(name for name, _ in fields),
+                frozenset(name for name, _ in fields),
                 carries=any(name == CARRIED_VERSION for name, _ in fields),
             )
 
@@ -123,16 +131,21 @@ class Registry:
         """Read an event of any version ever written.
 
         Raises:
-            UnknownEvent: the tag, the version, or the way from it is not known here.
-            msgspec.ValidationError: the bytes are not such an event.
+            UnknownEvent: the tag, the version, a field, or the way from it is not known here.
+            msgspec.MsgspecError: the bytes are not such an event.
         """
         kind = self._kinds.get(tag)
         if kind is None or not 0 < schema_version <= kind.schema_version:
             raise UnknownEvent(tag, schema_version)
         whole = _joined(clear, personal)
         if schema_version == kind.schema_version and not kind.carries:
-            return kind.decode(whole)  # type: ignore[return-value]  # Of the union, by the tag.
-        plain = self._upcast(tag, schema_version, msgspec.json.decode(whole))
+            event = kind.decode(whole)
+            try:
+                kind.check(whole)
+            except msgspec.ValidationError:
+                raise UnknownEvent(tag, schema_version, UNKNOWN_FIELDS) from None
+            return event  # type: ignore[return-value]  # Of the union, by the tag.
+        plain = self._upcast(tag, schema_version, msgspec.json.decode(whole, type=dict[str, Any]))
         if kind.carries:
             plain = self._upcast_carried(plain)
         return msgspec.convert(plain, kind.cls)  # type: ignore[return-value]  # As above.
@@ -147,10 +160,14 @@ class Registry:
             if upcast is None:
                 raise UnknownEvent(tag, schema_version)
             plain = upcast(plain)
+        if not plain.keys() <= kind.names:
+            raise UnknownEvent(tag, schema_version, UNKNOWN_FIELDS)
         return plain
 
     def _upcast_carried(self, plain: dict[str, Any]) -> dict[str, Any]:
-        inner = plain[CARRIED]
+        inner = plain.get(CARRIED)
+        if not isinstance(inner, dict) or not isinstance(inner.get("type"), str):
+            raise msgspec.ValidationError("it carries no event")
         tag = inner["type"]
         fields = self._upcast(tag, plain.get(CARRIED_VERSION, 1), inner)
         now = self._kinds[tag].schema_version
@@ -161,6 +178,13 @@ class Registry:
         return {
             name: value for name, default in fields if (value := getattr(event, name)) != default
         }
+
+
+def _check_of(names: Iterable[str]) -> Callable[[bytes], object]:
+    """What passes over every value, and takes no other field than these and those beside them."""
+    fields = [(name, msgspec.Raw, msgspec.Raw()) for name in (*names, *sorted(RESERVED))]
+    known = msgspec.defstruct("Known", fields, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(known).decode
 
 
 def _joined(clear: bytes, personal: bytes | None) -> bytes:

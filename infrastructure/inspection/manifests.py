@@ -5,6 +5,7 @@ installation.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,13 +17,17 @@ BY_THEMSELVES: Final = (
     "dependencies",
 )  # fmt: skip
 """Scripts that a package manager runs without being asked."""
+SILENT: Final = ("gypfile", "overrides", "resolutions", "packageManager", "pnpm")
+"""Fields that build native code, replace packages, or fetch another package manager."""
+ELSEWHERE: Final = re.compile(r"[:/\\]")
+"""In a wanted version: an address, a folder, another package's name, a repository."""
 TOOLS: Final = frozenset({"typescript"})
 """Packages that every project here is built with."""
 
 
 def manifest_findings(path: str, content: str, packages: Sequence[str]) -> Iterator[StaticFinding]:
     """Scripts that run by themselves, and packages that nobody planned."""
-    if path.rpartition("/")[2] != "package.json":
+    if path.rpartition("/")[2].casefold() != "package.json":
         return
     manifest: Any = json.loads(content)
     if not isinstance(manifest, dict):
@@ -33,10 +38,17 @@ def manifest_findings(path: str, content: str, packages: Sequence[str]) -> Itera
         if name in BY_THEMSELVES:
             message = f"The script `{name}` would run by itself on installation."
             yield StaticFinding(path, _line(content, name), "install_script", message)
+    for name in SILENT:
+        if name in manifest:
+            message = f"`{name}` changes what is installed without the plan saying so."
+            yield StaticFinding(path, _line(content, name), "install_script", message)
     allowed = {package_name(package) for package in packages} | TOOLS
     for group in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
         named = manifest.get(group)
-        for name in named if isinstance(named, dict) else ():
+        for name, wanted in named.items() if isinstance(named, dict) else ():
+            if not isinstance(wanted, str) or ELSEWHERE.search(wanted):
+                message = f"The package `{name}` comes from elsewhere than the registry."
+                yield StaticFinding(path, _line(content, name), "unplanned_package", message)
             if name not in allowed and not name.startswith("@types/"):
                 message = f"It needs the package `{name}`, which the plan does not name."
                 yield StaticFinding(path, _line(content, name), "unplanned_package", message)

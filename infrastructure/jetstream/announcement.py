@@ -1,6 +1,7 @@
 """What a message says about an event: ids and its type, never content.
 
-Invariant: every part of a subject is a UUID or an event's tag, so that no name can widen it.
+Invariant: every part of a subject is a UUID or an event's tag, so that no name can widen it. Every
+event can be announced, whatever a later version calls it.
 """
 
 import re
@@ -78,7 +79,11 @@ RESUMING: Final = frozenset(
 DUE_AFTER_TAG: Final[Mapping[str, tuple[Step, ...]]] = {
     tag_of(event): steps for event, steps in DUE_AFTER.items()
 }
-TAG: Final = re.compile(r"[a-z][a-z0-9_]*")
+TAG: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
+NO_TAG: Final = "-"
+"""Stands in a subject for a type that no tag of this version could be."""
+LONGEST_TYPE: Final = 200
+"""Characters of a type that a message tells: the server bounds what it takes."""
 TAGS: Final = frozenset(tag_of(event) for event in get_args(e.FeatureEvent))
 
 
@@ -123,9 +128,8 @@ def due_steps(header: Header, agent: Agent | None = None) -> list[DueStep]:
 
 def subject_of(header: Header) -> str:
     """Where an event is announced. Its type may be one that only a later version knows."""
-    if TAG.fullmatch(header.type) is None:
-        raise UnknownType(f"no tag can be {header.type[:60]!r}")
-    return f"evt.{header.tenant_id}.{header.type}.{header.feature_id}"
+    tag = header.type if TAG.fullmatch(header.type) else NO_TAG
+    return f"evt.{header.tenant_id}.{tag}.{header.feature_id}"
 
 
 def encode(header: Header) -> bytes:
@@ -137,7 +141,7 @@ def encode(header: Header) -> bytes:
             feature_id=header.feature_id,
             version=header.version,
             event_id=header.event_id,
-            type=header.type,
+            type=header.type[:LONGEST_TYPE],
             correlation_id=header.correlation_id,
             resume=tuple(str(step) for step in header.resume),
         )

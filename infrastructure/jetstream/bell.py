@@ -8,9 +8,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final, Self
 
+import structlog
 from nats.aio.msg import Msg
 
+from application.outage import Outage
 from infrastructure.jetstream.link import LOST, Link
+
+log = structlog.get_logger(__name__)
 
 FOLD_SECONDS: Final = 0.002
 """Rings within this time reach other processes as one."""
@@ -102,10 +106,16 @@ class Bell:
             self._ring_here()
 
     async def _pass_on(self, link: Link) -> None:
+        outage = Outage(log, "bell_not_heard_elsewhere", subject=self._subject)
         while True:
             await self._rung.wait()
             self._rung.clear()
-            with contextlib.suppress(*LOST):
+            try:
                 if not link.choked:
                     await link.client.publish(self._subject, link.origin.encode())
+                outage.over()
+            except LOST:
+                pass  # Others look for themselves now and then.
+            except Exception as error:  # noqa: BLE001 - a defect mutes this ring, not the bell.
+                outage.on(error)
             await asyncio.sleep(FOLD_SECONDS)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-import msgspec
 import structlog
 from nats.aio.msg import Msg
 
@@ -46,12 +45,35 @@ class DeadLetters(Protocol):
     ) -> None:
         """Keep a message that cannot be handled, to be listed, requeued or discarded.
 
-        When the message names no event, `event_id` is derived from its place in the stream, and
-        `position` is 0.
+        It is tried again by itself when a relay starts, which may be of a newer version. When the
+        message names no event, `event_id` is derived from its place in the stream, and `position`
+        is 0.
 
         Raises:
             Unavailable: the database does not answer.
         """
+
+
+class Letter(Protocol):
+    """A dead letter."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def event_id(self) -> UUID: ...
+    @property
+    def position(self) -> int:
+        """Place of the event in the log; 0 when the message names none."""
+
+
+class Letters(DeadLetters, Protocol):
+    """Dead letters, for who tries them again. Every method raises Unavailable."""
+
+    async def waiting(self, after: UUID | None, limit: int) -> Sequence[Letter]:
+        """Those that wait, in the order of their ids, beginning behind one."""
+
+    async def handled(self, letter_id: UUID, by: str) -> bool:
+        """Note that what it is about was done after all; False if it waits no more."""
 
 
 class Place(NamedTuple):
@@ -113,7 +135,7 @@ class Delivery:
         for message in messages:
             try:
                 due.append((message, due_steps(decode(message.data), self._agent)))
-            except (msgspec.MsgspecError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, only this message waits.
                 await self._refuse(message, error, keep)
         refused = await self._store([step for _, steps in due for step in steps], keep)
         for message, steps in due:
@@ -133,7 +155,9 @@ class Delivery:
         refused: Exception | None
         try:
             refused = await self._store(due_steps(decode(body), self._agent), _nothing)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - becomes the dead letter's cause.
             refused = error
         if refused is None:
             log.warning("given_up_message_handled", consumer=self._consumer, subject=place.subject)
@@ -219,5 +243,7 @@ async def _nothing() -> None:
 
 def cause_of(error: Exception) -> str:
     """An error as a dead letter quotes it."""
-    # PostgreSQL keeps no NUL, and a dead letter that cannot be kept would come back for ever.
-    return f"{type(error).__name__}: {error}".replace("\0", "")[:CAUSE_CHARACTERS]
+    # PostgreSQL keeps no NUL and no half of a character, and a dead letter that cannot be kept
+    # would come back for ever.
+    told = f"{type(error).__name__}: {error}".replace("\0", "")[:CAUSE_CHARACTERS]
+    return told.encode("utf-8", "replace").decode()

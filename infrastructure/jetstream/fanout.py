@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
+from application.outage import Outage
 from application.ports import Tasks
 from application.pulse import Pulse
 from domain.status import Agent
@@ -26,6 +27,8 @@ LOOK_UP_SECONDS: Final = 0.5
 """How soon a stop is noticed."""
 RESYNC_SECONDS: Final = 0.25
 LATE_SECONDS: Final = 15.0
+DEFECT_SECONDS: Final = 1.0
+"""The pause after what should never happen, such as a message that nobody can handle."""
 GIVEN_UP: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 GIVEN_UP_WAITING: Final = 1_000
 
@@ -100,6 +103,7 @@ class Fanout:
             attending.cancel()
 
     async def _serve(self, agent: Agent, stop: asyncio.Event) -> None:
+        outage = Outage(log, "consumer_stands_still", agent=agent.value)
         while not stop.is_set():
             try:
                 await consumers.ensure(self._link.streams, agent)
@@ -108,6 +112,7 @@ class Fanout:
                         messages = await pull.next(LOOK_UP_SECONDS)
                         if messages:
                             await self._deliveries[agent].handle(messages, pull.keep)
+                            outage.over()
                         self.pulse.beat()
             except Stopped:
                 return
@@ -115,6 +120,9 @@ class Fanout:
                 log.debug("consumer_interrupted", agent=agent.value, cause=str(error)[:200])
                 if await self._link.wait_up(LOOK_UP_SECONDS):
                     await asyncio.sleep(RESYNC_SECONDS)
+            except Exception as error:  # noqa: BLE001 - what was not answered for comes again.
+                outage.on(error)
+                await asyncio.sleep(DEFECT_SECONDS)
 
     async def _attend(self, given_up: asyncio.Queue[Msg]) -> None:
         """Handle once more what the server gave up, or record why it cannot be handled.
@@ -124,13 +132,19 @@ class Fanout:
         while True:
             message = await given_up.get()
             try:
-                advice = msgspec.json.decode(message.data, type=GivenUp)
-                found = await self._link.streams.get_msg(stream.NAME, seq=advice.stream_seq)
-            except (*LOST, msgspec.MsgspecError) as error:
-                log.warning("given_up_message_not_found", cause=str(error)[:200])
-                continue
-            place = Place(found.subject or "", found.headers or {}, advice.stream_seq)
-            for agent, delivery in self._deliveries.items():
-                if consumers.name_of(agent) == advice.consumer:
-                    with contextlib.suppress(Stopped):
-                        await delivery.last_chance(place, found.data or b"", advice.deliveries)
+                await self._attend_to(message)
+            except Exception:  # The reconciler makes up for this one; the next is attended to.
+                log.exception("given_up_message_not_handled")
+
+    async def _attend_to(self, message: Msg) -> None:
+        try:
+            advice = msgspec.json.decode(message.data, type=GivenUp)
+            found = await self._link.streams.get_msg(stream.NAME, seq=advice.stream_seq)
+        except (*LOST, msgspec.MsgspecError) as error:
+            log.warning("given_up_message_not_found", cause=str(error)[:200])
+            return
+        place = Place(found.subject or "", found.headers or {}, advice.stream_seq)
+        for agent, delivery in self._deliveries.items():
+            if consumers.name_of(agent) == advice.consumer:
+                with contextlib.suppress(Stopped):
+                    await delivery.last_chance(place, found.data or b"", advice.deliveries)

@@ -36,8 +36,11 @@ PENDING_BYTES: Final = 1_000_000
 
 Handler: TypeAlias = Callable[[Msg], Awaitable[None]]
 
-LOST: Final = (nats.errors.Error, OSError, TimeoutError)
-"""What any call may raise while NATS is away; also what JetStream answers when it refuses."""
+LOST: Final = (nats.errors.Error, OSError, TimeoutError, EOFError, ValueError, KeyError)
+"""What any call may raise while NATS is away; also what JetStream answers when it refuses.
+
+The last three come out of the client when an answer is cut off or is none.
+"""
 
 
 class NatsRefused(RuntimeError):

@@ -168,11 +168,15 @@ class NatsLive:
                 topic.put(word)
         if self._link is None or len(encoded) > BODY_BYTES or self._link.choked:
             return
-        with contextlib.suppress(*LOST):
+        try:
             await self._link.client.publish(
                 f"{kind}.{UUID(str(tenant_id))}.{UUID(str(feature_id))}",
                 msgspec.json.encode(Word(self._origin, msgspec.Raw(encoded))),
             )
+        except LOST:
+            return
+        except Exception:  # A defect costs this word, and nobody the work that it is about.
+            log.exception("live_word_lost", kind=kind)
 
     def _hear(self, topic: Topic, message: Msg) -> None:
         try:

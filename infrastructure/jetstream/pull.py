@@ -23,6 +23,8 @@ EXPIRES_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 2.5
 """Without a heartbeat for so long, the request is taken for lost."""
+ANSWERED: Final = "$JS.ACK."
+"""Where a consumer's message is answered; what has no such place is none of ours."""
 _HEARTBEAT, _CONFLICT = "100", "409"
 _ENDED: Final = frozenset({"404", "408"})
 
@@ -58,7 +60,7 @@ class Pull:
         await self._stack.aclose()
         with contextlib.suppress(*LOST):
             for message in self._arrived:
-                if not _status(message):
+                if not _status(message) and message.reply.startswith(ANSWERED):
                     await message.nak()
         self._arrived.clear()
 
@@ -82,7 +84,9 @@ class Pull:
         while self._arrived:
             message = self._arrived.popleft()
             status = _status(message)
-            if not status:
+            if not status and not message.reply.startswith(ANSWERED):
+                log.warning("message_cannot_be_answered", consumer=self._consumer)
+            elif not status:
                 self._outstanding -= 1
                 messages.append(message)
             elif status in _ENDED:
@@ -96,7 +100,7 @@ class Pull:
     async def keep(self) -> None:
         """Tell the server that what arrived and waits here is still being worked on."""
         for message in self._arrived:
-            if not _status(message):
+            if not _status(message) and message.reply.startswith(ANSWERED):
                 await message.in_progress()
 
     async def _give_back(self, messages: list[Msg]) -> None:

@@ -1,7 +1,8 @@
 """Sees from the log itself that every due step has its task, whether it was announced or not.
 
-Invariant: its position never passes an event whose tasks are not stored. Task ids are derived
-from events, so that what appends and consumers did already is done once.
+Invariant: its position never passes an event whose tasks are not stored, but for one that is kept
+as a dead letter. Task ids are derived from events, so that what appends and consumers did already
+is done once.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ from typing import Final, Protocol
 
 import structlog
 
+from application.outage import Outage
 from application.ports import Tasks, Unavailable
 from application.pulse import Pulse
 from infrastructure.jetstream.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
-from infrastructure.jetstream.delivery import DeadLetters, cause_of
+from infrastructure.jetstream.delivery import Letter, Letters, cause_of
 from infrastructure.jetstream.link import Link
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,9 @@ LOOK_UP_SECONDS: Final = 0.1
 """How soon it is noticed that NATS went away."""
 AGAIN_SECONDS: Final = (0.1, 2.0)
 LATE_SECONDS: Final = 15.0
+LETTERS_AGAIN_SECONDS: Final = 600.0
+"""How often dead letters are tried again; first when a process starts, which may be newer."""
+LETTERS_AT_ONCE: Final = 100
 
 
 class Positions(Protocol):
@@ -48,7 +53,7 @@ class Reconciler:
         headers: Headers,
         tasks: Tasks,
         positions: Positions,
-        dead_letters: DeadLetters,
+        dead_letters: Letters,
         *,
         poke: Bell,
         work: Bell,
@@ -75,6 +80,7 @@ class Reconciler:
         self._poke = poke
         self._work = work
         self._grace_seconds = grace_seconds
+        self._letters_at = float("-inf")
         self.made_up = 0
         """Tasks that no message had made."""
         self.pulse = Pulse("reconciler", within_seconds=LATE_SECONDS)
@@ -82,16 +88,19 @@ class Reconciler:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until told to stop, through every outage of NATS and the database."""
         again = AGAIN_SECONDS[0]
+        outage = Outage(log, "reconciler_waits")
         async with self._poke.listen() as poked:
             while not stop.is_set():
                 try:
                     await self._follow(poked, stop)
-                except Unavailable as error:
-                    log.warning("reconciler_waits", cause=str(error))
+                    await self._try_letters_again()
+                except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+                    outage.on(error)
                     await asyncio.sleep(again)
                     again = min(again * 2, AGAIN_SECONDS[1])
                 else:
                     self.pulse.beat()
+                    outage.over()
                     again = AGAIN_SECONDS[0]
 
     async def _follow(self, poked: Heard, stop: asyncio.Event) -> None:
@@ -129,6 +138,38 @@ class Reconciler:
                     NAME, header.event_id, subject_of(header), header.position, 1, cause
                 )
         return new
+
+    async def _try_letters_again(self) -> None:
+        """Make the tasks of events that could not be understood, as far as they can be now."""
+        now = asyncio.get_running_loop().time()
+        if now - self._letters_at < LETTERS_AGAIN_SECONDS:
+            return
+        after, made = None, 0
+        while page := await self._dead_letters.waiting(after, LETTERS_AT_ONCE):
+            for letter in page:
+                made += await self._handled(letter)
+            after = page[-1].id
+        self._letters_at = now
+        if made:
+            self._work.ring()
+
+    async def _handled(self, letter: Letter) -> int:
+        """Try one; how many tasks were new."""
+        if letter.position == 0:
+            return 0
+        found = await self._headers.after(letter.position - 1, 1)
+        if not found or found[0].event_id != letter.event_id:
+            return 0
+        try:
+            made = await self._tasks.enqueue(due_steps(found[0]))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it goes on waiting, and the next is tried.
+            log.debug("dead_letter_waits_on", letter=str(letter.id), cause=cause_of(error))
+            return 0
+        if await self._dead_letters.handled(letter.id, f"system:{NAME}"):
+            log.info("dead_letter_handled", letter=str(letter.id), tasks=made)
+        return made
 
     async def _wait_for_consumers(self, stop: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):

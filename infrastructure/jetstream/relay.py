@@ -16,11 +16,13 @@ from nats.js import JetStreamContext
 from nats.js.api import PubAck, RawStreamMsg
 from nats.js.errors import NotFoundError
 
+from application.outage import Outage
 from application.ports import Unavailable
 from application.pulse import Pulse
 from infrastructure.jetstream import stream
 from infrastructure.jetstream.announcement import Header, Headers, encode, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
+from infrastructure.jetstream.delivery import HIGHEST_POSITION
 from infrastructure.jetstream.link import LOST, Link
 
 log = structlog.get_logger(__name__)
@@ -79,17 +81,19 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Announce until told to stop, through every outage of NATS and the database."""
         pause = PAUSE_SECONDS[0]
+        outage = Outage(log, "relay_interrupted")
         async with self._poke.listen() as poked:
             while not stop.is_set():
                 before = self.published
                 try:
-                    await self._lead(poked, stop)
+                    await self._lead(poked, stop, outage)
                 except Beaten:
                     self.pulse.beat()
                     await _sleep(random.uniform(*STAND_BACK_SECONDS), stop)  # noqa: S311 - jitter.
-                except (*LOST, Unavailable) as error:
+                except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
                     if self._link.up:
-                        log.warning("relay_interrupted", cause=_cause(error), at=self.position)
+                        lost = isinstance(error, (*LOST, Unavailable))
+                        outage.on(Unavailable("JetStream", _cause(error)) if lost else error)
                     pause = PAUSE_SECONDS[0] if self.published > before else pause * 2
                     pause = min(pause, PAUSE_SECONDS[1])
                     await self._pause(pause, stop)
@@ -100,7 +104,7 @@ class Relay:
         else:
             await self._link.wait_up(0.25)
 
-    async def _lead(self, poked: Heard, stop: asyncio.Event) -> None:
+    async def _lead(self, poked: Heard, stop: asyncio.Event, outage: Outage) -> None:
         generation, streams = self._link.generation, self._link.streams
         sequence, self.position = await self._place(streams)
         log.debug("relay_leads", position=self.position, sequence=sequence)
@@ -110,12 +114,14 @@ class Relay:
             self.lag = len(page)
             if page:
                 await self._announce(streams, sequence, page)
-                self.pulse.beat()
                 sequence += len(page)
                 wait = POLL_SECONDS[0]
-            else:
-                self.pulse.beat()
-                wait = POLL_SECONDS[0] if await poked.wait(wait) else min(wait * 2, POLL_SECONDS[1])
+            self.pulse.beat()
+            outage.over()
+            if page:
+                continue
+            rung = await poked.wait(wait)
+            wait = POLL_SECONDS[0] if rung else min(wait * 2, POLL_SECONDS[1])
 
     async def _place(self, streams: JetStreamContext) -> tuple[int, int]:
         """Find the stream's last sequence and the position in the log that it stands for."""
@@ -142,6 +148,8 @@ class Relay:
         try:
             position, event_id = int(headers["Bp-Seq"]), UUID(headers["Nats-Msg-Id"])
         except (KeyError, ValueError):
+            return None
+        if not 0 < position <= HIGHEST_POSITION:
             return None
         found = await self._headers.after(position - 1, 1)
         return position if found and found[0].event_id == event_id else None

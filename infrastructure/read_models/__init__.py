@@ -3,7 +3,7 @@
 Invariant: rows are a function of the log; whatever stands in app.views can be thrown away.
 """
 
-from infrastructure.read_models.parked import ParkedFeature, parked, retry_parked
+from infrastructure.read_models.parked import ParkedFeature, Retrying, parked, retry_parked
 from infrastructure.read_models.projector import Projector
 from infrastructure.read_models.rebuild import Progress, Rebuilder
 from infrastructure.read_models.source import PostgresSource
@@ -18,6 +18,7 @@ __all__ = [
     "ProjectionStatus",
     "Projector",
     "Rebuilder",
+    "Retrying",
     "parked",
     "retry_parked",
     "status",

@@ -16,7 +16,7 @@ from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.reader import COLUMNS
-from infrastructure.read_models.fold import Entry
+from infrastructure.read_models.fold import Entry, Unreadable
 from infrastructure.read_models.source import PostgresSource
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, Compared, Folding, Table, compare, stored_cell
@@ -67,7 +67,8 @@ class PostgresCertifier:
             positions = {row[0]: int(row[1]) for row in shown}
             upto = max(positions.values(), default=0)
             folded = [_Folded(p, positions.get(p.name, 0)) for p in self._projections]
-            last, events = None, 0
+            last, head, events = None, "", 0
+            stop: Unreadable | None = None
             while True:
                 cursor = connection.cursor(binary=True)
                 after = last.version if last else 0
@@ -77,7 +78,11 @@ class PostgresCertifier:
                 entries = await self._source.open(rows, keys)
                 for one in folded:
                     await self._turns.through(entries, one.add)
-                last, events = rows[-1] if rows else last, events + len(rows)
+                if stop is None:
+                    stop = next((one for one in entries if isinstance(one, Unreadable)), None)
+                readable = [row for row in rows if stop is None or row.version < stop.version]
+                head = readable[-1].hash.hex() if readable else head
+                last, events = rows[-1] if rows else last, events + len(readable)
                 if len(rows) < PAGE:
                     break
             if last is None:
@@ -91,8 +96,10 @@ class PostgresCertifier:
             feature_id,
             equal=all(one.equal for one in compared),
             events=events,
-            head=last.hash.hex() if last else "",
+            head=head,
             projections=tuple(compared),
+            unread_from=stop.version if stop else None,
+            why=str(stop.why) if stop else None,
         )
 
 

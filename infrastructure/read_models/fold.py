@@ -1,16 +1,18 @@
 """A page of the log, folded into rows in memory.
 
 Invariant: for each projection a feature's events are applied in order and without a gap; the first
-that cannot be applied parks the feature there, and the others go on.
+that cannot be applied parks the feature there, and the others go on. So does a row that cannot be
+read, and one that the database refuses.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
+from application.ports import Why
 from domain.events import FeatureDeleted
 from projections.fact import Fact
 from projections.projection import NOTHING, Projection, Rows, apply
@@ -19,6 +21,13 @@ log = structlog.get_logger(__name__)
 
 RowsOf: TypeAlias = dict[str, dict[UUID, Rows]]
 """Rows by projection and feature."""
+
+
+class Spoilt:
+    """Stands for a stored row that cannot be read: a newer version wrote it, or it is damaged."""
+
+
+SPOILT: Final = Spoilt()
 
 
 class Unreadable(Struct, frozen=True):
@@ -30,6 +39,7 @@ class Unreadable(Struct, frozen=True):
     version: int
     error: str
     """What is wrong with it, without its content."""
+    why: Why = Why.NEWER
 
 
 Entry: TypeAlias = Fact | Unreadable
@@ -66,6 +76,8 @@ class Batch:
         projections: Iterable[Projection[Any]],
         rows: RowsOf,
         parked: Iterable[tuple[str, UUID]] = (),
+        *,
+        quiet: bool = False,
     ) -> None:
         """Begin with current rows.
 
@@ -73,22 +85,27 @@ class Batch:
             projections: What to fold.
             rows: All rows of every feature that an event touches; changed in place.
             parked: Features that wait elsewhere, by projection: their events are passed over.
+            quiet: Say nothing of what parks: it waits already.
         """
         self.parked: list[Parked] = []
         self.released: list[tuple[str, UUID]] = []
         """Parked features that were deleted: nobody waits for them any more."""
         self.reached: dict[UUID, tuple[UUID, int, int]] = {}
         """Each feature's tenant, and the last version and position that was applied."""
+        self._quiet = quiet
         self._projections = tuple(projections)
         self._rows = rows
         self.waiting = set(parked)
         """Features that are passed over, by projection."""
         self._changes: dict[tuple[str, UUID, str], Change] = {}
+        self._first: dict[UUID, Entry] = {}
+        """The first event of each feature."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Fold events that stand in the order of the log."""
         # No row belongs to two features: their order among each other does not matter.
         for feature_id, lived in by_feature(entries).items():
+            self._first.setdefault(feature_id, lived[0])
             gone = _deletion(lived)
             for projection in self._projections:
                 if (projection.name, feature_id) not in self.waiting:
@@ -103,6 +120,9 @@ class Batch:
     def _apply(self, projection: Projection[Any], feature_id: UUID, lived: Sequence[Entry]) -> None:
         name = projection.name
         rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
+        if SPOILT in rows.values():
+            self._park(name, lived[0], f"{Spoilt.__name__}: its row cannot be read here")
+            return
         latest: dict[str, tuple[Fact, Any]] = {}
         reached = None
         for entry in lived:
@@ -124,6 +144,12 @@ class Batch:
         if reached is not None:
             self.reached[feature_id] = (reached.tenant_id, reached.version, reached.position)
 
+    def refuse(self, name: str, feature_id: UUID, error: str) -> None:
+        """Park a feature whose rows the database does not take, before its first event here."""
+        for key in [key for key in self._changes if key[:2] == (name, feature_id)]:
+            del self._changes[key]
+        self._park(name, self._first[feature_id], error)
+
     def _remove(self, name: str, gone: Fact) -> None:
         """Remove the rows of a parked feature: what is deleted may not stay because of a defect."""
         feature_id = gone.feature_id
@@ -142,6 +168,8 @@ class Batch:
             return
         self.waiting.add((name, entry.feature_id))
         self.parked.append(Parked(name, entry.tenant_id, entry.feature_id, entry.version, error))
+        if self._quiet:
+            return
         log.error(
             "feature parked: an event cannot be applied",
             projection=name,

@@ -1,7 +1,8 @@
 """Keeps the read models up with the log, a page at a time.
 
 Invariant: rows and position are committed together, so an event counts exactly once, however many
-projectors run and wherever one of them dies.
+projectors run and wherever one of them dies. What cannot be applied parks its feature, and nothing
+else: no event and no row stops a projector.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from application.outage import Outage
 from application.ports import Unavailable
 from application.pulse import Pulse
 from application.turns import SLICE
@@ -21,7 +23,7 @@ from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import LogPage, Source
-from infrastructure.read_models.views import Generations, load, locked, save
+from infrastructure.read_models.views import Generations, load, locked, save, save_apart
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -90,18 +92,21 @@ class Projector:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until told to stop; the page under way is finished."""
         delay = SOON_SECONDS
+        outage = Outage(log, "read_models_wait")
         while not stop.is_set():
             self._poked.clear()
             try:
                 moved = await self.step()
                 self.pulse.beat()
-                if moved:
-                    delay = SOON_SECONDS
-                    continue
-            except Unavailable as error:
-                log.warning("read models wait for the database", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+                outage.on(error)
                 self._start_over()
-                delay = DOWN_SECONDS
+                await self._rest(stop, DOWN_SECONDS, poked=False)
+                continue
+            outage.over()
+            if moved:
+                delay = SOON_SECONDS
+                continue
             await self._rest(stop, delay)
             delay = min(2 * delay, LATER_SECONDS)
 
@@ -120,7 +125,14 @@ class Projector:
         if page.upto <= generations.position:
             return 0
         try:
-            batch = await self._commit(generations, page)
+            try:
+                batch = await self._commit(generations, page)
+            except (Unavailable, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one feature is at fault: which, is found out.
+                log.warning("page_refused", cause=type(error).__name__, at=generations.position)
+                self._cache = Cache()
+                batch = await self._commit(generations, page, apart=True)
         except BaseException:
             self._start_over()
             raise
@@ -133,7 +145,9 @@ class Projector:
             await self._applied(tenant_id, feature_id, version, position)
         return page.upto - generations.position
 
-    async def _commit(self, generations: Generations, page: LogPage) -> Batch | None:
+    async def _commit(
+        self, generations: Generations, page: LogPage, *, apart: bool = False
+    ) -> Batch | None:
         projections = [self._projections[name] for name in generations.of]
         wanted = touched_by(projections, page.entries)
         cached, missing = self._cache.find(generations, wanted)
@@ -146,7 +160,8 @@ class Projector:
             for start in range(0, len(page.entries), SLICE):
                 batch.add(page.entries[start : start + SLICE])
                 await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
-            await save(connection, generations, batch, page.upto)
+            write = save_apart if apart else save
+            await write(connection, generations, batch, page.upto)
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}
         self._cache.keep(generations, read, batch.waiting)
@@ -170,9 +185,10 @@ class Projector:
         self._generations = ()
         self._cache = Cache()
 
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+    async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
         """Until poked or told to stop, but not longer."""
-        waiting = [asyncio.ensure_future(e.wait()) for e in (stop, self._poked)]
+        events = (stop, self._poked) if poked else (stop,)
+        waiting = [asyncio.ensure_future(event.wait()) for event in events]
         try:
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:

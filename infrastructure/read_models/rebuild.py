@@ -13,12 +13,13 @@ from typing import Any, Final
 import structlog
 from msgspec import Struct
 
+from application.ports import Unavailable
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, Entry, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import Source
-from infrastructure.read_models.views import Generations, held, load, locked, save
+from infrastructure.read_models.views import Generations, held, load, locked, save, save_apart
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -172,10 +173,30 @@ class Rebuilder:
             entries.extend(page.entries)
             self._events += page.events
             position = page.upto
+        try:
+            return await self._saved(generations, entries, cache, position)
+        except (Unavailable, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one feature is at fault: which, is found out.
+            log.warning("page_refused", cause=type(error).__name__, at=generations.position)
+            cache.clear()
+            return await self._saved(generations, entries, cache, position, apart=True)
+
+    async def _saved(
+        self,
+        generations: Generations,
+        entries: Sequence[Entry],
+        cache: Cache,
+        position: int,
+        *,
+        apart: bool = False,
+    ) -> int:
+        """Fold and write; the position that was reached."""
         batch = await self._folded(generations, entries, cache)
         async with self._database.system() as connection:
             if await locked(connection, generations, wait=True):
-                await save(connection, generations, batch, position)
+                write = save_apart if apart else save
+                await write(connection, generations, batch, position)
                 return position
         cache.clear()
         return generations.position

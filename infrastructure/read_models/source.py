@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-import msgspec
-
 from application.turns import Turns
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
-from infrastructure.event_log import REGISTRY, LogReader, Registry, UnknownEvent
+from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
-from infrastructure.event_log.mapper import PURPOSE, record_of
+from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
+from infrastructure.event_log.reader import Keys, key_in
 from infrastructure.read_models.fold import Entry, Unreadable
-from infrastructure.sealing import DataKey
-from infrastructure.sealing.refusals import Unsealable
 from projections.fact import Fact
 
 FENCE_WAIT_MS: Final = 20
@@ -100,27 +97,29 @@ class PostgresSource:
         """The last position that was ever handed out."""
         return await self._reader.head()
 
-    async def open(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> list[Entry]:
+    async def open(self, rows: Sequence[StoredRow], keys: Keys) -> list[Entry]:
         """The events, without those of deleted features whose content is gone for ever."""
         entries: list[Entry] = []
 
         def add(row: StoredRow) -> None:
             if row.key_id is None or row.key_id in keys:
-                entries.append(self._entry(row, keys[row.key_id] if row.key_id else None))
+                entries.append(self._entry(row, keys))
 
         await self._turns.through(rows, add)
         return entries
 
-    def _entry(self, row: StoredRow, key: DataKey | None) -> Entry:
+    def _entry(self, row: StoredRow, keys: Keys) -> Entry:
         try:
             personal = None
+            key = key_in(keys, row.key_id)
             if key is not None and row.sealed is not None:
                 personal = key.open(PURPOSE, record_of(row.event_id, row.version), row.sealed)
             event = self._decode(row.type, row.schema_version, row.payload, personal)
-        except (UnknownEvent, Unsealable, msgspec.MsgspecError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this feature waits.
             # The words of a validation error may quote what was sealed: only its kind is kept.
             what = f"{type(error).__name__} in {row.type} of schema version {row.schema_version}"
-            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what)
+            why = why_of(error, row)
+            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what, why)
         return Fact(
             event,
             row.version,

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from application.ports import Unreadable, Why
 from domain.status import Status
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.signals import Signals
@@ -29,7 +30,7 @@ from projections.store import LIMIT, MOST, Page
 R = TypeVar("R", bound=Struct)
 
 FEATURES: Final = """
-    select row::text from app.views
+    select feature_id, row::text from app.views
     where projection = 'dashboard' and feature_id < %(before)s
       and generation = (
         select generation from app.positions where projection = 'dashboard' and active)
@@ -38,7 +39,7 @@ FEATURES: Final = """
     order by feature_id desc limit %(limit)s
 """
 FORKS: Final = """
-    select v.row::text from es.streams s
+    select v.feature_id, v.row::text from es.streams s
     join app.views v on v.projection = 'dashboard' and v.tenant_id = s.tenant_id
       and v.feature_id = s.stream_id
     where s.forked_from = %(feature_id)s and v.feature_id < %(before)s
@@ -47,7 +48,7 @@ FORKS: Final = """
     order by v.feature_id desc limit %(limit)s
 """
 WORK: Final = """
-    select row::text from app.views
+    select feature_id, row::text from app.views
     where projection = 'in_progress' and feature_id < %(before)s
       and generation = (
         select generation from app.positions where projection = 'in_progress' and active)
@@ -115,7 +116,7 @@ class PostgresReadStore:
             "status": status,
             "title": f"%{_literal(title)}%" if title else None,
         }
-        return await self._page(tenant_id, FEATURES, DASHBOARD, values, limit)
+        return await self._listed(tenant_id, FEATURES, DASHBOARD, values, limit)
 
     async def feature(
         self,
@@ -146,7 +147,7 @@ class PostgresReadStore:
     ) -> Page[DashboardRow]:
         """The features that were forked from this one, newest first."""
         values = {"feature_id": feature_id, "before": after or NEWEST}
-        return await self._page(tenant_id, FORKS, DASHBOARD, values, limit)
+        return await self._listed(tenant_id, FORKS, DASHBOARD, values, limit)
 
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
@@ -186,7 +187,8 @@ class PostgresReadStore:
         self, tenant_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[InProgressRow]:
         """The features with steps that wait or run, newest feature first."""
-        return await self._page(tenant_id, WORK, IN_PROGRESS, {"before": after or NEWEST}, limit)
+        values = {"before": after or NEWEST}
+        return await self._listed(tenant_id, WORK, IN_PROGRESS, values, limit)
 
     async def position(self) -> int:
         """The place in the log up to which every read model is applied."""
@@ -206,7 +208,7 @@ class PostgresReadStore:
     ) -> R | None:
         found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, item))
         row = found[0][0]
-        return None if row is None else msgspec.json.decode(row, type=projection.row)
+        return None if row is None else _decoded(projection, row)
 
     async def _page(
         self,
@@ -216,12 +218,36 @@ class PostgresReadStore:
         values: dict[str, Any],
         limit: int,
     ) -> Page[R]:
+        found, more = await self._found(tenant_id, query, values, limit)
+        return Page(tuple(_decoded(projection, row) for (row,) in found), more)
+
+    async def _listed(
+        self,
+        tenant_id: UUID,
+        query: str,
+        projection: Projection[R],
+        values: dict[str, Any],
+        limit: int,
+    ) -> Page[R]:
+        """The same of a list of features: one that cannot be read hides no other."""
+        found, more = await self._found(tenant_id, query, values, limit)
+        rows: list[R] = []
+        unread: list[UUID] = []
+        for feature_id, row in found:
+            try:
+                rows.append(_decoded(projection, row))
+            except Unreadable:
+                unread.append(feature_id)
+        return Page(tuple(rows), more, tuple(unread))
+
+    async def _found(
+        self, tenant_id: UUID, query: str, values: dict[str, Any], limit: int
+    ) -> tuple[list[Any], bool]:
+        """The rows of a page as they are stored, and whether the list goes on behind them."""
         wanted = _bounded(limit)
         async with self._database.tenant(tenant_id) as connection:
             found = await _rows(connection, query, {**values, "limit": wanted + 1})
-        decode = msgspec.json.Decoder(projection.row).decode
-        shown = found[:wanted]
-        return Page(tuple(decode(row) for (row,) in shown), len(found) > wanted)
+        return found[:wanted], len(found) > wanted
 
     @contextlib.asynccontextmanager
     async def _signals(
@@ -242,9 +268,17 @@ class PostgresReadStore:
 
 async def _rows(
     connection: AsyncBoundedConnection, query: str, values: dict[str, Any]
-) -> list[tuple[str]]:
+) -> list[Any]:
     cursor = await connection.execute(query, values)
     return await cursor.fetchall()
+
+
+def _decoded(projection: Projection[R], row: str | bytes) -> R:
+    """A stored row. Raises Unreadable: a projector of a newer version may have written it."""
+    try:
+        return msgspec.json.decode(row, type=projection.row)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Unreadable(f"Its row in `{projection.name}`", Why.NEWER) from None
 
 
 def _reached(row: FeatureRow | None, version: int) -> bool:

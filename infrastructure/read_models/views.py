@@ -3,6 +3,7 @@
 Invariant: rows and the position they stand for move in one transaction, under the position's lock.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -10,8 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from infrastructure.database import AsyncBoundedConnection
-from infrastructure.read_models.fold import Batch, Parked, RowsOf
+from infrastructure.database import LOST, AsyncBoundedConnection
+from infrastructure.read_models.fold import SPOILT, Batch, Change, Parked, RowsOf
 from projections.projection import Projection
 
 ENSURE: Final = """
@@ -71,6 +72,11 @@ REMOVE: Final = """
       as gone (projection, generation, tenant_id, feature_id, key)
     where v.projection = gone.projection and v.generation = gone.generation
       and v.tenant_id = gone.tenant_id and v.feature_id = gone.feature_id and v.key = gone.key
+"""
+
+CLEAR: Final = """
+    delete from app.views
+    where projection = %s and generation = %s and tenant_id = %s and feature_id = %s
 """
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -136,7 +142,10 @@ async def load(
     for name, cursor in cursors.items():
         decode = msgspec.json.Decoder(projections[name].row).decode
         for feature_id, item, row in await cursor.fetchall():
-            rows[name][feature_id][item] = decode(row)
+            try:
+                rows[name][feature_id][item] = decode(row)
+            except (msgspec.MsgspecError, RecursionError):
+                rows[name][feature_id][item] = SPOILT
     return rows, {(name, feature_id) for name, feature_id in await parked.fetchall()}
 
 
@@ -144,31 +153,75 @@ async def save(
     connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
 ) -> None:
     """Write what a batch changed, park what it could not apply, and move the positions."""
-    of = generations.of
-    kept = [change for change in batch.changes() if change.row is not None]
-    gone = [change for change in batch.changes() if change.row is None]
     async with connection.pipeline():
-        if kept:
-            columns = _columns(
-                (of[c.projection], c.projection, c.tenant_id, c.feature_id, c.item, c.version)
-                for c in kept
-            )
-            numbers, names, tenants, features, items, versions = columns
-            bodies = [_encode(c.row).decode() for c in kept]
-            await connection.execute(
-                SAVE, (names, numbers, tenants, features, items, versions, bodies)
-            )
-        if gone:
-            columns = _columns(
-                (c.projection, of[c.projection], c.tenant_id, c.feature_id, c.item) for c in gone
-            )
-            await connection.execute(REMOVE, columns)
-        if batch.released:
-            released = _columns((name, of[name], feature_id) for name, feature_id in batch.released)
-            await connection.execute(RELEASE, released)
-        if batch.parked:
-            await connection.execute(PARK, _parked_columns(of, batch.parked))
-        await connection.execute(MOVE, (position, *generations.columns()))
+        await _write(connection, generations.of, batch.changes())
+        await _settle(connection, generations, batch, position)
+
+
+async def save_apart(
+    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
+) -> None:
+    """The same feature by feature, after all together were refused: what is at fault is parked."""
+    await _write_apart(connection, generations.of, batch)
+    await _settle(connection, generations, batch, position)
+
+
+async def _settle(
+    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
+) -> None:
+    of = generations.of
+    if batch.released:
+        released = _columns((name, of[name], feature_id) for name, feature_id in batch.released)
+        await connection.execute(RELEASE, released)
+    if batch.parked:
+        await connection.execute(PARK, _parked_columns(of, batch.parked))
+    await connection.execute(MOVE, (position, *generations.columns()))
+
+
+async def _write(
+    connection: AsyncBoundedConnection, of: Mapping[str, int], changes: Iterable[Change]
+) -> None:
+    kept: list[Change] = []
+    gone: list[Change] = []
+    for change in changes:
+        (gone if change.row is None else kept).append(change)
+    if kept:
+        columns = _columns(
+            (of[c.projection], c.projection, c.tenant_id, c.feature_id, c.item, c.version)
+            for c in kept
+        )
+        numbers, names, tenants, features, items, versions = columns
+        bodies = [_encode(c.row).decode() for c in kept]
+        await connection.execute(SAVE, (names, numbers, tenants, features, items, versions, bodies))
+    if gone:
+        columns = _columns(
+            (c.projection, of[c.projection], c.tenant_id, c.feature_id, c.item) for c in gone
+        )
+        await connection.execute(REMOVE, columns)
+
+
+async def _write_apart(
+    connection: AsyncBoundedConnection, of: Mapping[str, int], batch: Batch
+) -> None:
+    """Write feature by feature, each under a savepoint of its own."""
+    changed: dict[tuple[str, UUID], list[Change]] = defaultdict(list)
+    for change in batch.changes():
+        changed[change.projection, change.feature_id].append(change)
+    for (name, feature_id), changes in changed.items():
+        try:
+            async with connection.transaction():
+                await _write(connection, of, changes)
+        except LOST:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this feature waits.
+            batch.refuse(name, feature_id, f"{type(error).__name__}: its row cannot be written")
+
+
+async def clear(
+    connection: AsyncBoundedConnection, name: str, generation: int, tenant_id: UUID, feature: UUID
+) -> None:
+    """Remove one feature's rows of a projection, to be folded anew."""
+    await connection.execute(CLEAR, (name, generation, tenant_id, feature))
 
 
 def _parked_columns(of: Mapping[str, int], parked: Iterable[Parked]) -> Sequence[list[Any]]:

@@ -326,6 +326,14 @@ def keys_renew() -> int:
 
 
 @app.command
+def parked(*, json: Json = False) -> int:
+    """List all that waits aside: what, since when, why, and when it is tried again."""
+    from interface.cli import waiting  # noqa: PLC0415
+
+    return waiting.everything(as_json=json)
+
+
+@app.command
 def openapi(*, check: bool = False) -> int:
     """Write interface/openapi.json from the routes, or check that it is fresh."""
     from interface.cli import documents  # noqa: PLC0415

@@ -3,6 +3,7 @@
 Checking and reading a file need neither database nor network; the other commands do.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +13,7 @@ import msgspec
 
 from application.delivery import checker
 from application.export import lines_of
+from application.ports import Unavailable
 from application.verifier import sentence, verify
 from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.event_log.imports import ImportRefused, read_export
@@ -82,9 +84,10 @@ def _verify_delivery(path: Path, head: str | None, *, as_json: bool) -> int:
             fail(f"NOT valid: {wrong}")
         return 1
     if as_json:
-        show([{"valid": True, "checked": good}], as_json=True, empty="")
+        told = {"valid": True, "checked": good, "notes": checker.notes(files)}
+        show([told], as_json=True, empty="")
     else:
-        for line in (*good, checker.summary(files, head)):
+        for line in (*good, *checker.notes(files), checker.summary(files, head)):
             say(line)
     return 0
 
@@ -131,8 +134,7 @@ def certify(feature_id: UUID | None, *, as_json: bool) -> int:
         else:
             tenant_id, _, _ = await desk.stream(feature_id)
             streams = [(tenant_id, feature_id)]
-        made = [await certifier.certify(*stream) for stream in streams]
-        found = [one for one in made if one is not None]
+        found, crashed = await _certified(certifier, streams)
         rows = [_line(one) for one in found] if len(streams) > 1 else _table(found)
         if as_json:
             rows = [msgspec.to_builtins(one) for one in found]
@@ -141,9 +143,32 @@ def certify(feature_id: UUID | None, *, as_json: bool) -> int:
             for projection in one.projections:
                 for difference in projection.differences:
                     fail(f"{one.feature_id}: {projection.projection}: {difference}")
-        return 0 if all(one.equal for one in found) else 1
+            if one.unread_from is not None:
+                fail(f"{one.feature_id}: not certified from event {one.unread_from} on: {one.why}")
+        for line in crashed:
+            fail(line)
+        whole = all(one.equal and one.unread_from is None for one in found)
+        return 0 if whole and not crashed else 1
 
     return act(ROLE, work)
+
+
+async def _certified(
+    certifier: PostgresCertifier, streams: Sequence[tuple[UUID, UUID]]
+) -> tuple[list[Certificate], list[str]]:
+    """Certificates, and what is to be said of those that there are none of: each for itself."""
+    found: list[Certificate] = []
+    crashed: list[str] = []
+    for tenant_id, feature_id in streams:
+        try:
+            one = await certifier.certify(tenant_id, feature_id)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect at one is told, and the others certified.
+            crashed.append(f"{feature_id}: cannot be certified ({type(error).__name__})")
+        else:
+            found += [one] if one is not None else []
+    return found, crashed
 
 
 def _line(one: Certificate) -> dict[str, Any]:

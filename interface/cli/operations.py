@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import to_builtins
 
 from application.features import Features
+from application.ports import Unreadable
 from domain import commands as c
 from domain.errors import NotFound, Refused
 from infrastructure.data_keys import KeyRing
@@ -117,7 +118,7 @@ async def _in_role(
     async with Database(addresses.database, role, max_size=CONNECTIONS) as database:
         try:
             return await work(Desk(settings, addresses, database))
-        except (Refused, NoSuchDeadLetter) as refusal:
+        except (Refused, NoSuchDeadLetter, Unreadable) as refusal:
             fail(str(refusal))
             return 1
 

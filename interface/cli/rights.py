@@ -53,7 +53,9 @@ def rights_table(migrations: Path) -> str:
     found: dict[tuple[str, str], list[str]] = {}
     for right in rights(migrations):
         some = " some columns" if right.some_columns else ""
-        found.setdefault((right.table, right.role), []).append(_WORDS[right.privilege] + some)
+        words = found.setdefault((right.table, right.role), [])
+        if (word := _WORDS[right.privilege] + some) not in words:  # Granted in several migrations.
+            words.append(word)
     return table(
         ("table", *(f"`{role}`" for role in ROLES)),
         (

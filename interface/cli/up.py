@@ -39,9 +39,9 @@ from interface.foundation import (
     leave_note,
     open_foundation,
 )
+from interface.lasting import Running, keep_running
 from interface.listeners import Listener, shared, supervised
 from interface.processes import (
-    Running,
     open_demo_model,
     open_projector,
     open_relay,
@@ -49,7 +49,11 @@ from interface.processes import (
     open_worker,
 )
 from interface.server import PortTaken, crowd_of, listen, raise_open_files, serve
-from interface.settings import Settings, SettingWrong, passed_descriptors
+from interface.settings import (
+    Settings,
+    SettingWrong,
+    passed_descriptors,
+)
 from interface.starting import answer_operator, database_is_there, follow_servers
 from interface.stopping import Leave, follow, hear, leaving
 from interface.watchdog import LEASES, watched
@@ -289,7 +293,7 @@ async def _opened(
 
 async def _until_stopped(running: Running, stop: asyncio.Event, until: asyncio.Event) -> None:
     try:
-        await running.run(until)
+        await keep_running(running, until)
     finally:
         # One part that ends, for whatever reason, ends the process: half a service helps nobody.
         stop.set()

@@ -1,25 +1,42 @@
-"""What waits for an operator: features that a read model could not apply, and dead letters.
+"""What waits aside: features that a read model could not apply, dead letters, and all the rest.
 
 Invariant: each line says what happened, what it means for people, and what to do next.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from msgspec import to_builtins
 
+from application.ports import CAUSES, Why
 from infrastructure.dead_letters import DeadLetter, PostgresDeadLetters
 from infrastructure.read_models import PostgresSource
 from infrastructure.read_models.parked import ParkedFeature, parked, retry_parked
+from infrastructure.removals import PostgresRemovals
 from interface.cli.console import fail, say, show
 from interface.cli.operations import Desk, act
 
+PUT_OFF: Final = """
+SELECT feature_id, step, created_at, attempt, error, not_before FROM app.tasks
+WHERE status = 'queued' AND error = any(%s) ORDER BY created_at LIMIT %s
+"""
+LISTED: Final = 1_000
 TYPE: Final = "SELECT e.type FROM es.events e WHERE e.stream_id = %s AND e.version = %s"
 
 PARKED: Final[Mapping[str, tuple[str, str]]] = {
     "UnknownEvent": (
         "The event was written by a later version of this program.",
-        "Start that version's projector; then `projections retry`.",
+        "Nothing, if an update is under way: that version's projector applies it when it starts.",
+    ),
+    "WrongMasterKey": (
+        "The feature is sealed under a master key that the projector was not given.",
+        "Add that key to the key file; the projector tries again by itself.",
+    ),
+    "Spoilt": (
+        "The row was written by a later version of this program, or was damaged.",
+        "Nothing, if an update is under way; else `projections retry` makes the row anew.",
     ),
     "Unsealable": (
         "What was sealed does not open: it was changed, or the master key is another.",
@@ -42,7 +59,11 @@ DEFECT: Final = (
 LETTERS: Final[Mapping[str, tuple[str, str]]] = {
     "UnknownType": (
         "The message announces an event that this version does not know.",
-        "Start the later version; then requeue.",
+        "Nothing, if an update is under way: that version's relay handles it when it starts.",
+    ),
+    "is not a valid Step": (
+        "The event resumes a step that this version does not know.",
+        "Nothing, if an update is under way: that version's relay handles it when it starts.",
     ),
     "Unavailable": (
         "The database could not be reached at any delivery.",
@@ -100,6 +121,65 @@ def projections_retry(name: str) -> int:
         return int(still > 0)
 
     return act("bp_projector", work)
+
+
+STEPS: Final[Mapping[str, str]] = {
+    Why.NEWER: "Nothing, if an update is under way: a worker of that version takes the step.",
+    Why.DAMAGED: "`log verify FEATURE` names the place; restore it from a backup.",
+    Why.LOCKED: "Add the master key that is missing to the key file of the workers.",
+}
+REMOVAL: Final = "Mend the cause; it is tried again by itself, and when a sweeper starts."
+
+
+def everything(*, as_json: bool) -> int:
+    """All that waits aside, in one table: what, since when, why, and when it is tried again."""
+
+    async def work(desk: Desk) -> int:
+        rows: list[dict[str, Any]] = []
+        for feature in await parked(desk.database):
+            _, then = explained(feature)
+            what, at = f"read model {feature.projection}", feature.at
+            rows.append(
+                _row(what, feature.feature_id, at, feature.tries, feature.error, feature.retry_at)
+                | {"next": then}
+            )
+        for gone in await PostgresRemovals(desk.database).postponed(LISTED):
+            at, told = gone.requested_at, gone.error
+            rows.append(
+                _row("removal of files", gone.feature_id, at, gone.tries, told, gone.retry_at)
+                | {"next": REMOVAL}
+            )
+        async with desk.database.system() as connection:
+            found = await connection.execute(PUT_OFF, ([*map(str, Why)], LISTED))
+            for feature_id, step, at, attempt, error, again in await found.fetchall():
+                rows.append(
+                    _row(f"step {step}", feature_id, at, attempt, CAUSES[Why(error)], again)
+                    | {"next": STEPS[error]}
+                )
+        for letter in await PostgresDeadLetters(desk.database).list():
+            _, then = explained_letter(letter)
+            what = f"dead letter {letter.id}"
+            rows.append(
+                _row(what, letter.event_id, letter.at, letter.deliveries, letter.cause, None)
+                | {"next": then}
+            )
+        show(rows, as_json=as_json, empty="Nothing waits aside.")
+        return 0
+
+    return act("bp_sweeper", work)
+
+
+def _row(
+    what: str, about: UUID, since: datetime, tries: int, why: str, again: datetime | None
+) -> dict[str, Any]:
+    return {
+        "what": what,
+        "about": str(about),
+        "since": since.isoformat(timespec="seconds"),
+        "tries": tries,
+        "why": why,
+        "again_at": again.isoformat(timespec="seconds") if again else None,
+    }
 
 
 def dead_letters_list(*, as_json: bool) -> int:

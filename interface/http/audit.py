@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
+from application.ports import Recorded
 from application.usage import Usage
 from domain.errors import NotFound
-from domain.status import Status
 from interface.http.asking import etag
 from interface.http.audit_filter import Direction, OfLog, Order
 from interface.http.body import JsonRequest
@@ -37,7 +37,7 @@ from interface.http.session_end import while_session_lasts
 from interface.http.shapes import AuditPage, EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
-from interface.http.views import event_view
+from interface.http.views import event_view, unread_view
 from interface.limits import Rate, Room
 from projections.certificate import Certificate
 
@@ -63,14 +63,14 @@ async def list_events(
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
         count(request, Rate.DOWNLOAD)
-        return _export(request, feature_id, version)
+        return await _export(request, feature_id, version)
     listing = services.cursors.of(tenant_id, "events of", feature_id, wanted, order)
     if at is not None:
-        texts = await services.log.at(tenant_id, feature_id, [at])
-        found, last, more = [*texts.values()], at, False
+        found = await services.log.entries(tenant_id, feature_id, versions=[at])
+        last, more = at, False
     elif wanted == Wanted() and order is Direction.ASC:
         after = int(listing.after(cursor) or 0)
-        found = [*await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)]
+        found = await services.log.entries(tenant_id, feature_id, after=after, upto=after + limit)
         last = found[-1].version if found else after
         more = bool(found) and last < version
     else:
@@ -78,11 +78,17 @@ async def list_events(
         chosen = replace(wanted, feature_id=feature_id)
         asked = (services, tenant_id, chosen, order, limit)
         entries, last, more, _ = await _chosen(*asked, listing, cursor)
-        texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
-        found = [texts[one.version] for one in entries if one.version in texts]
-    items = tuple(event_view(recorded) for recorded in found)
+        versions = [one.version for one in entries]
+        texts = {
+            one.version: one
+            for one in await services.log.entries(tenant_id, feature_id, versions=versions)
+        }
+        found = [texts[version] for version in versions if version in texts]
+    items = tuple(event_view(one) for one in found if isinstance(one, Recorded))
+    unread = tuple(unread_view(one) for one in found if not isinstance(one, Recorded))
     headers = {"ETag": etag(version), "Vary": "Accept"}
-    return Response(EventPage(items, listing.cursor(last) if more else None), headers=headers)
+    page = EventPage(items, listing.cursor(last) if more else None, unread)
+    return Response(page, headers=headers)
 
 
 @get(
@@ -183,11 +189,11 @@ async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainRep
 
 
 async def _living(services: Services, tenant_id: UUID, feature_id: UUID) -> int:
-    """The feature's version. Raises NotFound."""
-    known = await services.features.load(tenant_id, feature_id)
-    if known.version == 0 or known.status is Status.DELETED:
+    """The feature's version, also of one whose events cannot be read here. Raises NotFound."""
+    version = await services.chain.living(tenant_id, feature_id)
+    if version is None:
         raise NotFound
-    return known.version
+    return version
 
 
 async def _chosen(
@@ -214,7 +220,7 @@ async def _chosen(
     return shown, shown[-1].position if shown else 0, len(found.entries) > limit, found
 
 
-def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[EventPage]:
+async def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[EventPage]:
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
 
     async def produce(put: Put) -> None:
@@ -227,6 +233,7 @@ def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[Event
         "Content-Disposition": f'attachment; filename="events-{feature_id}.ndjson"',
     }
     pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
+    await pipe.begun()
     flow: Response[Any] = Flow(
         pipe, Ending(seconds=EXPORT_SECONDS), media_type=MEDIA_TYPE, headers=headers
     )

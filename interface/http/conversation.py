@@ -14,7 +14,7 @@ from litestar import Response, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from application.ports import Accepted, Recorded, Unavailable
+from application.ports import Accepted, Recorded, Unavailable, Unreadable
 from domain import documents as d
 from domain import events as e
 from domain.commands import MessageText, PostMessage
@@ -137,7 +137,7 @@ def follow(answer: "Answer", ear: Ear, version: int) -> Produce:
     async def produce(put: Put) -> None:
         try:
             await answer.follow(ear, version)
-        except (Unavailable, NotFound) as error:
+        except (Unavailable, Unreadable, NotFound) as error:
             # The headers are out: what is left is to say it in the stream.
             await put(frame("error", Trouble(problem_of(error))))
         finally:

@@ -5,14 +5,14 @@ never tells of what a read would not show yet (the tenant's), and never outlives
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from litestar import Response, get
 
-from domain.commands import LARGEST_VERSION
+from application.ports import Recorded, Unread, Unreadable
 from domain.errors import NotFound
-from domain.status import Status
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.parameters import (
@@ -35,7 +35,7 @@ from interface.http.streams import (
     open_pipe,
     until_unavailable,
 )
-from interface.http.views import event_view
+from interface.http.views import event_view, unread_view
 from interface.http.watching import Ear, Word
 from interface.incoming import SeenPosition, SeenVersion, number_of
 from interface.limits import Rate, Room
@@ -44,6 +44,9 @@ PAGE: Final = 100
 
 WORDS: Final = frozenset({"delta", "file", "progress"})
 """What agents say while they work: passed on without an id, and lost without harm."""
+
+UNREAD: Final = "unread"
+"""An event that cannot be read by this version: the stream goes on behind it."""
 
 HIDDEN: Final = frozenset({"kind", "feature_id"})
 
@@ -66,10 +69,10 @@ async def feature_live(
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after, SeenVersion)
-    known = await services.features.load(tenant_id, feature_id)
-    if known.version == 0 or known.status is Status.DELETED:
+    version = await services.chain.living(tenant_id, feature_id)
+    if version is None:
         raise NotFound
-    begin = known.version if seen is None else seen
+    begin = version if seen is None else seen
 
     async def produce(put: Put) -> None:
         async def hear(word: Word) -> None:
@@ -129,16 +132,27 @@ async def _follow_feature(
 ) -> None:
     while True:
         async with services.looking:
-            upto = min(after + PAGE, LARGEST_VERSION)
-            recorded = await services.log.read(*whose, after=after, upto=upto)
+            recorded = await _next(services, whose, after)
         for one in recorded:
-            await put(frame(one.type, event_view(one), id=one.version))
+            if isinstance(one, Recorded):
+                await put(frame(one.type, event_view(one), id=one.version))
+            else:
+                await put(frame(UNREAD, unread_view(one), id=one.version))
             after = one.version
             if one.type == "feature_deleted":
                 await put(BYE)
                 return
         if not recorded:
             await ear.wait(services.look_seconds)
+
+
+async def _next(
+    services: Services, whose: tuple[UUID, UUID], after: int
+) -> Sequence[Recorded | Unread]:
+    try:
+        return await services.log.read(*whose, after=after, upto=after + PAGE)
+    except Unreadable:
+        return await services.log.entries(*whose, after=after, upto=after + PAGE)
 
 
 async def _follow_tenant(

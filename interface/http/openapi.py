@@ -25,9 +25,9 @@ from interface.http import conversation, delivery
 from interface.http.answers import refusals_of
 from interface.http.auth import COOKIE
 from interface.http.body import JsonRequest
-from interface.http.live import WORDS
+from interface.http.live import UNREAD, WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
-from interface.http.shapes import AgentWord, EventView, Nothing
+from interface.http.shapes import AgentWord, EventView, Nothing, UnreadEvent
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
 API_VERSION: Final = "1"
@@ -37,6 +37,7 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
     "post_message": conversation.FRAMES,
     "feature_live": {
         **{str(kind.__struct_config__.tag): EventView for kind in get_args(FeatureEvent)},
+        UNREAD: UnreadEvent,
         **dict.fromkeys(sorted(WORDS), AgentWord),
         "bye": Nothing,
     },

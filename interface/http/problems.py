@@ -195,10 +195,28 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "Something went wrong here",
         "The fault is ours. The operator finds it in the log by `request_id`.",
     ),
+    "event_damaged": Kind(
+        500,
+        "Part of the feature cannot be read",
+        "Something of its log is not what was recorded, or does not open. `detail` names it; the "
+        "operator can tell more by `log verify`. Other features go on.",
+    ),
     "artifact_lost": Kind(
         500,
         "A stored file cannot be read",
         "The file is missing, or not what was stored. The operator finds it in the log.",
+    ),
+    "newer_version": Kind(
+        503,
+        "Written by a newer version",
+        "A newer version of this service wrote to the feature, and this process is not replaced "
+        "yet. Nothing is lost: try again once the update is through. Other features go on.",
+    ),
+    "key_not_given": Kind(
+        503,
+        "The feature cannot be opened here",
+        "It is sealed under a master key that this process was not given. Nothing is lost; the "
+        "operator has to give the key. Other features go on.",
     ),
     "unavailable": Kind(
         503,

@@ -38,6 +38,8 @@ from interface.http.views import (
     texts_needed,
     written_of,
 )
+from projections.dashboard import DashboardRow
+from projections.store import Page
 
 
 @get("/features", summary="The dashboard")
@@ -55,7 +57,7 @@ async def list_features(
     found = await services.reads.features(
         tenant_id, status=status, q=q or "", limit=limit, after=UUID(after) if after else None
     )
-    return FeaturePage(found.items, listing.cursor(found.items[-1].id) if found.more else None)
+    return FeaturePage(found.items, _goes_on(listing, found), found.unread)
 
 
 @get("/features/{feature_id:str}", summary="One feature, whole")
@@ -206,6 +208,13 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\x00" not in body
+
+
+def _goes_on(listing: Listing, found: Page[DashboardRow]) -> str | None:
+    """Where a list, newest first, goes on, also behind a feature that cannot be read here."""
+    if not found.more:
+        return None
+    return listing.cursor(min([*(row.id for row in found.items[-1:]), *found.unread[-1:]]))
 
 
 HANDLERS = (

@@ -15,7 +15,13 @@ from msgspec.structs import replace
 from application.account_ports import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
-from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
+from application.ports import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ReceiptExists,
+    Unavailable,
+    Unreadable,
+)
 from application.throttle import TooOften
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
@@ -32,6 +38,8 @@ log = structlog.get_logger(__name__)
 TOLD: Final = ("allow", "Content-Range")
 """Headers of an exception that belong into its answer."""
 RETRY_AFTER_SECONDS: Final = 2
+UPGRADE_SECONDS: Final = 30
+"""When to come back to what another version of this program has to answer."""
 INTERNAL: Final = 500
 
 
@@ -67,6 +75,11 @@ def problem_of(error: BaseException) -> Problem:
         case Unavailable(dependency=dependency):
             said = problem("unavailable", f"{dependency} cannot be reached at the moment.")
             return replace(said, retry_after_seconds=RETRY_AFTER_SECONDS)
+        case Unreadable(why=why):
+            said = problem(str(why), str(error))
+            if said.status == INTERNAL:
+                return said
+            return replace(said, retry_after_seconds=UPGRADE_SECONDS)
         case ReceiptExists():
             said = problem("unavailable", "The same request is being answered. Try again.")
             return replace(said, retry_after_seconds=1)

@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.audit import AuditEntry
+from application.ports import Why
 from domain import documents as d
 from domain import events as e
 from domain.runs import Tokens
@@ -189,11 +190,31 @@ class EventView(Struct, frozen=True):
     previous_hash: str
 
 
-class FeaturePage(Struct, frozen=True):
+class UnreadEvent(Struct, frozen=True):
+    """An event that stands in the log and cannot be read by this version of the service."""
+
+    position: int
+    version: int
+    event_id: UUID
+    type: str
+    schema_version: int
+    actor: str
+    recorded_at: datetime
+    correlation_id: UUID
+    causation_id: UUID | None
+    hash: str
+    previous_hash: str
+    why: Why
+    """The code of the problem; see `/problems`."""
+
+
+class FeaturePage(Struct, frozen=True, omit_defaults=True):
     """A page of features, newest first."""
 
     items: tuple[DashboardRow, ...]
     next_cursor: str | None
+    unread: tuple[UUID, ...] = ()
+    """Features of this page whose row a newer version wrote: shown once the update is through."""
 
 
 class MessagePage(Struct, frozen=True):
@@ -243,11 +264,13 @@ class AuditPage(Struct, frozen=True):
     came. What lies beyond is asked for with `next_cursor`."""
 
 
-class EventPage(Struct, frozen=True):
+class EventPage(Struct, frozen=True, omit_defaults=True):
     """A page of the log, oldest first."""
 
     items: tuple[EventView, ...]
     next_cursor: str | None
+    unread: tuple[UnreadEvent, ...] = ()
+    """Events of this page that cannot be read here: their content is missing, and nothing else."""
 
 
 class AgentWord(Struct, frozen=True, omit_defaults=True):

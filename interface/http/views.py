@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from application.download import markdown_of
-from application.ports import Recorded
+from application.ports import Recorded, Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.runs import OURS
@@ -28,6 +28,7 @@ from interface.http.shapes import (
     MessageView,
     Pausing,
     RunItem,
+    UnreadEvent,
     Working,
 )
 from projections.dashboard import DashboardRow
@@ -150,6 +151,24 @@ def event_view(recorded: Recorded) -> EventView:
         payload=recorded.event,
         hash=recorded.hash.hex(),
         previous_hash=recorded.previous_hash.hex(),
+    )
+
+
+def unread_view(one: Unread) -> UnreadEvent:
+    """An event of the log that cannot be read here."""
+    return UnreadEvent(
+        position=one.position,
+        version=one.version,
+        event_id=one.event_id,
+        type=one.type,
+        schema_version=one.schema_version,
+        actor=one.actor,
+        recorded_at=one.recorded_at,
+        correlation_id=one.correlation_id,
+        causation_id=one.causation_id,
+        hash=one.hash.hex(),
+        previous_hash=one.previous_hash.hex(),
+        why=one.why,
     )
 
 

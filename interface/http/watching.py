@@ -78,3 +78,6 @@ class Ear:
                         await self._on_word(word)
         except Unavailable:
             self._listening.set()
+        except Exception:  # What cannot be heard is read from the log, a little later.
+            self._listening.set()
+            log.exception("listening_ended")

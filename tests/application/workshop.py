@@ -1,6 +1,6 @@
 """A whole pipeline in memory: the one write path, the queue, and a runner with agents of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -69,8 +69,9 @@ class Artifacts:
             raise ArtifactMissing
         return self.kept[key]
 
-    async def delete_prefix(self, prefix: str) -> int:
-        gone = [key for key in self.kept if key.startswith(prefix)]
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        kept = {prefix + digest for digest in keep}
+        gone = [key for key in self.kept if key.startswith(prefix) and key not in kept]
         for key in gone:
             del self.kept[key]
         return len(gone)

@@ -108,3 +108,14 @@ def test_the_unit_starts_the_launcher_without_rights_to_spare() -> None:
     assert service["User"] != "root"
     assert _example()["BP_DATA_DIR"] == f"/var/lib/{service['StateDirectory']}"
     assert f"Copy to {service['EnvironmentFile']} " in text("deploy/bp.env.example")
+
+
+INSTALLS = re.compile(r"\b(?:npm|pnpm|yarn)\s+(?:ci|i|install|add|update|rebuild)\b[^&|;\n]*")
+
+
+def test_scripts_of_packages_never_run_while_this_project_is_built() -> None:
+    """Those are other people's programs: what is installed is only what a build reads."""
+    read = [*PROJECT.glob("deploy/*"), *PROJECT.glob(".github/**/*.yml"), PROJECT / "bp"]
+    found = [line for path in read if path.is_file() for line in INSTALLS.findall(path.read_text())]
+    assert found
+    assert [line for line in found if "--ignore-scripts" not in line] == []

@@ -110,6 +110,22 @@ async def test_a_dropped_task_is_over(adapters: Adapters) -> None:
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
 
 
+async def test_what_is_put_off_waits_and_is_no_attempt_that_failed(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due()])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    await adapters.tasks.put_off(claim.task_id, claim.fence - 1, "newer_version")
+    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    await adapters.tasks.put_off(claim.task_id, claim.fence, "newer_version")
+    assert not await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    # A process that starts may be of a newer version: it has it at once.
+    assert await adapters.tasks.take_up() == 1
+    (again,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    assert (again.task_id, again.alone) == (claim.task_id, False)
+    assert again.fence > claim.fence
+    assert await adapters.tasks.take_up() == 0
+
+
 async def test_used_up_attempts_go_to_the_sweeper_once(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     fences = []

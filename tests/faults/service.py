@@ -148,6 +148,8 @@ class Service:
             self.port = free.getsockname()[1]
         self.faults = 0
         """How many faults were injected: what is paid twice must not be more."""
+        self.unreadable: set[UUID] = set()
+        """Features to which a later version wrote: their read models stand still."""
         self.users: list[User] = []
         self._asked_before = 0
         self._parts_before = 0
@@ -272,6 +274,10 @@ class Service:
     def requests(self) -> list[Entry]:
         """What the model's server was asked in this test."""
         return self.model.requests[self._asked_before :]
+
+    def overlook(self) -> None:
+        """Count no request that was made so far: what it was for is kept apart."""
+        self._asked_before = len(self.model.requests)
 
     def asked(self, agent: str) -> list[Entry]:
         """The same, of one agent."""

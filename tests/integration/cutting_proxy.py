@@ -112,3 +112,97 @@ class CuttingProxy:
             if not self.swallow:
                 writer.write(data)
                 await writer.drain()
+
+
+class CutShort:
+    """A proxy before any server that lets so many bytes of its answers through, then ends them.
+
+    `mode` says how: `end` closes the connection, `reset` resets it, `noise` sends bytes that are no
+    answer instead of the rest.
+    """
+
+    def __init__(self, server: tuple[str, int] | Path, folder: Path | None = None) -> None:
+        """Stand before a TCP port, or a socket, whose stand-in is put into `folder`."""
+        self._server = server
+        self._folder = folder
+        self.after: int | None = None
+        """Bytes of each connection's answers that get through; None lets all through."""
+        self.mode = "end"
+        self.passed = 0
+        """The most bytes that one connection was answered."""
+        self.cuts = 0
+        """How many connections were cut."""
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    async def __aenter__(self) -> Self:
+        if isinstance(self._server, Path):
+            assert self._folder is not None
+            self._listener = await asyncio.start_unix_server(
+                self._client, str(self._folder / self._server.name)
+            )
+        else:
+            self._listener = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        self.drop()
+        while self._writers:
+            await asyncio.sleep(0.001)
+
+    def drop(self) -> None:
+        """End every connection: whoever comes again is answered as far as `after` says."""
+        for writer in [*self._writers]:
+            writer.transport.abort()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if isinstance(self._server, Path):
+            answers, asked = await asyncio.open_unix_connection(str(self._server))
+        else:
+            answers, asked = await asyncio.open_connection(*self._server)
+        ends = {writer, asked}
+        self._writers |= ends
+        pipes = [
+            asyncio.create_task(self._asks(reader, asked)),
+            asyncio.create_task(self._answers(answers, writer)),
+        ]
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+        for pipe in pipes:
+            pipe.cancel()
+        await asyncio.gather(*pipes, return_exceptions=True)
+        for end in ends:
+            end.close()
+            with suppress(OSError):
+                await end.wait_closed()
+        self._writers -= ends
+
+    async def _asks(self, reader: asyncio.StreamReader, asked: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            asked.write(data)
+            await asked.drain()
+
+    async def _answers(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = self.after
+        passed = 0
+        while data := await answers.read(65536):
+            rest = data if left is None else data[:left]
+            writer.write(rest)
+            passed += len(rest)
+            self.passed = max(self.passed, passed)
+            if left is not None and (left := left - len(rest)) <= 0:
+                self.cuts += 1
+                if self.mode == "noise":
+                    writer.write(NOISE)
+                await writer.drain()
+                if self.mode == "reset":
+                    writer.transport.abort()
+                return
+            await writer.drain()
+
+
+NOISE = b'\x00\xff{]<//>\r\n\r\n"%s\n\x80' * 40

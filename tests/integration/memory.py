@@ -98,9 +98,17 @@ class MemoryPositions:
         self.stored[name] = max(position, self.stored.get(name, 0))
 
 
+class MemoryLetter(Struct, frozen=True):
+    id: UUID
+    event_id: UUID
+    position: int
+
+
 class MemoryDeadLetters:
     def __init__(self) -> None:
         self.letters: list[tuple[str, UUID, str, int, int, str]] = []
+        self.open: dict[UUID, MemoryLetter] = {}
+        """Those that wait."""
 
     async def record(
         self,
@@ -112,6 +120,15 @@ class MemoryDeadLetters:
         cause: str,
     ) -> None:
         self.letters.append((consumer, event_id, subject, position, deliveries, cause))
+        letter = MemoryLetter(uuid7(), event_id, position)
+        self.open[letter.id] = letter
+
+    async def waiting(self, after: UUID | None, limit: int) -> "Sequence[MemoryLetter]":
+        found = [letter for letter in self.open.values() if after is None or letter.id > after]
+        return sorted(found, key=lambda letter: letter.id)[:limit]
+
+    async def handled(self, letter_id: UUID, by: str) -> bool:
+        return self.open.pop(letter_id, None) is not None
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:

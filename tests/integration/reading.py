@@ -26,6 +26,11 @@ MASTER = bytes(range(32))
 USER = "user:00000000-0000-0000-0000-000000000003"
 
 
+def ring() -> KeyRing:
+    """The key ring of a process that has just started."""
+    return KeyRing(MasterKey([MASTER]))
+
+
 @dataclass
 class World:
     """Everything that reading takes."""
@@ -104,14 +109,13 @@ class World:
 @asynccontextmanager
 async def world(url: str) -> AsyncIterator[World]:
     """Open it all, and close it."""
-    ring = KeyRing(MasterKey([MASTER]))
     async with (
-        PostgresEventLog(url, "bp_api", ring) as log,
+        PostgresEventLog(url, "bp_api", ring()) as log,
         Database(url, "bp_projector", max_size=6) as projecting,
         Database(url, "bp_api", max_size=4) as reading,
     ):
         # The projector is another process: it has a ring of its own.
-        source = PostgresSource(projecting, KeyRing(MasterKey([MASTER])))
+        source = PostgresSource(projecting, ring())
         yield World(url, log, projecting, reading, source, PostgresReadStore(reading))
 
 

@@ -277,7 +277,8 @@ def _time(seconds: float) -> datetime:
 
 MOVED_ALONG = {"lease_until", "not_before", "last_progress_at"}
 OFF_BY_THE_JUMP = {
-    "created_at",  # Receipts: remembered for 23 to 25 hours.
+    "created_at",  # Receipts: remembered for 23 to 25 hours. What is put off: how long it pauses.
+    "retry_at",  # What waits aside: tried again earlier or later, by an hour at most.
     "retired_at",  # Signing keys: published for a day, needed for minutes.
     "finished_at",  # Finished tasks: kept for days; how many failed lately, as it is shown.
     "grown_at",  # The tree: an age below 0 counts as old enough.

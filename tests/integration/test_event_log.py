@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from uuid_utils.compat import uuid7
 
-from application.ports import Conflict, Effects, Origin, Unavailable
+from application.ports import Conflict, Effects, Origin, Unavailable, Unreadable
 from domain import events as e
 from domain.content import Content
 from domain.status import Step
@@ -30,7 +30,6 @@ from infrastructure.event_log import (
 )
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.migrations import migrate
-from infrastructure.sealing import Unsealable
 from tests.integration.cutting_proxy import CuttingProxy
 from tests.integration.logs import Opened, new, new_ring, opened, posted
 
@@ -212,7 +211,7 @@ async def test_a_sealed_part_moved_to_another_event_does_not_open(log: Opened) -
         " WHERE a.version = 2 AND b.version = 3",
         triggers=False,
     )
-    with pytest.raises(Unsealable):
+    with pytest.raises(Unreadable, match="not what was recorded"):
         await log.log.read(origin.tenant_id, feature_id)
 
 

@@ -109,9 +109,39 @@ async def test_packages_that_nobody_planned():
     ]
 
 
-async def test_scripts_that_would_run_by_themselves():
+@pytest.mark.parametrize("path", ["package.json", "server/Package.JSON"])
+async def test_scripts_that_would_run_by_themselves(path):
     manifest = '{"scripts": {\n"start": "node .",\n"postinstall": "node evil.js"}}'
-    assert await found({"package.json": manifest}) == [("package.json", 3, "install_script")]
+    assert await found({path: manifest}) == [(path, 3, "install_script")]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"gypfile": true',
+        '"overrides": {"pg": "npm:evil@1"}',
+        '"resolutions": {"pg": "1"}',
+        '"packageManager": "yarn@https://example.org/evil.js"',
+        '"pnpm": {"overrides": {}}',
+    ],
+)
+async def test_what_changes_an_installation_in_silence(field):
+    manifest = f"{{\n{field}}}"
+    assert await found({"package.json": manifest}) == [("package.json", 2, "install_script")]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        '"https://example.org/pg.tgz"', '"git+ssh://git@example.org/pg"', '"file:../pg"',
+        '"evil/pg"', '"npm:evil@1"', '"workspace:*"', '"..\\\\pg"', "{}",
+    ],
+)  # fmt: skip
+async def test_packages_from_elsewhere_than_the_registry(wanted):
+    manifest = f'{{"devDependencies": {{\n"pg": {wanted}}}}}'
+    assert await found({"package.json": manifest}, "pg") == [
+        ("package.json", 2, "unplanned_package")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ What stands in for the database is as thin as it can be; its own adapters have t
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,6 +131,10 @@ class Log(MemoryLog):
             if stream
             else None
         )
+
+    async def living(self, tenant_id: UUID, feature_id: UUID) -> int | None:
+        stream = self.of(tenant_id, feature_id)
+        return len(stream) if stream and feature_id not in self._destroyed else None
 
 
 class FoldedReads:
@@ -396,7 +400,7 @@ class MemoryArtifacts:
             raise ArtifactMissing
         return self.files[key]
 
-    async def delete_prefix(self, prefix: str) -> int:
+    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
         return 0
 
     async def ready(self) -> bool:

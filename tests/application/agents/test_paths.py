@@ -2,6 +2,7 @@
 
 import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
+from uuid import UUID
 
 import pytest
 from hypothesis import given as forall
@@ -18,11 +19,39 @@ HOSTILE = [
     ".gitlab-ci.yml", ".circleci/config.yml", "Jenkinsfile", "node_modules/x/index.js",
     "a\u0301.ts", "\uff0e\uff0e/x", "a\uff0fb", "a\U000e0041",
     "e\u0301", "\ud800", "a<b", "a|b", "a*b", 'a"b', "a?b",
+    # Looked at, or opened.
+    "desktop.ini", "src/Desktop.INI", "Thumbs.db", "autorun.inf", "a.lnk", "a.URL", "a.scf",
+    "x.library-ms", "a/x.searchConnector-ms", "x.search-ms", "x.settingcontent-ms", "a.theme",
+    "a.themepack", "x.{ED7BA470-8E54-465E-825C-99712043E01C}", "run.bat", "run.cmd", "a.vbs",
+    "a.hta", "a.wsf", "setup.exe", "a.msi", "a.reg", "a.chm", "a.scr", "a.pif", "a.iso", "a.rdp",
+    "a.desktop", "a.webloc", "a.inetloc", "a.command", "Evil.app/x", "a.workflow", "a.jar",
+    # Obeyed by tools.
+    "CLAUDE.md", "docs/Agents.md", "GEMINI.md", ".cursorrules", ".windsurfrules", "mcp.json",
+    "a/MCP.json", "x.mdc", "a.instructions.md", "copilot-instructions.md", "x.code-workspace",
+    "nbproject/x", "x.sln", "Directory.Build.targets", ".envrc", ".yarnrc.yml", ".pnpmfile.cjs",
+    # Run, or obeyed, by installing or pushing.
+    "binding.gyp", "native/Binding.gyp", "pnpmfile.js", "package-lock.json", "yarn.lock",
+    "npm-shrinkwrap.json", "sitecustomize.py", "x.pth", "azure-pipelines.yml", "appveyor.yml",
+    "bitbucket-pipelines.yml", "vendor/HEAD", "bunfig.toml", "a/NuGet.Config", "mise.toml",
+    "package.yaml", "pnpm-workspace.yaml", "venv/pyvenv.cfg",
+    # Another file's short name, and other names of Windows and of file systems.
+    "git~1", "GIT~1/config", "a/GITMOD~1", "CLAUDE~1.md", "gi7eba~1", "progra~1", "aux.tar.gz",
+    "conin$", "a/con .txt", "com0", "$mft", "a:b", "a::$DATA", "-rf", "a/-x", "a/~x",
 ]  # fmt: skip
 ORDINARY = [
     "README.md", "src/index.ts", "db/001_tables.sql", ".env.example", ".gitignore", "public/é.css",
     "src/routes/[id].ts", "a/b/c/d.test.ts", "Dockerfile", "src/console.ts", "src/日本.ts",
+    "Makefile", "package.json", "tsconfig.json", "scripts/start.sh", "public/app.js", "src/com.ts",
+    "src/head/index.ts", "src/agents.ts", "docs/instructions.md", "src/theme.ts", "db/lock.sql",
+    "src/mcp.ts", "docker-compose.yml", "src/versions~2026.ts", "src/prop.s.ts", "LICENSE",
+    "src/desktop.ts", "public/manifest.webmanifest", "src/git.ts", "$types.ts", "src/a-b_c.ts",
 ]  # fmt: skip
+
+
+LONG_FOLDER = (
+    "C:\\Users\\maria.hernandez\\OneDrive - Example Company Limited\\Downloads\\"
+    f"feature-{UUID(int=0)} (1)\\"
+)
 
 
 @pytest.mark.parametrize("path", HOSTILE)
@@ -47,6 +76,7 @@ def test_what_is_accepted_stays_inside_on_every_system(path):
     assert path.isprintable()
     assert unicodedata.normalize("NFC", path) == path
     assert len(path.encode()) <= 240
+    assert len(LONG_FOLDER) + len(path.encode("utf-16-le")) // 2 <= 259
 
 
 @forall(st.lists(st.sampled_from(["a", "A", "a/b", "A/B", "ß", "SS", "a/b/c", "x"]), max_size=6))
@@ -59,7 +89,30 @@ def test_without_collisions_every_path_is_a_file_of_its_own(paths):
     assert not any(one.startswith(f"{other}/") for one in keys for other in keys)
 
 
+def test_a_path_that_is_too_long_for_windows_is_told_with_its_length():
+    assert refusal("a/" * 15 + "b" * 100) is None
+    (told,) = refusals(["src/" + "x" * 99 + "/" + "y" * 60 + ".ts"])
+    assert "has 167 characters" in told
+    assert "at most 140" in told
+    assert "Windows" in told
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ß.ts", "SS.ts"),
+        ("ﬁ.ts", "FI.ts"),
+        ("\u017f.ts", "S.ts"),
+        ("K.ts", "k.ts"),
+        ("İ.ts", "i̇.ts"),
+    ],
+)
+def test_names_that_fold_to_the_same_are_one_file(one, other):
+    assert list(collisions([one, other]))
+
+
 def test_collisions_are_told():
+    assert "same folder" in next(collisions(["Src/a.ts", "src/b.ts"]))
     assert "ignore case" in next(collisions(["src/a.ts", "SRC/A.ts"]))
     assert "file and a folder" in next(collisions(["src", "src/a.ts"]))
 

@@ -3,7 +3,7 @@
  *
  * Invariant: rows come from the service; a change that is told only says which list to read again.
  */
-import { answerOf, isWorking, listFeatures, type DashboardRow, type Status } from '#lib/api/index.ts';
+import { answerOf, isWorking, listFeatures, type DashboardRow, type FeaturePage, type Status } from '#lib/api/index.ts';
 import { t } from '#lib/i18n/index.ts';
 import { hub } from '#lib/live/hub.svelte.ts';
 
@@ -15,6 +15,8 @@ class Features {
 	rows = $state.raw<readonly DashboardRow[] | null>(null);
 	next = $state<string | null>(null);
 	error = $state<unknown>(null);
+	/** How many features there are that only a newer version of the service can show. */
+	unread = $state(0);
 	/** What agents have just finished, for those who do not see it change. */
 	news = $state('');
 	#filter: { q?: string; status?: Status } = {};
@@ -45,21 +47,22 @@ class Features {
 		const wanted = this.#wanted;
 		const rows: DashboardRow[] = [];
 		let next: string | null = null;
+		let unread = 0;
 		try {
 			// As many as are shown, however many pages that takes: nothing below the reader vanishes.
 			do {
 				const limit = Math.min(LARGEST_PAGE, wanted - rows.length);
 				const query = { ...this.#filter, limit, ...(next ? { cursor: next } : {}) };
-				const page: { items: readonly DashboardRow[]; next_cursor: string | null } = await answerOf(
-					listFeatures({ query })
-				);
+				const page: FeaturePage = await answerOf(listFeatures({ query }));
 				if (turn !== this.#turn) return;
 				rows.push(...page.items);
+				unread += (page.unread ?? []).length;
 				next = page.next_cursor;
 			} while (next && rows.length < wanted);
 			this.news = finished(this.rows ?? [], rows) || this.news;
 			this.rows = rows;
 			this.next = next;
+			this.unread = unread;
 			this.error = null;
 		} catch (error) {
 			if (turn === this.#turn) this.error = error;
@@ -77,6 +80,7 @@ class Features {
 	clear(): void {
 		this.rows = null;
 		this.next = null;
+		this.unread = 0;
 		this.#wanted = PAGE;
 		this.news = '';
 	}

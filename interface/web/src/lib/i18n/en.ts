@@ -102,6 +102,7 @@ export const en = {
 		failed: 'Failed',
 		more: 'Show more',
 		count: (n: number) => plural(n, 'feature', 'features'),
+		unread: (n: number) => `${plural(n, 'feature', 'features')} cannot be shown until an update of the service is through. Nothing is lost.`,
 		rename: (title: string) => `Rename “${title}”`,
 		renamed: 'Renamed',
 		undo: 'Undo',
@@ -598,7 +599,8 @@ export const en = {
 			tokens: (input: string, output: string) => `${input} tokens in, ${output} out`,
 			tree: 'What led to what',
 			content: 'Content of the event',
-			gone: 'The feature was deleted: its content is unreadable for ever. What the log keeps is here.'
+			gone: 'The feature was deleted: its content is unreadable for ever. What the log keeps is here.',
+			unread: 'This version of the service cannot read what is in this event. What the log keeps beside it is here.'
 		}
 	},
 	usage: {
@@ -629,7 +631,8 @@ export const en = {
 			discarded: 'Came too late',
 			ours: 'Cut off by a restart of ours',
 			replaced: 'Replaced',
-			deleted: 'Of deleted features'
+			deleted: 'Of deleted features',
+			unread: 'Written by a newer version, not counted yet'
 		} satisfies Record<Fate, string>
 	},
 	time: {
@@ -770,6 +773,9 @@ export const en = {
 		too_many_requests: 'That was very often in a short time. Nothing was done, and what you have typed is kept.',
 		internal_error: 'Something went wrong on our side. Try again; if it happens again, tell the operator.',
 		artifact_lost: 'A stored file cannot be read. Tell the operator.',
+		event_damaged: 'Part of this feature cannot be read. Your other features go on. Tell the operator.',
+		newer_version: 'A newer version of the service wrote to this feature, and the update is not through yet. Nothing is lost: try again in a few minutes.',
+		key_not_given: 'This feature cannot be opened at the moment: the operator has to give the service a key. Nothing is lost.',
 		unavailable: 'The service cannot reach something that it needs. Nothing was half done: try again in a moment.'
 	} satisfies Partial<Record<Problem['code'], string>>,
 	errors: {

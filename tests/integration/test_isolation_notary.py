@@ -1,0 +1,80 @@
+"""A notary outlives an object store that cuts its answers off, and one that does worse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+from structlog.testing import capture_logs
+
+from tests.contracts.test_cut_answers import BUCKET, s3
+from tests.integration.cutting_proxy import CutShort
+from tests.security.notarised import FIRST, SECOND, Notarised, notarised
+
+
+@pytest.fixture
+async def kept(database: str, tmp_path: Path) -> AsyncIterator[Notarised]:
+    async with notarised(database, tmp_path / "checkpoints") as opened:
+        yield opened
+
+
+async def until_noted(kept: Notarised, size: int, running: asyncio.Task[None]) -> None:
+    while (await kept.tree.state()).noted_size < size:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+
+
+async def test_a_notary_goes_on_after_answers_that_were_cut_off(kept: Notarised) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    port = int(server.get_host_and_port()[1])
+    try:
+        async with CutShort(("127.0.0.1", port)) as proxy, s3(proxy.port) as store:
+            await store._client.create_bucket(Bucket=BUCKET)  # noqa: SLF001
+            stop = asyncio.Event()
+            notary = kept.notary(store.checkpoints(), every_seconds=0.05)
+            running = asyncio.create_task(notary.run(stop))
+            await kept.record(FIRST)
+            await until_noted(kept, len(FIRST), running)
+            with capture_logs() as lines:
+                for mode, after in (("end", 250), ("reset", 20), ("noise", 0)):
+                    proxy.mode, proxy.after = mode, after
+                    proxy.drop()
+                    seen = proxy.cuts
+                    await kept.record(SECOND)
+                    while proxy.cuts < seen + 2:
+                        await asyncio.sleep(0.01)
+                proxy.after = None
+                proxy.drop()
+                await until_noted(kept, sum(kept.versions.values()), running)
+                while "checkpoint_postponed_over" not in [line["event"] for line in lines]:
+                    await asyncio.sleep(0.01)
+            assert not running.done()
+            told = [line["event"] for line in lines]
+            assert 1 <= told.count("checkpoint_postponed") < proxy.cuts
+            assert told.count("checkpoint_postponed_over") == 1
+            stop.set()
+            await running
+    finally:
+        server.stop()
+
+
+async def test_a_defect_of_a_store_is_told_and_waited_out(kept: Notarised) -> None:
+    class Broken:
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def __getattr__(self, name: str) -> Any:
+            self.asked += 1
+            if self.asked < 4:
+                raise AttributeError(name)
+            return getattr(kept.store, name)
+
+    stop = asyncio.Event()
+    running = asyncio.create_task(kept.notary(Broken(), every_seconds=0.04).run(stop))
+    await kept.record(FIRST)
+    await until_noted(kept, len(FIRST), running)
+    stop.set()
+    await running

@@ -2,8 +2,8 @@
 
 Each operation gets as many well-formed requests as malformed ones, each from either tenant; ids in
 paths are one's own, the other tenant's, or made up. Invariant: no answer is a 5xx, none has a
-status or a media type that the document does not list for its operation, each body is what the
-document says, and nothing of the other tenant is in any.
+status, a media type or a code that the document does not list for its operation, each body is what
+the document says, and nothing of the other tenant is in any.
 """
 
 import json
@@ -44,6 +44,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+PROBLEM = "application/problem+json"
 EVENTS = "text/event-stream"
 ACCEPTED, UNAVAILABLE = 202, 503
 TRIES = 3
@@ -118,7 +119,7 @@ class Campaign:
         prepared = requests.Request(**given).prepare()
         answer = self._run(self._asked(prepared))
         for _ in range(TRIES):
-            # Should the machine be busy for seconds, that passes; what an input does, it does again.
+            # A machine that is busy for seconds gets over it; what an input does, it does again.
             if answer.status != UNAVAILABLE:
                 break
             self.asked_again += 1
@@ -143,6 +144,10 @@ class Campaign:
         try:
             case.validate_response(response, checks=CHECKS, excluded_checks=left_out)
             assert other.mark.encode() not in answer.body, "Of the other tenant"
+            if PROBLEM in answer.headers.get("content-type", ()):
+                code = answer.json()["code"]
+                listed = operation.definition.raw["responses"].get(str(answer.status), {})
+                assert f"`{code}`" in listed.get("description", ""), f"{code} is not listed"
         except (AssertionError, FailureGroup) as found:
             said = f"{found}\n{prepared.method} {prepared.url} {dict(prepared.headers)}"
             kind = f"{answer.status} {str(found).strip().splitlines()[0]}"

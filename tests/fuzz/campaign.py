@@ -81,13 +81,18 @@ class Campaign:
             yield found.ok()
 
     def go(self, cases: int, seeded: int) -> None:
-        """Ask about so many times in all, whatever is found on the way."""
+        """Ask at least so many times in all, whatever is found on the way.
+
+        What has few different requests is soon through with them; the rest of the times goes to
+        further rounds, each by a seed of its own.
+        """
         operations = list(self.operations())
-        modes, people = len(MODES), len(self._service.people)
-        each = max(1, cases // (modes * people * len(operations)))
-        for operation in operations:
-            for mode in MODES:
-                self._some(operation, mode, each, seeded)
+        a_round = len(MODES) * len(self._service.people) * len(operations)
+        while (left := cases - self.cases) > 0:
+            for operation in operations:
+                for mode in MODES:
+                    self._some(operation, mode, max(1, left // a_round), seeded)
+            seeded += 1
 
     def _some(self, operation: Any, mode: GenerationMode, count: int, seeded: int) -> None:
         strategy = operation.as_strategy(generation_mode=mode)

@@ -124,7 +124,7 @@ class Campaign:
         prepared = requests.Request(**given).prepare()
         answer = self._run(self._asked(prepared))
         for _ in range(TRIES):
-            # A machine that is busy for seconds gets over it; what an input does, it does again.
+            # A busy machine passes in seconds; what an input does, it does again.
             if answer.status != UNAVAILABLE:
                 break
             self.asked_again += 1

@@ -30,7 +30,7 @@ class Span(NamedTuple):
 def span_of(given: str, length: int) -> Span | None:
     """The bytes that `Range` asks for of so many; None if it asks for no one range of bytes."""
     found = _ONE_RANGE.fullmatch(given.strip())
-    if found is None or found[0].endswith("=-"):
+    if found is None:
         return None
     first, last = found[1], found[2]
     if not first and not last:
@@ -111,18 +111,17 @@ class Asked(NamedTuple):
         if self.head_only:
             length = await lengths.measure(parcel)
             return Sending(200, {**headers, "Content-Length": str(length)}, bare=True)
-        if self.range is not None and self.if_still in (None, etag):
+        if self.range and self.if_still in (None, etag) and span_of(self.range, 1):
             length = await lengths.measure(parcel)
             span = span_of(self.range, length)
-            if span is not None and span.first > span.last:
+            if span is None or span.first > span.last:
                 outside = {"Content-Range": f"bytes */{length}"}
                 raise HttpProblem(problem("range_not_satisfiable"), headers=outside)
-            if span is not None:
-                part = {
-                    "Content-Range": f"bytes {span.first}-{span.last}/{length}",
-                    "Content-Length": str(span.last - span.first + 1),
-                }
-                return Sending(206, {**headers, **part}, span)
+            part = {
+                "Content-Range": f"bytes {span.first}-{span.last}/{length}",
+                "Content-Length": str(span.last - span.first + 1),
+            }
+            return Sending(206, {**headers, **part}, span)
         known = lengths.find(parcel)
         return Sending(200, headers if known is None else {**headers, "Content-Length": str(known)})
 

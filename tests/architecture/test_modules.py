@@ -112,3 +112,23 @@ def _attributes(function: ast.FunctionDef) -> set[tuple[str, str]]:
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
+
+
+KINDS = {
+    "interface/http/parameters.py",  # All kinds.
+    "interface/http/audit_filter.py",  # Names of events and actors, held against the log's own.
+    "interface/http/delivery.py",  # The format: one of two words.
+}
+
+
+def test_parameters_of_requests_are_declared_where_their_bounds_are() -> None:
+    declared = set()
+    for path in (PROJECT / "interface" / "http").glob("*.py"):
+        names = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        if names & {"QueryParameter", "HeaderParameter", "PathParameter", "CookieParameter"}:
+            declared.add(path.relative_to(PROJECT).as_posix())
+    assert declared == KINDS

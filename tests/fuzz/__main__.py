@@ -20,7 +20,7 @@ from tests.fuzz.service import beside
 def main() -> int:
     """Run it; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=20_000, help="about how many requests")
+    parser.add_argument("--cases", type=int, default=20_000, help="how many requests at least")
     parser.add_argument("--seed", type=int, default=chosen_seed(), help="the same requests again")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)

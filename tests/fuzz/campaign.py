@@ -2,8 +2,8 @@
 
 Each operation gets as many well-formed requests as malformed ones, each from either tenant; ids in
 paths are one's own, the other tenant's, or made up. Invariant: no answer is a 5xx, none has a
-status or a media type that the document does not list for its operation, each body is what the
-document says, and nothing of the other tenant is in any.
+status, a media type or a code that the document does not list for its operation, each body is what
+the document says, and nothing of the other tenant is in any.
 """
 
 import json
@@ -44,6 +44,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+PROBLEM = "application/problem+json"
 EVENTS = "text/event-stream"
 ACCEPTED, UNAVAILABLE = 202, 503
 TRIES = 3
@@ -80,13 +81,18 @@ class Campaign:
             yield found.ok()
 
     def go(self, cases: int, seeded: int) -> None:
-        """Ask about so many times in all, whatever is found on the way."""
+        """Ask at least so many times in all, whatever is found on the way.
+
+        What has few different requests is soon through with them; the rest of the times goes to
+        further rounds, each by a seed of its own.
+        """
         operations = list(self.operations())
-        modes, people = len(MODES), len(self._service.people)
-        each = max(1, cases // (modes * people * len(operations)))
-        for operation in operations:
-            for mode in MODES:
-                self._some(operation, mode, each, seeded)
+        a_round = len(MODES) * len(self._service.people) * len(operations)
+        while (left := cases - self.cases) > 0:
+            for operation in operations:
+                for mode in MODES:
+                    self._some(operation, mode, max(1, left // a_round), seeded)
+            seeded += 1
 
     def _some(self, operation: Any, mode: GenerationMode, count: int, seeded: int) -> None:
         strategy = operation.as_strategy(generation_mode=mode)
@@ -143,6 +149,10 @@ class Campaign:
         try:
             case.validate_response(response, checks=CHECKS, excluded_checks=left_out)
             assert other.mark.encode() not in answer.body, "Of the other tenant"
+            if PROBLEM in answer.headers.get("content-type", ()):
+                code = answer.json()["code"]
+                listed = operation.definition.raw["responses"].get(str(answer.status), {})
+                assert f"`{code}`" in listed.get("description", ""), f"{code} is not listed"
         except (AssertionError, FailureGroup) as found:
             said = f"{found}\n{prepared.method} {prepared.url} {dict(prepared.headers)}"
             kind = f"{answer.status} {str(found).strip().splitlines()[0]}"

@@ -29,5 +29,5 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_lists(
         campaign.go(CASES, seeded=1)
     assert campaign.findings == {}
     assert [entry for entry in logged if entry["log_level"] == "error"] == []
-    assert campaign.cases >= CASES * 0.8
+    assert campaign.cases >= CASES
     assert {status for _, status in campaign.answered} >= {200, 201, 202, 400, 404, 409}

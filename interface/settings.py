@@ -5,7 +5,6 @@ our back: what they would obey and is no setting is taken away before anything i
 """
 
 import ipaddress
-import os
 from collections.abc import MutableMapping
 from os import environ, getpid  # noqa: TID251  # This is its one home.
 from pathlib import Path
@@ -275,7 +274,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"{proxy} is neither an address nor a network") from None
         return ",".join(proxies)
 
-    @field_validator("public_url", "anthropic_base_url")
     @field_validator("https_proxy")
     @classmethod
     def _proxy(cls, value: SecretStr | None) -> SecretStr | None:
@@ -292,7 +290,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a file")
         return value
 
-    @field_validator("public_url", "oidc_issuer", "anthropic_base_url")
+    @field_validator("public_url", "anthropic_base_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _web_address(value).rstrip("/") if value else value
@@ -352,7 +350,7 @@ def passed_descriptors() -> tuple[int, ...]:
     return tuple(range(FIRST_PASSED, FIRST_PASSED + int(count)))
 
 
-def leave_only_settings(environment: MutableMapping[str, str] = os.environ) -> list[str]:  # noqa: TID251 - here is its one home.
+def leave_only_settings(environment: MutableMapping[str, str] = environ) -> list[str]:
     """Take away what libraries would obey and is no setting; the names, sorted.
 
     Call it once, when settings are read: such as `ANTHROPIC_CUSTOM_HEADERS`, `PGHOSTADDR` or

@@ -15,10 +15,12 @@ LONGEST: Final = 254
 
 _ATOM: Final = r"[A-Za-z0-9#$&'*+/=?^_{}~-]+"
 """An atom of RFC 5322 without `%` and `!`, by which old relays passed letters on, and `|` and `."""
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_MAILBOX: Final = re.compile(
-    rf"(?=[^@]{{1,64}}@)(?!.*(?:=\?|\?=)){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
-)
+_LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LABEL: Final = re.compile(r"[A-Za-z0-9-]{1,63}")
+LONGEST_LOCAL: Final = 64
+"""Characters before the `@` (RFC 5321, 4.5.3.1.1)."""
+_ENCODED: Final = ("=?", "?=")
+"""What an encoded word begins and ends with."""
 
 
 def mailbox(text: str) -> str:
@@ -27,6 +29,18 @@ def mailbox(text: str) -> str:
     Raises EmailInvalid.
     """
     address = text.strip()
-    if len(address) > LONGEST or not _MAILBOX.fullmatch(address):
+    local, _, domain = address.partition("@")
+    if (
+        len(address) > LONGEST
+        or len(local) > LONGEST_LOCAL
+        or any(mark in address for mark in _ENCODED)
+        or not _LOCAL.fullmatch(local)
+        or not all(_is_label(label) for label in domain.split("."))
+    ):
         raise EmailInvalid
     return address.lower()
+
+
+def _is_label(text: str) -> bool:
+    """Whether a part of a domain between dots is one (RFC 1123, 2.1)."""
+    return bool(_LABEL.fullmatch(text)) and text[0] != "-" and text[-1] != "-"

@@ -48,6 +48,7 @@ ENTITY_TAG: Final = r'^(\*|(W/)?"[1-9][0-9]{0,9}")$'
 
 _BLANK_FOR_PLUS: Final = re.compile(r"(?<=[0-9]) ([0-9]{2}:[0-9]{2})$")
 """A query writes a blank as `+`, so that `+00:00` comes in as one."""
+_NUMBER: Final = re.compile(r"-?[0-9]+", re.ASCII)
 _ENTITY_TAG: Final = re.compile(ENTITY_TAG)
 _TOKEN: Final = re.compile(TOKEN)
 
@@ -59,7 +60,8 @@ class Malformed(ValueError):
 def number_of(text: str, kind: object) -> int:
     """A whole number of a kind above, from its digits. Raises Malformed."""
     try:
-        found: int = msgspec.convert(text, kind, strict=False)
+        # Digits alone: what else a float may look like is no number of anything that is counted.
+        found: int = msgspec.convert(text if _NUMBER.fullmatch(text) else "", kind, strict=False)
     except msgspec.ValidationError as error:
         told = str(error) if str(error).startswith("Expected `int` ") else "Expected a whole number"
         raise Malformed(told) from None

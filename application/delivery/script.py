@@ -5,8 +5,8 @@ Invariant: one file that needs the standard library only; its code is that of th
 beside this file. It imports nothing from the folder that it lies in.
 """
 
+import ast
 import inspect
-import re
 from functools import cache
 
 from application import verifier
@@ -21,7 +21,6 @@ if __name__ == "__main__" and sys.path and sys.path[0] and __file__.startswith(s
     del sys.path[0]
 """
 """What the program does before it imports anything else."""
-OURS = re.compile(r"from application\.[\w.]+ import (?:\([^)]*\)|[^\n]*)\n")
 
 
 @cache
@@ -31,6 +30,18 @@ def script() -> bytes:
     about, _, body = delivery.partition(FUTURE)
     checks = log.partition(FUTURE)[2].partition("\n\ndef main(")[0]
     others = inspect.getsource(beside).partition(FUTURE)[2]
-    parts = (checks, others, OURS.sub("", body))
+    parts = (checks, others, _without_imports_of_ours(body))
     whole = "\n\n\n".join(part.strip() for part in parts)
     return f"{about}{FUTURE}{FIRST}\n{whole}\n".encode()
+
+
+def _without_imports_of_ours(text: str) -> str:
+    """A module's text without what it imports from modules that become a part of the program."""
+    ours = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("application.")
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = text.splitlines(keepends=True)
+    return "".join(line for number, line in enumerate(lines, 1) if number not in ours)

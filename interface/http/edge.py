@@ -130,7 +130,7 @@ def _escaped(found: re.Match[bytes]) -> bytes:
 
 def asks_for_head(scope: Scope) -> bool:
     """Whether only the head of the answer is wanted."""
-    return bool(scope["state"].get(HEAD))
+    return bool(scope.get("state", {}).get(HEAD))
 
 
 def correlation_id(state: object, new_id: Callable[[], UUID]) -> UUID:

@@ -10,7 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from domain.status import Step
-from tests.interface.world import SOURCE, Person, World, types_of
+from tests.interface.world import SOURCE, Person, World, settled, types_of
 
 
 async def test_a_new_feature_is_drafting_and_can_be_read_at_once(ann: Person) -> None:
@@ -232,7 +232,7 @@ async def test_a_finished_feature_gives_files_runs_and_the_same_zip_twice(
     assert zips[0].headers["content-type"] == "application/zip"
     names = zipfile.ZipFile(io.BytesIO(zips[0].content)).namelist()
     assert "src/server.ts" in names
-    assert world.services.places.taken == 0
+    await settled(world)
 
 
 async def test_a_history_is_a_bundle_for_git(ann: Person, world: World) -> None:

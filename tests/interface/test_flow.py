@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from application.delivery.parcel import Parcel
 from interface.http.flow import QUEUED_CHUNKS, Ending, Flow, Pipe, Put
-from tests.interface.world import Person, World
+from tests.interface.world import Person, World, settled
 
 
 def flow_of(pipe: Pipe, **ending: Any) -> Any:
@@ -117,15 +118,18 @@ async def test_time_is_up_with_a_last_word() -> None:
 async def test_a_download_that_breaks_does_not_look_whole(ann: Person, world: World) -> None:
     feature = await ann.finished()
 
-    async def breaking(*_: object) -> Any:
+    async def chunks() -> Any:
         for _ in range(QUEUED_CHUNKS + 1):
             yield b"PK"
         raise RuntimeError("the disk is gone")
 
+    async def breaking(*_: object) -> Parcel:
+        return Parcel("0" * 64, chunks)
+
     object.__setattr__(world.services, "archive", breaking)
     with pytest.raises(httpx2.RemoteProtocolError):
         await ann.ask("GET", f"/api/features/{feature}/download")
-    assert world.services.places.taken == 0
+    await settled(world)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(

@@ -1,7 +1,7 @@
 """A session that ends is over at once: its access tokens, its streams, and nobody else's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from uuid_utils.compat import uuid7
 
+from application.delivery.parcel import Parcel
 from application.ports import Unavailable
 from infrastructure.identity.ended import KEPT, STALE_SECONDS, EndedSessions
 from tests.interface.test_auth import EMAIL, PASSWORD, refresh_of, signed_up, with_cookie
@@ -147,18 +148,21 @@ async def test_a_download_is_cut_off_and_not_ended_when_its_session_ends(
     ann.headers = carrying(session)
     going = asyncio.Event()
 
-    async def slow(*_: Any) -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes, None]:
         yield b"PK"
         await going.wait()
+
+    async def slow(*_: Any) -> Parcel:
+        return Parcel("0" * 64, chunks)
 
     object.__setattr__(world.services, "archive", slow)
     path = f"{ann.url}/api/features/{uuid7()}/download"
     async with ann.http.stream("GET", path, headers=ann.headers) as answer:
-        chunks = answer.aiter_bytes()
-        assert await anext(chunks) == b"PK"
+        came = answer.aiter_bytes()
+        assert await anext(came) == b"PK"
         await signed_out(ann, world, session)
         with pytest.raises(httpx2.RemoteProtocolError):
-            await anext(chunks)
+            await anext(came)
 
 
 async def test_a_stream_ends_with_the_token_it_was_opened_with(ann: Person, world: World) -> None:

@@ -15,16 +15,9 @@ from domain.status import Step
 from interface.limits import LOOKS_AT_ONCE, Capacity, Room
 from interface.shares import Shares
 from tests import given
-from tests.interface.world import Events, Person, World, types_of
+from tests.interface.world import Events, Person, World, settled, types_of
 
 REPLY = "Who will use it?"
-
-
-async def settled(world: World) -> None:
-    """Wait until no stream is open any more."""
-    async with asyncio.timeout(5):
-        while world.services.places.taken:
-            await asyncio.sleep(0.01)
 
 
 async def posted(world: World, person: Person, feature: str) -> None:

@@ -705,3 +705,10 @@ def data_folder(web: Path, files: Mapping[str, bytes]) -> Path:
 
 def types_of(events: Iterable[Recorded]) -> list[str]:
     return [event.type for event in events]
+
+
+async def settled(world: World) -> None:
+    """Wait until no stream is open any more."""
+    async with asyncio.timeout(60):
+        while world.services.places.taken:
+            await asyncio.sleep(0.01)

@@ -1,8 +1,9 @@
 """The one write path: read and fold, decide, append. There is no second way to change a feature.
 
 A folded feature is kept in memory as long as it is of use. That is safe because every append names
-the version it was decided on: a stale copy can only lead to another try, never to a wrong event,
-and a refusal is given only after the copy was brought up to date.
+the version it was decided on and that version's hash: a stale copy, and one of a log that was set
+back since, can only lead to another try, never to a wrong event; and a refusal is given only after
+the copy was brought up to date.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ from application.due_steps import due_steps
 from application.ports import (
     Accepted,
     Conflict,
+    Diverged,
     Effects,
     EventLog,
+    Groundless,
     Live,
     Origin,
     Receipt,
@@ -45,6 +48,7 @@ from domain.events import (
 )
 from domain.feature import Feature, fold
 from domain.forking import Told, fork_of
+from domain.status import Status
 
 REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
@@ -79,6 +83,17 @@ class KeyReused(Exception):
         super().__init__(self.__doc__)
 
 
+class Known(NamedTuple):
+    """A feature as a process remembers it."""
+
+    feature: Feature = Feature()
+    head: bytes = b""
+    """Hash of the last event that is folded; empty before the first."""
+
+
+NOTHING = Known()
+
+
 class Written(NamedTuple):
     """What a command came to."""
 
@@ -91,30 +106,61 @@ class Features:
     """All features of all tenants; every call says whose."""
 
     def __init__(
-        self, log: EventLog, receipts: Receipts, live: Live, new_id: Callable[[], UUID]
+        self,
+        log: EventLog,
+        receipts: Receipts,
+        live: Live,
+        new_id: Callable[[], UUID],
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take the log and what goes with it; `doubt` is told when the log seems to be set back."""
         self._log = log
         self._receipts = receipts
         self._live = live
         self._new_id = new_id
-        self._folded: OrderedDict[tuple[UUID, UUID], Feature] = OrderedDict()
+        self._doubt = doubt
+        self._folded: OrderedDict[tuple[UUID, UUID], Known] = OrderedDict()
         self._texts: OrderedDict[tuple[UUID, UUID, int], Recorded] = OrderedDict()
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
 
-    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Feature | None:
+    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Known | None:
         """The feature as this process last knew it, without asking anybody.
 
-        Good enough to act on, for every append names the version it was decided on.
+        Good enough to act on, for every append names what it was decided on.
         """
         return self._folded.get((tenant_id, feature_id))
 
+    def forget(self) -> None:
+        """Remember nothing: the log was set back."""
+        self._folded.clear()
+        self._texts.clear()
+
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as it is now; with version 0 if there is none."""
-        known = self._folded.get((tenant_id, feature_id), Feature())
-        newer = await self._log.read(tenant_id, feature_id, after=known.version)
-        feature = fold((r.event for r in newer), known)
-        self._remember(tenant_id, feature_id, feature)
-        return feature
+        return (await self.known(tenant_id, feature_id)).feature
+
+    async def known(self, tenant_id: UUID, feature_id: UUID) -> Known:
+        """The same, with the hash of its last event."""
+        name = (tenant_id, feature_id)
+        before = self._folded.get(name, NOTHING)
+        try:
+            newer = await self._log.read(
+                tenant_id, feature_id, after=before.feature.version, head=before.head or None
+            )
+        except Diverged:
+            self._folded.pop(name, None)
+            self._forget_texts(feature_id)
+            self._doubt()
+            before = NOTHING
+            newer = await self._log.read(tenant_id, feature_id)
+        # Texts too: of two histories with the same versions, the one that is folded counts.
+        self._keep_texts(newer)
+        feature = fold((r.event for r in newer), before.feature)
+        known = Known(feature, newer[-1].hash if newer else before.head)
+        self._remember(name, known)
+        if newer and feature.status is Status.DELETED:
+            self._forget_texts(feature_id)
+        return known
 
     async def texts(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
@@ -216,7 +262,8 @@ class Features:
             if (answered := await self._answered(tenant_id, receipt)) is not None:
                 return answered
         for _ in range(TRIES):
-            # Again after a conflict: the parent was deleted at this moment, and nothing is forked.
+            # Again after a conflict: the parent was deleted at this moment, and nothing is forked;
+            # or the log was set back, and what was to be forked is not there.
             parent = await self.load(tenant_id, parent_id)
             _matches(parent, if_match)
             history = await self.history(tenant_id, parent_id, command.version)
@@ -232,8 +279,8 @@ class Features:
             origin = Origin(tenant_id, actor, correlation_id, cause)
             effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
             try:
-                begun = await self._append(fork_id, Feature(), events, origin, effects)
-            except Conflict:
+                begun = await self._append(fork_id, NOTHING, events, origin, effects)
+            except (Conflict, Groundless):
                 continue
             except ReceiptExists:
                 if receipt and (answered := await self._answered(tenant_id, receipt)):
@@ -257,6 +304,7 @@ class Features:
 
         Raises:
             LeaseLost: `effects.task` is not ours any more.
+            Groundless: what it answers, or `effects.rests_on`, is in no log any more.
             Refused, VersionMismatch, ReceiptExists, Unavailable: as for `do`.
         """
         name = (origin.tenant_id, feature_id)
@@ -275,34 +323,35 @@ class Features:
         if_match: int | None,
     ) -> Written:
         owner = origin.tenant_id
-        feature = self._folded.get((owner, feature_id))
-        fresh = feature is None
-        if feature is None:
+        known = self._folded.get((owner, feature_id))
+        fresh = known is None
+        if known is None:
             creating = isinstance(command, CreateFeature)
-            feature = Feature() if creating else await self.load(owner, feature_id)
+            known = NOTHING if creating else await self.known(owner, feature_id)
         for _ in range(TRIES):
             try:
-                _matches(feature, if_match)
-                events = decide(command, feature)
+                _matches(known.feature, if_match)
+                events = decide(command, known.feature)
             except (Refused, VersionMismatch):
                 if fresh:
                     raise
-                feature, fresh = await self.load(owner, feature_id), True
+                known, fresh = await self.known(owner, feature_id), True
                 continue
             try:
-                return await self._append(feature_id, feature, events, origin, effects)
+                return await self._append(feature_id, known, events, origin, effects)
             except Conflict:
-                feature, fresh = await self.load(owner, feature_id), True
-        raise NotNow("Too much happens to this feature at once. Try again.", feature.status)
+                known, fresh = await self.known(owner, feature_id), True
+        raise NotNow("Too much happens to this feature at once. Try again.", known.feature.status)
 
     async def _append(
         self,
         feature_id: UUID,
-        feature: Feature,
+        known: Known,
         events: Sequence[FeatureEvent],
         origin: Origin,
         effects: Effects,
     ) -> Written:
+        feature = known.feature
         after = fold(events, feature)
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
@@ -320,9 +369,12 @@ class Features:
                 destroy_key=deleted,
                 due=due,
                 accepted=accepted if effects.receipt else None,
+                answers=origin.causation_id,
             ),
+            head=known.head,
         )
-        self._remember(origin.tenant_id, feature_id, after)
+        head = recorded[-1].hash if recorded else known.head
+        self._remember((origin.tenant_id, feature_id), Known(after, head))
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
@@ -342,12 +394,11 @@ class Features:
             raise KeyReused
         return accepted
 
-    def _remember(self, tenant_id: UUID, feature_id: UUID, feature: Feature) -> None:
-        if feature.version == 0:
+    def _remember(self, name: tuple[UUID, UUID], now: Known) -> None:
+        if now.feature.version == 0:
             return
-        key = (tenant_id, feature_id)
-        known = self._folded.pop(key, feature)
-        self._folded[key] = feature if feature.version >= known.version else known
+        known = self._folded.pop(name, now)
+        self._folded[name] = now if now.feature.version >= known.feature.version else known
         if len(self._folded) > REMEMBERED_FEATURES:
             self._folded.popitem(last=False)
 

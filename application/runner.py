@@ -22,12 +22,13 @@ from application.agents.perform import perform
 from application.agents.roster import Roster
 from application.agents.title import fallback_title
 from application.desk import AttemptDesk, Tools
-from application.features import Features, Written
+from application.features import Features, Known, Written
 from application.materials import Materials
 from application.patience import patiently
 from application.ports import (
     Claim,
     Effects,
+    Groundless,
     LeaseLost,
     LedgerEntry,
     ModelError,
@@ -57,6 +58,10 @@ log = structlog.get_logger(__name__)
 
 Perform = Callable[[Step, Attempt, Material, Desk, Roster], Awaitable[Outcome]]
 """How an agent does one attempt of a step: `application.agents.perform.perform`, but in tests."""
+
+
+class PaidInNoLog(Groundless):
+    """What was used for this attempt is said in the process's log: the log was set back."""
 
 
 class Announced(NamedTuple):
@@ -112,19 +117,25 @@ class Runner:
         """
         try:
             await self._run(claim, on_progress, stopping)
-        except LeaseLost:
+        except (LeaseLost, PaidInNoLog):
             return
-        except Refused as refusal:
-            code = refusal.code
+        except (Refused, Groundless) as refusal:
+            code = refusal.code if isinstance(refusal, Refused) else "set_back"
             await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
 
     async def _run(
-        self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
+        self,
+        claim: Claim,
+        on_progress: Callable[[], None],
+        stopping: Callable[[], bool],
+        *,
+        first: bool = True,
     ) -> None:
-        feature = self._features.remembered(claim.tenant_id, claim.feature_id)
-        if feature is None or feature.version < claim.version:
+        known = self._features.remembered(claim.tenant_id, claim.feature_id)
+        if known is None or known.feature.version < claim.version or not first:
             # Otherwise what made the step due is folded already: it is due now or never again.
-            feature = await self._features.load(claim.tenant_id, claim.feature_id)
+            known = await self._features.known(claim.tenant_id, claim.feature_id)
+        feature = known.feature
         if feature.due.get(claim.step) != claim.version:
             raise Superseded
         material = await self._materials.gather(
@@ -135,12 +146,19 @@ class Runner:
             await self._give_up(claim, "api_key_missing", "There is no API key to work with.")
             return
         plan = manifest(claim.step, material, provision.roster)
-        known: Sequence[LedgerEntry] = ()
+        bought: Sequence[LedgerEntry] = ()
         if claim.attempt > 1:
-            known = await self._tools.ledger.entries(
+            bought = await self._tools.ledger.entries(
                 claim.tenant_id, claim.feature_id, claim.task_id
             )
-        announced = await self._announce(claim, feature, plan, known, provision)
+        try:
+            announced = await self._announce(claim, known, plan, bought, provision)
+        except Groundless:
+            if not first:
+                raise
+            # The material is of a log that was set back. Nothing was sent: once more.
+            await self._run(claim, on_progress, stopping, first=False)
+            return
         reused = announced.feature.recorded.get(plan.sha256)
         if reused is not None:
             # The same inputs were answered before: what is recorded is not bought again.
@@ -148,7 +166,7 @@ class Runner:
             again = recorded_again(found[reused].event, announced.attempt, reused)
             await self._record(claim, announced, again)
             return
-        desk = AttemptDesk(self._tools, claim, announced.attempt, provision, known, on_progress)
+        desk = AttemptDesk(self._tools, claim, announced.attempt, provision, bought, on_progress)
         try:
             await self._work(claim, announced, material, desk, provision)
         except asyncio.CancelledError:
@@ -158,13 +176,13 @@ class Runner:
     async def _announce(
         self,
         claim: Claim,
-        feature: Feature,
+        known: Known,
         plan: Manifest,
-        known: Sequence[LedgerEntry],
+        bought: Sequence[LedgerEntry],
         provision: Provision,
     ) -> Announced:
-        lost = feature.running.get(claim.step)
-        sent = [entry for entry in known if lost and entry.attempt == lost.number]
+        lost = known.feature.running.get(claim.step)
+        sent = [entry for entry in bought if lost and entry.attempt == lost.number]
         tokens = sum((entry.tokens for entry in sent), Tokens())
         start = c.StartStep(
             claim.step,
@@ -174,8 +192,11 @@ class Runner:
             plan,
             lost=Run(tokens, provision.roster.cost(tokens, plan.model), 0.0, len(sent)),
         )
-        task = TaskUpdate(claim.task_id, claim.fence, "running")
-        written = await self._write(claim, start, task, claim.event_id)
+        effects = Effects(
+            task=TaskUpdate(claim.task_id, claim.fence, "running"),
+            rests_on=(known.feature.version, known.head),
+        )
+        written = await self._write(claim, start, effects, claim.event_id)
         attempt = written.feature.running[claim.step]
         return Announced(attempt, written.recorded[-1].event_id, written.feature)
 
@@ -227,9 +248,10 @@ class Runner:
 
     async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
         """Record a result, or what it cost if it comes too late."""
-        task = TaskUpdate(claim.task_id, claim.fence, "done")
+        effects = Effects(task=TaskUpdate(claim.task_id, claim.fence, "done"))
+        cause, spent = announced.event_id, answer.run
         try:
-            await patiently(lambda: self._write(claim, answer, task, announced.event_id))
+            await patiently(lambda: self._write(claim, answer, effects, cause, spent))
         except NotFound:
             raise
         except (Refused, LeaseLost) as late:
@@ -262,8 +284,9 @@ class Runner:
             retry_after_seconds=wait or 0.0,
             error=failure.code,
         )
+        cause, effects = announced.event_id, Effects(task=task)
         try:
-            await patiently(lambda: self._write(claim, failed, task, announced.event_id))
+            await patiently(lambda: self._write(claim, failed, effects, cause, run))
         except (Refused, LeaseLost):
             await self._discard(claim, announced, run, failure.code)
             raise
@@ -286,29 +309,50 @@ class Runner:
     ) -> None:
         """Keep what was used. While stopping, hand the step back; otherwise it is not ours."""
         if not stopping:
-            await self._discard(claim, announced, run, "superseded")
+            # Also when the database is away, as it is when the log is set back.
+            await patiently(lambda: self._discard(claim, announced, run, "superseded"))
             return
         reason = "The worker was stopped; another one takes over."
         failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
         task = TaskUpdate(claim.task_id, claim.fence, "queued", error="worker_stopped")
         try:
-            await self._write(claim, failed, task, announced.event_id)
+            await self._write(claim, failed, Effects(task=task), announced.event_id, run)
         except (Refused, LeaseLost):
             await self._discard(claim, announced, run, "worker_stopped")
 
     async def _discard(self, claim: Claim, announced: Announced, run: Run, code: str) -> None:
         command = c.DiscardRun(announced.attempt, run, code)
         with contextlib.suppress(Superseded):  # The log says all of it already.
-            await self._write(claim, command, None, announced.event_id)
+            await self._write(claim, command, Effects(), announced.event_id, run)
 
     async def _give_up(self, claim: Claim, code: str, reason: str) -> None:
         command = c.GiveUp(claim.step, claim.version, code, reason, CODES[code])
         task = TaskUpdate(claim.task_id, claim.fence, "failed", error=code)
-        await self._write(claim, command, task, claim.event_id)
+        await self._write(claim, command, Effects(task=task), claim.event_id)
 
     async def _write(
-        self, claim: Claim, command: c.FeatureCommand, task: TaskUpdate | None, cause: UUID
+        self,
+        claim: Claim,
+        command: c.FeatureCommand,
+        effects: Effects,
+        cause: UUID,
+        spent: Run | None = None,
     ) -> Written:
+        """Write, in answer to an event. What was spent for one that is in no log is named."""
         actor = f"agent:{AGENT_OF[claim.step]}"
         origin = Origin(claim.tenant_id, actor, claim.correlation_id, cause)
-        return await self._features.write(claim.feature_id, command, origin, Effects(task=task))
+        try:
+            return await self._features.write(claim.feature_id, command, origin, effects)
+        except Groundless:
+            if spent is None:
+                raise
+            log.error(  # noqa: TRY400 - no defect: the log was set back.
+                "paid_in_no_log",
+                feature=str(claim.feature_id),
+                step=claim.step,
+                task=str(claim.task_id),
+                requests=spent.turns,
+                tokens=spent.tokens.input + spent.tokens.output,
+                cost_usd=str(spent.cost_usd),
+            )
+            raise PaidInNoLog from None

@@ -70,6 +70,15 @@ class Worker:
         """Something was cancelled: ask at once whether our steps are still ours."""
         self._doubt.set()
 
+    def let_go_of_all(self) -> None:
+        """The log was set back: what is under way may rest on what is in no log any more.
+
+        What it used is recorded, or told where the log does not know of it. The leases run out.
+        """
+        for claim, step in self._running.values():
+            log.info("step_taken_away", step=claim.step, task=str(claim.task_id))
+            step.cancel()
+
     @property
     def busy(self) -> int:
         """How many steps are under way."""

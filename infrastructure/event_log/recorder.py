@@ -20,12 +20,15 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
+from application.ports import Diverged
 from infrastructure.database import (
     ANSWER_SECONDS,
     PROMPT_SECONDS,
     READ_SECONDS,
     STILL_THERE,
     BoundedConnection,
+    Trust,
+    admit,
     unavailable,
 )
 from infrastructure.event_log.stored import (
@@ -41,15 +44,25 @@ from infrastructure.tasks import MAX_ATTEMPTS
 R = TypeVar("R")
 
 APPEND: Final = (
-    "SELECT item, outcome, position, version, event_id, recorded_at, previous_hash, hash"
-    " FROM es.append_batch(%s, %b, %b)"
+    "SELECT a.item, a.outcome, a.position, a.version, a.event_id, a.recorded_at, a.previous_hash,"
+    " a.hash"
+    " FROM unnest(%s::text[], %s::text[]) AS asked (tenant, items)"
+    " CROSS JOIN LATERAL (SELECT set_config('bp.tenant', asked.tenant, true) OFFSET 0) AS b (bound)"
+    " CROSS JOIN LATERAL es.append_batch("
+    "CASE WHEN b.bound = asked.tenant THEN asked.items END, %b, %b) AS a"
 )
+"""A batch, in one statement that is one transaction: for each tenant of it the transaction is bound
+to that tenant, and only then are its items appended. The call depends on what the binding gave, so
+that no plan can turn them round. Tenants come in order, and the streams of each are locked in
+theirs: two batches cannot deadlock."""
 READ: Final = (
     "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
     " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
-    " FROM es.read_stream(%s, %s, %s, %s, %s, %s)"
+    " FROM es.read_stream(%s, %s, %s, %b::bytea, %s, %s, %s)"
 )
 LONGEST: Final = 2**31 - 1
+DIVERGED: Final = "BP001"
+"""How es.read_stream says that the log does not hold what the reader goes on from."""
 
 
 class BatchItem(msgspec.Struct, omit_defaults=True):
@@ -84,14 +97,19 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     accepted: msgspec.Raw | None = None
     forked_from: UUID | None = None
     forked_at_version: int | None = None
+    head: bytes | None = None
+    answers: UUID | None = None
+    rests_at: int | None = None
+    rests_hash: bytes | None = None
 
 
 class FeatureRecorder(ApplicationRecorder):
     """Appends and reads features' streams. Safe for threads."""
 
-    def __init__(self, pool: ConnectionPool[BoundedConnection]) -> None:
-        """Take a pool that somebody else opens and closes."""
+    def __init__(self, pool: ConnectionPool[BoundedConnection], trust: Trust | None = None) -> None:
+        """Take a pool that somebody else opens and closes, and what may be worked on."""
         self._pool = pool
+        self._trust = trust
         self._encode = msgspec.json.Encoder().encode
 
     @override
@@ -127,26 +145,42 @@ class FeatureRecorder(ApplicationRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
+        head: bytes | None = None,
     ) -> Sequence[StoredFeatureEvent]:
-        """The stream's events in order. Raises Unavailable."""
-        found = self._select(originator_id, gt or 0, lte or LONGEST, None, limit or LONGEST)
+        """The stream's events in order, behind the one with the hash `head`, if it is given.
+
+        Raises:
+            Unavailable: the database does not answer.
+            Diverged: the event at `gt` is not there, or has another hash.
+        """
+        span = (gt or 0, head, lte or LONGEST)
+        found = self._select(originator_id, span, None, limit or LONGEST)
         return found[::-1] if desc else found
 
     def select_versions(
         self, originator_id: UUID | str, versions: Sequence[int]
     ) -> Sequence[StoredFeatureEvent]:
         """The stream's events at exactly these versions, in order. Raises Unavailable."""
-        return self._select(originator_id, 0, LONGEST, list(versions), LONGEST)
+        return self._select(originator_id, (0, None, LONGEST), list(versions), LONGEST)
 
     def _select(
-        self, originator_id: UUID | str, gt: int, lte: int, versions: list[int] | None, limit: int
+        self,
+        originator_id: UUID | str,
+        span: tuple[int, bytes | None, int],
+        versions: list[int] | None,
+        limit: int,
     ) -> list[StoredFeatureEvent]:
         stream = cast("StreamId", originator_id)
-        asked = (stream.tenant_id, stream, gt, lte, versions, limit)
-        with unavailable():
-            rows = self._once_more(
-                lambda c: c.execute(READ, asked, binary=True).fetchall(), READ_SECONDS
-            )
+        asked = (stream.tenant_id, stream, *span, versions, limit)
+        try:
+            with unavailable():
+                rows = self._once_more(
+                    lambda c: c.execute(READ, asked, binary=True).fetchall(), READ_SECONDS
+                )
+        except psycopg.Error as error:
+            if error.sqlstate == DIVERGED:
+                raise Diverged from None
+            raise
         return [
             StoredFeatureEvent(
                 originator_id=stream,
@@ -172,15 +206,18 @@ class FeatureRecorder(ApplicationRecorder):
 
     def _asked(
         self, items: Sequence[Item], stored: Sequence[StoredFeatureEvent]
-    ) -> tuple[str, list[bytes], list[bytes | None]]:
-        batch = []
+    ) -> tuple[list[str], list[str], list[bytes], list[bytes | None]]:
+        by_tenant: dict[str, list[BatchItem]] = {}
         first = 0
         for number, item in enumerate(items):
             events = stored[first : first + item.count]
-            batch.append(_batch_item(number, item, first + 1, events))
+            asked = _batch_item(number, item, first + 1, events)
+            by_tenant.setdefault(str(asked.tenant_id), []).append(asked)
             first += item.count
+        tenants = sorted(by_tenant)
         return (
-            self._encode(batch).decode(),
+            tenants,
+            [self._encode(by_tenant[tenant]).decode() for tenant in tenants],
             [event.state for event in stored],
             [event.sealed for event in stored],
         )
@@ -194,6 +231,7 @@ class FeatureRecorder(ApplicationRecorder):
         began = time.monotonic()
         try:
             with self._pool.connection() as connection:
+                admit(connection, self._trust)
                 connection.answer_seconds = answer_seconds
                 return ask(connection)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
@@ -203,6 +241,7 @@ class FeatureRecorder(ApplicationRecorder):
                 raise
             self._pool.drain()
         with self._pool.connection() as connection:
+            admit(connection, self._trust)
             connection.answer_seconds = answer_seconds
             return ask(connection)
 
@@ -252,7 +291,11 @@ def _batch_item(
         wrapped=item.wrapped,
         cancel_tasks=effects.cancel_tasks,
         destroy_key=effects.destroy_key,
+        head=item.head,
+        answers=effects.answers,
     )
+    if effects.rests_on:
+        asked.rests_at, asked.rests_hash = effects.rests_on
     if effects.task:
         asked.task_id = effects.task.task_id
         asked.fence = effects.task.fence

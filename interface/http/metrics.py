@@ -32,6 +32,11 @@ class Metrics:
         self.open_streams = Gauge(
             "bp_http_open_streams", "Streams open now.", registry=self.registry
         )
+        self.set_backs = Counter(
+            "bp_log_set_backs",
+            "How often this process found the log set back.",
+            registry=self.registry,
+        )
         self._lag = Gauge(
             "bp_lag_events",
             "Committed events not yet published or applied.",

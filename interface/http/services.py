@@ -16,6 +16,7 @@ from msgspec import Struct
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.continuity import Continuity
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
@@ -178,6 +179,8 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
+    continuity: Continuity = field(default_factory=Continuity)
+    """Whether the log is still the one that streams have told of."""
     pasts: Pasts = field(default_factory=Pasts)
     places: Places = field(init=False)
     """Streams open in this process."""

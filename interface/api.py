@@ -127,7 +127,7 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     choice, roster = Choice(settings.model), roster_in_force(settings)
     experience = PostgresExperience(database)
     accounts, verifier = await _identity(scope, base, database, public_url)
-    return Services(
+    services = Services(
         features=features,
         reads=reads,
         changes=audit,
@@ -156,7 +156,11 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        continuity=base.continuity,
     )
+    base.continuity.on_set_back(services.pasts.clear)
+    base.continuity.on_set_back(services.metrics.set_backs.inc)
+    return services
 
 
 async def _identity(
@@ -176,11 +180,13 @@ async def _identity(
     issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
     passwords = PasswordHasher()
     scope.callback(passwords.close)
+    tokens = await scope.enter_async_context(OwnTokens(issuer, keys))
+    base.continuity.on_set_back(tokens.look_again)
     accounts = Accounts(
         store=PostgresAccounts(database),
         passwords=passwords,
         sessions=RefreshTokens(PostgresSessions(database), utc_now),
-        tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
+        tokens=tokens,
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
         clock=utc_now,

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from uuid_utils.compat import uuid7
 
+from application.continuity import Continuity
 from infrastructure.artifacts import FolderStore, S3Store, open_store
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
@@ -63,6 +64,16 @@ def addresses_of(settings: Settings, stack: Stack | None) -> Addresses:
         )
     folder = (settings.data_dir / "artifacts").resolve().as_uri()
     return Addresses(database, nats, settings.artifacts_url or folder)
+
+
+def store_of(settings: Settings, addresses: Addresses) -> FolderStore | S3Store:
+    """The object store, not open yet. Raises StoreUrlRefused."""
+    secret = settings.artifacts_secret_access_key
+    return open_store(
+        addresses.artifacts,
+        access_key_id=settings.artifacts_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
 
 
 def leave_note(settings: Settings, addresses: Addresses) -> Path:
@@ -120,11 +131,18 @@ class Foundation:
     live: NatsLive
     artifacts: FolderStore | S3Store
     stop: asyncio.Event
+    continuity: Continuity
+    """Whether the log is still the one that this process knows."""
 
     @property
     def name(self) -> str:
         """Names this process in leases and connections."""
-        return f"{socket.gethostname()}-{os.getpid()}"
+        return process_name()
+
+
+def process_name() -> str:
+    """Names this process, of all on all machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 async def open_foundation(
@@ -143,18 +161,15 @@ async def open_foundation(
     work = await scope.enter_async_context(Bell(link, "work"))
     cancel = await scope.enter_async_context(Bell(link, "cancel"))
     live = NatsLive(link, poke, work, cancel)
-    secret = settings.artifacts_secret_access_key
-    store = open_store(
-        addresses.artifacts,
-        access_key_id=settings.artifacts_access_key_id,
-        secret_access_key=secret.get_secret_value() if secret else None,
-    )
+    store = store_of(settings, addresses)
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
+    ring, continuity = KeyRing(master), Continuity(process_name())
+    continuity.on_set_back(ring.clear)
     return Foundation(
         settings,
         addresses,
         master,
-        KeyRing(master),
+        ring,
         link,
         poke,
         work,
@@ -162,4 +177,5 @@ async def open_foundation(
         live,
         artifacts,
         stop,
+        continuity,
     )

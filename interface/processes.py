@@ -5,7 +5,7 @@ runs one of each in this process.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -14,10 +14,13 @@ import msgspec
 import structlog
 
 from application.agents.roster import Roster, roster_of
+from application.deletions import DeletionNotes
 from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features
 from application.materials import Materials
+from application.orphans import OrphanWatch
+from application.ports import Unavailable
 from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
@@ -28,6 +31,7 @@ from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.artifacts import RecentFiles
 from infrastructure.clock import utc_now
+from infrastructure.continuity import KeptOutside, PostgresContinuity
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -38,10 +42,11 @@ from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay
 from infrastructure.ledger import PostgresLedger
+from infrastructure.orphans import PostgresOrphans
 from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
-from infrastructure.tasks import PostgresTasks
+from infrastructure.tasks import PostgresTasks, RecordedTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import CannotStart, Foundation, new_id
 from interface.settings import Settings
@@ -50,6 +55,19 @@ Run = Callable[[asyncio.Event], Awaitable[None]]
 
 CONNECTIONS: Final = 6
 """Of one process to the database, beside those of the log."""
+
+
+ROLES: Final[Mapping[str, str]] = {
+    "sweeper": "bp_sweeper",
+    "api": "bp_api",
+    "worker": "bp_worker",
+    "projector": "bp_projector",
+    "relay": "bp_relay",
+}
+"""Each process's role; of several that run in one, the first watches over the log for all."""
+VOUCHING: Final = frozenset({"sweeper", "api", "worker"})
+"""Processes that may append, and so can make a deletion again."""
+FIRST_LOOK_SECONDS: Final = 10.0
 
 
 BEATS_PER_LEASE: Final = 12
@@ -68,18 +86,53 @@ class Running(NamedTuple):
 
 async def database_of(scope: AsyncExitStack, base: Foundation, role: str) -> Database:
     """The database as one role."""
-    database = Database(base.addresses.database, role, max_size=CONNECTIONS)
+    trust = base.continuity.trusts
+    database = Database(base.addresses.database, role, max_size=CONNECTIONS, trust=trust)
     return await scope.enter_async_context(database)
+
+
+async def open_continuity(
+    scope: AsyncExitStack, base: Foundation, names: Collection[str]
+) -> Running:
+    """The watch on the log: one for all that runs in this process. Looks once, if it can.
+
+    A relay and a projector wait for another process to vouch for a database that came back.
+    """
+    name, role = next((name, role) for name, role in ROLES.items() if name in names)
+    # No trust is asked for here: this is how it comes about.
+    database = await scope.enter_async_context(Database(base.addresses.database, role, max_size=1))
+
+    def log_of() -> PostgresEventLog:
+        return PostgresEventLog(base.addresses.database, role, base.ring)
+
+    outside = KeptOutside(database, base.artifacts, log_of, new_id) if name in VOUCHING else None
+    continuity = base.continuity
+    continuity.bind(PostgresContinuity(database), outside)
+    try:
+        async with asyncio.timeout(FIRST_LOOK_SECONDS):
+            await continuity.look()
+    except (Unavailable, TimeoutError) as away:
+        log.warning("continuity_unknown", reason=str(away))
+    return Running("continuity", continuity.run)
 
 
 async def features_of(
     scope: AsyncExitStack, base: Foundation, database: Database, role: str
 ) -> tuple[Features, PostgresEventLog]:
     """The one write path, as one role."""
+    continuity = base.continuity
     log = await scope.enter_async_context(
-        PostgresEventLog(base.addresses.database, role, base.ring)
+        PostgresEventLog(
+            base.addresses.database,
+            role,
+            base.ring,
+            trust=continuity.trusts,
+            saw=continuity.saw,
+        )
     )
-    return Features(log, PostgresReceipts(database), base.live, new_id), log
+    features = Features(log, PostgresReceipts(database), base.live, new_id, doubt=continuity.doubt)
+    continuity.on_set_back(features.forget)
+    return features, log
 
 
 def roster_in_force(settings: Settings) -> Roster:
@@ -141,6 +194,7 @@ async def open_worker(
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
     )
     worker = Worker(base.name, tasks, runner, limits=limits)
+    base.continuity.on_set_back(worker.let_go_of_all)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.work.listen() as heard:
@@ -168,12 +222,12 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     queue = await database_of(scope, base, "bp_worker")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
-    tasks = PostgresTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
+    tasks = RecordedTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
 
     async def floor() -> int:
         return await cursors.get("reconciler")
 
-    relay = Relay(base.link, headers, floor=floor, poke=base.poke)
+    relay = Relay(base.link, headers, floor=floor, poke=base.poke, doubt=base.continuity.doubt)
     letters = PostgresDeadLetters(queue)
     fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
     reconciler = Reconciler(
@@ -194,6 +248,7 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
         await base.live.applied(tenant_id, feature_id, version=version, position=position)
 
     projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+    base.continuity.on_set_back(projector.start_over)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.poke.listen() as heard:
@@ -209,10 +264,11 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper")
     features, _ = await features_of(scope, base, database, "bp_sweeper")
+    removals = PostgresRemovals(database, noted_only=True)
     sweeper = Sweeper(
         features,
         PostgresTasks(database),
-        PostgresRemovals(database),
+        removals,
         (
             PostgresReceipts(database),
             ExpiredSessions(database, utc_now),
@@ -229,4 +285,21 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
-    return [Running("sweeper", sweeper.run), Running("notary", notary.run)]
+    notes = DeletionNotes(removals, base.artifacts.destroyed(), lambda: keys.signer(base.master))
+    orphans = OrphanWatch(PostgresOrphans(database, base.ring), base.artifacts)
+    for forget in (notary.forget, notes.forget, orphans.look_soon):
+        base.continuity.on_set_back(forget)
+
+    async def wake(stop: asyncio.Event) -> None:
+        async with base.poke.listen() as heard:
+            while not stop.is_set():
+                if await heard.wait(1.0):
+                    notes.wake()
+
+    return [
+        Running("sweeper", sweeper.run),
+        Running("notary", notary.run),
+        Running("deletion-notes", notes.run),
+        Running("deletion-bell", wake),
+        Running("orphans", orphans.run),
+    ]

@@ -59,6 +59,10 @@ class Notary:
         self._signer: Signer | None = None
         self._every = every_seconds
 
+    def forget(self) -> None:
+        """The log was set back, and its key perhaps with it."""
+        self._signer = None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
         look = self._every / LOOKS_PER_CHECKPOINT

@@ -16,6 +16,8 @@ from typing import Any, Final
 from application.ports import ArtifactMissing, Unavailable
 
 PREFIX: Final = "checkpoints/"
+DESTROYED: Final = "destroyed/"
+"""Notes of what was destroyed, numbered and kept as checkpoints are."""
 PAGE: Final = 1000
 TOO_LARGE: Final = 100_000
 """More bytes than any note has: what is larger is not read whole, and refused by its reader."""
@@ -82,11 +84,18 @@ class FolderCheckpoints:
 class S3Checkpoints:
     """Checkpoints in the bucket of the artifacts, by conditional writes (`If-None-Match: *`)."""
 
-    def __init__(self, client: Any, bucket: str, call: Call) -> None:  # noqa: ANN401 - untyped.
-        """Take an open client, its bucket, and what bounds each call."""
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - untyped.
+        bucket: str,
+        call: Call,
+        prefix: str = PREFIX,
+    ) -> None:
+        """Take an open client, its bucket, what bounds each call, and the key space."""
         self._client = client
         self._bucket = bucket
         self._call = call
+        self._prefix = prefix
 
     async def put_new(self, size: int, note: bytes) -> bool:
         """Store. False, and nothing stored, when there is one of this size already."""
@@ -94,7 +103,7 @@ class S3Checkpoints:
             async with self._call(new=True):
                 await self._client.put_object(
                     Bucket=self._bucket,
-                    Key=PREFIX + name_of(size),
+                    Key=self._prefix + name_of(size),
                     Body=note,
                     ContentType="text/plain; charset=utf-8",
                     IfNoneMatch="*",
@@ -106,22 +115,22 @@ class S3Checkpoints:
     async def list(self, after: int = 0) -> Sequence[int]:
         """The sizes of all stored checkpoints above `after`, smallest first."""
         sizes: list[int] = []
-        last = PREFIX + name_of(after)
+        last = self._prefix + name_of(after)
         while True:
             async with self._call():
                 page = await self._client.list_objects_v2(
-                    Bucket=self._bucket, Prefix=PREFIX, StartAfter=last, MaxKeys=PAGE
+                    Bucket=self._bucket, Prefix=self._prefix, StartAfter=last, MaxKeys=PAGE
                 )
             keys = [found["Key"] for found in page.get("Contents", ())]
             if not keys:
                 return sizes
-            names = (key.removeprefix(PREFIX) for key in keys)
+            names = (key.removeprefix(self._prefix) for key in keys)
             sizes += [int(name) for name in names if _NAME.fullmatch(name)]
             last = keys[-1]
 
     async def get(self, size: int) -> bytes:
         """Read one. Raises ArtifactMissing."""
-        key = PREFIX + name_of(size)
+        key = self._prefix + name_of(size)
         async with self._call(missing=key):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             async with answer["Body"] as stream:

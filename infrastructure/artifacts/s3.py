@@ -13,8 +13,8 @@ from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import KeyTaken, S3Checkpoints
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
+from infrastructure.artifacts.checkpoints import DESTROYED, PREFIX, KeyTaken, S3Checkpoints
+from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
 
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
@@ -123,11 +123,26 @@ class S3Store:
 
     def checkpoints(self) -> S3Checkpoints:
         """The signed checkpoints of the log, in the same bucket. For an open store."""
+        return self._notes(PREFIX)
 
+    def destroyed(self) -> S3Checkpoints:
+        """Signed notes of what was destroyed, likewise."""
+        return self._notes(DESTROYED)
+
+    async def names(self) -> AsyncIterator[str]:
+        """The keys of all stored files, feature by feature."""
+        last = ""
+        while keys := [found["Key"] for found in await self._keys_after(last, "")]:
+            for key in keys:
+                if is_key(key):
+                    yield key
+            last = keys[-1]
+
+    def _notes(self, prefix: str) -> S3Checkpoints:
         def call(missing: str = "", *, new: bool = False) -> AbstractAsyncContextManager[None]:
             return self._call(self._call_seconds, missing=missing, new=new)
 
-        return S3Checkpoints(self._client, self._bucket, call)
+        return S3Checkpoints(self._client, self._bucket, call, prefix)
 
     async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:
         async with self._call(self._call_seconds):

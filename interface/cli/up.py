@@ -41,6 +41,7 @@ from interface.foundation import (
 )
 from interface.processes import (
     Running,
+    open_continuity,
     open_projector,
     open_relay,
     open_sweeper,
@@ -224,9 +225,10 @@ async def _main(
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as scope:
         base = await open_foundation(scope, settings, addresses, stop)
+        watch = await open_continuity(scope, base, names)
         demo_url = await _demo_model(scope, settings, "worker" in names)
         async with asyncio.TaskGroup() as group:
-            for running in await _opened(scope, base, names, demo_url):
+            for running in (watch, *await _opened(scope, base, names, demo_url)):
                 group.create_task(_until_stopped(running, stop), name=running.name)
             if stack is not None:
                 group.create_task(_watch(stack, stop), name="servers")

@@ -4,10 +4,11 @@ Random, so no part of the default run, whose short form are the single faults be
 """
 
 import secrets
+from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos import campaign
+from tests.faults.chaos import campaign, set_backs
 from tests.faults.service import EVERYTHING, Service
 
 PROCESSES = EVERYTHING
@@ -22,3 +23,11 @@ async def test_ten_features_get_done_whatever_dies(service: Service) -> None:
 @pytest.mark.timeout(1800)
 async def test_a_hundred_features_get_done_whatever_dies(service: Service) -> None:
     await campaign(service, seed=secrets.randbelow(1_000_000), features=100, faults=150)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+async def test_features_get_done_although_the_log_is_set_back(
+    service: Service, tmp_path: Path
+) -> None:
+    await set_backs(service, tmp_path, seed=secrets.randbelow(1_000_000), features=4, times=4)

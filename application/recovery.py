@@ -17,6 +17,7 @@ from application.ports import (
     ArtifactStore,
     Claim,
     Effects,
+    Groundless,
     LeaseLost,
     Origin,
     Tasks,
@@ -117,6 +118,8 @@ class Sweeper:
             await self._features.write(claim.feature_id, command, origin, Effects(task=task))
         except LeaseLost:
             return
+        except Groundless:  # What made it due is in no log any more.
+            await self._tasks.drop(claim.task_id, claim.fence, "cancelled", "set_back")
         except Refused as refusal:
             await self._tasks.drop(claim.task_id, claim.fence, "cancelled", refusal.code)
         else:

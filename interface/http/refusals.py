@@ -15,7 +15,14 @@ from msgspec.structs import replace
 from application.account_ports import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
-from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
+from application.ports import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    Diverged,
+    Groundless,
+    ReceiptExists,
+    Unavailable,
+)
 from application.throttle import TooOften
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
@@ -67,6 +74,9 @@ def problem_of(error: BaseException) -> Problem:
         case Unavailable(dependency=dependency):
             said = problem("unavailable", f"{dependency} cannot be reached at the moment.")
             return replace(said, retry_after_seconds=RETRY_AFTER_SECONDS)
+        case Diverged() | Groundless():
+            said = problem("unavailable", "The log was set back meanwhile. Try again.")
+            return replace(said, retry_after_seconds=1)
         case ReceiptExists():
             said = problem("unavailable", "The same request is being answered. Try again.")
             return replace(said, retry_after_seconds=1)

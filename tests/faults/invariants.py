@@ -189,7 +189,12 @@ async def _followed(service: Service) -> None:
     """The read models stand at the end of each stream: I4."""
     if not service.running("projector"):
         return
-    heads = dict(service.rows("SELECT stream_id, version FROM es.streams"))
+    heads = dict(
+        service.rows(
+            "SELECT s.stream_id, s.version FROM es.streams s WHERE NOT EXISTS (SELECT FROM"
+            " es.events e WHERE e.stream_id = s.stream_id AND e.type = 'feature_deleted')"
+        )
+    )
 
     def shown() -> bool:
         rows = service.rows(

@@ -40,6 +40,7 @@ export const en = {
 		palette: 'Find or do something',
 		theme: 'Change between light and dark'
 	},
+	setBack: 'The service was restored to an earlier state. Look through your latest work: some of it may be missing.',
 	lost: {
 		title: 'The connection is lost.',
 		help: 'Nothing is lost with it: this page goes on by itself as soon as the service answers.'

@@ -85,7 +85,8 @@ export class FeatureStore {
 	open(version = 0): void {
 		this.#stop ??= hub.listen(this.id, {
 			onFrame: (frame) => this.#hear(frame),
-			onAgain: () => this.#catchUp()
+			onAgain: () => this.#catchUp(),
+			onSetBack: () => this.#forget()
 		});
 		void this.read(Math.max(version, reached.get(this.id) ?? 0));
 	}
@@ -156,6 +157,15 @@ export class FeatureStore {
 			const { version } = frame.data as Change;
 			void this.read(version);
 		}
+	}
+
+	/** The service was set back: what this page has led to may be gone, and is not waited for. */
+	#forget(): void {
+		reached.clear();
+		this.#wanted = 0;
+		this.pending = this.pending.filter(({ version }) => version === null);
+		this.writing = {};
+		this.travel(null);
 	}
 
 	/** A stream begins now: what happened before is read. */

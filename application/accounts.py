@@ -1,195 +1,48 @@
 """Signing up, in, out and again: the use cases of the built-in identity provider.
 
-Invariant: except by signing up, nobody learns from an answer, or from the time it takes, whether an
-address has an account.
+Invariants: except by signing up, nobody learns from an answer, or from the time it takes, whether
+an address has an account. Each refusal is one line in the security log, and nothing typed is.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
-from msgspec import Struct
 
-from application.throttle import Allowance, Throttle
+from application.account_ports import (
+    AccessTokens,
+    Account,
+    AccountRefused,
+    AccountStore,
+    AddressUnsafe,
+    Client,
+    EmailTaken,
+    Mail,
+    PasswordRefused,
+    Passwords,
+    ResetRefused,
+    SessionEnded,
+    SessionReused,
+    Sessions,
+    SignedIn,
+    WrongCredentials,
+)
+from application.devices import Device, Devices, Stamp
+from application.mailbox import mailbox
+from application.security_log import SecurityLog
+from application.throttle import Throttle
+from application.tries import SignInTries
 
 log = structlog.get_logger(__name__)
 
 RESET_LIFE: Final = timedelta(hours=1)
 MAILS_AT_ONCE: Final = 64
-
-BY_PAIR: Final = Allowance(10, 15 * 60)
-"""Tries of one address at one account."""
-BY_ACCOUNT: Final = Allowance(60, 15 * 60)
-"""Tries at one account, from anywhere. Wide, so that a stranger cannot lock its owner out."""
-BY_ADDRESS: Final = Allowance(120, 15 * 60)
-"""Tries from one address, at any account."""
-MAILS: Final = Allowance(3, 60 * 60)
-"""Letters to one account."""
-
-_EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f<>(),;:\"\\\[\]]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}")
-
-
-class AccountRefused(Exception):
-    """The request cannot be honoured."""
-
-    code: ClassVar[str] = "refused"
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__)
-
-
-class WrongCredentials(AccountRefused):
-    """The e-mail address or the password is not right."""
-
-    code = "wrong_credentials"
-
-
-class EmailTaken(AccountRefused):
-    """There is an account with this e-mail address. Sign in, or ask for a new password."""
-
-    code = "email_taken"
-
-
-class EmailInvalid(AccountRefused):
-    """That is no e-mail address."""
-
-    code = "email_invalid"
-
-
-class PasswordRefused(AccountRefused):
-    """A password has at least 12 characters, and at most 1,024 bytes of valid text."""
-
-    code = "password_refused"
-
-
-class SessionEnded(AccountRefused):
-    """The session has ended. Sign in again."""
-
-    code = "session_ended"
-
-
-class ResetRefused(AccountRefused):
-    """The link is not good any more. Ask for a new one."""
-
-    code = "reset_refused"
-
-
-class TooManyTries(AccountRefused):
-    """Too many tries. Wait, then try again."""
-
-    code = "too_many_requests"
-
-    def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__()
-        self.retry_after_seconds = retry_after_seconds
-
-
-class Account(Struct, frozen=True):
-    """A person who can sign in, and the tenant that is theirs."""
-
-    user_id: UUID
-    tenant_id: UUID
-    email: str
-    """In lower case."""
-    password_hash: str
-
-
-class AccountStore(Protocol):
-    """Where accounts are kept. Each call is one transaction."""
-
-    async def add(self, account: Account) -> bool:
-        """Store a new account. False, and nothing stored, when the address is taken."""
-
-    async def find(self, email: str) -> Account | None:
-        """Find an account by its address, in lower case."""
-
-    async def rehash(self, user_id: UUID, password_hash: str) -> None:
-        """Replace the hash of an unchanged password."""
-
-    async def add_reset(self, account: Account, token_sha256: bytes, expires_at: datetime) -> None:
-        """Store a token that may set a new password, once."""
-
-    async def reset(self, token_sha256: bytes, password_hash: str, at: datetime) -> UUID | None:
-        """Use a token up, set the password, end all sessions.
-
-        Who it was, or None if the token is not good.
-        """
-
-
-class Passwords(Protocol):
-    """Password hashing that keeps the event loop free."""
-
-    async def hash(self, password: str) -> str:
-        """Hash a new password. Raises PasswordRefused, and TooManyTries when too many wait."""
-
-    async def verify(self, stored: str | None, password: str) -> bool:
-        """Compare, at the same cost also for None. Raises TooManyTries when too many wait."""
-
-    def needs_rehash(self, stored: str) -> bool:
-        """Whether a hash was made with weaker parameters than today's."""
-
-
-class Session(Struct, frozen=True):
-    """A refresh token and whom it stands for."""
-
-    token: str
-    expires_at: datetime
-    user_id: UUID
-    tenant_id: UUID
-
-
-class Sessions(Protocol):
-    """Refresh tokens: used once, in families that end when an old one comes back."""
-
-    async def start(self, user_id: UUID, tenant_id: UUID) -> Session:
-        """Begin a family."""
-
-    async def rotate(self, token: str) -> Session:
-        """Exchange a token for the next. Raises SessionEnded."""
-
-    async def end(self, token: str) -> None:
-        """End the family of a token; an unknown one is no error."""
-
-
-class SignedToken(Protocol):
-    """An access token."""
-
-    @property
-    def token(self) -> str:
-        """The JWT."""
-
-    @property
-    def expires_in(self) -> int:
-        """Seconds it is good for."""
-
-
-class AccessTokens(Protocol):
-    """The issuer of access tokens."""
-
-    def issue(self, user_id: UUID, tenant_id: UUID) -> SignedToken:
-        """Sign a token."""
-
-    async def jwks(self) -> Mapping[str, Any]:
-        """The public keys that check them. Raises Unavailable."""
-
-
-class Mail(Protocol):
-    """Letters to people."""
-
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Send, or leave where the operator finds it."""
-
-
-class SignedIn(Struct, frozen=True):
-    """What a client gets: an access token, and a refresh token for its cookie."""
-
-    access: SignedToken
-    session: Session
 
 
 class Accounts:
@@ -208,6 +61,8 @@ class Accounts:
         new_id: Callable[[], UUID],
         new_secret: Callable[[], str],
         public_url: str,
+        stamp: Stamp,
+        security: SecurityLog,
     ) -> None:
         """Take the ports, a clock of aware times, and sources of ids (uuid7) and secrets."""
         self._store = store
@@ -215,95 +70,183 @@ class Accounts:
         self._sessions = sessions
         self._tokens = tokens
         self._mail = mail
-        self._throttle = throttle
         self._clock = clock
         self._new_id = new_id
         self._new_secret = new_secret
         self._public_url = public_url.rstrip("/")
+        self._host = urlsplit(public_url).hostname or ""
+        self._stamp = stamp
+        self._devices = Devices(stamp, clock)
+        self._security = security
+        self._tries = SignInTries(throttle, security)
         self._letters: set[asyncio.Task[None]] = set()
 
     async def jwks(self) -> Mapping[str, Any]:
         """The public keys, for `/.well-known/jwks.json`. Raises Unavailable."""
         return await self._tokens.jwks()
 
-    async def sign_up(self, email: str, password: str, address: str) -> SignedIn:
+    async def sign_up(self, email: str, password: str, client: Client) -> SignedIn:
         """Make an account with a tenant of its own.
 
         Raises EmailInvalid, PasswordRefused, EmailTaken, TooManyTries.
         """
-        email = _normal(email)
-        self._count((("address", address), BY_ADDRESS))
-        password_hash = await self._passwords.hash(password)
-        account = Account(self._new_id(), self._new_id(), email, password_hash)
-        if not await self._store.add(account):
-            raise EmailTaken
-        return await self._signed_in(account)
+        with self._noting("sign_up_refused", client):
+            email = mailbox(email)
+            self._tries.address(client.address)
+            if await self._store.find(email) is not None:
+                raise EmailTaken
+            await self._passwords.refuse_common(password, (email, self._host))
+            password_hash = await self._passwords.hash(password)
+            account = Account(self._new_id(), self._new_id(), email, password_hash)
+            if not await self._store.add(account):
+                raise EmailTaken
+        self._security.note("signed_up", account=account.user_id, address=client.address)
+        return await self._enter(account, client, None)
 
-    async def log_in(self, email: str, password: str, address: str) -> SignedIn:
+    async def log_in(self, email: str, password: str, client: Client) -> SignedIn:
         """Sign in. Raises WrongCredentials, TooManyTries."""
         email = email.strip().lower()
-        pair = ("pair", address, email)
-        self._count(
-            (pair, BY_PAIR), (("account", email), BY_ACCOUNT), (("address", address), BY_ADDRESS)
-        )
-        account = await self._store.find(email)
-        stored = account.password_hash if account else None
-        good = await self._passwords.verify(stored, password)
+        device = self._devices.known(client.device, email)
+        has_own = self._tries.has_own(device)
+        with self._noting("sign_in_refused", client, only="too_many_requests"):
+            if not has_own:
+                self._tries.pair(client.address, email)
+            account = await self._store.find(email, self._marks(client, email))
+            if device and account and device.noted_at < account.sessions_valid_from:
+                # The password was set anew since: this may be whom that was meant to keep out.
+                device = None
+                if has_own:
+                    has_own = False
+                    self._tries.pair(client.address, email)
+            knows = account is not None and account.is_network_known
+            if not (has_own or knows):
+                whose = account.user_id if account else None
+                self._tries.account(email, account=whose, address=client.address)
+            stored = account.password_hash if account else None
+            good = await self._passwords.verify(stored, password, is_known=has_own)
         if account is None or not good:
-            raise WrongCredentials
-        self._throttle.forget(pair)
+            raise self._wrong("wrong_password" if account else "unknown_account", account, client)
+        self._tries.forgive(client.address, email)
         if self._passwords.needs_rehash(account.password_hash):
-            await self._store.rehash(account.user_id, await self._passwords.hash(password))
-        return await self._signed_in(account)
+            await self._rehash(account, password)
+        signed_in = await self._enter(account, client, device)
+        known = "device" if device else "network" if knows else "no"
+        self._security.note(
+            "signed_in", account=account.user_id, address=client.address, known=known
+        )
+        return signed_in
 
-    async def refresh(self, token: str) -> SignedIn:
-        """Exchange a refresh token. Raises SessionEnded; an old one ends its whole family."""
-        session = await self._sessions.rotate(token)
-        return SignedIn(self._tokens.issue(session.user_id, session.tenant_id), session)
+    async def refresh(self, token: str, *, is_prefixed: bool, address: str) -> SignedIn:
+        """Exchange a refresh token. Raises SessionEnded; an old one ends its whole session.
+
+        Args:
+            token: As the cookie had it; empty when there was none.
+            is_prefixed: Whether it came in the cookie that only this host can set.
+            address: Whose request it is.
+        """
+        try:
+            if not token:
+                raise SessionEnded("no_cookie")  # noqa: TRY301 - noted below like the others.
+            session = await self._sessions.rotate(token, is_prefixed=is_prefixed)
+        except SessionReused as stolen:
+            whose = {"account": stolen.user_id, "session": stolen.session_id}
+            self._security.note("session_stolen", "used_before", **whose, address=address)
+            await self._sessions.tell()
+            raise
+        except SessionEnded as ended:
+            self._security.note("refresh_refused", ended.reason, address=address)
+            raise
+        access = self._tokens.issue(session.user_id, session.tenant_id, session.session_id)
+        return SignedIn(access, session, "")
 
     async def log_out(self, token: str) -> None:
-        """End the session of a refresh token; an unknown one is no error."""
-        await self._sessions.end(token)
+        """End the session of a refresh token; an unknown one is no error.
 
-    async def forgot(self, email: str, address: str) -> None:
+        Its access tokens and streams end with it: in this process before this returns, in others
+        within a second.
+        """
+        ended = await self._sessions.end(token)
+        if ended is not None:
+            user_id, session_id = ended
+            self._security.note("session_ended", "signed_out", account=user_id, session=session_id)
+            await self._sessions.tell()
+
+    async def forgot(self, email: str, client: Client) -> None:
         """Send a link for a new password, if there is such an account. Raises TooManyTries.
 
         Looked up and sent after the answer, so that the answer takes the same time for everybody.
         """
         email = email.strip().lower()
-        self._count((("address", address), BY_ADDRESS))
-        letter = ("letter", email)
-        if self._throttle.wait(letter, MAILS) or len(self._letters) >= MAILS_AT_ONCE:
+        device = self._devices.known(client.device, email)
+        if device is None:
+            self._tries.address(client.address)
+        if len(self._letters) >= MAILS_AT_ONCE or not self._tries.letter(email, device):
+            self._security.note("reset_asked", address=client.address, sent=False)
             return
-        self._throttle.count(letter, MAILS)
-        self._later(self._send_link(email))
+        self._later(self._send_link(email, client.address))
 
-    async def reset(self, token: str, password: str, address: str) -> None:
+    async def reset(self, token: str, password: str, client: Client) -> str:
         """Set a new password with a link's token, once; ends all sessions.
+
+        Whoever has the link has the mailbox: the device is known from then on by the cookie that
+        this returns, however many strangers have locked the account.
 
         Raises ResetRefused, PasswordRefused, TooManyTries.
         """
-        self._count((("address", address), BY_ADDRESS))
-        password_hash = await self._passwords.hash(password)
-        if await self._store.reset(_sha256(token), password_hash, self._clock()) is None:
-            raise ResetRefused
+        used = _sha256(token)
+        email = await self._store.reset_of(used, self._clock())
+        if email is None:
+            raise self._no_reset(client)
+        try:
+            await self._passwords.refuse_common(password, (email, self._host))
+            password_hash = await self._passwords.hash(password)
+        except PasswordRefused:
+            self._security.note("reset_refused", "password_refused", address=client.address)
+            raise
+        now = self._clock()
+        user_id = await self._store.reset(used, password_hash, now)
+        if user_id is None:
+            raise self._no_reset(client)
+        self._security.note("password_reset", account=user_id, address=client.address)
+        self._security.note("session_ended", "password_reset", account=user_id)
+        await self._sessions.tell()
+        await self._store.know(user_id, self._marks(client, email)[0], now)
+        return self._devices.noted(client.device, email, None)
 
     async def drain(self) -> None:
         """Wait until all letters are sent, at the end of the process or of a test."""
         while self._letters:
             await asyncio.wait(self._letters)
 
-    async def _signed_in(self, account: Account) -> SignedIn:
-        session = await self._sessions.start(account.user_id, account.tenant_id)
-        return SignedIn(self._tokens.issue(account.user_id, account.tenant_id), session)
+    async def _enter(self, account: Account, client: Client, device: Device | None) -> SignedIn:
+        valid_from = account.sessions_valid_from
+        session = await self._sessions.start(account.user_id, account.tenant_id, valid_from)
+        if session is None:
+            raise self._wrong("password_changed", account, client)
+        mark = self._marks(client, account.email)[0]
+        await self._store.know(account.user_id, mark, self._clock())
+        access = self._tokens.issue(session.user_id, session.tenant_id, session.session_id)
+        return SignedIn(access, session, self._devices.noted(client.device, account.email, device))
 
-    async def _send_link(self, email: str) -> None:
+    async def _rehash(self, account: Account, password: str) -> None:
+        try:
+            anew = await self._passwords.hash(password)
+        except AccountRefused:
+            return  # As good as it was when it was chosen; the old hash goes on.
+        await self._store.rehash(account.user_id, account.password_hash, anew)
+
+    async def _send_link(self, email: str, address: str) -> None:
         account = await self._store.find(email)
+        whose = account.user_id if account else None
+        self._security.note("reset_asked", account=whose, address=address, sent=account is not None)
         if account is None:
             return
         token = self._new_secret()
         await self._store.add_reset(account, _sha256(token), self._clock() + RESET_LIFE)
-        await self._mail.send(account.email, "A new password", self._letter(token))
+        try:
+            await self._mail.send(account.email, "A new password", self._letter(token))
+        except AddressUnsafe:
+            self._security.note("letter_not_sent", "address", account=whose)
 
     def _letter(self, token: str) -> str:
         return (
@@ -324,19 +267,29 @@ class Accounts:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a letter was not sent", exc_info=error)
 
-    def _count(self, *names: tuple[tuple[str, ...], Allowance]) -> None:
-        longest = max(self._throttle.wait(name, allowance) for name, allowance in names)
-        if longest > 0:
-            raise TooManyTries(longest)
-        for name, allowance in names:
-            self._throttle.count(name, allowance)
+    def _marks(self, client: Client, email: str) -> tuple[bytes, ...]:
+        """How this network is kept for this account: nobody else can tell which it is."""
+        return self._stamp.stamps("network", email, client.address)
 
+    def _wrong(self, reason: str, account: Account | None, client: Client) -> WrongCredentials:
+        whose = account.user_id if account else None
+        self._security.note("sign_in_refused", reason, account=whose, address=client.address)
+        return WrongCredentials()
 
-def _normal(email: str) -> str:
-    email = email.strip().lower()
-    if not _EMAIL.fullmatch(email):
-        raise EmailInvalid
-    return email
+    def _no_reset(self, client: Client) -> ResetRefused:
+        """Raises TooManyTries when this address has guessed too often."""
+        self._security.note("reset_refused", "unknown_or_used", address=client.address)
+        self._tries.address(client.address)
+        return ResetRefused()
+
+    @contextmanager
+    def _noting(self, event: str, client: Client, only: str = "") -> Iterator[None]:
+        try:
+            yield
+        except AccountRefused as refused:
+            if not only or refused.code == only:
+                self._security.note(event, refused.code, address=client.address)
+            raise
 
 
 def _sha256(token: str) -> bytes:

@@ -5,17 +5,20 @@ whose worker was lost, is taken from there and not paid for again.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from time import monotonic
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
+from application.agents.failures import StepFailed
 from application.agents.inspection import Inspection, StaticFinding
 from application.artifact_keys import artifact_key
+from application.computing import Computing, CouldNotCompute, Here
 from application.drafting import Draft
 from application.fail_points import NOWHERE, FailPoint
 from application.patience import patiently
@@ -28,10 +31,18 @@ from application.ports import (
     ModelAnswer,
     ModelError,
     ModelRequest,
+    Unavailable,
 )
 from application.providers import Provision
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Step
+
+HUNG_UP = "hung_up"
+"""The outcome in the ledger of a request whose stream we closed: a restart, or something newer."""
+HAND_BACK_SECONDS = 5.0
+"""How long a database that is away is waited for by whoever is being stopped."""
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LIVE_EVERY_SECONDS = 0.05
 """How often words being written are passed on to watchers."""
@@ -44,6 +55,7 @@ class Tools(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     inspection: Inspection
     live: Live
+    computing: Computing = Here()
     fail_point: FailPoint = NOWHERE
 
 
@@ -58,13 +70,19 @@ class AttemptDesk:
         provision: Provision,
         known: Sequence[LedgerEntry],
         on_progress: Callable[[], None],
+        renew: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """Set it up.
+
+        `renew` prolongs the claim's lease after an outage, in which it may have run out.
+        """
         self._tools = tools
         self._claim = claim
         self._attempt = attempt
         self._provision = provision
         self._answers = {e.request_sha256: e.answer for e in known if e.answer is not None}
         self._on_progress = on_progress
+        self._renew = renew
         self._turn = 0
         self._sent = 0
         self._tokens = Tokens()
@@ -93,10 +111,15 @@ class AttemptDesk:
         if stored is not None:
             return msgspec.json.decode(stored, type=ModelAnswer)
         owner, feature, fence = self._claim.tenant_id, self._claim.feature_id, self._claim.fence
+        self._tools.fail_point.reached("at_work", self._attempt.step)
         self._tools.fail_point.reached("before_announcement", self._attempt.step)
-        await patiently(lambda: self._tools.ledger.announce(owner, feature, entry, fence))
+        await patiently(
+            lambda: self._tools.ledger.announce(owner, feature, entry, fence),
+            before_again=self._renew,
+        )
         self._tools.fail_point.reached("before_request", self._attempt.step)
         self._sent += 1
+        used = _Used()
         try:
             answer = await self._provision.model.ask(
                 request,
@@ -105,7 +128,17 @@ class AttemptDesk:
                 on_text=self._words.add,
                 on_draft=self._drafted(),
                 on_progress=self._on_progress,
+                on_tokens=used.count,
             )
+        except asyncio.CancelledError:
+            self._count(used.tokens, request.model)
+            cut = replace(entry, outcome=HUNG_UP, tokens=used.tokens)
+            settling = patiently(
+                lambda: self._tools.ledger.settle(owner, feature, cut), patience=HAND_BACK_SECONDS
+            )
+            with contextlib.suppress(Unavailable):  # Then its outcome stays unknown.
+                await asyncio.shield(settling)
+            raise
         except ModelError as error:
             self._count(error.tokens, request.model)
             failed = replace(entry, outcome=error.code, tokens=error.tokens)
@@ -132,7 +165,20 @@ class AttemptDesk:
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """What parsers find wrong with files, without running anything."""
-        return await self._tools.inspection.inspect(files, packages)
+        return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages)
+
+    async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a function gives, computed where long texts hold up nobody; see `computing`.
+
+        Raises:
+            StepFailed: the text took it too much time or memory.
+        """
+        try:
+            return await self._tools.computing.run(self._claim.tenant_id, work, *args, **kwargs)
+        except CouldNotCompute:
+            raise StepFailed(
+                "answer_too_long", "What the agent handed over could not be checked in time."
+            ) from None
 
     def show(self, kind: str, **what: Any) -> None:  # noqa: ANN401  # Words for people, as JSON.
         """Tell whoever watches what is going on."""
@@ -151,6 +197,16 @@ class AttemptDesk:
     def _count(self, tokens: Tokens, model: str) -> None:
         self._tokens = self._tokens + tokens
         self._cost += self._provision.roster.cost(tokens, model)
+
+
+class _Used:
+    """What a request has used so far, as far as the provider has told."""
+
+    def __init__(self) -> None:
+        self.tokens = Tokens()
+
+    def count(self, tokens: Tokens) -> None:
+        self.tokens = tokens
 
 
 class _Words:

@@ -1,16 +1,18 @@
 """What changed between two texts, and between two sets of them, as unified diffs of bounded size.
 
 Pure. Invariant: a change is always named, with the hashes of both sides, even where its diff is too
-large to be shown; a diff that is not whole says so.
+large to be shown; a diff that is not whole, or coarser than it could be, says so.
 """
 
-from collections.abc import Iterator, Mapping
-from difflib import unified_diff
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import Match, SequenceMatcher
 from enum import StrEnum
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+
+from application.matching import Matching, matching
 
 CONTEXT_LINES: Final = 3
 LARGEST_TEXT_BYTES: Final = 400_000
@@ -61,6 +63,14 @@ class Change(Struct, frozen=True):
     """Unified, from the first side to the second; empty if it is not shown."""
     from_sha256: str | None = None
     to_sha256: str | None = None
+    coarse: bool = False
+    """Whether parts with little in common are shown as replaced whole, to bound the work."""
+
+
+class _Diff(NamedTuple):
+    shown: Shown
+    text: str = ""
+    coarse: bool = False
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
@@ -69,7 +79,7 @@ def differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str,
     return tuple(sorted(name for name in names if before.get(name) != after.get(name)))
 
 
-def changes(before: Mapping[str, Text], after: Mapping[str, Text]) -> tuple[Change, ...]:
+def changes(before: dict[str, Text], after: dict[str, Text]) -> tuple[Change, ...]:
     """Every difference between two sets of texts, by name.
 
     Args:
@@ -91,35 +101,69 @@ def _hashes(side: Mapping[str, Text]) -> dict[str, str]:
 
 def _change(name: str, before: Text | None, after: Text | None, left: int) -> Change:
     kind = Kind.ADDED if before is None else Kind.REMOVED if after is None else Kind.CHANGED
-    shown, diff = _diff(name, before, after, left)
+    diff = _diff(name, before, after, left)
     return Change(
         name,
         kind,
-        shown,
-        diff,
+        diff.shown,
+        diff.text,
         before.sha256 if before else None,
         after.sha256 if after else None,
+        diff.coarse,
     )
 
 
-def _diff(name: str, before: Text | None, after: Text | None, left: int) -> tuple[Shown, str]:
+def _diff(name: str, before: Text | None, after: Text | None, left: int) -> _Diff:
     bodies = [(text.body or b"") if text else b"" for text in (before, after)]
     if left <= 0 or any(len(body) > LARGEST_TEXT_BYTES for body in bodies):
-        return Shown.TOO_LARGE, ""
+        return _Diff(Shown.TOO_LARGE)
     try:
         old, new = (lines_of(body.decode()) for body in bodies)
     except UnicodeDecodeError:
-        return Shown.NO_TEXT, ""
+        return _Diff(Shown.NO_TEXT)
     if max(len(old), len(new)) > LARGEST_TEXT_LINES:
-        return Shown.TOO_LARGE, ""
-    lines = unified_diff(
-        old,
-        new,
-        f"a/{name}" if before else "/dev/null",
-        f"b/{name}" if after else "/dev/null",
-        n=CONTEXT_LINES,
-    )
-    return _bounded(_ended(lines), min(left, LARGEST_DIFF_BYTES))
+        return _Diff(Shown.TOO_LARGE)
+    matched = matching(old, new)
+    heads = [
+        f"--- {f'a/{name}' if before else '/dev/null'}\n",
+        f"+++ {f'b/{name}' if after else '/dev/null'}\n",
+    ]
+    lines = _ended(_hunks(old, new, matched))
+    shown, text = _bounded([*heads], lines, min(left, LARGEST_DIFF_BYTES))
+    return _Diff(shown, text, not matched.close)
+
+
+class _Matched(SequenceMatcher[str]):
+    """The standard library's hunks over our own matches, which it does not look for again."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str], matched: Matching) -> None:
+        super().__init__()
+        self.a, self.b = old, new
+        self.opcodes = None
+        self.matching_blocks = [
+            *(Match(*stretch) for stretch in matched.stretches),
+            Match(len(old), len(new), 0),
+        ]
+
+
+def _hunks(old: Sequence[str], new: Sequence[str], matched: Matching) -> Iterator[str]:
+    for hunk in _Matched(old, new, matched).get_grouped_opcodes(CONTEXT_LINES):
+        first, last = hunk[0], hunk[-1]
+        yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@\n"
+        for tag, old_start, old_end, new_start, new_end in hunk:
+            if tag == "equal":
+                yield from (f" {line}" for line in old[old_start:old_end])
+            else:
+                yield from (f"-{line}" for line in old[old_start:old_end])
+                yield from (f"+{line}" for line in new[new_start:new_end])
+
+
+def _range(start: int, end: int) -> str:
+    """Lines from the first to the last as a hunk names them: the first from 1, and how many."""
+    length = end - start
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"
 
 
 def lines_of(text: str) -> list[str]:
@@ -138,9 +182,8 @@ def _ended(lines: Iterator[str]) -> Iterator[str]:
             yield UNENDED
 
 
-def _bounded(lines: Iterator[str], bytes_at_most: int) -> tuple[Shown, str]:
-    kept: list[str] = []
-    size = 0
+def _bounded(kept: list[str], lines: Iterator[str], bytes_at_most: int) -> tuple[Shown, str]:
+    size = sum(len(line.encode()) for line in kept)
     for line in islice(lines, 4 * LARGEST_TEXT_LINES):
         size += len(line.encode())
         if size > bytes_at_most:

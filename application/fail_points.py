@@ -5,16 +5,33 @@ Invariant: nothing happens anywhere unless the operator names a place, and none 
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import repeat
 from typing import Final
 
-PLACES: Final[Mapping[str, signal.Signals]] = {
-    "before_announcement": signal.SIGSTOP,
-    "before_request": signal.SIGKILL,
-    "after_answer": signal.SIGKILL,
+
+def _be_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _sleep() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _spin() -> None:
+    """Compute for ever without letting go of the interpreter, as a pattern that backtracks does."""
+    _ = 0 in repeat(1)
+
+
+PLACES: Final[Mapping[str, Callable[[], None]]] = {
+    "at_work": _spin,
+    "before_announcement": _sleep,
+    "before_request": _be_killed,
+    "after_answer": _be_killed,
 }
-"""A request is about to be written down, and the process sleeps until it is woken; a request stands
-in the ledger and has not left; an answer is stored and no result recorded."""
+"""An agent works on an attempt that is announced, and hangs the process; a request is about to be
+written down, and the process sleeps until it is woken; a request stands in the ledger and has not
+left; an answer is stored and no result recorded."""
 
 
 class FailPoint:
@@ -27,7 +44,7 @@ class FailPoint:
     def reached(self, place: str, step: str) -> None:
         """Do to this process what belongs to the place, if it is armed for it and the step."""
         if place == self._place and self._step in {"", step}:
-            os.kill(os.getpid(), PLACES[place])
+            PLACES[place]()
 
 
 NOWHERE: Final = FailPoint("")

@@ -7,7 +7,7 @@ and a refusal is given only after the copy was brought up to date.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -24,10 +24,11 @@ from application.ports import (
     Live,
     Origin,
     Receipt,
-    ReceiptExists,
     Receipts,
     Recorded,
 )
+from application.stretches import AT_ONCE, stretches
+from application.turns import Turns
 from domain.commands import CreateFeature, FeatureCommand, ForkFeature
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
@@ -43,7 +44,7 @@ from domain.events import (
     TestsGenerated,
     told,
 )
-from domain.feature import Feature, fold
+from domain.feature import Feature, evolve
 from domain.forking import Told, fork_of
 
 REMEMBERED_FEATURES = 2_000
@@ -91,9 +92,15 @@ class Features:
     """All features of all tenants; every call says whose."""
 
     def __init__(
-        self, log: EventLog, receipts: Receipts, live: Live, new_id: Callable[[], UUID]
+        self,
+        log: EventLog,
+        receipts: Receipts,
+        live: Live,
+        new_id: Callable[[], UUID],
+        turns: Turns | None = None,
     ) -> None:
         self._log = log
+        self._long = turns or Turns()
         self._receipts = receipts
         self._live = live
         self._new_id = new_id
@@ -111,9 +118,35 @@ class Features:
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as it is now; with version 0 if there is none."""
         known = self._folded.get((tenant_id, feature_id), Feature())
-        newer = await self._log.read(tenant_id, feature_id, after=known.version)
-        feature = fold((r.event for r in newer), known)
+        feature = await self._fold(tenant_id, feature_id, known)
         self._remember(tenant_id, feature_id, feature)
+        return feature
+
+    async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
+        """The feature as it was at a version, or as it is if it never got there."""
+        known = self._folded.get((tenant_id, feature_id))
+        begin = known if known is not None and known.version <= version else Feature()
+        return await self._fold(tenant_id, feature_id, begin, version)
+
+    async def _fold(
+        self, tenant_id: UUID, feature_id: UUID, feature: Feature, upto: int | None = None
+    ) -> Feature:
+        after = feature.version
+        first = await self._log.read(tenant_id, feature_id, after=after, upto=_end(after, upto))
+        feature = await self._after(feature, [recorded.event for recorded in first])
+        if len(first) == AT_ONCE:
+            async with self._long.long(tenant_id):
+                rest = stretches(self._log, tenant_id, feature_id, after=feature.version, upto=upto)
+                async for stretch in rest:
+                    feature = await self._after(feature, [recorded.event for recorded in stretch])
+        return feature
+
+    async def _after(self, feature: Feature, events: Sequence[FeatureEvent]) -> Feature:
+        def step(event: FeatureEvent) -> None:
+            nonlocal feature
+            feature = evolve(feature, event)
+
+        await self._long.through(events, step)
         return feature
 
     async def texts(
@@ -151,6 +184,7 @@ class Features:
         correlation_id: UUID,
         if_match: int | None = None,
         idempotency: tuple[str, bytes] | None = None,
+        permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Carry out a person's command, once.
 
@@ -162,6 +196,7 @@ class Features:
             correlation_id: Names this request; all that follows from it carries it on.
             if_match: The version the person saw; another one now is refused.
             idempotency: A key, and the bytes of the request it stands for.
+            permitted: Raises what speaks against a request that was not answered before.
 
         Raises:
             Refused: the state machine refuses; nothing was recorded.
@@ -169,29 +204,27 @@ class Features:
             KeyReused: the key stands for another request.
             Unavailable: the database does not answer.
         """
-        receipt = None
-        if idempotency is not None:
-            key, body = idempotency
-            receipt = Receipt(key, sha256(body).hexdigest())
-            answered = await self._answered(tenant_id, receipt)
-            if answered is not None:
-                return answered
-        origin = Origin(tenant_id, actor, correlation_id)
-        try:
-            written = await self.write(
-                feature_id, command, origin, Effects(receipt=receipt), if_match=if_match
-            )
-        except ReceiptExists:
-            if receipt and (answered := await self._answered(tenant_id, receipt)):
-                return answered
-            raise
-        return written.accepted
+
+        async def work(receipt: Receipt | None) -> Accepted:
+            if permitted is not None:
+                await permitted()
+            origin = Origin(tenant_id, actor, correlation_id)
+            effects = Effects(receipt=receipt)
+            written = await self.write(feature_id, command, origin, effects, if_match=if_match)
+            return written.accepted
+
+        return await self._once(tenant_id, idempotency, work)
 
     async def history(
         self, tenant_id: UUID, feature_id: UUID, upto: int | None = None
     ) -> Sequence[Recorded]:
         """All events of a feature, or those up to a version, in order. Raises as the log does."""
-        return await self._log.read(tenant_id, feature_id, upto=upto)
+        parts = stretches(self._log, tenant_id, feature_id, upto=upto)
+        return [recorded async for stretch in parts for recorded in stretch]
+
+    async def since(self, tenant_id: UUID, feature_id: UUID, version: int) -> Sequence[Recorded]:
+        """A feature's events after a version, in order. Raises as the log does."""
+        return await self._log.read(tenant_id, feature_id, after=version)
 
     async def fork(
         self,
@@ -209,38 +242,34 @@ class Features:
 
         Raises as `do` does.
         """
-        receipt = None
-        if idempotency is not None:
-            key, body = idempotency
-            receipt = Receipt(key, sha256(body).hexdigest())
-            if (answered := await self._answered(tenant_id, receipt)) is not None:
-                return answered
-        for _ in range(TRIES):
-            # Again after a conflict: the parent was deleted at this moment, and nothing is forked.
-            parent = await self.load(tenant_id, parent_id)
-            _matches(parent, if_match)
-            history = await self.history(tenant_id, parent_id, command.version)
-            head = history[-1] if history else None
-            events = fork_of(
-                command,
-                parent_id,
-                parent,
-                [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
-                head.hash.hex() if head else "",
-            )
-            cause = head.event_id if head else None
-            origin = Origin(tenant_id, actor, correlation_id, cause)
-            effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
-            try:
-                begun = await self._append(fork_id, Feature(), events, origin, effects)
-            except Conflict:
-                continue
-            except ReceiptExists:
-                if receipt and (answered := await self._answered(tenant_id, receipt)):
-                    return answered
-                raise
-            return begun.accepted
-        raise NotNow("Too much happens to this feature at once. Try again.")
+
+        async def work(receipt: Receipt | None) -> Accepted:
+            for _ in range(TRIES):
+                # Again after a conflict: the parent was deleted now, and nothing is forked.
+                parent = await self.load(tenant_id, parent_id)
+                _matches(parent, if_match)
+                history = await self.history(tenant_id, parent_id, command.version)
+                head = history[-1] if history else None
+                # As many events as the parent has messages: the loop goes on meanwhile.
+                events = await asyncio.to_thread(
+                    fork_of,
+                    command,
+                    parent_id,
+                    parent,
+                    [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
+                    head.hash.hex() if head else "",
+                )
+                cause = head.event_id if head else None
+                origin = Origin(tenant_id, actor, correlation_id, cause)
+                effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
+                try:
+                    begun = await self._append(fork_id, Feature(), events, origin, effects)
+                except Conflict:
+                    continue
+                return begun.accepted
+            raise NotNow("Too much happens to this feature at once. Try again.")
+
+        return await self._once(tenant_id, idempotency, work)
 
     async def write(
         self,
@@ -303,7 +332,7 @@ class Features:
         origin: Origin,
         effects: Effects,
     ) -> Written:
-        after = fold(events, feature)
+        after = await self._after(feature, events)
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
@@ -333,6 +362,29 @@ class Features:
             await self._live.cancelled()
         return Written(after, recorded, accepted)
 
+    async def _once(
+        self,
+        tenant_id: UUID,
+        idempotency: tuple[str, bytes] | None,
+        work: Callable[[Receipt | None], Awaitable[Accepted]],
+    ) -> Accepted:
+        """Do a request's work, or give the answer that the same request got, then or meanwhile."""
+        if idempotency is None:
+            return await work(None)
+        key, body = idempotency
+        receipt = Receipt(key, sha256(body).hexdigest())
+        answered = await self._answered(tenant_id, receipt)
+        if answered is not None:
+            return answered
+        try:
+            return await work(receipt)
+        except Exception:
+            # The twin may be what is in the way: it was accepted while this one was looked at.
+            answered = await self._answered(tenant_id, receipt)
+            if answered is None:
+                raise
+            return answered
+
     async def _answered(self, tenant_id: UUID, receipt: Receipt) -> Accepted | None:
         found = await self._receipts.find(tenant_id, receipt.key)
         if found is None:
@@ -361,6 +413,10 @@ class Features:
     def _forget_texts(self, feature_id: UUID) -> None:
         for key in [key for key in self._texts if key[1] == feature_id]:
             del self._texts[key]
+
+
+def _end(after: int, upto: int | None) -> int:
+    return after + AT_ONCE if upto is None else min(upto, after + AT_ONCE)
 
 
 def _told(recorded: Recorded) -> Recorded:

@@ -5,14 +5,15 @@ exactly what a person was shown.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from application.agents.material import Material, Message
 from application.features import Features
-from application.ports import ArtifactStore, EventLog
+from application.ports import ArtifactStore, EventLog, Recorded
 from application.stored_files import read_stored
+from application.stretches import stretches
 from domain import events as e
 from domain.feature import Feature
 from domain.status import Step
@@ -72,18 +73,9 @@ class Materials:
     async def _conversation(
         self, tenant_id: UUID, feature_id: UUID, feature: Feature
     ) -> tuple[Message, ...]:
-        messages = []
-        for recorded in await self._log.read(tenant_id, feature_id):
-            if not feature.content.shows(recorded.version):
-                continue
-            match e.told(recorded.event):
-                case e.MessagePosted(message_id=message_id, text=text):
-                    messages.append(Message("user", text, str(message_id)))
-                case e.AgentReplied(message_id=message_id, text=text) as reply:
-                    said = "\n\n".join(filter(None, (text, _asked(reply), reply.brief_markdown)))
-                    messages.append(Message("agent", said, str(message_id)))
-                case _:
-                    pass
+        messages: list[Message] = []
+        async for stretch in stretches(self._log, tenant_id, feature_id):
+            messages += _said(stretch, feature)
         return tuple(messages)
 
     async def _files(
@@ -99,6 +91,21 @@ class Materials:
                 return file.path, found.decode()
 
         return dict(await asyncio.gather(*map(body, event.files)))
+
+
+def _said(stretch: Iterable[Recorded], feature: Feature) -> Iterator[Message]:
+    """What of a stretch is a visible message."""
+    for recorded in stretch:
+        if not feature.content.shows(recorded.version):
+            continue
+        match e.told(recorded.event):
+            case e.MessagePosted(message_id=message_id, text=text):
+                yield Message("user", text, str(message_id))
+            case e.AgentReplied(message_id=message_id, text=text) as reply:
+                said = "\n\n".join(filter(None, (text, _asked(reply), reply.brief_markdown)))
+                yield Message("agent", said, str(message_id))
+            case _:
+                pass
 
 
 def _asked(reply: e.AgentReplied) -> str:

@@ -186,6 +186,8 @@ class Claim(Struct, frozen=True):
     """1 for the task's first lease."""
     fence: int
     """Grows with every claim; whoever holds an older one is refused."""
+    alone: bool = False
+    """Whether it may have ended a process: it is to run in one of its own."""
 
 
 class Tasks(Protocol):
@@ -195,9 +197,26 @@ class Tasks(Protocol):
         """Add the steps that are not there yet; how many were new."""
 
     async def claim(
-        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+        self,
+        worker: str,
+        agents: Sequence[Agent],
+        *,
+        limit: int,
+        lease_seconds: float,
+        alone: int | None = None,
+        take_over: bool = True,
     ) -> Sequence[Claim]:
-        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first."""
+        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first.
+
+        Args:
+            worker: Who asks.
+            agents: Whose steps.
+            limit: How many at most.
+            lease_seconds: How long each lease lasts without a beat.
+            alone: How many at most of those that are to run alone; None sets no such limit.
+            take_over: Whether to take what another's lease has run out for. It ended without a
+                word, so that the task is to run alone from then on.
+        """
 
     async def beat(
         self,
@@ -208,11 +227,19 @@ class Tasks(Protocol):
     ) -> set[UUID]:
         """Prolong the leases {task: fence}; note progress. Answers with those still ours."""
 
+    async def hand_back(
+        self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
+    ) -> set[UUID]:
+        """Queue tasks {task: fence} again as they were claimed; those that were still ours.
+
+        That is a word: however often, it is no failure and no suspicion.
+        """
+
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
-        """Tasks that run without progress for so long, or whose attempts are used up.
+        """Tasks that run without progress for so long, or that have lost too many workers.
 
         They are claimed for the caller, so that only one process fails each.
         """
@@ -331,6 +358,7 @@ class Model(Protocol):
         on_text: Callable[[str], None],
         on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
+        on_tokens: Callable[[Tokens], None] = lambda _: None,
     ) -> ModelAnswer:
         """Send one streaming request. Cancelling closes the stream.
 
@@ -340,6 +368,7 @@ class Model(Protocol):
             on_text: Gets visible text as it comes.
             on_draft: Gets the input of calls as it comes: pieces of JSON, cut anywhere.
             on_progress: Called for every sign of life.
+            on_tokens: Gets what the provider has counted so far, whenever it tells more.
             idempotency_key: Names the request in the ledger.
 
         Raises:

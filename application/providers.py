@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from application.agents.roster import Price, Roster
 from application.ports import ApiKeys, Claim, Model
+from domain.runs import Tokens
 
 DEMO_MODEL: Final = "demo-model"
 DEMO_PRICES: Final = "demo-free"
@@ -74,6 +75,11 @@ class Providers:
         if self._choice is not Choice.ANTHROPIC and self._demo is not None:
             return Provision(self._demo, DEMO_KEY, self._demo_roster)
         return None
+
+    def cost(self, tokens: Tokens, model: str) -> Decimal:
+        """What tokens of a model cost, in US dollars, whoever's key paid for them."""
+        roster = self._demo_roster if model == DEMO_MODEL else self._roster
+        return roster.cost(tokens, model)
 
 
 def key_needed(choice: Choice, *, tenant_has_key: bool) -> bool:

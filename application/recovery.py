@@ -23,6 +23,7 @@ from application.ports import (
     TaskUpdate,
     Unavailable,
 )
+from application.pulse import Pulse
 from application.stored_files import Descendants, remove_stored
 from domain import commands as c
 from domain.errors import Refused
@@ -31,6 +32,9 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 50
 """Stuck steps that one sweep takes on."""
+
+LATE_SECONDS = 60.0
+"""Beyond its pause: objects of many deleted features take their time."""
 
 
 class Removals(Descendants, Protocol):
@@ -71,12 +75,14 @@ class Sweeper:
         self._artifacts = artifacts
         self._stuck_after = stuck_after_seconds
         self._every = sweep_seconds
+        self.pulse = Pulse("sweeper", within_seconds=sweep_seconds + LATE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep until told to stop."""
         while not stop.is_set():
             try:
                 await self.sweep()
+                self.pulse.beat()
             except Unavailable as down:
                 log.warning("sweep_postponed", reason=str(down))
             try:

@@ -21,7 +21,7 @@ from application.agents.material import Desk, Material, Outcome
 from application.agents.perform import perform
 from application.agents.roster import Roster
 from application.agents.title import fallback_title
-from application.desk import AttemptDesk, Tools
+from application.desk import HAND_BACK_SECONDS, AttemptDesk, Tools
 from application.features import Features, Written
 from application.materials import Materials
 from application.patience import patiently
@@ -32,6 +32,7 @@ from application.ports import (
     LedgerEntry,
     ModelError,
     Origin,
+    Recorded,
     Tasks,
     TaskUpdate,
     Unavailable,
@@ -39,19 +40,25 @@ from application.ports import (
 from application.providers import Providers, Provision
 from application.reuse import recorded_again
 from domain import commands as c
+from domain import events as e
 from domain.errors import NotFound, Refused, Superseded
 from domain.feature import Feature
 from domain.pipeline import AGENT_OF
-from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.runs import OURS, Attempt, Manifest, Run, Tokens
 from domain.status import Step
 
 ATTEMPTS = 4
-"""How often a step is tried by itself before the feature fails."""
+"""How often a step may fail by itself before the feature does. A worker that was stopped or lost is
+no failure of the step's: the log tells them apart by their codes (`domain.runs.OURS`)."""
 BACKOFF_SECONDS = (10.0, 60.0, 300.0)
 """Before the second, third and fourth attempt; up to a quarter more by chance, to spread them."""
 LONGEST_WAIT_SECONDS = 3_600.0
 """A provider that asks for more patience than this has said no."""
+LEASE_SECONDS = 5.0
+"""How long a step stays with a worker that is silent."""
 
+CRASHED_ALONE = "crashed_alone"
+"""The code of a step that ended the process it ran in alone; the queue knows it by this name."""
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +97,7 @@ class Runner:
         *,
         agents: Perform = perform,
         backoff_seconds: Sequence[float] = BACKOFF_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._features = features
         self._tasks = tasks
@@ -98,6 +106,7 @@ class Runner:
         self._tools = tools
         self._perform = agents
         self._backoff = backoff_seconds
+        self._lease_seconds = lease_seconds
 
     async def run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
@@ -113,10 +122,77 @@ class Runner:
         try:
             await self._run(claim, on_progress, stopping)
         except LeaseLost:
-            return
+            # If nobody has it yet, it was we who slept, and no suspicion against the step.
+            held = {claim.task_id: claim.fence}
+            await patiently(lambda: self._tasks.hand_back(held, error="lease_lost"))
         except Refused as refusal:
             code = refusal.code
             await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
+
+    async def crashed(self, claim: Claim, how: str) -> None:
+        """Fail a step that ended the process it ran in, alone; what is known to be used is kept.
+
+        Args:
+            claim: What ran there, under a lease that is still ours.
+            how: What is known of the end, in plain words.
+
+        Raises:
+            Unavailable: the database is away for long.
+        """
+        log.error("step_ended_its_process", step=claim.step, task=str(claim.task_id), how=how)
+        reason = (
+            f"The {claim.step} step ended the process that worked on it, was tried again in a "
+            f"process of its own, and ended that one, too: {how}."
+        )
+        with contextlib.suppress(Refused, LeaseLost):  # It had come to its end before that.
+            await patiently(lambda: self._crashed(claim, reason))
+
+    async def _crashed(self, claim: Claim, reason: str) -> None:
+        feature = await self._features.load(claim.tenant_id, claim.feature_id)
+        attempt = feature.running.get(claim.step)
+        if attempt is None:
+            await self._give_up(claim, CRASHED_ALONE, reason)
+            return
+        known = await self._tools.ledger.entries(claim.tenant_id, claim.feature_id, claim.task_id)
+        model = await self._model_of(claim, attempt)
+        command = c.FailAttempt(
+            attempt,
+            self._used(known, attempt, model),
+            CRASHED_ALONE,
+            reason,
+            CODES[CRASHED_ALONE],
+            final=True,
+        )
+        task = TaskUpdate(claim.task_id, claim.fence, "failed", error=CRASHED_ALONE)
+        await self._write(claim, command, task, claim.event_id)
+
+    async def _model_of(self, claim: Claim, attempt: Attempt) -> str:
+        for recorded in await self._since_due(claim):
+            match recorded.event:
+                case e.StepStarted(attempt=begun, manifest=plan) if begun == attempt:
+                    return plan.model
+        return ""
+
+    def _used(self, known: Sequence[LedgerEntry], attempt: Attempt, model: str) -> Run:
+        """What the ledger knows that an attempt used whose process is gone."""
+        sent = [entry for entry in known if entry.attempt == attempt.number]
+        tokens = sum((entry.tokens for entry in sent), Tokens())
+        return Run(tokens, self._providers.cost(tokens, model), 0.0, len(sent))
+
+    async def _since_due(self, claim: Claim) -> Sequence[Recorded]:
+        """What happened to the feature since the step became due."""
+        return await self._features.since(claim.tenant_id, claim.feature_id, claim.version)
+
+    async def _failures(self, claim: Claim) -> int:
+        """How often the step has failed by itself, as the log tells it."""
+        if claim.attempt == 1:
+            return 0
+        return sum(
+            isinstance(recorded.event, e.AttemptFailed)
+            and recorded.event.attempt.step is claim.step
+            and recorded.event.code not in OURS
+            for recorded in await patiently(lambda: self._since_due(claim))
+        )
 
     async def _run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
@@ -140,7 +216,7 @@ class Runner:
             known = await self._tools.ledger.entries(
                 claim.tenant_id, claim.feature_id, claim.task_id
             )
-        announced = await self._announce(claim, feature, plan, known, provision)
+        announced = await self._announce(claim, feature, plan, known)
         reused = announced.feature.recorded.get(plan.sha256)
         if reused is not None:
             # The same inputs were answered before: what is recorded is not bought again.
@@ -148,7 +224,15 @@ class Runner:
             again = recorded_again(found[reused].event, announced.attempt, reused)
             await self._record(claim, announced, again)
             return
-        desk = AttemptDesk(self._tools, claim, announced.attempt, provision, known, on_progress)
+        desk = AttemptDesk(
+            self._tools,
+            claim,
+            announced.attempt,
+            provision,
+            known,
+            on_progress,
+            lambda: self._tasks.beat("", {claim.task_id: claim.fence}, (), self._lease_seconds),
+        )
         try:
             await self._work(claim, announced, material, desk, provision)
         except asyncio.CancelledError:
@@ -161,18 +245,15 @@ class Runner:
         feature: Feature,
         plan: Manifest,
         known: Sequence[LedgerEntry],
-        provision: Provision,
     ) -> Announced:
         lost = feature.running.get(claim.step)
-        sent = [entry for entry in known if lost and entry.attempt == lost.number]
-        tokens = sum((entry.tokens for entry in sent), Tokens())
         start = c.StartStep(
             claim.step,
             claim.version,
             AGENT_OF[claim.step],
             claim.task_id,
             plan,
-            lost=Run(tokens, provision.roster.cost(tokens, plan.model), 0.0, len(sent)),
+            lost=self._used(known, lost, plan.model) if lost else Run(),
         )
         task = TaskUpdate(claim.task_id, claim.fence, "running")
         written = await self._write(claim, start, task, claim.event_id)
@@ -240,7 +321,7 @@ class Runner:
     async def _fail(
         self, claim: Claim, announced: Announced, run: Run, failure: Failure, material: Material
     ) -> None:
-        wait = self._wait(claim, failure)
+        wait = self._wait(failure, await self._failures(claim) + 1)
         if wait is None and claim.step is Step.TITLE:
             title = fallback_title(material.brief)
             answer = c.RecordTitle(announced.attempt, run, title, by_model=False)
@@ -268,13 +349,13 @@ class Runner:
             await self._discard(claim, announced, run, failure.code)
             raise
 
-    def _wait(self, claim: Claim, failure: Failure) -> float | None:
-        """Seconds until the next attempt; None if there is none."""
-        if not failure.retryable or claim.attempt >= ATTEMPTS:
+    def _wait(self, failure: Failure, failures: int) -> float | None:
+        """Seconds until the next attempt after so many failures; None if there is none."""
+        if not failure.retryable or failures >= ATTEMPTS:
             return None
         if failure.retry_after is not None:
             return failure.retry_after if failure.retry_after <= LONGEST_WAIT_SECONDS else None
-        seconds = self._backoff[min(claim.attempt, len(self._backoff)) - 1]
+        seconds = self._backoff[min(failures, len(self._backoff)) - 1]
         return seconds * random.uniform(1.0, 1.25)  # noqa: S311  # Spreads retries; no secret.
 
     async def _cancelled(
@@ -288,11 +369,14 @@ class Runner:
         if not stopping:
             await self._discard(claim, announced, run, "superseded")
             return
-        reason = "The worker was stopped; another one takes over."
+        reason = "We restarted the program that worked on this. The step goes on by itself."
         failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
         task = TaskUpdate(claim.task_id, claim.fence, "queued", error="worker_stopped")
         try:
-            await self._write(claim, failed, task, announced.event_id)
+            await patiently(
+                lambda: self._write(claim, failed, task, announced.event_id),
+                patience=HAND_BACK_SECONDS,
+            )
         except (Refused, LeaseLost):
             await self._discard(claim, announced, run, "worker_stopped")
 

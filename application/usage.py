@@ -5,15 +5,17 @@ deleted; nothing is counted twice.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
 
+from application.single_flight import SingleFlight
+from application.turns import Turns
 from domain.runs import Run, Tokens
 
 
@@ -26,6 +28,8 @@ class Fate(StrEnum):
     """The attempt brought no result."""
     DISCARDED = "discarded"
     """The answer came too late."""
+    OURS = "ours"
+    """A restart or a loss of ours cut it off; another attempt went on."""
     REPLACED = "replaced"
     """A revision, a retry or a replay put something else in its place."""
     DELETED = "deleted"
@@ -90,10 +94,13 @@ class Usage(Struct, frozen=True):
 class Expenses(Protocol):
     """All that agents used, from the log."""
 
-    async def between(
+    def between(
         self, tenant_id: UUID, since: datetime | None, until: datetime | None
-    ) -> Iterable[Expense]:
-        """Expenses recorded in [since, until), in order. Raises Unavailable."""
+    ) -> AsyncIterator[Sequence[Expense]]:
+        """Expenses recorded in [since, until), feature by feature, some hundred at a time.
+
+        Raises Unavailable.
+        """
 
 
 class _Sum:
@@ -124,25 +131,63 @@ class _Sum:
         return Spent(self.runs, Tokens(*self.used), self.cost, self.lost, self.wasted)
 
 
-def usage_of(expenses: Iterable[Expense]) -> Usage:
-    """Add it all up."""
-    total = _Sum()
-    agents, models, features, days, fates = (defaultdict[str, _Sum](_Sum) for _ in range(5))
-    for one in expenses:
-        total.add(one)
-        agents[one.agent].add(one)
-        models[one.model].add(one)
-        features[str(one.feature_id)].add(one)
-        days[one.at.date().isoformat()].add(one)
-        fates[one.fate].add(one)
-    return Usage(
-        total=total.spent(),
-        by_agent=_dearest(agents),
-        by_model=_dearest(models),
-        by_feature=_dearest(features),
-        by_day=tuple(Share(day, days[day].spent()) for day in sorted(days)),
-        by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(fates)),
-    )
+_Sums: TypeAlias = defaultdict[str, _Sum]
+
+
+class Tally:
+    """Adds expenses up, one after the other; it grows with features and days, not with them."""
+
+    def __init__(self) -> None:
+        """Nothing is spent yet."""
+        self._total = _Sum()
+        self._agents: _Sums = defaultdict(_Sum)
+        self._models: _Sums = defaultdict(_Sum)
+        self._features: _Sums = defaultdict(_Sum)
+        self._days: _Sums = defaultdict(_Sum)
+        self._fates: _Sums = defaultdict(_Sum)
+
+    def add(self, one: Expense) -> None:
+        """Take in an expense."""
+        self._total.add(one)
+        self._agents[one.agent].add(one)
+        self._models[one.model].add(one)
+        self._features[str(one.feature_id)].add(one)
+        self._days[one.at.date().isoformat()].add(one)
+        self._fates[one.fate].add(one)
+
+    def usage(self) -> Usage:
+        """All of it so far."""
+        return Usage(
+            total=self._total.spent(),
+            by_agent=_dearest(self._agents),
+            by_model=_dearest(self._models),
+            by_feature=_dearest(self._features),
+            by_day=tuple(Share(day, self._days[day].spent()) for day in sorted(self._days)),
+            by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(self._fates)),
+        )
+
+
+class Usages:
+    """Answers what was spent: each question once at a time, however many ask it."""
+
+    def __init__(self, expenses: Expenses, turns: Turns) -> None:
+        self._expenses = expenses
+        self._turns = turns
+        self._asked: SingleFlight[Usage] = SingleFlight()
+
+    async def of(self, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Usage:
+        """What was spent in [since, until). Raises Unavailable, Crowded."""
+        question = (tenant_id, since, until)
+        return await self._asked.do(question, lambda: self._add_up(*question))
+
+    async def _add_up(
+        self, tenant_id: UUID, since: datetime | None, until: datetime | None
+    ) -> Usage:
+        tally = Tally()
+        async with self._turns.long(tenant_id):
+            async for some in self._expenses.between(tenant_id, since, until):
+                await self._turns.through(some, tally.add)
+        return tally.usage()
 
 
 def _dearest(sums: Mapping[str, _Sum]) -> tuple[Share, ...]:

@@ -4,8 +4,10 @@ from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from domain import documents as d
+from domain.characters import one_line
 from domain.events import FileWritten
 from domain.runs import Attempt, Manifest, Run
 from domain.status import Agent, Gate, Step, Verdict
@@ -20,8 +22,16 @@ TitleText = Annotated[
     str, Meta(min_length=1, max_length=120, description="One line, at most 120 characters")
 ]
 NoteText = Annotated[str, Meta(max_length=2_000, description="At most 2,000 characters")]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in lower-case hex")]
-Version = Annotated[int, Meta(ge=1, description="A version of the feature's stream")]
+Sha256 = Annotated[
+    str,
+    # Also by its length: the pattern alone lets a line break follow.
+    Meta(pattern="^[0-9a-f]{64}$", max_length=64, description="SHA-256 in lower-case hex"),
+]
+LARGEST_VERSION = 2**31 - 1
+"""Of a stream: what the log's column holds."""
+Version = Annotated[
+    int, Meta(ge=1, le=LARGEST_VERSION, description="A version of the feature's stream")
+]
 
 UNTITLED = "Untitled feature"
 
@@ -30,16 +40,41 @@ class Command(Struct, frozen=True, forbid_unknown_fields=True):
     """A request that may be refused."""
 
 
+class Unfit(ValueError):
+    """A value that no command may hold."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        """Take the command's field, and what to do about it."""
+        super().__init__(detail)
+        self.field = field
+
+
+def _on_one_line(command: Command, title: str) -> None:
+    """Put a command's title on one line, whoever made the command. Raises Unfit."""
+    try:
+        force_setattr(command, "title", one_line(title))
+    except ValueError as refused:
+        raise Unfit("title", str(refused)) from None
+
+
 class CreateFeature(Command, frozen=True):
     """Begin a feature in `drafting`."""
 
     title: TitleText = UNTITLED
+
+    def __post_init__(self) -> None:
+        """Put the title on one line. Raises Unfit."""
+        _on_one_line(self, self.title)
 
 
 class RenameFeature(Command, frozen=True):
     """Give it another title."""
 
     title: TitleText
+
+    def __post_init__(self) -> None:
+        """Put the title on one line. Raises Unfit."""
+        _on_one_line(self, self.title)
 
 
 class DeleteFeature(Command, frozen=True):
@@ -89,6 +124,11 @@ class ForkFeature(Command, frozen=True):
     version: Version
     title: TitleText | None = None
     """Null: the title that this feature had then."""
+
+    def __post_init__(self) -> None:
+        """Put the title on one line. Raises Unfit."""
+        if self.title is not None:
+            _on_one_line(self, self.title)
 
 
 class StartStep(Command, frozen=True):
@@ -164,6 +204,10 @@ class RecordTitle(Answer, frozen=True):
 
     title: TitleText
     by_model: bool = True
+
+    def __post_init__(self) -> None:
+        """Put the title on one line. Raises Unfit."""
+        _on_one_line(self, self.title)
 
 
 class RecordImplementation(Answer, frozen=True):

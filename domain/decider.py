@@ -144,7 +144,7 @@ def _started(command: c.StartStep, feature: Feature) -> tuple[e.FeatureEvent, ..
     lost = feature.running.get(command.step)
     if lost is None:
         return (started,)
-    reason = "Its worker stopped before it could record a result."
+    reason = "The program that worked on this was lost. The step goes on by itself."
     left = reduce(sub, feature.used.get(lost.name, ()), command.lost)
     return (e.AttemptFailed(lost, "outcome_unknown", reason, left, retried=True), started)
 

@@ -1,10 +1,15 @@
 """What an agent run is and costs: the attempt it belongs to, what it read, what it used."""
 
 from decimal import Decimal
+from typing import Final
 
 from msgspec import Struct
 
 from domain.status import Step
+
+OURS: Final = frozenset({"worker_stopped", "outcome_unknown", "lease_lost"})
+"""Codes of attempts that did not fail by themselves: a worker of ours was stopped, or lost. However
+many they are, they use up none of a step's attempts; what they used was discarded by us."""
 
 
 class Attempt(Struct, frozen=True):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from application.ports import ModelAnswer, ModelError, ModelRequest
+from domain.runs import Tokens
 from infrastructure.anthropic_errors import error_of_body, error_of_exception, error_of_status
 from infrastructure.anthropic_stream import Assembly
 
@@ -69,6 +70,7 @@ class AnthropicModel:
         on_text: Callable[[str], None],
         on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
+        on_tokens: Callable[[Tokens], None] = lambda _: None,
     ) -> ModelAnswer:
         """One streaming request; see `ports.Model`."""
         sdk = await _sdk()
@@ -85,7 +87,10 @@ class AnthropicModel:
                     if event.event == "error":
                         failure = error_of_body(event.data, assembly.tokens, api_key)
                         break
+                    before = assembly.tokens
                     assembly.take(event.data)
+                    if assembly.tokens != before:
+                        on_tokens(assembly.tokens)
                     if assembly.complete:
                         # Read to its end the connection serves again; but nobody waits for that.
                         limit.reschedule(asyncio.get_running_loop().time() + LAST_SECONDS)

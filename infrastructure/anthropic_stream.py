@@ -22,6 +22,7 @@ class _Open(Struct):
 
     start: dict[str, Any]
     parts: list[str] = []
+    thinking: list[str] = []
     extra: dict[str, Any] = {}
     """Of blocks that are passed back as they are: their texts and signatures."""
 
@@ -109,7 +110,7 @@ class Assembly:
                 block.parts.append(delta["partial_json"])
                 self._on_draft(delta["partial_json"])
             case "thinking_delta":
-                block.extra["thinking"] = block.extra.get("thinking", "") + delta["thinking"]
+                block.thinking.append(delta["thinking"])
             case "signature_delta":
                 block.extra["signature"] = delta["signature"]
             case _:
@@ -131,7 +132,8 @@ class Assembly:
         else:
             # Thinking: of no use to us, and yet the provider wants it back, as it was.
             self._last_whole = True
-            kept = msgspec.json.encode({**block.start, **block.extra})
+            thought = {"thinking": "".join(block.thinking)} if block.thinking else {}
+            kept = msgspec.json.encode({**block.start, **thought, **block.extra})
             self._blocks.append(Block(kind, input=Raw(kept)))
 
     def _count(self, usage: dict[str, Any]) -> None:

@@ -5,13 +5,17 @@ happens in a thread, which asks for whole batches: what costs time is going back
 """
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version as version_of
 from typing import Final
 from uuid import UUID
 
 from stream_zip import ZIP_32, Method, stream_zip
 
+from application.delivery.parcel import Parcel
 from application.download import Download
 
 # The format keeps no time zone; one fixed time, so that the bytes depend on the files alone.
@@ -19,6 +23,8 @@ EPOCH: Final = datetime(1980, 1, 1)  # noqa: DTZ001
 MODE: Final = 0o100644
 CHUNK_BYTES: Final = 65_536
 BATCH_BYTES: Final = 1 << 20
+PACKER: Final = f"stream-zip {version_of('stream-zip')}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
+"""What makes other bytes of the same files, should it change."""
 
 Entry = tuple[str, bytes]
 
@@ -31,23 +37,29 @@ class ZipArchive:
 
     async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The zip's bytes, of the feature as it is or as it was at a version.
+    ) -> Parcel:
+        """The zip of the feature as it is, or as it was at a version.
 
         Raises:
-            NotFound, NotNow: as for the download, before the first byte.
+            NotFound, NotNow: as for the download.
         """
-        entries = await self._download.entries(tenant_id, feature_id, version)
-        loop = asyncio.get_running_loop()
+        contents = await self._download.of(tenant_id, feature_id, version)
+        named = f"{contents.fingerprint} {PACKER}"
+        return Parcel(sha256(named.encode()).hexdigest(), lambda: _zipped(contents.entries()))
 
-        def members() -> Iterator[tuple[str, datetime, int, Method, tuple[bytes]]]:
-            while batch := asyncio.run_coroutine_threadsafe(_batch(entries), loop).result():
-                for path, body in batch:
-                    yield path, EPOCH, MODE, ZIP_32, (body,)
 
-        pieces = iter(stream_zip(members(), chunk_size=CHUNK_BYTES))
-        while chunk := await asyncio.to_thread(_chunk, pieces):
-            yield chunk
+async def _zipped(entries: AsyncIterator[Entry]) -> AsyncGenerator[bytes, None]:
+    """The zip's bytes."""
+    loop = asyncio.get_running_loop()
+
+    def members() -> Iterator[tuple[str, datetime, int, Method, tuple[bytes]]]:
+        while batch := asyncio.run_coroutine_threadsafe(_batch(entries), loop).result():
+            for path, body in batch:
+                yield path, EPOCH, MODE, ZIP_32, (body,)
+
+    pieces = iter(stream_zip(members(), chunk_size=CHUNK_BYTES))
+    while chunk := await asyncio.to_thread(_chunk, pieces):
+        yield chunk
 
 
 def _chunk(pieces: Iterator[bytes]) -> bytes:

@@ -7,10 +7,18 @@ from uuid import UUID
 
 from application.audit import ChainReport, Change
 from infrastructure.database import Database
-from infrastructure.event_log.chain import ChainBroken, StoredRow, verify_chain
-from infrastructure.event_log.reader import OF_STREAM
+from infrastructure.event_log.chain import ChainBroken, Chains, StoredRow
+from infrastructure.event_log.reader import COLUMNS
 
 HEAD: Final = "SELECT version, head_hash FROM es.streams WHERE tenant_id = %s AND stream_id = %s"
+CHAIN: Final = (
+    f"SELECT {COLUMNS} FROM es.events WHERE tenant_id = %s AND stream_id = %s"  # noqa: S608
+    " AND version > %s ORDER BY version LIMIT %s"
+)
+PAGE: Final = 500
+"""Events that are read and hashed at once."""
+LOOKS: Final = 5
+"""At the end of a stream that is written to meanwhile."""
 SINCE: Final = """
 SELECT position, stream_id, version, type, actor, recorded_at FROM es.events
 WHERE tenant_id = %s AND position > %s AND position <= %s
@@ -27,15 +35,23 @@ class PostgresAudit:
 
     async def verify(self, tenant_id: UUID, feature_id: UUID) -> ChainReport | None:
         """Compute every hash anew; None if there is no such stream. Raises Unavailable."""
+        check, end = _Check(), (0, b"")
         async with self._database.tenant(tenant_id) as connection:
-            head = await (await connection.execute(HEAD, (tenant_id, feature_id))).fetchone()
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(OF_STREAM, (tenant_id, feature_id, 0))
-            rows = [StoredRow(*row) for row in await cursor.fetchall()]
-        if head is None and not rows:
-            return None
-        end = (int(head[0]), bytes(head[1])) if head else (0, b"")
-        return await asyncio.to_thread(_report, rows, end)
+            for _ in range(LOOKS):
+                found = await connection.execute(HEAD, (tenant_id, feature_id))
+                head = await found.fetchone()
+                end = (int(head[0]), bytes(head[1])) if head else (0, b"")
+                more = True
+                while more:
+                    cursor = connection.cursor(binary=True)
+                    await cursor.execute(CHAIN, (tenant_id, feature_id, check.version, PAGE))
+                    rows = [StoredRow(*row) for row in await cursor.fetchall()]
+                    await asyncio.to_thread(check.add, rows)
+                    more = len(rows) == PAGE
+                if check.version == end[0]:
+                    break
+                # It grows while it is read: look again where it ends.
+        return None if end == (0, b"") and not check.events else check.report(end)
 
     async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
         """Changes with positions in (after, upto], in order. Raises Unavailable."""
@@ -44,16 +60,38 @@ class PostgresAudit:
             return [Change(*row) for row in await found.fetchall()]
 
 
-def _report(rows: list[StoredRow], end: tuple[int, bytes]) -> ChainReport:
-    try:
-        verify_chain(rows, head=end)
-    except ChainBroken as broken:
-        return ChainReport(
-            valid=False,
-            events=len(rows),
-            head=end[1].hex(),
-            first_broken_version=broken.row.version,
-        )
-    if not rows:
-        return ChainReport(valid=False, events=0, head=end[1].hex(), first_broken_version=1)
-    return ChainReport(valid=True, events=len(rows), head=end[1].hex())
+class _Check:
+    """One stream's chain, page by page; what comes after the first break is only counted."""
+
+    def __init__(self) -> None:
+        self._chains = Chains()
+        self._broken: int | None = None
+        self._last: StoredRow | None = None
+        self.events = 0
+
+    @property
+    def version(self) -> int:
+        """Of the last event so far."""
+        return self._last.version if self._last else 0
+
+    def add(self, rows: Sequence[StoredRow]) -> None:
+        for row in rows:
+            self._last = row
+            self.events += 1
+            if self._broken is None:
+                try:
+                    self._chains.add(row)
+                except ChainBroken as broken:
+                    self._broken = broken.row.version
+
+    def report(self, end: tuple[int, bytes]) -> ChainReport:
+        """What was found, given the version and hash that the stream was recorded to end at."""
+        broken = self._broken
+        if self._last is None:
+            broken = 1
+        elif broken is None and (self._last.version, self._last.hash) != end:
+            broken = self._last.version
+        head = end[1].hex()
+        if broken is None:
+            return ChainReport(valid=True, events=self.events, head=head)
+        return ChainReport(valid=False, events=self.events, head=head, first_broken_version=broken)

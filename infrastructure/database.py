@@ -6,7 +6,7 @@ functions), for that transaction only; a connection goes back to the pool withou
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, LiteralString, Self, TypeVar
 from uuid import UUID
@@ -24,6 +24,7 @@ from psycopg_pool import (
 from typing_extensions import override
 
 from application.ports import Unavailable
+from infrastructure.standing import writable
 
 R = TypeVar("R")
 
@@ -50,18 +51,58 @@ RECONNECT_SECONDS: Final = 1.0
 PROMPT_SECONDS: Final = 0.5
 """A connection lost within this time was dead before: another one is tried. Later, nothing is."""
 
-STILL_THERE: Final = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
-"""Time-outs that the server itself told: its connection is alive."""
+GOING: Final = ("08", "57P")
+"""How the SQLSTATE begins of a server that goes away; when it is gone, there is none at all."""
+
+VICTIMS: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""A transaction that was rolled back so that another could go on."""
+
+OUTDATED_PLAN: Final = "RevalidateCachedQuery"
+"""The server's function that says "cached plan must not change result type", in any language."""
 
 LOST: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.IdleInTransactionSessionTimeout,
     PoolTimeout,
     PoolClosed,
     TooManyRequests,
 )
 """The database, or the way to it, is not there. Includes time-outs of statements and locks."""
+
+
+def is_session_at_fault(error: BaseException | None) -> bool:
+    """Whether a statement was refused, before it did anything, for what its session is.
+
+    The server takes no writes any more (it was demoted, or made read-only), or a plan that the
+    session kept fits the schema no more (it was migrated). Another connection is asked instead.
+    """
+    if isinstance(error, psycopg.errors.FeatureNotSupported):
+        return error.diag.source_function == OUTDATED_PLAN
+    return isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+
+
+def is_connection_dead(error: BaseException | None) -> bool:
+    """Whether nobody was there to refuse anything: then the pool's other connections are, too."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    if isinstance(error, PoolTimeout | PoolClosed | TooManyRequests):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(GOING)
+
+
+def bears_another_try(error: BaseException, seconds: float) -> bool:
+    """Whether to ask again, on another connection, what may be asked twice.
+
+    Args:
+        error: What came of asking.
+        seconds: How long it took: a connection lost at once was dead before. Later, whatever was
+            asked may have been done, and whoever asked has waited long enough.
+    """
+    if is_session_at_fault(error) or isinstance(error, VICTIMS):
+        return True
+    return is_connection_dead(error) and seconds <= PROMPT_SECONDS
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -99,8 +140,14 @@ class AsyncBoundedConnection(psycopg.AsyncConnection[Any]):
             raise psycopg.OperationalError("the server did not answer in time") from None
 
 
-def conninfo_of(url: str, role: str) -> str:
-    """The conninfo of a process: the one URL, the process's role, and all time-outs."""
+def conninfo_of(url: str, role: str, *, writes: bool = True) -> str:
+    """The conninfo of a process: the one URL, the process's role, and all time-outs.
+
+    Args:
+        url: Conninfo or URL of the database, with one host or several.
+        role: One of `ROLES`.
+        writes: Pass over hosts that take no writes; whoever only reads may ask a standby.
+    """
     if role not in ROLES:
         raise ValueError(f"no such role: {role}")
     given = conninfo_to_dict(url).get("options") or ""
@@ -109,13 +156,16 @@ def conninfo_of(url: str, role: str) -> str:
         f" -c lock_timeout={LOCK_SECONDS}s"
         f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
         " -c default_transaction_isolation=read\\ committed -c timezone=UTC"
+        # The server lets go of us, too, when our machine is gone.
+        " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
     )
     return make_conninfo(
-        url,
+        writable(url) if writes else url,
         options=options.strip(),
         application_name=role,
         connect_timeout=CONNECT_SECONDS,
         tcp_user_timeout=STATEMENT_SECONDS * 1000,
+        keepalives=1,
         keepalives_idle=5,
         keepalives_interval=2,
         keepalives_count=3,
@@ -129,6 +179,10 @@ def unavailable() -> Iterator[None]:
         yield
     except LOST as error:
         raise Unavailable("database", type(error).__name__) from error
+    except psycopg.errors.FeatureNotSupported as error:
+        if not is_session_at_fault(error):
+            raise
+        raise Unavailable("database", "its schema has just changed") from error
 
 
 def sync_pool(url: str, role: str, *, max_size: int) -> ConnectionPool[BoundedConnection]:
@@ -215,10 +269,10 @@ class Database:
             began = time.monotonic()
             try:
                 return await self._called(query, given)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if isinstance(error, STILL_THERE) or time.monotonic() - began > PROMPT_SECONDS:
+            except psycopg.Error as error:
+                await self._replace_after(error)
+                if not bears_another_try(error, time.monotonic() - began):
                     raise
-            await self._pool.drain()
             return await self._called(query, given)
 
     async def _called(self, query: LiteralString, given: Params) -> list[tuple[Any, ...]]:
@@ -228,13 +282,28 @@ class Database:
             return await cursor.fetchall()
 
     async def ready(self) -> bool:
-        """Whether the database answers."""
+        """Whether the database answers, and takes writes."""
         try:
             async with self.system() as connection:
-                await connection.execute("SELECT 1")
+                row = await (await connection.execute("SHOW transaction_read_only")).fetchone()
         except Unavailable:
             return False
-        return True
+        if row is not None and row[0] == "off":
+            return True
+        await self._pool.drain()
+        return False
+
+    def figures(self) -> Mapping[str, int]:
+        """The pool's figures, as psycopg_pool counts them."""
+        return self._pool.get_stats()
+
+    async def _replace_after(self, error: BaseException | None) -> None:
+        """Make new connections in place of all idle ones, if the error says that they are no good.
+
+        Otherwise each of them would cost its next user a time-out of its own.
+        """
+        if is_session_at_fault(error) or is_connection_dead(error):
+            await self._pool.drain()
 
     @asynccontextmanager
     async def _transaction(self, tenant: str) -> AsyncIterator[AsyncBoundedConnection]:
@@ -244,8 +313,10 @@ class Database:
             with unavailable():
                 yield connection
                 await connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             await self._roll_back(connection)
+            # Drained first: a connection that is given back after that is replaced as well.
+            await self._replace_after(error.__cause__ if isinstance(error, Unavailable) else error)
             raise
         finally:
             await self._pool.putconn(connection)
@@ -263,6 +334,7 @@ class Database:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 connection.pgconn.finish()
                 await self._pool.putconn(connection)
+                await self._replace_after(error)
                 if time.monotonic() > deadline:
                     raise psycopg.OperationalError("no connection answers") from error
             except BaseException:

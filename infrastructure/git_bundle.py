@@ -4,8 +4,8 @@ Invariant: the same history gives the same bytes. No repository is made on disk,
 and a commit's time, author and message are the event's.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from hashlib import sha256
 from io import BytesIO
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,9 @@ from dulwich.objects import Blob, ObjectID, ShaFile, Tree
 from dulwich.objects import Commit as GitCommit
 from dulwich.pack import write_pack_objects
 
-from application.delivery.history import Commit, Histories, Told
+from application.computing import Computing, Here
+from application.delivery.history import Commit, Histories, Told, commits_of
+from application.delivery.parcel import Parcel
 
 FILE: Final = 0o100644
 FOLDER: Final = 0o040000
@@ -26,28 +28,33 @@ CHUNK_BYTES: Final = 65_536
 class GitBundle:
     """Bundles the histories of finished features."""
 
-    def __init__(self, histories: Histories) -> None:
+    def __init__(self, histories: Histories, computing: Computing | None = None) -> None:
         self._histories = histories
+        self._computing: Computing = computing or Here()
 
     async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The bundle's bytes, of the feature as it is or as it was at a version.
+    ) -> Parcel:
+        """The bundle of the feature as it is, or as it was at a version.
 
         Raises:
-            NotFound, NotNow: before the first byte.
+            NotFound, NotNow: as for the histories.
         """
         told = await self._histories.tell(tenant_id, feature_id, version)
-        bundle = await asyncio.to_thread(bundle_of, told)
-        for at in range(0, len(bundle), CHUNK_BYTES):
-            yield bundle[at : at + CHUNK_BYTES]
+        bundle = await self._computing.run(tenant_id, bundle_of, told)
+        return Parcel(sha256(bundle).hexdigest(), lambda: _in_chunks(bundle))
+
+
+async def _in_chunks(bundle: bytes) -> AsyncGenerator[bytes, None]:
+    for at in range(0, len(bundle), CHUNK_BYTES):
+        yield bundle[at : at + CHUNK_BYTES]
 
 
 def bundle_of(told: Told) -> bytes:
     """The bundle of a history, from its first commit to its last."""
     made: dict[ObjectID, ShaFile] = {}
     parent: ObjectID | None = None
-    for commit in told.commits:
+    for commit in commits_of(told.events):
         bodies = {path: text.encode() for path, text in commit.texts.items()}
         bodies |= {file.path: told.bodies[file.sha256] for file in commit.files}
         parent = _kept(made, _commit(commit, _tree(made, bodies), parent))

@@ -16,6 +16,7 @@ from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
 from infrastructure.gathering import Gathered
 from infrastructure.sealing import bind
+from infrastructure.steady_clock import SteadyClock
 
 PURPOSE: Final = "model answer"
 
@@ -41,7 +42,8 @@ class PostgresLedger:
         """Take the worker's database, and the features' data keys."""
         self._database = database
         self._keys = keys
-        self._announce = Gathered[_Call, str](lambda calls: self._together(ANNOUNCE, calls))
+        self._time = SteadyClock()
+        self._announce = Gathered[_Call, str](self._under_lease)
         self._settle = Gathered[_Call, bool](lambda calls: self._together(SETTLE, calls))
 
     async def entries(
@@ -99,6 +101,11 @@ class PostgresLedger:
         told = (entry.outcome, tokens, sealed, key_id)
         if not await self._settle((tenant_id, *named, *told)):
             raise NotAnnounced
+
+    async def _under_lease(self, calls: Sequence[_Call]) -> Sequence[str]:
+        # Or a lease would seem to have run out because somebody set the database's clock.
+        await self._time.keep(self._database)
+        return await self._together(ANNOUNCE, calls)
 
     async def _together(self, query: LiteralString, calls: Sequence[_Call]) -> Sequence[Any]:
         columns = [list(column) for column in zip(*calls, strict=True)]

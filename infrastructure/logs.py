@@ -6,8 +6,8 @@ in `infrastructure/redaction.py`. Tracebacks show source lines, never the values
 
 import json
 import logging
-import re
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -17,6 +17,7 @@ from structlog.dev import ConsoleRenderer
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from domain.characters import visible
 from infrastructure.redaction import Redactor
 
 QUIET: Final = (
@@ -35,12 +36,19 @@ QUIET: Final = (
 )
 """Libraries that log prompts, keys or every request below WARNING."""
 
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+SILENT: Final = ("psycopg.pool",)
+"""Libraries that repeat at WARNING, several times a second, what we say once."""
 
-# Control characters, line separators, and marks that change the direction of writing.
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+OURS: Final = ("application", "infrastructure", "interface", "projections", "bp")
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+COUNTED: Final = frozenset({"warning", "error", "critical"})
+KINDS_AT_MOST: Final = 200
+"""Different events that are counted apart. Ours are words of the program; a library may make up
+others without end, and those count as one."""
+
+told: Final[Counter[tuple[str, str]]] = Counter()
+"""Lines of this process since it started that say of something wrong, by level and event."""
+
 _TRACEBACK_MARGIN: Final = "\n  | "
 
 
@@ -64,6 +72,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        _count,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     formatter = ProcessorFormatter(
@@ -103,6 +112,8 @@ def _install(handler: logging.Handler, level: str) -> None:
         logger.propagate = True
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     # Otherwise a line that cannot be written is printed with its arguments, past the redactor.
     logging.raiseExceptions = False
@@ -117,6 +128,15 @@ def _log_uncaught(
         sys.__excepthook__(kind, error, traceback)
         return
     logging.getLogger("bp").critical("uncaught", exc_info=(kind, error, traceback))
+
+
+def _count(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Count what went wrong, under a name that holds nothing of anybody's."""
+    level, name = str(event.get("level", "")), str(event.get("event", ""))
+    if level in COUNTED:
+        kind = (level, name if str(event.get("logger", "")).startswith(OURS) else "of a library")
+        told[kind if kind in told or len(told) < KINDS_AT_MOST else (level, "other")] += 1
+    return event
 
 
 def _fill_in_arguments(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -153,24 +173,20 @@ def _console_line(event: dict[str, Any]) -> str:
     tracebacks = [
         lines for name in ("stack", "exception") if isinstance(lines := event.pop(name, None), str)
     ]
-    shown = {_escaped(name): _without_controls(value) for name, value in event.items()}
+    shown = {visible(name): _without_controls(value) for name, value in event.items()}
     line = _columns(None, "", shown)
     # Each line of a traceback stands behind a margin, so that none can pose as a record.
-    behind_margin = (_TRACEBACK_MARGIN + _escaped(row) for t in tracebacks for row in t.split("\n"))
+    behind_margin = (_TRACEBACK_MARGIN + visible(row) for t in tracebacks for row in t.split("\n"))
     return str(line) + "".join(behind_margin)
 
 
 def _without_controls(value: object) -> object:
     match value:
         case str():
-            return _escaped(value)
+            return visible(value)
         case dict():
-            return {_escaped(name): _without_controls(item) for name, item in value.items()}
+            return {visible(name): _without_controls(item) for name, item in value.items()}
         case list():
             return [_without_controls(item) for item in value]
         case _:
             return value
-
-
-def _escaped(text: str) -> str:
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

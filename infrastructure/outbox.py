@@ -1,6 +1,7 @@
 """Letters as files in a folder, where no mail server is configured.
 
-Invariant: a letter is whole or not there, and only the folder's owner can read it.
+Invariant: a letter is whole or not there, only the folder's owner can read it, and whoever reads
+its address reads exactly the one that was given: otherwise there is no letter.
 """
 
 import asyncio
@@ -8,10 +9,15 @@ import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from email import message_from_bytes
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
+
+from application.account_ports import AddressUnsafe, EmailInvalid
+from application.mailbox import mailbox
 
 
 class OutboxFolder:
@@ -24,16 +30,24 @@ class OutboxFolder:
         self._clock = clock
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Leave the letter in the folder."""
+        """Leave the letter in the folder.
+
+        Raises AddressUnsafe for an address that a mail program may take for another one, such as
+        an encoded word; there may be some in accounts of before addresses were checked so.
+        """
         now = self._clock()
         letter = EmailMessage(policy=SMTP)
         letter["From"] = self._sender
-        letter["To"] = to
+        letter["To"] = _address(to)
         letter["Subject"] = subject
         letter["Date"] = format_datetime(now)
+        letter["Auto-Submitted"] = "auto-generated"
         letter.set_content(text)
+        body = letter.as_bytes()
+        if _read(body) != [to]:
+            raise AddressUnsafe
         name = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.eml"
-        await asyncio.to_thread(self._write, name, letter.as_bytes())
+        await asyncio.to_thread(self._write, name, body)
 
     def _write(self, name: str, body: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,3 +56,18 @@ class OutboxFolder:
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
         draft.replace(self._folder / name)
+
+
+def _address(to: str) -> Address:
+    try:
+        if mailbox(to) == to:
+            return Address(addr_spec=to)
+    except EmailInvalid:
+        pass
+    raise AddressUnsafe
+
+
+def _read(body: bytes) -> list[str]:
+    """To whom a letter goes, as a mail program reads it."""
+    read = message_from_bytes(body, policy=SMTP)
+    return [address.addr_spec for header in read.get_all("To", []) for address in header.addresses]

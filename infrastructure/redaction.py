@@ -37,13 +37,15 @@ _SHAPES: Final = re.compile(
     r"""
       sk-ant-[\w-]{4,}
     | \bbp[a-z]{2}_[\w-]{16,}
-    | \beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?
     | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
     | \$argon2[a-z]{1,2}\$[^\s"']+
     | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+# What follows the first part is optional here and asked for afterwards, so that a run of letters is
+# read once, also where nothing follows it.
+_SIGNED: Final = re.compile(r"\beyJ[\w-]{6,}(\.[\w-]{6,}(?:\.[\w-]*)?)?", re.IGNORECASE)
 _BEARER: Final = re.compile(r"\b(bearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _URL_PASSWORD: Final = re.compile(
     r"([a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,100}):[^\s/]{1,256}@", re.IGNORECASE
@@ -58,7 +60,7 @@ _WHOLE_LINE_NAMES: Final = r"(?:proxy-)?authorization|(?:set-)?cookies?2?"
 _SECRET_NAME: Final = re.compile(
     rf"{_NAMES}|{_WHOLE_LINE_NAMES}|[\w-]{{0,40}}_cookie", re.IGNORECASE
 )
-_QUOTE: Final = r"""(?:\\*["'])"""
+_QUOTE: Final = r"""(?:\\{0,8}["'])"""
 _BEFORE_VALUE: Final = rf"(?:{_QUOTE}?\s*(?:=|:|=>)\s*|{_QUOTE}\s*,\s*)b?"
 _FIELD: Final = re.compile(
     rf"(?<![\w-])({_NAMES})({_BEFORE_VALUE})(?:({_QUOTE}).*?(?:\3|\Z)|[^\s,;&<>)}}\]\"']+)",
@@ -120,6 +122,7 @@ class Redactor:
         if not _hints(_SHAPE_HINTS, text):
             return text
         text = _SHAPES.sub(REDACTED, text)
+        text = _SIGNED.sub(lambda found: REDACTED if found[1] else found[0], text)
         text = _BEARER.sub(rf"\1{REDACTED}", text)
         return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)
 

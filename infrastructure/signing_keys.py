@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from application.accounts import SignedToken
+from application.account_ports import SignedToken
 from application.ports import Unavailable
 from infrastructure.database import Database
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
@@ -20,8 +20,9 @@ from infrastructure.sealing import MasterKey, MasterKeyUnusable, Unsealable
 
 log = structlog.get_logger(__name__)
 
-RETIRED_FOR: Final = "1 hour"
-"""As long after its retirement a key stays published: longer than a token lives."""
+RETIRED_FOR: Final = "1 day"
+"""As long after its retirement a key stays published: longer than a token lives, also when the
+database's clock is set by hours meanwhile."""
 
 FOLLOW_SECONDS: Final = 300
 """How soon every process signs with a new key; the old one stays published far longer."""
@@ -67,7 +68,7 @@ class SigningKeys:
             return [await self._add(connection)]
 
     async def rotate(self) -> SigningKey:
-        """Make a new signing key; the old one stays published for an hour. Raises Unavailable."""
+        """Make a new signing key; the old one stays published for a day. Raises Unavailable."""
         async with self._database.system() as connection:
             await connection.execute(ONE_AT_A_TIME)
             await connection.execute(RETIRE)
@@ -123,9 +124,9 @@ class OwnTokens:
                     "signing_keys_not_read", cause=str(error), consequence="the old one signs"
                 )
 
-    def issue(self, user_id: UUID, tenant_id: UUID) -> SignedToken:
-        """Sign a token."""
-        return self._issuer.issue(user_id, tenant_id)
+    def issue(self, user_id: UUID, tenant_id: UUID, session_id: UUID) -> SignedToken:
+        """Sign a token of a session."""
+        return self._issuer.issue(user_id, tenant_id, session_id)
 
     async def jwks(self) -> Mapping[str, Any]:
         """The public keys. Raises Unavailable."""

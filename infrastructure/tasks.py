@@ -5,7 +5,7 @@ can neither prolong, end nor record.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from application.ports import Claim, DueStep
@@ -13,9 +13,11 @@ from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
 from infrastructure.gathering import Gathered
+from infrastructure.steady_clock import SteadyClock
 
 MAX_ATTEMPTS: Final = 5
-"""Leases of one task; after these the sweeper fails it."""
+"""Leases of one task that may end without a word; after these the sweeper fails it. A step that
+ends the process it runs in alone is failed at once: these are the losses of whole workers."""
 
 PER_TENANT: Final = 8
 """Tasks of one tenant that run at once."""
@@ -31,11 +33,17 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[
 ON CONFLICT (task_id) DO NOTHING RETURNING task_id
 """
 CLAIMED: Final = (
-    "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence"
+    "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence, alone"
 )
-CLAIM: Final = f"SELECT {CLAIMED} FROM app.claim(%s, %s, %s, %s, %s)"  # noqa: S608 - constants.
-STUCK: Final = f"SELECT {CLAIMED} FROM app.stuck(%s, %s, %s, %s)"  # noqa: S608 - constants.
-BEAT: Final = "SELECT * FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
+# What has expired is looked for only when it is certain that nobody has just set the clock: all in
+# one statement, so that there is no moment between.
+IF_STEADY: Final = "CASE WHEN k.steady THEN %s ELSE 0 END"
+KEPT: Final = "app.keep_time(%s, %s, %s, %s) k LEFT JOIN LATERAL"
+KEEPING: Final = f"SELECT k.steady, k.at, k.jumps, k.moved, {CLAIMED} FROM {KEPT}"  # noqa: S608
+CLAIM: Final = f"{KEEPING} app.lease(%s, %s, {IF_STEADY}, %s, %s, %s, %s) t ON true"
+STUCK: Final = f"{KEEPING} app.stuck(%s, %s, {IF_STEADY}, %s) t ON true"
+BEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
+HAND_BACK: Final = "SELECT held FROM app.hand_back(%s::uuid[], %s::bigint[], %s, %s) held"
 DROP: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error
@@ -66,6 +74,7 @@ class PostgresTasks:
         self._per_tenant = per_tenant
         self._enqueue = Gathered(self._add)
         self._drop = Gathered(self._end)
+        self._time = SteadyClock()
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
         """Add the steps that are not there yet; how many were new."""
@@ -89,14 +98,25 @@ class PostgresTasks:
         return counts
 
     async def claim(
-        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+        self,
+        worker: str,
+        agents: Sequence[Agent],
+        *,
+        limit: int,
+        lease_seconds: float,
+        alone: int | None = None,
+        take_over: bool = True,
     ) -> Sequence[Claim]:
-        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first."""
+        """Lease up to `limit` queued or expired tasks; the least-loaded tenant first.
+
+        See `ports.Tasks`.
+        """
         steps = [str(step) for step, agent in AGENT_OF.items() if agent in set(agents)]
         if not steps or limit < 1:
             return ()
-        asked = (worker, steps, limit, lease_seconds, self._per_tenant)
-        return _claims(await self._database.call(CLAIM, asked))
+        places = limit if alone is None else alone
+        asked = (worker, steps, limit, lease_seconds, self._per_tenant, places, take_over)
+        return await self._claims(CLAIM, asked)
 
     async def beat(
         self,
@@ -111,6 +131,15 @@ class PostgresTasks:
         asked = ([*alive], [*alive.values()], list(progressed), lease_seconds)
         return {row[0] for row in await self._database.call(BEAT, asked)}
 
+    async def hand_back(
+        self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
+    ) -> set[UUID]:
+        """Queue tasks {task: fence} again as they were claimed; those that were still ours."""
+        if not held:
+            return set()
+        asked = ([*held], [*held.values()], pause_seconds, error)
+        return {row[0] for row in await self._database.call(HAND_BACK, asked)}
+
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
         await self._drop((task_id, fence, status, error))
@@ -120,13 +149,16 @@ class PostgresTasks:
         return [None] * len(calls)
 
     async def stuck(self, silent_seconds: float, limit: int) -> Sequence[Claim]:
-        """Tasks that run without progress for so long, or whose attempts are used up.
+        """Tasks that run without progress for so long, or that have lost too many workers.
 
         They are claimed for the caller, so that only one process fails each.
         """
         asked = ("sweeper", silent_seconds, limit, TAKE_OVER_SECONDS)
-        return _claims(await self._database.call(STUCK, asked))
+        return await self._claims(STUCK, asked)
 
-
-def _claims(rows: Sequence[tuple[Any, ...]]) -> list[Claim]:
-    return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in rows]
+    async def _claims(self, query: LiteralString, asked: tuple[Any, ...]) -> Sequence[Claim]:
+        sent = self._time.now()
+        rows = await self._database.call(query, (*self._time.asked(sent), *asked))
+        self._time.heard(sent, rows[0][:4])
+        claimed = (row[4:] for row in rows if row[4] is not None)
+        return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in claimed]

@@ -3,8 +3,7 @@
 Whether a result still counts is asked of the feature's row; without a row the feature is deleted.
 """
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -15,9 +14,9 @@ import msgspec
 from application.usage import Expense, Fate
 from domain import events as e
 from domain.pipeline import AGENT_OF
-from domain.runs import Attempt, Run
+from domain.runs import OURS, Attempt, Run
 from infrastructure.database import Database
-from projections.feature import FEATURE, FeatureRow, tag_of
+from projections.feature import FEATURE, tag_of
 
 SPENDING: Final = tuple(
     tag_of(kind)
@@ -26,23 +25,29 @@ SPENDING: Final = tuple(
 )
 """Events that say what an attempt used."""
 
-RUNS: Final = """
-    SELECT stream_id, version, type, recorded_at, payload FROM es.events
+FEATURES: Final = """
+    SELECT DISTINCT stream_id FROM es.events
     WHERE tenant_id = %(tenant)s AND type = any(%(types)s)
       AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s)
-    ORDER BY position
+    ORDER BY stream_id
 """
-STARTED: Final = """
-    SELECT stream_id, payload FROM es.events
-    WHERE tenant_id = %s AND type = %s AND stream_id = any(%s)
+EVENTS: Final = """
+    SELECT stream_id, version, type, recorded_at, payload FROM es.events
+    WHERE tenant_id = %(tenant)s AND stream_id = any(%(features)s) AND type = any(%(types)s)
+      AND (stream_id, version) > (%(feature)s, %(version)s)
+    ORDER BY stream_id, version LIMIT %(limit)s
 """
+FEATURES_AT_ONCE: Final = 100
+"""Features whose rows are held together."""
+EVENTS_AT_ONCE: Final = 1_000
 ROWS: Final = """
     SELECT v.feature_id, v.row::text FROM app.views v
     WHERE v.projection = 'feature' AND v.tenant_id = %s AND v.feature_id = any(%s)
       AND v.generation = (
         SELECT p.generation FROM app.positions p WHERE p.projection = 'feature' AND p.active)
 """
+STARTED: Final = tag_of(e.StepStarted)
 FATES: Final = {
     tag_of(e.AttemptFailed): Fate.FAILED,
     tag_of(e.RunDiscarded): Fate.DISCARDED,
@@ -52,6 +57,7 @@ FATES: Final = {
 class _Spent(msgspec.Struct):
     attempt: Attempt
     run: Run = Run()
+    code: str = ""
 
 
 class _Manifest(msgspec.Struct):
@@ -72,48 +78,84 @@ class PostgresExpenses:
 
     async def between(
         self, tenant_id: UUID, since: datetime | None, until: datetime | None
-    ) -> Sequence[Expense]:
-        """Expenses recorded in [since, until), in order. Raises Unavailable."""
+    ) -> AsyncIterator[Sequence[Expense]]:
+        """Expenses recorded in [since, until), feature by feature. Raises Unavailable."""
         asked = {"tenant": tenant_id, "types": list(SPENDING), "since": since, "until": until}
         async with self._database.tenant(tenant_id) as connection:
-            runs = await (await connection.execute(RUNS, asked)).fetchall()
-            features = list({row[0] for row in runs})
-            begun = (tenant_id, tag_of(e.StepStarted), features)
-            started = await (await connection.execute(STARTED, begun)).fetchall()
-            rows = await (await connection.execute(ROWS, (tenant_id, features))).fetchall()
-        # A long history takes long to read: the event loop goes on meanwhile.
-        return await asyncio.to_thread(lambda: list(_expenses(runs, started, dict(rows))))
+            found = await (await connection.execute(FEATURES, asked)).fetchall()
+        features = [row[0] for row in found]
+        for start in range(0, len(features), FEATURES_AT_ONCE):
+            some = features[start : start + FEATURES_AT_ONCE]
+            async with self._database.tenant(tenant_id) as connection:
+                rows = dict(await (await connection.execute(ROWS, (tenant_id, some))).fetchall())
+            books = {feature_id: _Book(feature_id, rows.get(feature_id)) for feature_id in some}
+            place = (UUID(int=0), 0)
+            more = True
+            while more:
+                events = await self._events(tenant_id, some, place)
+                if events:
+                    place = (events[-1][0], events[-1][1])
+                    entered = (books[event[0]].entered(*event[1:]) for event in events)
+                    yield [
+                        one
+                        for one in entered
+                        if one is not None
+                        and (since is None or one.at >= since)
+                        and (until is None or one.at < until)
+                    ]
+                more = len(events) == EVENTS_AT_ONCE
+
+    async def _events(
+        self, tenant_id: UUID, features: list[UUID], place: tuple[UUID, int]
+    ) -> Sequence[Any]:
+        asked = {
+            "tenant": tenant_id,
+            "features": features,
+            "types": [STARTED, *SPENDING],
+            "feature": place[0],
+            "version": place[1],
+            "limit": EVENTS_AT_ONCE,
+        }
+        async with self._database.tenant(tenant_id) as connection:
+            return await (await connection.execute(EVENTS, asked)).fetchall()
 
 
-def _expenses(
-    runs: Sequence[Any], started: Sequence[Any], rows: dict[UUID, str]
-) -> Iterator[Expense]:
-    models = {}
-    for feature_id, payload in started:
-        told = _decode_started(payload)
-        models[feature_id, told.attempt] = told.manifest.model
-    shown = {feature_id: _decode_row(row) for feature_id, row in rows.items()}
-    for feature_id, version, kind, at, payload in runs:
+class _Book:
+    """The expenses of one feature, from its events in order."""
+
+    def __init__(self, feature_id: UUID, row: str | None) -> None:
+        self._feature_id = feature_id
+        self._models: dict[Attempt, str] = {}
+        decoded = _decode_row(row) if row is not None else None
+        self._version = decoded.version if decoded else None
+        self._counting = decoded.counting if decoded else frozenset()
+
+    def entered(self, version: int, kind: str, at: datetime, payload: bytes) -> Expense | None:
+        """What an event says was used, if it is anything."""
+        if kind == STARTED:
+            told = _decode_started(payload)
+            self._models[told.attempt] = told.manifest.model
+            return None
         spent = _decode_spent(payload)
         if not spent.run.turns and spent.run.cost_usd == Decimal(0):
-            continue
-        yield Expense(
-            feature_id=feature_id,
+            return None
+        return Expense(
+            feature_id=self._feature_id,
             agent=str(AGENT_OF[spent.attempt.step]),
-            model=models.get((feature_id, spent.attempt), ""),
+            model=self._models.get(spent.attempt, ""),
             at=at,
             run=spent.run,
-            fate=_fate(shown.get(feature_id), kind, version),
+            fate=self._fate(kind, version, spent.code),
         )
 
-
-def _fate(row: FeatureRow | None, kind: str, version: int) -> Fate:
-    if row is None:
-        return Fate.DELETED
-    if kind in FATES:
-        return FATES[kind]
-    # A row that has not heard of the event yet has not heard of anything against it either.
-    return Fate.COUNTS if version > row.version or row.counts(version) else Fate.REPLACED
+    def _fate(self, kind: str, version: int, code: str) -> Fate:
+        if self._version is None:
+            return Fate.DELETED
+        if kind in FATES:
+            return Fate.OURS if code in OURS else FATES[kind]
+        # A row that has not heard of the event yet has not heard of anything against it either.
+        counts = version > self._version or version in self._counting
+        return Fate.COUNTS if counts else Fate.REPLACED
 
 
 _decode_spent: Final = msgspec.json.Decoder(_Spent).decode

@@ -1,20 +1,22 @@
 """The API process: the use cases and read models behind the HTTP application."""
 
-import asyncio
+import ipaddress
 import secrets
 import time
-from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final, TypeVar
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
 
 from application.accounts import Accounts
-from application.api_keys import KeySettings
+from application.api_keys import KeyLimits, KeySettings
+from application.comparing import Comparisons
 from application.delivery.history import Histories
 from application.download import Download
 from application.estimates import Estimates
-from application.ports import ArtifactStore, Unavailable
 from application.providers import Choice
+from application.security_log import SecurityLog
 from application.throttle import Throttle
 from infrastructure.accounts import PostgresAccounts, PostgresSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel
@@ -29,95 +31,86 @@ from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.experience import PostgresExperience
 from infrastructure.git_bundle import GitBundle
 from infrastructure.identity.discovery import RemoteKeys
+from infrastructure.identity.ended import EndedSessions
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
-from infrastructure.jetstream import Link
-from infrastructure.jetstream.progress import announced_upto
 from infrastructure.outbox import OutboxFolder
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.signing_keys import OwnTokens, SigningKeys
+from infrastructure.standing import Standing
 from infrastructure.transparency import LogKeys
+from infrastructure.tries import PostgresTries
 from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
+from interface.glance import Glance
+from interface.health import Servers, service_version
+from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.limits import Rate, rates_of, rooms_of
 from interface.processes import database_of, features_of, roster_in_force
 from interface.settings import PROJECT
 
-T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 ROLE: Final = "bp_api"
-LOOK_SECONDS: Final = 2.0
 SENDER: Final = "Build Practical <no-reply@localhost>"
 
 
-def service_version() -> str:
-    """The installed version, or the project's own where it runs from its folder."""
+def is_plain(public_url: str) -> bool:
+    """Whether people would reach the service over a network without TLS."""
+    url = urlsplit(public_url)
+    if url.scheme == "https" or url.hostname == "localhost":
+        return False
     try:
-        return version("build-practical")
-    except PackageNotFoundError:
-        return "0.1.0"
+        return not ipaddress.ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return True
 
 
 class Dependencies:
     """How the database, NATS and the object store are."""
 
-    def __init__(
-        self, database: Database, link: Link, artifacts: ArtifactStore, reads: PostgresReadStore
-    ) -> None:
-        self._database = database
-        self._link = link
-        self._artifacts = artifacts
-        self._reads = reads
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
 
     async def report(self) -> Readiness:
         """Ask them all, within two seconds. Never raises."""
-        postgres, artifacts, lag, relay, unsigned = await asyncio.gather(
-            self._soon(self._database.ready()),
-            self._soon(self._artifacts.ready()),
-            self._soon(self._reads.lag()),
-            self._soon(self._relay_lag()),
-            self._soon(self._checkpoint_lag()),
-        )
+        seen = await self._servers.look()
         return Readiness(
-            postgres=bool(postgres),
-            nats=self._link.up,
-            artifacts=bool(artifacts),
-            relay_lag_events=relay,
-            projection_lag_events=lag,
-            checkpoint_lag_seconds=unsigned,
+            postgres=seen.standing is Standing.READY,
+            nats=seen.nats,
+            artifacts=seen.artifacts,
+            relay_lag_events=seen.relay_lag_events,
+            projection_lag_events=seen.projection_lag_events,
+            checkpoint_lag_seconds=seen.checkpoint_lag_seconds,
+            database=seen.standing.value,
+            jetstream=seen.jetstream,
+            conditional_writes=seen.conditional_writes,
         )
 
-    async def _soon(self, question: Awaitable[T]) -> T | None:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                return await question
-        except (Unavailable, TimeoutError):
-            return None
 
-    async def _checkpoint_lag(self) -> float:
-        return float((await self._database.call("SELECT app.checkpoint_lag()"))[0][0])
-
-    async def _relay_lag(self) -> int | None:
-        announced = await announced_upto(self._link)
-        if announced is None:
-            return None
-        head = await self._reads.position() + await self._reads.lag()
-        return max(0, head - announced)
-
-
-async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> Services:
+async def open_api(
+    scope: AsyncExitStack, base: Foundation, public_url: str, connections: int
+) -> Services:
     """Everything that the HTTP application needs; `scope` closes it.
+
+    Args:
+        scope: Closes what is opened.
+        base: The common ground.
+        public_url: Where people reach the service.
+        connections: How many this process takes; streams get a part of them.
 
     Raises:
         Unavailable: the database, which keeps the signing keys, does not answer.
         WrongMasterKey: the signing keys were sealed under another master key.
     """
     settings = base.settings
-    database = await database_of(scope, base, ROLE)
-    features, log = await features_of(scope, base, database, ROLE)
+    database = await database_of(scope, base, ROLE, pool="api")
+    features, log = await features_of(scope, base, database, ROLE, pool="api-log")
+    servers = Servers(base.watch, database, base.link, base.artifacts)
     reads = PostgresReadStore(database, watch=base.live.watch)
     audit = PostgresAudit(database)
     stored = PostgresStoredLog(database, base.ring)
@@ -126,7 +119,9 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
     choice, roster = Choice(settings.model), roster_in_force(settings)
     experience = PostgresExperience(database)
-    accounts, verifier = await _identity(scope, base, database, public_url)
+    security = SecurityLog()
+    accounts, verifier = await _identity(scope, base, database, public_url, security)
+    rates = rates_of(settings.rates)
     return Services(
         features=features,
         reads=reads,
@@ -137,30 +132,47 @@ async def open_api(scope: AsyncExitStack, base: Foundation, public_url: str) -> 
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, experience, keys, choice, roster),
-        certifier=PostgresCertifier(database, base.ring),
+        certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts, stored)),
-        bundle=GitBundle(Histories(features, base.artifacts)),
+        archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
+        bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         bearers=verifier,
+        cursors=Cursors(base.master.cursor_keys),
         log_key=LogKeys(database),
         accounts=accounts,
-        keys=KeySettings(keys, provider, needed=choice is Choice.ANTHROPIC),
-        health=Dependencies(database, base.link, base.artifacts, reads),
+        keys=KeySettings(
+            keys,
+            provider,
+            needed=choice is Choice.ANTHROPIC,
+            tries=PostgresTries(database),
+            limits=KeyLimits(rates[Rate.KEY_CHECK], rates[Rate.KEY_REJECTED_BY_ADDRESS]),
+        ),
+        health=Glance(Dependencies(base.figures.servers or servers), time.monotonic),
         settings=HttpSettings(
             version=service_version(),
             public_url=public_url,
             demo_model=choice is not Choice.ANTHROPIC,
             web=PROJECT / "interface" / "web" / "dist",
+            rooms=rooms_of(settings.places, connections),
+            rates=rates,
         ),
         new_id=new_id,
         clock=utc_now,
         stopping=base.stop,
+        metrics=base.figures.http,
+        security=security,
+        turns=base.turns,
+        comparisons=Comparisons(base.computing),
     )
 
 
 async def _identity(
-    scope: AsyncExitStack, base: Foundation, database: Database, public_url: str
+    scope: AsyncExitStack,
+    base: Foundation,
+    database: Database,
+    public_url: str,
+    security: SecurityLog,
 ) -> tuple[Accounts | None, TokenVerifier]:
     """The built-in provider and its verifier, or a foreign issuer's verifier alone."""
     settings = base.settings
@@ -171,15 +183,23 @@ async def _identity(
             issuer=settings.oidc_issuer,
             audience=settings.oidc_audience,
             foreign=True,
+            security=security,
+        )
+    if is_plain(public_url):
+        log.warning(
+            "public_url_is_not_https",
+            consequence="browsers keep no cookie: nobody stays signed in, and letters link to it",
         )
     keys = SigningKeys(database, base.master)
     issuer = TokenIssuer(public_url, settings.oidc_audience, await keys.load(), time.time)
+    stored = PostgresSessions(database)
+    ended = await scope.enter_async_context(EndedSessions(stored.ended_since, utc_now))
     passwords = PasswordHasher()
     scope.callback(passwords.close)
     accounts = Accounts(
         store=PostgresAccounts(database),
         passwords=passwords,
-        sessions=RefreshTokens(PostgresSessions(database), utc_now),
+        sessions=RefreshTokens(stored, utc_now, ended.look),
         tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
@@ -187,9 +207,16 @@ async def _identity(
         new_id=new_id,
         new_secret=lambda: secrets.token_urlsafe(32),
         public_url=public_url,
+        stamp=base.master,
+        security=security,
     )
     scope.push_async_callback(accounts.drain)
     verifier = TokenVerifier(
-        keys, issuer=public_url, audience=settings.oidc_audience, foreign=False
+        keys,
+        issuer=public_url,
+        audience=settings.oidc_audience,
+        foreign=False,
+        sessions=ended,
+        security=security,
     )
     return accounts, verifier

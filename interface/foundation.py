@@ -7,22 +7,50 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from uuid_utils.compat import uuid7
 
+from application.turns import Turns
+from infrastructure import logs
 from infrastructure.artifacts import FolderStore, S3Store, open_store
+from infrastructure.computing import Pool
 from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
 from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.link import Link
 from infrastructure.jetstream.live import NatsLive
+from infrastructure.loop_lag import LoopLag
 from infrastructure.sealing import MasterKey
-from interface.settings import Settings
+from infrastructure.standing import DatabaseWatch
+from interface.figures import Figures
+from interface.settings import Settings, read_settings
 
 new_id = uuid7
+
+
+def configured(**given: object) -> Settings:
+    """The settings, with logging set up by them. Raises SettingWrong."""
+    settings = read_settings(**given)
+    secrets = [
+        value.get_secret_value()
+        for value in (
+            settings.database_url,
+            settings.nats_url,
+            settings.master_key,
+            settings.artifacts_secret_access_key,
+        )
+        if value is not None
+    ]
+    logs.configure(
+        json_lines=settings.log_format == "json",
+        level=settings.log_level.upper(),
+        secrets=secrets,
+    )
+    return settings
+
 
 NOTE = "addresses.json"
 
@@ -119,7 +147,18 @@ class Foundation:
     """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
+    computing: Pool
+    """Reads and compares long texts in processes that can be ended."""
+    watch: DatabaseWatch
+    figures: Figures
     stop: asyncio.Event
+    """The process was told to stop: it takes nothing new."""
+    hurry: asyncio.Event
+    """It was told again: it waits for nothing any more."""
+    turns: Turns = field(default_factory=Turns)
+    """Goes through long histories without a stop of everything else."""
+    lag: LoopLag = field(default_factory=LoopLag)
+    """How long the event loop keeps everything else waiting."""
 
     @property
     def name(self) -> str:
@@ -128,9 +167,25 @@ class Foundation:
 
 
 async def open_foundation(
-    scope: AsyncExitStack, settings: Settings, addresses: Addresses, stop: asyncio.Event
+    scope: AsyncExitStack,
+    settings: Settings,
+    addresses: Addresses,
+    stop: asyncio.Event,
+    hurry: asyncio.Event | None = None,
+    *,
+    watch: DatabaseWatch | None = None,
+    figures: Figures | None = None,
 ) -> Foundation:
     """Open the common ground; `scope` closes it.
+
+    Args:
+        scope: Closes it.
+        settings: As read.
+        addresses: Where the servers are.
+        stop: Ends the process, once it has handed back what it holds.
+        hurry: Ends it at once: nothing more is waited for.
+        watch: What is known of the database already.
+        figures: Where the process's figures are gathered.
 
     Raises:
         MasterKeyUnusable, NatsRefused, NatsUrlInvalid, StoreUrlRefused: one line each.
@@ -150,7 +205,8 @@ async def open_foundation(
         secret_access_key=secret.get_secret_value() if secret else None,
     )
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
-    return Foundation(
+    figures = figures or Figures(())
+    base = Foundation(
         settings,
         addresses,
         master,
@@ -161,5 +217,11 @@ async def open_foundation(
         cancel,
         live,
         artifacts,
+        await scope.enter_async_context(Pool(settings.computing_processes)),
+        watch or DatabaseWatch(addresses.database),
+        figures,
         stop,
+        hurry or asyncio.Event(),
     )
+    base.lag.observe = figures.http.loop_lagged
+    return base

@@ -5,9 +5,10 @@ runs one of each in this process.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,16 +19,19 @@ from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features
 from application.materials import Materials
+from application.ports import Claim
 from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
 from application.transparency.notary import Notary
-from application.worker import Worker, WorkerLimits
+from application.worker import BEATS_PER_LEASE, Worker, WorkerLimits
+from domain.pipeline import AGENT_OF
 from infrastructure.accounts import ExpiredSessions
 from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
 from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.artifacts import RecentFiles
 from infrastructure.clock import utc_now
+from infrastructure.computing import Pool
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -36,27 +40,42 @@ from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
 from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
-from infrastructure.jetstream import Fanout, Reconciler, Relay
+from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
 from infrastructure.ledger import PostgresLedger
+from infrastructure.own_process import OwnProcess
 from infrastructure.read_models import PostgresSource, Projector
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
-from interface.foundation import CannotStart, Foundation, new_id
-from interface.settings import Settings
+from interface.foundation import Addresses, CannotStart, Foundation, new_id
+from interface.health import Servers
+from interface.settings import Settings, surroundings
 
 Run = Callable[[asyncio.Event], Awaitable[None]]
 
-CONNECTIONS: Final = 6
-"""Of one process to the database, beside those of the log."""
-
-
-BEATS_PER_LEASE: Final = 12
-"""A lease outlives several heartbeats that are lost."""
+AFTER_DEADLINE_SECONDS: Final = 360.0
+"""What a step in a process of its own has beyond its agent's deadline: longer than it waits for a
+database that is away."""
 
 
 log = structlog.get_logger(__name__)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a process is told that carries out one step. It holds secrets: for a pipe only."""
+
+    settings: dict[str, Any]
+    addresses: Addresses
+    claim: Claim
+
+
+class Crew(NamedTuple):
+    """What carries out steps."""
+
+    tasks: PostgresTasks
+    runner: Runner
+    roster: Roster
 
 
 class Running(NamedTuple):
@@ -66,20 +85,37 @@ class Running(NamedTuple):
     run: Run
 
 
-async def database_of(scope: AsyncExitStack, base: Foundation, role: str) -> Database:
-    """The database as one role."""
-    database = Database(base.addresses.database, role, max_size=CONNECTIONS)
+async def database_of(
+    scope: AsyncExitStack, base: Foundation, role: str, *, pool: str, shared: bool = True
+) -> Database:
+    """The database as one role.
+
+    Args:
+        scope: Closes it.
+        base: Where it is, and how many connections a process may hold.
+        role: One of `database.ROLES`.
+        pool: What its connections are called in the figures.
+        shared: Whether the process holds as many again for something else, such as the log.
+    """
+    connections = base.settings.database_connections
+    size = connections - connections // 2 if shared else connections
+    database = Database(base.addresses.database, role, max_size=size)
+    base.figures.pool(pool, size, database.figures)
+    if base.figures.servers is None:
+        base.figures.servers = Servers(base.watch, database, base.link, base.artifacts)
     return await scope.enter_async_context(database)
 
 
 async def features_of(
-    scope: AsyncExitStack, base: Foundation, database: Database, role: str
+    scope: AsyncExitStack, base: Foundation, database: Database, role: str, *, pool: str
 ) -> tuple[Features, PostgresEventLog]:
-    """The one write path, as one role."""
+    """The one write path, as one role, with its half of the process's connections."""
+    size = base.settings.database_connections // 2
     log = await scope.enter_async_context(
-        PostgresEventLog(base.addresses.database, role, base.ring)
+        PostgresEventLog(base.addresses.database, role, base.ring, connections=size)
     )
-    return Features(log, PostgresReceipts(database), base.live, new_id), log
+    base.figures.pool(pool, size, log.figures)
+    return Features(log, PostgresReceipts(database), base.live, new_id, base.turns), log
 
 
 def roster_in_force(settings: Settings) -> Roster:
@@ -104,6 +140,8 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
         async with base.work.listen() as heard:
             while not stop.is_set() and not await heard.wait(1.0):
                 continue
+        if stop.is_set():
+            return  # Nothing is imported only to end.
         models = {entry.model for entry in roster.entries.values()}
         for model, ends in (await retiring(models)).items():
             log.warning("model_retires", model=model, on=ends, change="BP_AGENTS")
@@ -112,13 +150,24 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
     return watch
 
 
-async def open_worker(
-    scope: AsyncExitStack, base: Foundation, demo_url: str | None
-) -> list[Running]:
-    """A worker: carries out due steps."""
+async def open_demo_model(scope: AsyncExitStack, settings: Settings) -> str | None:
+    """The demo model as a server of this process; its address, or None if it is not allowed."""
+    if Choice(settings.model) is Choice.ANTHROPIC:
+        return None
+    from infrastructure.demo_model import DemoModel  # noqa: PLC0415 - not for most.
+
+    computing = await scope.enter_async_context(Pool(settings.computing_processes))
+    model = DemoModel(pace=settings.demo_pace_seconds, computing=computing)
+    url = await model.start()
+    scope.push_async_callback(model.stop)
+    return url
+
+
+async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | None) -> Crew:
+    """What carries steps out; `scope` closes it."""
     settings = base.settings
-    database = await database_of(scope, base, "bp_worker")
-    features, log = await features_of(scope, base, database, "bp_worker")
+    database = await database_of(scope, base, "bp_worker", pool="worker")
+    features, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
     roster = roster_in_force(settings)
@@ -132,15 +181,57 @@ async def open_worker(
     )
     fail_point = FailPoint(settings.fail_point)
     files = RecentFiles(base.artifacts)
-    tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live, fail_point)
-    materials = Materials(features, log, files)
-    runner = Runner(features, tasks, providers, materials, tools, backoff_seconds=settings.pauses())
+    inspector = Inspector(base.computing)
+    tools = Tools(
+        PostgresLedger(database, keys), files, inspector, base.live, base.computing, fail_point
+    )
+    runner = Runner(
+        features,
+        tasks,
+        providers,
+        Materials(features, log, files),
+        tools,
+        backoff_seconds=settings.pauses(),
+        lease_seconds=settings.lease_seconds,
+    )
+    return Crew(tasks, runner, roster)
+
+
+def _isolation(scope: AsyncExitStack, base: Foundation, roster: Roster) -> OwnProcess:
+    """How a step is given a process of its own."""
+
+    def order(claim: Claim) -> bytes:
+        return msgspec.json.encode(Order(base.settings.plain(), base.addresses, claim))
+
+    def seconds(claim: Claim) -> float:
+        return roster[AGENT_OF[claim.step]].deadline_seconds + AFTER_DEADLINE_SECONDS
+
+    command = (sys.executable, "-m", "interface.alone")
+    isolation = OwnProcess(command, surroundings(), order, seconds)
+    scope.push_async_callback(isolation.close)
+    return isolation
+
+
+async def open_worker(
+    scope: AsyncExitStack, base: Foundation, demo_url: str | None
+) -> list[Running]:
+    """A worker: carries out due steps."""
+    settings = base.settings
+    crew = await open_crew(scope, base, demo_url)
     limits = WorkerLimits(
         steps_at_once=settings.steps_at_once,
+        alone_at_once=settings.alone_at_once,
         lease_seconds=settings.lease_seconds,
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
+        drain_seconds=settings.drain_seconds,
     )
-    worker = Worker(base.name, tasks, runner, limits=limits)
+    isolation = _isolation(scope, base, crew.roster)
+    worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
+    base.figures.loops(worker.pulse)
+    base.figures.steps(lambda: worker.busy)
+
+    async def work(stop: asyncio.Event) -> None:
+        await worker.run(stop, base.hurry)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.work.listen() as heard:
@@ -150,22 +241,22 @@ async def open_worker(
 
     async def doubt(stop: asyncio.Event) -> None:
         async with base.cancel.listen() as heard:
-            while not stop.is_set():
+            while not (stop.is_set() and not worker.busy):
                 if await heard.wait(1.0):
                     worker.look_again()
 
     return [
-        Running("worker", worker.run),
+        Running("worker", work),
         Running("worker-bell", wake),
         Running("worker-doubt", doubt),
-        Running("retirement-watch", _retirement_watch(base, roster)),
+        Running("retirement-watch", _retirement_watch(base, crew.roster)),
     ]
 
 
 async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A relay, the consumers of its messages, and the reconciler that makes up for both."""
-    database = await database_of(scope, base, "bp_relay")
-    queue = await database_of(scope, base, "bp_worker")
+    database = await database_of(scope, base, "bp_relay", pool="relay")
+    queue = await database_of(scope, base, "bp_worker", pool="relay-queue")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
     tasks = PostgresTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
@@ -173,12 +264,14 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     async def floor() -> int:
         return await cursors.get("reconciler")
 
-    relay = Relay(base.link, headers, floor=floor, poke=base.poke)
+    limits = stream.Limits(replicas=base.settings.nats_replicas)
+    relay = Relay(base.link, headers, floor=floor, poke=base.poke, limits=limits)
     letters = PostgresDeadLetters(queue)
     fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
     reconciler = Reconciler(
         base.link, headers, tasks, cursors, letters, poke=base.poke, work=base.work
     )
+    base.figures.loops(relay.pulse, fanout.pulse, reconciler.pulse)
     return [
         Running("relay", relay.run),
         Running("fanout", fanout.run),
@@ -188,12 +281,13 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
 
 async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A projector: keeps the read models."""
-    database = await database_of(scope, base, "bp_projector")
+    database = await database_of(scope, base, "bp_projector", pool="projector", shared=False)
 
     async def applied(tenant_id: UUID, feature_id: UUID, version: int, position: int) -> None:
         await base.live.applied(tenant_id, feature_id, version=version, position=position)
 
     projector = Projector(database, PostgresSource(database, base.ring), applied=applied)
+    base.figures.loops(projector.pulse)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.poke.listen() as heard:
@@ -207,8 +301,8 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     """A sweeper: fails what is stuck, forgets what has expired, signs checkpoints of the log."""
     settings = base.settings
-    database = await database_of(scope, base, "bp_sweeper")
-    features, _ = await features_of(scope, base, database, "bp_sweeper")
+    database = await database_of(scope, base, "bp_sweeper", pool="sweeper")
+    features, _ = await features_of(scope, base, database, "bp_sweeper", pool="sweeper-log")
     sweeper = Sweeper(
         features,
         PostgresTasks(database),
@@ -229,4 +323,5 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
+    base.figures.loops(sweeper.pulse, notary.pulse)
     return [Running("sweeper", sweeper.run), Running("notary", notary.run)]

@@ -3,14 +3,17 @@
 This is the only module that reads the environment.
 """
 
+import ipaddress
+from os import environ, getpid  # noqa: TID251  # This is its one home.
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.fail_points import PLACES
+from interface.limits import rates_of, rooms_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -27,8 +30,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 16 or later, `postgresql://…`; unset: the embedded one"
     )
+    database_connections: Annotated[int, Field(ge=4, le=200)] = Field(
+        12,
+        description="connections to the database that one process holds at most, those of the log "
+        "included, 4 to 200; `up` is five processes",
+    )
     nats_url: SecretStr | None = Field(
         None, description="NATS with JetStream, `nats://…`; unset: the embedded one"
+    )
+    nats_replicas: Annotated[int, Field(ge=1, le=5)] = Field(
+        1, description="servers that keep the stream of announcements, 1 to 5; 3 on a cluster"
     )
     artifacts_url: str | None = Field(
         None, description="`file:///folder` or `s3://bucket?endpoint=…`; unset: a local folder"
@@ -52,16 +63,40 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8000, description="port to listen on, 0 to 65535; 0 chooses a free one"
     )
-    operator_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        0, description="loopback port of /metrics, 0 to 65535; 0 turns it off"
+    operator_port: Annotated[int, Field(ge=0, le=65531)] = Field(
+        0,
+        description="loopback port of /metrics and /health/ready of api, 0 to 65531; worker, "
+        "relay, projector and sweeper take the four ports behind it; 0 turns it off",
+    )
+    computing_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        2,
+        description="processes that one process of the service starts, when they are needed, to "
+        "read, compare and pack long texts, 1 to 64; a tenant uses half of them at most",
     )
     trusted_proxies: str = Field(
         "",
-        description="addresses of reverse proxies whose X-Forwarded-For is believed, with commas; "
-        "unset: nobody's",
+        description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, "
+        "with commas; unset: nobody's",
+    )
+    connections: Annotated[int, Field(ge=0, le=65_536)] = Field(
+        0,
+        description="connections of one API process at most, 0 to 65536; "
+        "0: from how many files it may have open",
+    )
+    places: dict[str, dict[str, int]] = Field(
+        {},
+        description="JSON of kinds to how many streams and downloads one API process has at once, "
+        'such as `{"live": {"in_all": 2000, "tenant": 40}}`; unset: see Limits',
+    )
+    rates: dict[str, str] = Field(
+        {},
+        description="JSON of what is counted to how often in how many seconds, "
+        'such as `{"create": "300/600"}`; unset: see Limits',
     )
     oidc_issuer: str | None = Field(
-        None, description="issuer whose tokens are accepted; unset: the built-in sign-up and login"
+        None,
+        description="issuer whose access tokens are accepted, as it stands in their `iss`; "
+        "unset: the built-in sign-up and login",
     )
     oidc_audience: str = Field("build-practical", description="audience that tokens must name")
     model: Literal["auto", "anthropic", "demo"] = Field(
@@ -94,7 +129,17 @@ class Settings(BaseSettings):
         60.0, description="longest wait of new events for a signed checkpoint, up to 3600 seconds"
     )
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
-        60.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
+        5.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"
+    )
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        10.0,
+        description="how long a worker that is told to stop lets its steps go on, 0 to 3600 "
+        "seconds; then it hands them back",
+    )
+    leave_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0,
+        description="how long an API that is told to stop still takes connections, while it says "
+        "that it is not ready, 0 to 3600 seconds; not if another process has its listener",
     )
     retry_seconds: Annotated[
         str, Field(pattern=r"^\d{1,5}(\.\d{1,3})?(,\d{1,5}(\.\d{1,3})?){2}$")
@@ -104,6 +149,11 @@ class Settings(BaseSettings):
     )
     steps_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
         32, description="steps one worker works on at once, 1 to 1000"
+    )
+    alone_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4,
+        description="steps that one worker runs in processes of their own at once, because one of "
+        "them may have ended a worker, 1 to 1000; each takes 100 MB",
     )
     tenant_steps_at_once: Annotated[int, Field(ge=1, le=1000)] = Field(
         8, description="steps of one tenant at once over all workers, 1 to 1000"
@@ -133,6 +183,22 @@ class Settings(BaseSettings):
         """The pauses between the attempts of a step, in seconds."""
         return tuple(float(part) for part in self.retry_seconds.split(","))
 
+    @field_validator("places")
+    @classmethod
+    def _places(cls, value: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        rooms_of(value)
+        return value
+
+    @field_validator("rates")
+    @classmethod
+    def _rates(cls, value: dict[str, str]) -> dict[str, str]:
+        rates_of(value)
+        return value
+
+    def plain(self) -> dict[str, Any]:
+        """All values as `read_settings` takes them, secrets in plain: for our own processes."""
+        return {_given_as(name): _plain(value) for name, value in self}
+
     @field_validator("database_url")
     @classmethod
     def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
@@ -154,18 +220,73 @@ class Settings(BaseSettings):
             raise ValueError("must begin with file:/// or s3://")
         return value
 
-    @field_validator("public_url", "oidc_issuer", "anthropic_base_url")
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        proxies = [part.strip() for part in value.split(",") if part.strip()]
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy} is neither an address nor a network") from None
+        return ",".join(proxies)
+
+    @field_validator("public_url", "anthropic_base_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
-        if value and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must begin with https:// or http://")
-        return value.rstrip("/") if value else value
+        return _web_address(value).rstrip("/") if value else value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        # A slash at the end is a part of some issuers' names.
+        return _web_address(value) if value else None
+
+
+def _web_address(value: str) -> str:
+    if urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("must begin with https:// or http://")
+    return value
 
 
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[name].validation_alias
     return alias if isinstance(alias, str) else f"BP_{name.upper()}"
+
+
+def _given_as(name: str) -> str:
+    """What the field is called where a value is given for it."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else name
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # As JSON takes it.
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, Path) else value
+
+
+def surroundings() -> dict[str, str]:
+    """The environment without our settings, some of which are secrets: for processes of ours."""
+    return {name: value for name, value in environ.items() if not name.startswith("BP_")}
+
+
+FIRST_PASSED: Final = 3
+"""The first file descriptor that a supervisor passes on (sd_listen_fds(3))."""
+
+
+def passed_descriptors() -> tuple[int, ...]:
+    """The file descriptors that a supervisor such as systemd passes on to this process, once.
+
+    They are meant for it alone if `LISTEN_PID` says so; nothing that it starts is told of them.
+    """
+    ours = environ.pop("LISTEN_PID", "") == str(getpid())
+    count = environ.pop("LISTEN_FDS", "")
+    environ.pop("LISTEN_FDNAMES", None)
+    if not (ours and count.isascii() and count.isdigit() and len(count) <= 3):  # noqa: PLR2004
+        return ()
+    return tuple(range(FIRST_PASSED, FIRST_PASSED + int(count)))
 
 
 def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # Values of any setting, by name.

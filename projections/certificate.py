@@ -61,9 +61,10 @@ class Certificate(Struct, frozen=True):
     equal: bool
     """Whether every read model is what the log gives."""
     events: int
-    """Folded, from the first one on; those that were sealed and are lost give nothing to show."""
+    """Folded, from the first one on; those that were sealed and are lost give nothing to show.
+    0 as long as no read model has come to the first."""
     head: str
-    """The hash of the last of them, in hex."""
+    """The hash of the last of them, in hex; empty if there is none."""
     projections: tuple[Compared, ...]
     model_calls: int = 0
     """Requests to a model that folding made: none, for it has no way to make one."""
@@ -76,24 +77,38 @@ class Certifier(Protocol):
         """A certificate as of now; None if there is no such stream. Raises Unavailable."""
 
 
+class Folding:
+    """One feature's rows in one read model, folded from its first fact on."""
+
+    def __init__(self, projection: Projection[Any]) -> None:
+        """Before the first fact."""
+        self._projection = projection
+        self._rows: Rows = {}
+        self._changed: dict[str, int] = {}
+
+    def add(self, fact: Fact) -> None:
+        """Take in the next fact.
+
+        Raises:
+            Exception: whatever a projection raises for a log that was not decided.
+        """
+        touched = apply(self._projection, self._rows, fact)
+        self._changed.update(dict.fromkeys(touched, fact.version))
+
+    def table(self) -> Table:
+        """The rows so far."""
+        return {item: Cell(self._changed[item], _plain(row)) for item, row in self._rows.items()}
+
+
 def fold(
     facts: Iterable[Fact], projections: Sequence[Projection[Any]] = PROJECTIONS
 ) -> dict[str, Table]:
-    """One feature's rows in every read model, from its first fact on.
-
-    Raises:
-        Exception: whatever a projection raises for a log that was not decided.
-    """
-    rows: dict[str, Rows] = {projection.name: {} for projection in projections}
-    changed: dict[str, dict[str, int]] = {projection.name: {} for projection in projections}
+    """One feature's rows in every read model. Raises as `Folding.add` does."""
+    foldings = {projection.name: Folding(projection) for projection in projections}
     for fact in facts:
-        for projection in projections:
-            touched = apply(projection, rows[projection.name], fact)
-            changed[projection.name].update(dict.fromkeys(touched, fact.version))
-    return {
-        name: {item: Cell(changed[name][item], _plain(row)) for item, row in of.items()}
-        for name, of in rows.items()
-    }
+        for folding in foldings.values():
+            folding.add(fact)
+    return {name: folding.table() for name, folding in foldings.items()}
 
 
 def stored_cell(version: int, row: str | bytes) -> Cell:

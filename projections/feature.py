@@ -202,9 +202,10 @@ class FeatureRow(Struct, frozen=True):
         """Whether a message recorded at `version` belongs to the visible conversation."""
         return self.state.content.shows(version)
 
-    def counts(self, version: int) -> bool:
-        """Whether the result recorded at `version` is part of what stands now."""
-        return any(mark.version == version and self._counts(mark) for mark in self.marks)
+    @property
+    def counting(self) -> frozenset[int]:
+        """The versions of the results that are part of what stands now."""
+        return frozenset(mark.version for mark in self.marks if self._counts(mark))
 
     def _counts(self, mark: Mark) -> bool:
         brief = self.state.content.brief

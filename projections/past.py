@@ -4,7 +4,6 @@ Invariant: nothing is folded here that the read models do not fold; there is one
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -55,20 +54,29 @@ class Pasts:
             del self._kept[key]
 
 
-def past_of(facts: Iterable[Fact]) -> Past | None:
-    """The rows after these facts, which begin with the feature's first; None without a feature."""
-    feature: Rows = {}
-    messages: Rows = {}
-    runs: Rows = {}
-    for fact in facts:
-        apply(FEATURE, feature, fact)
-        apply(MESSAGE, messages, fact)
-        apply(RUN, runs, fact)
-    row = next(iter(feature.values()), None)
-    if row is None:
-        return None
-    return Past(
-        row,
-        tuple(messages[item] for item in sorted(messages) if row.shows(messages[item].version)),
-        tuple(sorted(runs.values(), key=lambda run: run.version)),
-    )
+class Looking:
+    """Folds a feature's facts, beginning with its first, to what was to be seen after them."""
+
+    def __init__(self) -> None:
+        """Before the first fact."""
+        self._feature: Rows = {}
+        self._messages: Rows = {}
+        self._runs: Rows = {}
+
+    def add(self, fact: Fact) -> None:
+        """Take in the next fact."""
+        apply(FEATURE, self._feature, fact)
+        apply(MESSAGE, self._messages, fact)
+        apply(RUN, self._runs, fact)
+
+    def past(self) -> Past | None:
+        """The rows after all facts so far; None without a feature."""
+        row = next(iter(self._feature.values()), None)
+        if row is None:
+            return None
+        said = (self._messages[item] for item in sorted(self._messages))
+        return Past(
+            row,
+            tuple(message for message in said if row.shows(message.version)),
+            tuple(sorted(self._runs.values(), key=lambda run: run.version)),
+        )

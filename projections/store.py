@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from domain.status import Status
 from projections.dashboard import DashboardRow
-from projections.feature import Checkpoint, FeatureRow
+from projections.feature import FeatureRow
 from projections.file import FilesRow
 from projections.in_progress import InProgressRow
 from projections.message import MessageRow
@@ -29,19 +29,15 @@ class Page(Struct, Generic[T], frozen=True):
     """A part of a list."""
 
     items: tuple[T, ...]
-    next_cursor: str | None = None
-    """Where the list goes on; None at its end."""
-
-
-class BadCursor(Exception):
-    """That cursor is not from this list with these filters. Start again without one."""
+    more: bool = False
+    """Whether the list goes on behind them."""
 
 
 class ReadStore(Protocol):
     """The rows of every read model. All methods raise `ports.Unavailable` without a database.
 
-    `limit` counts rows, from 1 to 200. A cursor comes from the page before it, with the same
-    filters; any other raises `BadCursor`.
+    `limit` counts rows, from 1 to 200. `after` is the key of the last row of the page before, asked
+    for with the same filters: a feature's id, or the row's version.
     """
 
     async def features(
@@ -51,7 +47,7 @@ class ReadStore(Protocol):
         status: Status | None = None,
         q: str = "",
         limit: int = LIMIT,
-        cursor: str | None = None,
+        after: UUID | None = None,
     ) -> Page[DashboardRow]:
         """The tenant's features, newest first.
 
@@ -60,7 +56,7 @@ class ReadStore(Protocol):
             status: Only those that stand there.
             q: Only those whose title contains it, in whatever case.
             limit: How many at most.
-            cursor: Where the page before it ended.
+            after: The last feature of the page before.
         """
 
     async def feature(
@@ -81,12 +77,12 @@ class ReadStore(Protocol):
         """
 
     async def forks(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:
         """The features that were forked from this one, newest first."""
 
     async def messages(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[MessageRow]:
         """The visible conversation, oldest first."""
 
@@ -102,17 +98,12 @@ class ReadStore(Protocol):
         """
 
     async def runs(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[RunRow]:
         """Every agent run, oldest first."""
 
-    async def checkpoints(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
-    ) -> Page[Checkpoint]:
-        """Every place to go back to, oldest first."""
-
     async def in_progress(
-        self, tenant_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[InProgressRow]:
         """The features with steps that wait or run, newest feature first."""
 

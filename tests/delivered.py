@@ -165,10 +165,12 @@ class Shop:
             self.clock.turn(60)
 
     async def zip(self, version: int | None = None) -> bytes:
-        return b"".join([chunk async for chunk in self.archive(TENANT, FEATURE, version)])
+        parcel = await self.archive(TENANT, FEATURE, version)
+        return b"".join([chunk async for chunk in parcel.chunks()])
 
     async def git(self, version: int | None = None) -> bytes:
-        return b"".join([chunk async for chunk in self.bundle(TENANT, FEATURE, version)])
+        parcel = await self.bundle(TENANT, FEATURE, version)
+        return b"".join([chunk async for chunk in parcel.chunks()])
 
 
 def unzipped(body: bytes) -> dict[str, bytes]:

@@ -63,6 +63,8 @@ class Task:
     lease_until: datetime | None = None
     progress_at: datetime | None = None
     error: str = ""
+    alone: bool = False
+    lost: int = 0
 
     def claim(self) -> Claim:
         due = self.due
@@ -76,6 +78,7 @@ class Task:
             due.correlation_id,
             self.attempt,
             self.fence,
+            self.alone,
         )
 
 
@@ -98,25 +101,49 @@ class MemoryTasks:
         """Make the tasks that are not there yet; how many were new."""
         new = {due.task_id: due for due in steps if due.task_id not in self.rows}
         for task_id, due in new.items():
-            self.rows[task_id] = Task(due, self._clock(), self._max_attempts)
+            self.rows[task_id] = Task(
+                due, self._clock(), self._max_attempts, alone=self._fatal(due)
+            )
         return len(new)
 
+    def _fatal(self, due: DueStep) -> bool:
+        return any(
+            (task.due.feature_id, task.due.step, task.error)
+            == (due.feature_id, due.step, "crashed_alone")
+            for task in self.rows.values()
+        )
+
     async def claim(
-        self, worker: str, agents: Sequence[Agent], *, limit: int, lease_seconds: float
+        self,
+        worker: str,
+        agents: Sequence[Agent],
+        *,
+        limit: int,
+        lease_seconds: float,
+        alone: int | None = None,
+        take_over: bool = True,
     ) -> Sequence[Claim]:
         now = self._clock()
         claims: list[Claim] = []
+        places = limit if alone is None else alone
         while len(claims) < limit:
+            taken = {claim.task_id for claim in claims}
             ready = [
                 (self._running(task.due.tenant_id, now), task.not_before, task_id)
                 for task_id, task in self.rows.items()
-                if AGENT_OF[task.due.step] in agents and self._ready(task, now)
+                if task_id not in taken
+                and AGENT_OF[task.due.step] in agents
+                and self._ready(task, now, take_over=take_over)
+                and (places > 0 or not (task.alone or task.status == "running"))
             ]
             ready = [candidate for candidate in ready if candidate[0] < self._per_tenant]
             if not ready:
                 break
             task = self.rows[min(ready)[2]]
             task.attempt += 1
+            task.alone = task.alone or task.status == "running"
+            task.lost += task.status == "running"
+            places -= task.alone
             self._lease(task, worker, now, lease_seconds)
             claims.append(task.claim())
         return claims
@@ -136,6 +163,16 @@ class MemoryTasks:
             if task_id in progressed:
                 task.progress_at = now
         return held
+
+    async def hand_back(
+        self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
+    ) -> set[UUID]:
+        ours = {task_id for task_id, fence in held.items() if self.holds(task_id, fence)}
+        for task_id in ours:
+            task = self.rows[task_id]
+            task.status, task.error, task.lease_until = "queued", error, None
+            task.not_before = self._clock() + timedelta(seconds=pause_seconds)
+        return ours
 
     async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
         if self.holds(task_id, fence):
@@ -185,11 +222,11 @@ class MemoryTasks:
         task.lease_until = now + timedelta(seconds=seconds)
         task.progress_at = now
 
-    def _ready(self, task: Task, now: datetime) -> bool:
-        if task.attempt >= task.max_attempts:
-            return False
-        waiting = task.status == "queued" and task.not_before <= now
-        return waiting or (task.status == "running" and self._expired(task, now))
+    def _ready(self, task: Task, now: datetime, *, take_over: bool) -> bool:
+        if task.status == "queued":
+            return task.not_before <= now
+        silent = task.status == "running" and self._expired(task, now)
+        return take_over and silent and task.lost + 1 < task.max_attempts
 
     def _running(self, tenant_id: UUID, now: datetime) -> int:
         return sum(
@@ -203,13 +240,11 @@ class MemoryTasks:
         return task.lease_until is not None and task.lease_until <= now
 
     def _is_stuck(self, task: Task, now: datetime, silent: datetime) -> bool:
-        used_up = task.attempt >= task.max_attempts
-        if task.status == "queued":
-            return used_up
         if task.status != "running" or task.progress_at is None:
             return False
         expired = self._expired(task, now)
         taken = task.worker == "sweeper" and not expired
+        used_up = task.lost + 1 >= task.max_attempts
         return (expired and used_up) or (task.progress_at <= silent and not taken)
 
 

@@ -33,7 +33,11 @@ CODES: Final[Mapping[str, str]] = {
     ),
     "unavailable": "Nothing needs to be done: it is tried again when everything answers.",
     "stuck": "Retry: work goes on from the last approved document.",
-    "worker_stopped": "Nothing needs to be done: another worker takes over.",
+    "crashed_alone": (
+        "Put what is unusual in the brief, such as very long lines or odd markup, into simpler "
+        "words, then retry. If it happens again, tell the operator, whose log says how it ended."
+    ),
+    "worker_stopped": "Nothing needs to be done: the step goes on.",
     # What the provider of the model says.
     "rate_limited": "Nothing needs to be done: it is tried again when the provider allows it.",
     "overloaded": "Nothing needs to be done: it is tried again in a moment.",

@@ -31,11 +31,12 @@ class Inspection(Protocol):
     """Parsers for what agents write."""
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Read the files, by path, and report in order of path and line.
 
         Args:
+            whose: The tenant who waits for it.
             files: All files of the feature, tests included, so that imports can be resolved.
             packages: Third-party packages that the plan allows.
         """

@@ -9,8 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-_SPACE: Final = re.compile(r"\s+")
-_SPECIAL: Final = re.compile(r"[\\`*<\[\]|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w{1,31};)")
+_SPECIAL: Final = str.maketrans({sign: f"\\{sign}" for sign in "\\`*<[]|~"})
+_SOMETIMES: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])|&(?=#?\w{1,31};)")
+"""Special by what stands beside it: `_` outside words, and what begins a character reference."""
 _LEADING: Final = re.compile(r"^([#>+=-]|\d{1,9}(?=[.)]))")
 _JOINERS: Final = frozenset("\u200c\u200d")
 """Invisible, yet part of how some scripts and emoji are written."""
@@ -24,7 +25,7 @@ LANGUAGES: Final = {
 
 def inline(text: str) -> str:
     """Text as one line of Markdown that shows exactly these words."""
-    escaped = _SPECIAL.sub(r"\\\g<0>", _visible(text))
+    escaped = _SOMETIMES.sub(lambda m: f"\\{m[0]}", _visible(text).translate(_SPECIAL))
     return _LEADING.sub(lambda m: f"{m[1]}\\" if m[1].isdigit() else f"\\{m[1]}", escaped)
 
 
@@ -38,7 +39,9 @@ def code(text: str) -> str:
 
 def _visible(text: str) -> str:
     """One line, in which a sign stands for each character that cannot be seen."""
-    flat = _SPACE.sub(" ", text).strip()
+    flat = " ".join(text.split())
+    if flat.isprintable():
+        return flat
     return "".join(
         "\N{REPLACEMENT CHARACTER}"
         if c not in _JOINERS and unicodedata.category(c) in {"Cc", "Cf", "Cs"}

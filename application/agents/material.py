@@ -4,8 +4,8 @@ Invariant: a step sees nothing but its material and its desk; ledger, key, lease
 runner's.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +18,9 @@ from domain.content import sha256_of
 from domain.feature import Feature
 from domain.runs import Run
 from domain.status import Gate
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Message(Struct, frozen=True):
@@ -89,6 +92,13 @@ class Desk(Protocol):
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Static checks by parsers; see `inspection.Inspection`."""
+
+    async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a function gives, computed where long texts hold up nobody; see `computing`.
+
+        Raises:
+            StepFailed: the text took it too much time or memory.
+        """
 
     def show(self, kind: str, **what: Any) -> None:  # noqa: ANN401 - JSON for whoever watches.
         """Live words for people: `progress` {words, turn}, `file` {path, size}."""

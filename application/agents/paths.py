@@ -98,7 +98,8 @@ def refusals(paths: Iterable[str]) -> list[str]:
     found = [f"`{printable(p)}`: {why}." for p in every if (why := refusal(p))]
     if len(every) > MOST_FILES:
         found.append(f"There are {len(every)} files; at most {MOST_FILES} are allowed.")
-    return [*found, *collisions(every)]
+    # Longer ones are refused already, and their letters are not worth composing.
+    return [*found, *collisions(path for path in every if len(path) <= LONGEST_PATH)]
 
 
 def oversizes(files: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,8 @@ or else sentences.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from domain.documents import Point
@@ -14,6 +15,8 @@ from domain.documents import Point
 MOST: Final = 120
 """Points that are tracked one by one; of a longer brief, neighbours share one."""
 LONGEST: Final = 2_000
+REMEMBERED: Final = 16
+"""Briefs: one attempt asks for the points of its brief again and again."""
 
 # Each pattern reads a line whose white space is single spaces already: none can take long.
 _FENCE: Final = re.compile(r"^(```|~~~)")
@@ -42,6 +45,7 @@ class _Line(NamedTuple):
     text: str
 
 
+@lru_cache(maxsize=REMEMBERED)
 def points_of(markdown: str) -> tuple[Point, ...]:
     """The points of a brief, in its order; at least one for any text with a word in it."""
     lines = tuple(_lines(markdown))
@@ -53,8 +57,10 @@ def points_of(markdown: str) -> tuple[Point, ...]:
             wanted = [line for line in wanted if line.number is not None] + _merged(bare)
         return _numbered(wanted)
     items = [line for line in lines if line.item]
-    wanted = [line for line in items if not _ASIDE.search(line.heading)] or items
-    return _numbered(_merged(wanted or list(_sentences(lines))))
+    asides = {heading for heading in {n.heading for n in items} if _ASIDE.search(heading)}
+    wanted = [line for line in items if line.heading not in asides] or items
+    spoken = wanted or list(_sentences(line.text for line in lines))
+    return _numbered(_merged(spoken or list(_sentences(_headings(markdown)))))
 
 
 def _lines(markdown: str) -> Iterator[_Line]:
@@ -75,8 +81,15 @@ def _lines(markdown: str) -> Iterator[_Line]:
             yield _Line(section, heading, None, item=False, text=line)
 
 
-def _sentences(lines: tuple[_Line, ...]) -> Iterator[_Line]:
-    whole = " ".join(line.text for line in lines)
+def _headings(markdown: str) -> Iterator[str]:
+    """What a brief says that says nothing under its headings."""
+    for raw in markdown.splitlines():
+        if found := _HEADING.match(" ".join(raw.split())):
+            yield found.group(1).rstrip("# ")
+
+
+def _sentences(texts: Iterable[str]) -> Iterator[_Line]:
+    whole = " ".join(texts)
     for sentence in _SENTENCE.split(whole):
         if any(letter.isalnum() for letter in sentence):
             yield _Line(0, "", None, item=True, text=sentence.strip())
@@ -107,5 +120,5 @@ def _numbered(lines: list[_Line]) -> tuple[Point, ...]:
 
 
 def _clean(text: str) -> str:
-    plain = _ESCAPED.sub(r"\1", " ".join(text.replace("**", "").split()))
+    plain = _ESCAPED.sub(lambda found: found[1], " ".join(text.replace("**", "").split()))
     return plain[:LONGEST] or "…"

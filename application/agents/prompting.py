@@ -21,7 +21,8 @@ from domain.status import Agent
 CACHED: Final = {"type": "ephemeral"}
 """Everything up to the block that carries this is kept in the provider's prompt cache."""
 
-_TAG: Final = re.compile(r"<(?=\s*/?\s*input\b)", re.IGNORECASE)
+# What was taken is not given back (`*+`), or white space would be gone over again and again.
+_TAG: Final = re.compile(r"<(?=\s*+(?:/\s*+)?input\b)", re.IGNORECASE)
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 

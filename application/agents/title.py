@@ -6,6 +6,7 @@ Invariant: every brief yields a title of one to six words.
 import re
 
 from application.agents.points import points_of
+from domain.characters import one_line
 
 MOST_WORDS = 6
 LONGEST = 80
@@ -21,8 +22,10 @@ def title_findings(title: str) -> list[str]:
         return ["The title is empty."]
     if len(words) > MOST_WORDS:
         return [f"The title has {len(words)} words; at most {MOST_WORDS} are allowed."]
-    if not title.isprintable():
-        return ["The title holds characters that cannot be shown."]
+    try:
+        one_line(title)
+    except ValueError as refused:
+        return [f"The title cannot be used: {refused}."]
     return []
 
 

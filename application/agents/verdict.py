@@ -4,8 +4,8 @@ Invariant: only evidence counts. A finding whose quote is not in the file it nam
 counted; what a document tells the reviewer to answer changes nothing here.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -21,7 +21,6 @@ SHORTEST_QUOTE = 4
 
 _SERIOUS = frozenset({Severity.CRITICAL, Severity.HIGH})
 _SURE = frozenset({Confidence.HIGH, Confidence.MEDIUM})
-_SPACE = re.compile(r"\s+")
 _MARKS = "`'\",.;:()[]"
 
 
@@ -31,28 +30,54 @@ def with_evidence(report: Report, files: Mapping[str, str]) -> tuple[Report, int
     Lines are set to where the quote really stands; equal findings count once.
     """
     kept: dict[tuple[str, str, str], Finding] = {}
+    dropped = 0
+    read: dict[str, _Spaced] = {}
     for finding in report.findings:
-        line = _line_of(finding, files.get(finding.path, ""))
+        if finding.path not in read:
+            read[finding.path] = _Spaced(files.get(finding.path, ""))
+        line = _line_of(finding, read[finding.path])
         if line:
             same = (finding.path, _flat(finding.quote), finding.title)
             kept.setdefault(same, replace(finding, line=line))
-    dropped = sum(
-        1 for finding in report.findings if not _line_of(finding, files.get(finding.path, ""))
-    )
+        else:
+            dropped += 1
     return replace(report, findings=tuple(kept.values())), dropped
 
 
+class _Spaced:
+    """A file with single spaces for all white space, and where each of its lines begins in it."""
+
+    def __init__(self, content: str) -> None:
+        parts: list[str] = []
+        self._starts: list[int] = []
+        self._numbers: list[int] = []
+        length = 0
+        for number, line in enumerate(content.split("\n"), start=1):
+            if part := _flat(line):
+                parts.append(part)
+                self._starts.append(length)
+                self._numbers.append(number)
+                length += len(part) + 1
+        self._text = " ".join(parts)
+
+    def lines_with(self, quote: str) -> Iterator[int]:
+        """The line of each place where a quote begins."""
+        place = self._text.find(quote)
+        while place >= 0:
+            yield self._numbers[bisect_right(self._starts, place) - 1]
+            place = self._text.find(quote, place + len(quote))
+
+
 def _flat(text: str) -> str:
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
-def _line_of(finding: Finding, content: str) -> int:
+def _line_of(finding: Finding, content: _Spaced) -> int:
     """The line where the quote stands, the one nearest to what was claimed; 0 if nowhere."""
     quote = _flat(finding.quote.replace("\\u003c", "<"))
-    if len(_SPACE.sub("", quote)) < SHORTEST_QUOTE:
+    if len(quote) - quote.count(" ") < SHORTEST_QUOTE:
         return 0
-    pattern = re.compile(r"\s+".join(map(re.escape, quote.split(" "))))
-    lines = [content.count("\n", 0, found.start()) + 1 for found in pattern.finditer(content)]
+    lines = content.lines_with(quote)
     return min(lines, key=lambda line: abs(line - finding.line), default=0)
 
 

@@ -329,8 +329,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _say(line: str) -> None:
-    """Print a line, whatever letters the names of files have and the terminal lacks."""
+    """Print a line, whatever letters the names of files have and the terminal lacks or obeys."""
     encoding = sys.stdout.encoding or "utf-8"
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 

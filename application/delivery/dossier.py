@@ -54,7 +54,7 @@ class Finished(Struct, frozen=True):
         return made.files
 
 
-def dossier(finished: Finished, log: bytes, declarations: Mapping[str, bytes]) -> dict[str, bytes]:
+def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> dict[str, bytes]:
     """Every file of the folder by its path in the delivery.
 
     Args:

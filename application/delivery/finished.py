@@ -10,7 +10,6 @@ from application.delivery.checker import PARTS
 from application.delivery.dossier import Finished
 from application.features import Features
 from domain.errors import NotFound, NotNow
-from domain.feature import fold
 from domain.status import Status
 
 
@@ -27,8 +26,7 @@ async def finished(
     if feature.version == 0 or feature.status is Status.DELETED:
         raise NotFound
     if version is not None and version < feature.version:
-        history = await features.history(tenant_id, feature_id, version)
-        feature = fold(recorded.event for recorded in history)
+        feature = await features.as_of(tenant_id, feature_id, version)
     content = feature.content
     made = (
         content.brief,

@@ -19,6 +19,7 @@ from application.features import Features
 from application.ports import ArtifactStore, Recorded
 from application.stored_files import read_stored
 from domain import events as e
+from domain.characters import visible
 from domain.content import Content
 from domain.feature import Feature, evolve
 
@@ -66,10 +67,10 @@ class Commit(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """A whole history and the bytes of the files in it, by hash."""
+    """A whole life, as it was recorded, and the bytes of the files in it, by hash."""
 
-    commits: Sequence[Commit]
-    bodies: Mapping[str, bytes]
+    events: tuple[Recorded, ...]
+    bodies: dict[str, bytes]
 
 
 class Histories:
@@ -88,8 +89,12 @@ class Histories:
         """
         made = await finished(self._features, tenant_id, feature_id, version)
         events = await self._features.history(tenant_id, feature_id, made.version)
-        commits = tuple(commits_of(events))
-        wanted = {file.sha256: file for commit in commits for file in commit.files}
+        wanted = {
+            file.sha256: file
+            for told in (e.told(recorded.event) for recorded in events)
+            if isinstance(told, e.ImplementationCompleted)
+            for file in told.files
+        }
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def body(file: e.FileWritten) -> tuple[str, bytes]:
@@ -97,7 +102,7 @@ class Histories:
                 read = await read_stored(self._artifacts, tenant_id, feature_id, file)
                 return file.sha256, read
 
-        return Told(commits, dict(await asyncio.gather(*map(body, wanted.values()))))
+        return Told(tuple(events), dict(await asyncio.gather(*map(body, wanted.values()))))
 
 
 def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:
@@ -191,4 +196,4 @@ def _said(event: e.FeatureEvent) -> str:
 
 def _one_paragraph(text: str) -> str:
     """Words that cannot be taken for the lines below them."""
-    return " ".join(text.replace("\0", " ").split())
+    return visible(" ".join(text.replace("\0", " ").split()))

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from application.ports import ArtifactMissing, Unavailable
+from application.pulse import Pulse
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.ports import (
     CheckpointStore,
@@ -19,6 +20,7 @@ from application.transparency.ports import (
     LogTree,
     NoteRefused,
     Signer,
+    StoreUnfit,
 )
 from application.transparency.tree import CompactRange
 
@@ -35,6 +37,8 @@ LAST_SECONDS: Final = 5.0
 
 BEHIND_AFTER: Final = 3
 """So many intervals without a checkpoint are worth a warning."""
+
+LATE_SECONDS: Final = 15.0
 
 
 class LogContradicted(Exception):
@@ -57,7 +61,9 @@ class Notary:
         self._store = store
         self._load = signer
         self._signer: Signer | None = None
+        self._refused = False
         self._every = every_seconds
+        self.pulse = Pulse("notary", within_seconds=every_seconds * BEHIND_AFTER + LATE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
@@ -80,7 +86,12 @@ class Notary:
         try:
             while await self.round(pause):
                 continue
+            self.pulse.beat()
             await self._warn_if_behind()
+        except StoreUnfit as unfit:
+            if not self._refused:
+                log.error("checkpoints_refused", reason=str(unfit))  # noqa: TRY400 - no defect.
+            self._refused = True
         except Unavailable as down:
             log.warning("checkpoint_postponed", reason=str(down))
         except LogContradicted as contradiction:
@@ -94,13 +105,17 @@ class Notary:
 
         Raises:
             Unavailable: the database or the store does not answer; the next round goes on.
+            StoreUnfit: the store would let others overwrite what is signed: nothing is signed.
             LogContradicted: a stored checkpoint says something else than the log.
         """
         state = await self._tree.state()
         pending = state.noted_size < state.size
-        due = state.waiting and state.age_seconds >= pause
+        # Negative after the database's clock was set back: then it says nothing about when.
+        due = state.waiting and not 0 <= state.age_seconds < pause
         if not pending and not due:
             return False
+        if not await self._store.fit():
+            raise StoreUnfit
         if ahead := await self._store.list(state.size):
             return await self._follow(ahead[-1])
         if state.size:

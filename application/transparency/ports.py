@@ -9,12 +9,30 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from application.ports import Unavailable
 from application.transparency.checkpoint import Checkpoint
 from application.transparency.tree import CompactRange
 
 
 class NoteRefused(Exception):
     """The note is not signed by the key of this log."""
+
+
+class StoreUnfit(Unavailable):
+    """The object store lets anybody overwrite what was stored: it knows no conditional writes.
+
+    Nothing that must stay as it is can be kept there. Waiting does not mend it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the object store")
+
+    def __str__(self) -> str:
+        """What is missing, what follows, and what to do."""
+        return (
+            "The object store does not do conditional writes (If-None-Match: *), so no checkpoint "
+            "of the log is signed: use a store that does, or a folder on another machine."
+        )
 
 
 class Grown(Struct, frozen=True):
@@ -60,8 +78,14 @@ class LogTree(Protocol):
 class CheckpointStore(Protocol):
     """Signed checkpoints by size, kept apart from the database. Every method raises Unavailable."""
 
+    async def fit(self) -> bool:
+        """Whether what is stored stays as it is, tried out once; False is final. See StoreUnfit."""
+
     async def put_new(self, size: int, note: bytes) -> bool:
-        """Store durably. False, and nothing stored, when there is one of this size already."""
+        """Store durably. False, and nothing stored, when there is one of this size already.
+
+        Raises StoreUnfit when the store cannot tell.
+        """
 
     async def list(self, after: int = 0) -> Sequence[int]:
         """The sizes of all stored checkpoints above `after`, smallest first."""

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from application.ports import ArtifactMissing, Unavailable
+from application.transparency.ports import StoreUnfit
 
 PREFIX: Final = "checkpoints/"
+PROBE: Final = "probes/conditional-writes"
+"""An object of no meaning, by which it is tried whether the store keeps what it has."""
 PAGE: Final = 1000
 TOO_LARGE: Final = 100_000
 """More bytes than any note has: what is larger is not read whole, and refused by its reader."""
@@ -29,12 +32,20 @@ class KeyTaken(Exception):
     """There is an object of this name already."""
 
 
+class ConditionRefused(Exception):
+    """The store does not take a request with a condition."""
+
+
 class FolderCheckpoints:
     """Checkpoints in a folder of their own, each a file that only its owner can read."""
 
     def __init__(self, folder: Path) -> None:
         """Take the folder; it is made with the first checkpoint."""
         self._folder = folder
+
+    async def fit(self) -> bool:
+        """A file system gives a name once."""
+        return True
 
     async def put_new(self, size: int, note: bytes) -> bool:
         """Store durably. False, and nothing stored, when there is one of this size already."""
@@ -87,20 +98,47 @@ class S3Checkpoints:
         self._client = client
         self._bucket = bucket
         self._call = call
+        self._fit: bool | None = None
+
+    async def fit(self) -> bool:
+        """Whether the bucket refuses to overwrite, tried out with an object of no meaning.
+
+        Some stores answer 501 to the condition, and some pass over it, which would be worse.
+        """
+        if self._fit is None:
+            self._fit = await self._tried()
+        return self._fit
+
+    async def _tried(self) -> bool:
+        try:
+            for _ in range(2):
+                async with self._call(new=True):
+                    await self._put(PROBE, b"", IfNoneMatch="*")
+        except KeyTaken:
+            return True
+        except ConditionRefused:
+            async with self._call():
+                await self._put(PROBE, b"")
+        return False
+
+    async def _put(self, key: str, body: bytes, **condition: str) -> None:
+        await self._client.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=body,
+            ContentType="text/plain; charset=utf-8",
+            **condition,
+        )
 
     async def put_new(self, size: int, note: bytes) -> bool:
         """Store. False, and nothing stored, when there is one of this size already."""
         try:
             async with self._call(new=True):
-                await self._client.put_object(
-                    Bucket=self._bucket,
-                    Key=PREFIX + name_of(size),
-                    Body=note,
-                    ContentType="text/plain; charset=utf-8",
-                    IfNoneMatch="*",
-                )
+                await self._put(PREFIX + name_of(size), note, IfNoneMatch="*")
         except KeyTaken:
             return False
+        except ConditionRefused:
+            raise StoreUnfit from None
         return True
 
     async def list(self, after: int = 0) -> Sequence[int]:

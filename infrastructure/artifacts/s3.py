@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import KeyTaken, S3Checkpoints
+from infrastructure.artifacts.checkpoints import ConditionRefused, KeyTaken, S3Checkpoints
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
 
 CALL_SECONDS: Final = 30.0
@@ -24,6 +24,10 @@ DELETED_AT_ONCE: Final = 1000
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN: Final = frozenset({"PreconditionFailed", "412"})
 """How a store answers that an object, which must be new, is there."""
+_UNCONDITIONAL: Final = frozenset(
+    {"NotImplemented", "501", "InvalidArgument", "InvalidRequest", "400"}
+)
+"""How stores that know no conditions refuse a request with one."""
 
 
 class S3Store:
@@ -51,6 +55,7 @@ class S3Store:
         self._open = AsyncExitStack()
         self._client: Any = None
         self._failures: tuple[type[Exception], ...] = ()
+        self._checkpoints: S3Checkpoints | None = None
 
     async def __aenter__(self) -> Self:
         """Open the client. Nothing is asked of the store yet; see `ready`."""
@@ -127,7 +132,9 @@ class S3Store:
         def call(missing: str = "", *, new: bool = False) -> AbstractAsyncContextManager[None]:
             return self._call(self._call_seconds, missing=missing, new=new)
 
-        return S3Checkpoints(self._client, self._bucket, call)
+        if self._checkpoints is None:
+            self._checkpoints = S3Checkpoints(self._client, self._bucket, call)
+        return self._checkpoints
 
     async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:
         async with self._call(self._call_seconds):
@@ -152,6 +159,8 @@ class S3Store:
                 raise ArtifactMissing(f"the stored file {missing} is not there") from None
             if new and code in _TAKEN:
                 raise KeyTaken from None
+            if new and code in _UNCONDITIONAL:
+                raise ConditionRefused from None
             raise Unavailable("the object store", code) from None
 
 

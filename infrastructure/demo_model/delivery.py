@@ -7,10 +7,9 @@ import asyncio
 from contextlib import suppress
 
 from infrastructure.demo_model import wire
+from infrastructure.demo_model.answering import Answered
 from infrastructure.demo_model.faults import BROKEN, REFUSED, Fault
 from infrastructure.demo_model.http import Outgoing
-from infrastructure.demo_model.prompt import Ask
-from infrastructure.demo_model.reply import Reply
 
 SLOW_SECONDS = 0.2
 BEFORE_BREAK = 5
@@ -38,8 +37,7 @@ class Delivery:
 
     async def deliver(
         self,
-        ask: Ask,
-        reply: Reply,
+        answer: Answered,
         fault: Fault,
         *,
         digest: str,
@@ -59,12 +57,12 @@ class Delivery:
             raise ConnectionResetError
         if fault.name == "hold":
             await self._hold(reader)
-        if not ask.stream and fault.name not in BROKEN:
-            await out.answer(200, wire.message(ask, reply, digest))
+        if not answer.stream and fault.name not in BROKEN:
+            await out.answer(200, wire.message(answer, digest))
             return "answered"
         pace = fault.number or SLOW_SECONDS if fault.name == "slow" else self._pace
         await out.begin()
-        for number, event in enumerate(wire.events(ask, reply, digest)):
+        for number, event in enumerate(wire.events(answer, digest)):
             if fault.name in BROKEN and number == BEFORE_BREAK:
                 return await self._break(fault, reader, out)
             if pace and number:

@@ -12,8 +12,8 @@ from msgspec import Struct
 from infrastructure.demo_model.reply import tokens_of
 
 AGENT = re.compile(r"\A\s*# Agent:\s*([a-z_]+)")
-INPUT = re.compile(r"<input\b.*?</input>", re.DOTALL)
-OPENING = re.compile(r'<input name="([a-z_]+)"[^>]*>\s*')
+OPENING = re.compile(r'<input name="([a-z_]+)"[^<>]*>\s*')
+CLOSING = "</input>"
 
 
 class PastCall(Struct, frozen=True):
@@ -70,6 +70,19 @@ def _inputs(text: str) -> dict[str, Any]:
     return found
 
 
+def _outside(text: str) -> str:
+    """A text without its inputs."""
+    kept: list[str] = []
+    start = 0
+    while opening := OPENING.search(text, start):
+        end = text.find(CLOSING, opening.end())
+        if end < 0:
+            break
+        kept.append(text[start : opening.start()])
+        start = end + len(CLOSING)
+    return "".join([*kept, text[start:]])
+
+
 def _written(later: list[dict[str, Any]]) -> dict[str, Any]:
     """What the harness says is written, the last time it says so: in its own words only."""
     blocks = [
@@ -121,7 +134,7 @@ def read_request(body: bytes) -> Ask:
             inputs={**_inputs(first), **_written(messages[1:])},
             tools=frozenset(tool["name"] for tool in request.get("tools") or ()),
             past=_past(messages),
-            feedback=INPUT.sub("", _texts(last["content"])) if len(messages) > 1 else "",
+            feedback=_outside(_texts(last["content"])) if len(messages) > 1 else "",
             input_tokens=tokens_of(
                 _texts(system) + json.dumps(messages) + json.dumps(request.get("tools") or "")
             ),

@@ -6,13 +6,13 @@ import msgspec
 from msgspec import Struct
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, tag=True):
     """Words for people."""
 
     text: str
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, tag=True):
     """A tool call. `raw` is its input as JSON text, so that a fault can spoil it."""
 
     name: str

@@ -13,16 +13,17 @@ from typing import Self
 
 import msgspec
 
+from application.computing import Computing, CouldNotCompute, Here
 from infrastructure.demo_model import wire
-from infrastructure.demo_model.author import write
+from infrastructure.demo_model.answering import Wrong, agent_of, answered, counted
 from infrastructure.demo_model.delivery import Delivery
 from infrastructure.demo_model.faults import Script, UnknownFault
 from infrastructure.demo_model.http import Incoming, Outgoing, TooLarge, receive
 from infrastructure.demo_model.ledger import Entry, RequestLedger
-from infrastructure.demo_model.prompt import InvalidRequest, read_request
 
 REJECTED = "sk-ant-rejected"
 PACE_SECONDS = 0.004
+TOO_LONG = "The demo model could not read this text in the time it has. Say it in another way."
 
 
 class FaultOrder(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class DemoModel:
         pace: float = PACE_SECONDS,
         ledger: Path | None = None,
         control: bool = False,
+        computing: Computing | None = None,
     ) -> None:
         """Set it up; nothing listens yet.
 
@@ -48,11 +50,14 @@ class DemoModel:
             pace: Seconds between two pieces of a streamed answer, so that people see it written.
             ledger: Where to append every request as a JSON line; no keys, no contents.
             control: Whether other processes may script faults by `POST /_faults`.
+            computing: Where answers are written, so that no text holds up this process; without
+                it here and now, for tests.
         """
         self._ledger = RequestLedger(ledger)
         self._script = Script()
         self._delivery = Delivery(pace)
         self._control = control
+        self._computing: Computing = computing or Here()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -163,26 +168,26 @@ class DemoModel:
     async def _messages(
         self, incoming: Incoming, digest: str, reader: asyncio.StreamReader, out: Outgoing
     ) -> None:
-        try:
-            ask = read_request(incoming.body)
-        except InvalidRequest as wrong:
-            await out.answer(400, wire.error("invalid_request_error", str(wrong)))
-            return
         key = incoming.headers.get("idempotency-key", "")
-        entry = self._ledger.arrived(incoming.path, ask.agent, key, digest)
-        fault = self._script.next(ask.agent)
+        agent = agent_of(incoming.body)
+        entry = self._ledger.arrived(incoming.path, agent, key, digest)
+        fault = self._script.next(agent)
         entry.fault = "" if fault.name == "ok" else str(fault.name)
-        entry.input_tokens = ask.input_tokens
         outcome = "disconnected"
         try:
-            reply = write(ask, fault.name)
-            entry.output_tokens = wire.output_tokens(reply)
+            answer = await self._computing.run(key, answered, incoming.body, fault.name)
+            if isinstance(answer, Wrong):
+                outcome = "400"
+                await out.answer(400, wire.error("invalid_request_error", answer.reason))
+                return
+            entry.input_tokens = answer.input_tokens
+            entry.output_tokens = wire.output_tokens(answer.reply)
             outcome = await self._delivery.deliver(
-                ask, reply, fault, digest=digest, key=incoming.key, reader=reader, out=out
+                answer, fault, digest=digest, key=incoming.key, reader=reader, out=out
             )
-        except msgspec.ValidationError as wrong:
+        except CouldNotCompute:
             outcome = "400"
-            await out.answer(400, wire.error("invalid_request_error", str(wrong)))
+            await out.answer(400, wire.error("invalid_request_error", TOO_LONG))
         except asyncio.CancelledError:
             outcome = "stopped"
             raise
@@ -190,12 +195,11 @@ class DemoModel:
             self._ledger.settled(entry, outcome)
 
     async def _count(self, incoming: Incoming, out: Outgoing) -> None:
-        try:
-            ask = read_request(incoming.body)
-        except InvalidRequest as wrong:
-            await out.answer(400, wire.error("invalid_request_error", str(wrong)))
+        found = await self._computing.run("", counted, incoming.body)
+        if isinstance(found, Wrong):
+            await out.answer(400, wire.error("invalid_request_error", found.reason))
         else:
-            await out.answer(200, {"input_tokens": ask.input_tokens})
+            await out.answer(200, {"input_tokens": found.input_tokens})
 
     async def _models(self, name: str, out: Outgoing) -> None:
         listed = [wire.model_info(*model) for model in wire.MODELS]

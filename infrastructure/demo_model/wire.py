@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from infrastructure.demo_model.prompt import Ask
+from infrastructure.demo_model.answering import Answered
 from infrastructure.demo_model.reply import Reply, Text, body_of, tokens_of
 
 MODELS = (
@@ -58,16 +58,16 @@ def _pieces(body: str) -> Iterator[str]:
     return (body[start : start + size] for start in range(0, len(body), size))
 
 
-def _head(ask: Ask, digest: str) -> dict[str, Any]:
+def _head(answer: Answered, digest: str) -> dict[str, Any]:
     return {
         "id": f"msg_demo_{digest[:24]}",
         "type": "message",
         "role": "assistant",
-        "model": ask.model,
+        "model": answer.model,
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": {"input_tokens": ask.input_tokens, "output_tokens": 1},
+        "usage": {"input_tokens": answer.input_tokens, "output_tokens": 1},
     }
 
 
@@ -78,9 +78,10 @@ def _stop_details(reply: Reply) -> dict[str, Any]:
     return {"stop_details": {"type": "refusal", "category": "general_harms", "explanation": words}}
 
 
-def events(ask: Ask, reply: Reply, digest: str) -> Iterator[bytes]:
+def events(answer: Answered, digest: str) -> Iterator[bytes]:
     """An answer as its stream of events. The block of a cut answer is closed all the same."""
-    yield sse("message_start", message=_head(ask, digest))
+    reply = answer.reply
+    yield sse("message_start", message=_head(answer, digest))
     yield sse("ping")
     for index, block in enumerate(reply.blocks):
         is_text = isinstance(block, Text)
@@ -102,8 +103,9 @@ def events(ask: Ask, reply: Reply, digest: str) -> Iterator[bytes]:
     yield sse("message_stop")
 
 
-def message(ask: Ask, reply: Reply, digest: str) -> dict[str, Any]:
+def message(answer: Answered, digest: str) -> dict[str, Any]:
     """An answer as one message, for a request without streaming."""
+    reply = answer.reply
     content: list[dict[str, Any]] = []
     for index, block in enumerate(reply.blocks):
         if isinstance(block, Text):
@@ -115,6 +117,6 @@ def message(ask: Ask, reply: Reply, digest: str) -> dict[str, Any]:
             value = {}
         identity = f"toolu_demo_{digest[:20]}{index}"
         content.append({"type": "tool_use", "id": identity, "name": block.name, "input": value})
-    usage = {"input_tokens": ask.input_tokens, "output_tokens": output_tokens(reply)}
+    usage = {"input_tokens": answer.input_tokens, "output_tokens": output_tokens(reply)}
     ends = {"stop_reason": reply.stopped, "usage": usage, **_stop_details(reply)}
-    return {**_head(ask, digest), "content": content, **ends}
+    return {**_head(answer, digest), "content": content, **ends}

@@ -59,8 +59,9 @@ DAMAGE = re.compile(
     r"|could not find the database system|required WAL directory|incompatible with server"
     r'|database "postgres" does not exist'
 )
+FAULT = re.compile(r"FATAL:|PANIC:|^postgres: ")
 NOT_YET = re.compile(r"database system is (starting up|not yet accepting|in recovery)")
-BACKENDS_STILL_THERE = re.compile(r"shared memory block .* is still in use")
+BACKENDS_STILL_THERE = re.compile(r"shared memory block .{1,200} is still in use")
 
 
 class Postgres:
@@ -237,11 +238,7 @@ class Postgres:
 
 
 def _faults(said: str) -> list[str]:
-    return [
-        line
-        for line in said.splitlines()
-        if re.search(r"FATAL:|PANIC:|^postgres: ", line) and not NOT_YET.search(line)
-    ]
+    return [line for line in said.splitlines() if FAULT.search(line) and not NOT_YET.search(line)]
 
 
 def _socket_folder(data: Path) -> Path:

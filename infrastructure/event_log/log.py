@@ -55,6 +55,7 @@ class PostgresEventLog:
         ring: KeyRing,
         *,
         registry: Registry = REGISTRY,
+        connections: int = WRITERS + READERS,
         grown: Callable[[], None] = lambda: None,
     ) -> None:
         """Describe the log.
@@ -64,20 +65,27 @@ class PostgresEventLog:
             role: `bp_api`, `bp_worker` or `bp_sweeper`.
             ring: The process's data keys.
             registry: The events that are known.
+            connections: To the database at most, 2 or more; a third of them write.
             grown: Called in the event loop after a transaction appended something.
         """
-        self._pool = sync_pool(url, role, max_size=WRITERS + READERS)
+        self._pool = sync_pool(url, role, max_size=connections)
+        self._writers_at_most = max(1, min(WRITERS, connections // 3))
+        readers = connections - self._writers_at_most
         self._features = Features(self._pool, ring, registry)
         self._grown = grown
         self._waiting: deque[_Waiting] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = False
-        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="append")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._writers = ThreadPoolExecutor(self._writers_at_most, thread_name_prefix="append")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
 
     async def open(self) -> None:
         """Start connecting. A database that is not there yet shows at the first use."""
         self._pool.open()
+
+    def figures(self) -> Mapping[str, int]:
+        """The pool's figures, as psycopg_pool counts them."""
+        return self._pool.get_stats()
 
     async def close(self) -> None:
         """Finish what was handed in, then close all connections."""
@@ -152,7 +160,7 @@ class PostgresEventLog:
 
     def _start(self) -> None:
         self._woken = False
-        while self._waiting and len(self._under_way) < WRITERS:
+        while self._waiting and len(self._under_way) < self._writers_at_most:
             size = min(BATCH_AT_MOST, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(size)]
             task = asyncio.get_running_loop().create_task(self._write(batch))

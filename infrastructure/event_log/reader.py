@@ -32,7 +32,10 @@ PAGE: Final = 500
 FENCE_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
 
-HEADERS: Final = "SELECT * FROM es.follow_headers(%s, %s, %s)"
+HEADERS: Final = (
+    "SELECT position, tenant_id, stream_id, version, event_id, type, schema_version,"
+    " correlation_id, causation_id, actor, recorded_at, resuming FROM es.follow_headers(%s, %s, %s)"
+)
 SAFE: Final = "SELECT es.safe_upto(%s, %s, %s)"
 COLUMNS: Final = (
     "position, tenant_id, stream_id, version, event_id, type, schema_version, payload, sealed,"

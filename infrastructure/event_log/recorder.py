@@ -22,10 +22,11 @@ from typing_extensions import override
 
 from infrastructure.database import (
     ANSWER_SECONDS,
-    PROMPT_SECONDS,
     READ_SECONDS,
-    STILL_THERE,
     BoundedConnection,
+    bears_another_try,
+    is_connection_dead,
+    is_session_at_fault,
     unavailable,
 )
 from infrastructure.event_log.stored import (
@@ -41,9 +42,17 @@ from infrastructure.tasks import MAX_ATTEMPTS
 R = TypeVar("R")
 
 APPEND: Final = (
-    "SELECT item, outcome, position, version, event_id, recorded_at, previous_hash, hash"
-    " FROM es.append_batch(%s, %b, %b)"
+    "SELECT a.item, a.outcome, a.position, a.version, a.event_id, a.recorded_at, a.previous_hash,"
+    " a.hash"
+    " FROM unnest(%s::text[], %s::text[]) AS asked (tenant, items)"
+    " CROSS JOIN LATERAL (SELECT set_config('bp.tenant', asked.tenant, true) OFFSET 0) AS b (bound)"
+    " CROSS JOIN LATERAL es.append_batch("
+    "CASE WHEN b.bound = asked.tenant THEN asked.items END, %b, %b) AS a"
 )
+"""A batch, in one statement that is one transaction: for each tenant of it the transaction is bound
+to that tenant, and only then are its items appended. The call depends on what the binding gave, so
+that no plan can turn them round. Tenants come in order, and the streams of each are locked in
+theirs: two batches cannot deadlock."""
 READ: Final = (
     "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
     " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
@@ -172,15 +181,18 @@ class FeatureRecorder(ApplicationRecorder):
 
     def _asked(
         self, items: Sequence[Item], stored: Sequence[StoredFeatureEvent]
-    ) -> tuple[str, list[bytes], list[bytes | None]]:
-        batch = []
+    ) -> tuple[list[str], list[str], list[bytes], list[bytes | None]]:
+        by_tenant: dict[str, list[BatchItem]] = {}
         first = 0
         for number, item in enumerate(items):
             events = stored[first : first + item.count]
-            batch.append(_batch_item(number, item, first + 1, events))
+            asked = _batch_item(number, item, first + 1, events)
+            by_tenant.setdefault(str(asked.tenant_id), []).append(asked)
             first += item.count
+        tenants = sorted(by_tenant)
         return (
-            self._encode(batch).decode(),
+            tenants,
+            [self._encode(by_tenant[tenant]).decode() for tenant in tenants],
             [event.state for event in stored],
             [event.sealed for event in stored],
         )
@@ -196,12 +208,11 @@ class FeatureRecorder(ApplicationRecorder):
             with self._pool.connection() as connection:
                 connection.answer_seconds = answer_seconds
                 return ask(connection)
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            pass
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            if isinstance(error, STILL_THERE) or time.monotonic() - began > PROMPT_SECONDS:
+        except psycopg.Error as error:
+            if is_session_at_fault(error) or is_connection_dead(error):
+                self._pool.drain()  # The idle ones are no better.
+            if not bears_another_try(error, time.monotonic() - began):
                 raise
-            self._pool.drain()
         with self._pool.connection() as connection:
             connection.answer_seconds = answer_seconds
             return ask(connection)

@@ -31,8 +31,9 @@ class RemoteKeys:
     """The JWKS of one foreign issuer, over HTTP. Use it as an asynchronous context."""
 
     def __init__(self, issuer: str, *, fetch_seconds: float = FETCH_SECONDS) -> None:
-        """Take the issuer exactly as it stands in its tokens' `iss`."""
+        """Take the issuer's address, with or without a slash at its end."""
         self.issuer = issuer
+        """As it stands in its tokens' `iss`: after the first fetch as the provider writes it."""
         self._fetch_seconds = fetch_seconds
         self._metadata: Metadata | None = None
         self._http = httpx2.AsyncClient(
@@ -69,12 +70,16 @@ class RemoteKeys:
         url = get_well_known_url(self.issuer, external=True)
         raw = await self._read(url)
         metadata = msgspec.json.decode(raw, type=Metadata)
-        if metadata.issuer != self.issuer:
+        # The address of this document is the same with and without a slash at the issuer's end
+        # (OIDC Discovery 1.0, section 4.1), so both names are the provider's own; of the two it is
+        # the one that it writes into its tokens that counts.
+        if metadata.issuer.rstrip("/") != self.issuer.rstrip("/"):
             raise KeysUnavailable(
                 f"{url} speaks for another issuer than the one configured, {self.issuer}"
             )
         if not _is_loopback(httpx2.URL(self.issuer).host):
             _conforms(OpenIDProviderMetadata(msgspec.json.decode(raw)))
+        self.issuer = metadata.issuer
         return metadata
 
     async def _read(self, url: str) -> bytes:

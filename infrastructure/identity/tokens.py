@@ -102,14 +102,15 @@ class TokenIssuer:
             raise SigningKeyUnusable("the issuer needs a signing key")
         self._keys = tuple(keys)
 
-    def issue(self, user_id: UUID, tenant_id: UUID) -> AccessToken:
-        """Sign a token that is good for 15 minutes."""
+    def issue(self, user_id: UUID, tenant_id: UUID, session_id: UUID) -> AccessToken:
+        """Sign a token that is good for 15 minutes, or until its session ends."""
         now = int(self._clock())
         claims = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": str(user_id),
             "tenant": str(tenant_id),
+            "sid": str(session_id),
             "iat": now,
             "nbf": now,
             "exp": now + ACCESS_SECONDS,

@@ -1,10 +1,9 @@
 """All static checks over a set of files.
 
 Invariant: every file gets either a reading or a note that no parser here reads its kind; a parser
-that fails is a finding about the file, never an exception.
+that fails, or does not come to an end, is a finding about the file, never an exception.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 
 from application.agents.inspection import StaticFinding
+from application.computing import Computing, CouldNotCompute
 from infrastructure.inspection.imports import import_findings
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings
@@ -27,21 +27,28 @@ REMEMBERED: Final = 512
 """Sets of files whose findings are kept: what was just written is what is reviewed next."""
 
 
-class Inspector:
-    """The inspection that the agents' harness asks for."""
+MOST_UNREADABLE: Final = 3
+"""Files that may use up their time. Then no other one is tried: the set is refused anyway."""
+UNREADABLE: Final = "The parser cannot read this file in the time it has."
+NOT_TRIED: Final = "This file was not read: others used up the time there is."
 
-    def __init__(self) -> None:
+
+class Inspector:
+    """The inspection that the agents' harness asks for; parsers run in processes of their own."""
+
+    def __init__(self, computing: Computing) -> None:
+        self._computing = computing
         self._known: OrderedDict[str, tuple[StaticFinding, ...]] = OrderedDict()
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Findings in order of path and line; see `application.agents.inspection`."""
         key = _key(files, packages)
         if key in self._known:
             self._known.move_to_end(key)
             return self._known[key]
-        read = await asyncio.to_thread(lambda: list(_read(files, packages)))
+        read = await self._read(whose, files, packages)
         sql = {p: text for p, text in files.items() if suffix(p) == "sql" and text.strip()}
         found = {*read, *(await sql_findings(sql) if sql else ())}
         ordered = tuple(sorted(found, key=lambda f: (f.path, f.line, f.rule, f.message)))
@@ -53,14 +60,49 @@ class Inspector:
             self._known.popitem(last=False)
         return ordered
 
+    async def _read(
+        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
+    ) -> list[StaticFinding]:
+        paths = tuple(files)
+        try:
+            return await self._computing.run(whose, read, dict(files), paths, tuple(packages))
+        except CouldNotCompute:
+            return await self._one_by_one(whose, files, packages)
+
+    async def _one_by_one(
+        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
+    ) -> list[StaticFinding]:
+        """Find the files that a parser does not survive."""
+        found: list[StaticFinding] = []
+        failed = 0
+        for path, content in files.items():
+            if failed == MOST_UNREADABLE:
+                found.append(StaticFinding(path, 1, "unreadable", NOT_TRIED))
+                continue
+            alone, paths = {path: content}, tuple(files)
+            try:
+                found += await self._computing.run(whose, read, alone, paths, tuple(packages))
+            except CouldNotCompute:
+                failed += 1
+                found.append(StaticFinding(path, 1, "unreadable", UNREADABLE))
+        return found
+
 
 def _key(files: Mapping[str, str], packages: Sequence[str]) -> str:
     """The hash of everything that findings depend on."""
     return sha256(msgspec.json.encode([sorted(files.items()), list(packages)])).hexdigest()
 
 
-def _read(files: Mapping[str, str], packages: Sequence[str]) -> Iterator[StaticFinding]:
-    known = frozenset(files)
+def read(
+    files: dict[str, str], paths: tuple[str, ...], packages: tuple[str, ...]
+) -> list[StaticFinding]:
+    """What is wrong with files; `paths` are all there are, so that imports can be resolved."""
+    return list(_findings(files, frozenset(paths), packages))
+
+
+def _findings(
+    files: Mapping[str, str], known: frozenset[str], packages: Sequence[str]
+) -> Iterator[StaticFinding]:
     for path, content in files.items():
         yield from secret_findings(path, content)
         kind = suffix(path)

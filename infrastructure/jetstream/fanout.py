@@ -13,6 +13,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from application.ports import Tasks
+from application.pulse import Pulse
 from domain.status import Agent
 from infrastructure.jetstream import consumers, stream
 from infrastructure.jetstream.delivery import DeadLetters, Delivery, Place, Stopped
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 LOOK_UP_SECONDS: Final = 0.5
 """How soon a stop is noticed."""
 RESYNC_SECONDS: Final = 0.25
+LATE_SECONDS: Final = 15.0
 GIVEN_UP: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 GIVEN_UP_WAITING: Final = 1_000
 
@@ -63,6 +65,8 @@ class Fanout:
         self._on_work = on_work
         self._agents = agents
         self._deliveries: dict[Agent, Delivery] = {}
+        self.pulse = Pulse("fanout", within_seconds=LATE_SECONDS)
+        """Beats while any of the consumers answers."""
 
     @property
     def handled(self) -> int:
@@ -104,6 +108,7 @@ class Fanout:
                         messages = await pull.next(LOOK_UP_SECONDS)
                         if messages:
                             await self._deliveries[agent].handle(messages, pull.keep)
+                        self.pulse.beat()
             except Stopped:
                 return
             except (*LOST, PullLost) as error:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from application.ports import Tasks, Unavailable
+from application.pulse import Pulse
 from infrastructure.jetstream.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
 from infrastructure.jetstream.delivery import DeadLetters, cause_of
@@ -25,6 +26,7 @@ POLL_SECONDS: Final = 0.5
 LOOK_UP_SECONDS: Final = 0.1
 """How soon it is noticed that NATS went away."""
 AGAIN_SECONDS: Final = (0.1, 2.0)
+LATE_SECONDS: Final = 15.0
 
 
 class Positions(Protocol):
@@ -75,6 +77,7 @@ class Reconciler:
         self._grace_seconds = grace_seconds
         self.made_up = 0
         """Tasks that no message had made."""
+        self.pulse = Pulse("reconciler", within_seconds=LATE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until told to stop, through every outage of NATS and the database."""
@@ -88,6 +91,7 @@ class Reconciler:
                     await asyncio.sleep(again)
                     again = min(again * 2, AGAIN_SECONDS[1])
                 else:
+                    self.pulse.beat()
                     again = AGAIN_SECONDS[0]
 
     async def _follow(self, poked: Heard, stop: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ from nats.js.api import PubAck, RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from application.ports import Unavailable
+from application.pulse import Pulse
 from infrastructure.jetstream import stream
 from infrastructure.jetstream.announcement import Header, Headers, encode, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
@@ -31,6 +32,7 @@ POLL_SECONDS: Final = (0.02, 0.25)
 """The first wait for a grown log, and the longest after finding it as it was."""
 PAUSE_SECONDS: Final = (0.1, 2.0)
 STAND_BACK_SECONDS: Final = (0.3, 0.9)
+LATE_SECONDS: Final = 15.0
 
 
 class Beaten(Exception):
@@ -72,6 +74,7 @@ class Relay:
         """Events read but not yet announced; a full page means that there may be more."""
         self.published = 0
         """Events announced by this process."""
+        self.pulse = Pulse("relay", within_seconds=LATE_SECONDS)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Announce until told to stop, through every outage of NATS and the database."""
@@ -82,6 +85,7 @@ class Relay:
                 try:
                     await self._lead(poked, stop)
                 except Beaten:
+                    self.pulse.beat()
                     await _sleep(random.uniform(*STAND_BACK_SECONDS), stop)  # noqa: S311 - jitter.
                 except (*LOST, Unavailable) as error:
                     if self._link.up:
@@ -106,12 +110,12 @@ class Relay:
             self.lag = len(page)
             if page:
                 await self._announce(streams, sequence, page)
+                self.pulse.beat()
                 sequence += len(page)
                 wait = POLL_SECONDS[0]
-            elif await poked.wait(wait):
-                wait = POLL_SECONDS[0]
             else:
-                wait = min(wait * 2, POLL_SECONDS[1])
+                self.pulse.beat()
+                wait = POLL_SECONDS[0] if await poked.wait(wait) else min(wait * 2, POLL_SECONDS[1])
 
     async def _place(self, streams: JetStreamContext) -> tuple[int, int]:
         """Find the stream's last sequence and the position in the log that it stands for."""

@@ -57,10 +57,17 @@ async def ensure(streams: JetStreamContext, limits: Limits) -> StreamInfo:
         info = await streams.stream_info(NAME)
     except NotFoundError:
         log.warning("stream_created", stream=NAME, consequence="the log is announced again")
-        return await streams.add_stream(wanted)
+        return await _made(streams, wanted)
     differing = [
         key
-        for key in ("subjects", "discard", "max_age", "max_bytes", "duplicate_window")
+        for key in (
+            "subjects",
+            "discard",
+            "max_age",
+            "max_bytes",
+            "duplicate_window",
+            "num_replicas",
+        )
         if getattr(info.config, key) != getattr(wanted, key)
     ]
     if differing:
@@ -75,7 +82,21 @@ async def rebuild(streams: JetStreamContext, limits: Limits) -> StreamInfo:
         await streams.delete_stream(NAME)
     except NotFoundError:
         log.info("stream_was_gone", stream=NAME)
-    return await streams.add_stream(configuration(limits))
+    return await _made(streams, configuration(limits))
+
+
+async def _made(streams: JetStreamContext, wanted: StreamConfig) -> StreamInfo:
+    try:
+        return await streams.add_stream(wanted)
+    except APIError as error:
+        log.error(  # noqa: TRY400 - the server's word, no defect.
+            "stream_refused",
+            stream=NAME,
+            replicas=wanted.num_replicas,
+            cause=str(error.description),
+            change="BP_NATS_REPLICAS, if the cluster has fewer servers",
+        )
+        raise
 
 
 def wrong_last_sequence(error: BaseException) -> bool:

@@ -4,11 +4,13 @@ Invariant: rows and the positions they stand for come from one statement, and th
 to exactly these positions; so a read model that is merely behind is not called wrong.
 """
 
+import asyncio
 from collections.abc import Sequence
-from itertools import takewhile
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from application.turns import Turns
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
@@ -17,7 +19,7 @@ from infrastructure.event_log.reader import COLUMNS
 from infrastructure.read_models.fold import Entry
 from infrastructure.read_models.source import PostgresSource
 from projections.catalogue import PROJECTIONS
-from projections.certificate import Certificate, Compared, Table, compare, fold, stored_cell
+from projections.certificate import Certificate, Compared, Folding, Table, compare, stored_cell
 from projections.fact import Fact
 from projections.projection import Projection
 
@@ -30,17 +32,21 @@ SHOWN: Final = """
 """
 LOG: Final = (
     f"SELECT {COLUMNS} FROM es.events WHERE tenant_id = %s AND stream_id = %s"  # noqa: S608
-    " AND position <= %s ORDER BY version"
+    " AND version > %s AND position <= %s ORDER BY version LIMIT %s"
 )
+PAGE: Final = 200
+"""Events that are read and opened at once."""
+KNOWN: Final = "SELECT 1 FROM es.streams WHERE tenant_id = %s AND stream_id = %s"
 
 
 class PostgresCertifier:
-    """Reads in a transaction of the tenant; computes without any connection."""
+    """Reads in a transaction of the tenant, a page of a long log at a time."""
 
     def __init__(
         self,
         database: Database,
         ring: KeyRing,
+        turns: Turns | None = None,
         *,
         projections: Sequence[Projection[Any]] = PROJECTIONS,
         registry: Registry = REGISTRY,
@@ -48,49 +54,68 @@ class PostgresCertifier:
         """Take a database as `bp_api` or `bp_projector`, and its process's data keys."""
         self._database = database
         self._reader = LogReader(database, ring, registry=registry)
-        self._source = PostgresSource(database, ring, registry=registry)
+        self._turns = turns or Turns()
+        self._source = PostgresSource(database, ring, self._turns, registry=registry)
         self._projections = projections
 
     async def certify(self, tenant_id: UUID, feature_id: UUID) -> Certificate | None:
         """A certificate as of now; None if there is no such stream. Raises Unavailable."""
         names = [projection.name for projection in self._projections]
-        async with self._database.tenant(tenant_id) as connection:
+        async with self._turns.long(tenant_id), self._database.tenant(tenant_id) as connection:
             cursor = await connection.execute(SHOWN, (tenant_id, feature_id, names))
             shown = await cursor.fetchall()
             positions = {row[0]: int(row[1]) for row in shown}
             upto = max(positions.values(), default=0)
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(LOG, (tenant_id, feature_id, upto))
-            rows = [StoredRow(*row) for row in await cursor.fetchall()]
-            keys = await self._reader.keys_of(connection, rows)
-        if not rows:
-            return None
+            folded = [_Folded(p, positions.get(p.name, 0)) for p in self._projections]
+            last, events = None, 0
+            while True:
+                cursor = connection.cursor(binary=True)
+                after = last.version if last else 0
+                await cursor.execute(LOG, (tenant_id, feature_id, after, upto, PAGE))
+                rows = [StoredRow(*row) for row in await cursor.fetchall()]
+                keys = await self._reader.keys_of(connection, rows)
+                entries = await self._source.open(rows, keys)
+                for one in folded:
+                    await self._turns.through(entries, one.add)
+                last, events = rows[-1] if rows else last, events + len(rows)
+                if len(rows) < PAGE:
+                    break
+            if last is None:
+                known = await connection.execute(KNOWN, (tenant_id, feature_id))
+                if await known.fetchone() is None:
+                    return None
         tables: dict[str, Table] = {name: {} for name in names}
-        for name, _, item, version, row in shown:
-            if item is not None:
-                tables[name][item] = stored_cell(version, row)
-        entries = self._source.opened(rows, keys)
-        compared = tuple(
-            self._compared(projection, positions.get(projection.name, 0), entries, tables)
-            for projection in self._projections
-        )
+        await self._turns.through(shown, partial(_shown, tables))
+        compared = [await asyncio.to_thread(one.compared, tables) for one in folded]
         return Certificate(
             feature_id,
             equal=all(one.equal for one in compared),
-            events=len(rows),
-            head=rows[-1].hash.hex(),
-            projections=compared,
+            events=events,
+            head=last.hash.hex() if last else "",
+            projections=tuple(compared),
         )
 
-    def _compared(
-        self,
-        projection: Projection[Any],
-        position: int,
-        entries: Sequence[Entry],
-        shown: dict[str, Table],
-    ) -> Compared:
+
+def _shown(tables: dict[str, Table], row: tuple[Any, ...]) -> None:
+    name, _, item, version, body = row
+    if item is not None:
+        tables[name][item] = stored_cell(version, body)
+
+
+class _Folded:
+    """One read model, folded up to the position that it had been applied to."""
+
+    def __init__(self, projection: Projection[Any], position: int) -> None:
+        self._name = projection.name
+        self._position = position
+        self._folding = Folding(projection)
+        self._parked = False
+
+    def add(self, entry: Entry) -> None:
         # From an event on that cannot be read the feature is parked: its rows stand still.
-        readable = takewhile(lambda entry: isinstance(entry, Fact), entries)
-        facts = [one for one in readable if isinstance(one, Fact) and one.position <= position]
-        folded = fold(facts, [projection])[projection.name]
-        return compare(projection.name, position, folded, shown[projection.name])
+        self._parked = self._parked or not isinstance(entry, Fact)
+        if isinstance(entry, Fact) and not self._parked and entry.position <= self._position:
+            self._folding.add(entry)
+
+    def compared(self, shown: dict[str, Table]) -> Compared:
+        return compare(self._name, self._position, self._folding.table(), shown[self._name])

@@ -14,6 +14,8 @@ from uuid import UUID
 import structlog
 
 from application.ports import Unavailable
+from application.pulse import Pulse
+from application.turns import SLICE
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -33,6 +35,7 @@ LATER_SECONDS: Final = 0.25
 DOWN_SECONDS: Final = 1.0
 """How long it waits for a database that does not answer."""
 RATE_SECONDS: Final = 10.0
+LATE_SECONDS: Final = 15.0
 
 Applied = Callable[[UUID, UUID, int, int], Awaitable[None]]
 """Told after the commit: tenant, feature, and the version and position that its rows show."""
@@ -72,6 +75,7 @@ class Projector:
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
         self._recent: deque[tuple[float, int]] = deque()
+        self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
     def poke(self) -> None:
         """Say that the log has grown. Several pokes may count as one."""
@@ -89,7 +93,9 @@ class Projector:
         while not stop.is_set():
             self._poked.clear()
             try:
-                if await self.step():
+                moved = await self.step()
+                self.pulse.beat()
+                if moved:
                     delay = SOON_SECONDS
                     continue
             except Unavailable as error:
@@ -137,7 +143,9 @@ class Projector:
             loaded, parked = await load(connection, generations, missing, self._projections)
             rows = {name: {**cached[name], **loaded[name]} for name in wanted}
             batch = Batch(projections, rows, parked)
-            batch.add(page.entries)
+            for start in range(0, len(page.entries), SLICE):
+                batch.add(page.entries[start : start + SLICE])
+                await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
             await save(connection, generations, batch, page.upto)
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}

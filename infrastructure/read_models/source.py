@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.turns import Turns
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry, UnknownEvent
@@ -58,11 +59,19 @@ class Source(Protocol):
 class PostgresSource:
     """The log in PostgreSQL."""
 
-    def __init__(self, database: Database, ring: KeyRing, *, registry: Registry = REGISTRY) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ring: KeyRing,
+        turns: Turns | None = None,
+        *,
+        registry: Registry = REGISTRY,
+    ) -> None:
         """Take a database as `bp_projector`, the process's data keys, and the known events."""
         self._database = database
         self._reader = LogReader(database, ring, registry=registry)
         self._decode = registry.decode
+        self._turns = turns or Turns()
 
     async def page(self, after: int, limit: int, upto: int | None = None) -> LogPage:
         """Up to `limit` events behind a position, none of them past `upto`."""
@@ -76,7 +85,7 @@ class PostgresSource:
             cursor = await connection.execute(PAGE, (after, end, limit), binary=True)
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
             keys = await self._reader.keys_of(connection, rows)
-        entries = self.opened(rows, keys)
+        entries = await self.open(rows, keys)
         return LogPage(entries, rows[-1].position if len(rows) == limit else end, len(rows))
 
     async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
@@ -85,16 +94,22 @@ class PostgresSource:
             cursor = await connection.execute(STREAM, (feature_id, version, upto), binary=True)
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
             keys = await self._reader.keys_of(connection, rows)
-        return self.opened(rows, keys)
+        return await self.open(rows, keys)
 
     async def end(self) -> int:
         """The last position that was ever handed out."""
         return await self._reader.head()
 
-    def opened(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> Sequence[Entry]:
+    async def open(self, rows: Sequence[StoredRow], keys: dict[UUID, DataKey]) -> list[Entry]:
         """The events, without those of deleted features whose content is gone for ever."""
-        alive = (row for row in rows if row.key_id is None or row.key_id in keys)
-        return [self._entry(row, keys[row.key_id] if row.key_id else None) for row in alive]
+        entries: list[Entry] = []
+
+        def add(row: StoredRow) -> None:
+            if row.key_id is None or row.key_id in keys:
+                entries.append(self._entry(row, keys[row.key_id] if row.key_id else None))
+
+        await self._turns.through(rows, add)
+        return entries
 
     def _entry(self, row: StoredRow, key: DataKey | None) -> Entry:
         try:

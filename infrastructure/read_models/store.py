@@ -16,21 +16,20 @@ from msgspec import Struct
 
 from domain.status import Status
 from infrastructure.database import AsyncBoundedConnection, Database
-from infrastructure.read_models.cursor import after_of, cursor_of
 from infrastructure.read_models.signals import Signals
 from projections.dashboard import DASHBOARD, DashboardRow
-from projections.feature import FEATURE, Checkpoint, FeatureRow
+from projections.feature import FEATURE, FeatureRow
 from projections.file import FILE, FilesRow
 from projections.in_progress import IN_PROGRESS, InProgressRow
 from projections.message import MESSAGE, MessageRow, item_of
 from projections.projection import Projection
 from projections.run import RUN, RunRow
-from projections.store import LIMIT, MOST, BadCursor, Page
+from projections.store import LIMIT, MOST, Page
 
 R = TypeVar("R", bound=Struct)
 
 FEATURES: Final = """
-    select feature_id::text, row::text from app.views
+    select row::text from app.views
     where projection = 'dashboard' and feature_id < %(before)s
       and generation = (
         select generation from app.positions where projection = 'dashboard' and active)
@@ -39,7 +38,7 @@ FEATURES: Final = """
     order by feature_id desc limit %(limit)s
 """
 FORKS: Final = """
-    select v.feature_id::text, v.row::text from es.streams s
+    select v.row::text from es.streams s
     join app.views v on v.projection = 'dashboard' and v.tenant_id = s.tenant_id
       and v.feature_id = s.stream_id
     where s.forked_from = %(feature_id)s and v.feature_id < %(before)s
@@ -48,7 +47,7 @@ FORKS: Final = """
     order by v.feature_id desc limit %(limit)s
 """
 WORK: Final = """
-    select feature_id::text, row::text from app.views
+    select row::text from app.views
     where projection = 'in_progress' and feature_id < %(before)s
       and generation = (
         select generation from app.positions where projection = 'in_progress' and active)
@@ -57,7 +56,7 @@ WORK: Final = """
 """
 ROW: Final = "select app.view_row(%s, %s, %s, %s)"
 VISIBLE: Final = """
-    select key, row::text from app.views
+    select row::text from app.views
     where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
       and generation = (
         select generation from app.positions where projection = 'message' and active)
@@ -65,7 +64,7 @@ VISIBLE: Final = """
     order by key limit %(limit)s
 """
 BY_TIME: Final = """
-    select row ->> 'version', row::text from app.views
+    select row::text from app.views
     where projection = 'run' and feature_id = %(feature_id)s
       and generation = (select generation from app.positions where projection = 'run' and active)
       and (row ->> 'version')::int > %(after)s
@@ -79,9 +78,6 @@ LAG: Final = """
 
 NEWEST: Final = UUID(int=2**128 - 1)
 """Behind every feature that will ever be."""
-
-DIGITS: Final = 8
-"""Of a version, at most."""
 
 POLL_SECONDS: Final = (0.03, 0.25)
 """How often a waiting read looks again by itself: at first, and at last."""
@@ -110,17 +106,16 @@ class PostgresReadStore:
         status: Status | None = None,
         q: str = "",
         limit: int = LIMIT,
-        cursor: str | None = None,
+        after: UUID | None = None,
     ) -> Page[DashboardRow]:
         """The tenant's features, newest first."""
         title = q.strip().lower()
-        filters = ("features", status, title)
         values = {
-            "before": _feature_before(cursor, *filters),
+            "before": after or NEWEST,
             "status": status,
             "title": f"%{_literal(title)}%" if title else None,
         }
-        return await self._page(tenant_id, FEATURES, DASHBOARD, values, limit, filters)
+        return await self._page(tenant_id, FEATURES, DASHBOARD, values, limit)
 
     async def feature(
         self,
@@ -147,19 +142,16 @@ class PostgresReadStore:
         return row
 
     async def forks(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:
         """The features that were forked from this one, newest first."""
-        filters = ("forks", feature_id)
-        values = {"feature_id": feature_id, "before": _feature_before(cursor, *filters)}
-        return await self._page(tenant_id, FORKS, DASHBOARD, values, limit, filters)
+        values = {"feature_id": feature_id, "before": after or NEWEST}
+        return await self._page(tenant_id, FORKS, DASHBOARD, values, limit)
 
     async def messages(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[MessageRow]:
         """The visible conversation, oldest first."""
-        filters = ("messages", feature_id)
-        after = after_of(cursor, *filters) or ""
         feature = await self._row(tenant_id, FEATURE, feature_id)
         if feature is None:
             return Page(())
@@ -167,10 +159,10 @@ class PostgresReadStore:
         closed = "".join(f"[{span.first},{span.last}]," for span in content.conversation)
         values = {
             "feature_id": feature_id,
-            "after": after,
+            "after": item_of(after),
             "visible": f"{{{closed}[{content.since},)}}",
         }
-        return await self._page(tenant_id, VISIBLE, MESSAGE, values, limit, filters)
+        return await self._page(tenant_id, VISIBLE, MESSAGE, values, limit)
 
     async def files(
         self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None
@@ -184,34 +176,17 @@ class PostgresReadStore:
         return await self._row(tenant_id, FILE, feature_id, item_of(version))
 
     async def runs(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[RunRow]:
         """Every agent run, oldest first."""
-        filters = ("runs", feature_id)
-        values = {"feature_id": feature_id, "after": _version_after(cursor, *filters)}
-        return await self._page(tenant_id, BY_TIME, RUN, values, limit, filters)
-
-    async def checkpoints(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
-    ) -> Page[Checkpoint]:
-        """Every place to go back to, oldest first."""
-        filters = ("checkpoints", feature_id)
-        after = _version_after(cursor, *filters)
-        feature = await self._row(tenant_id, FEATURE, feature_id)
-        if feature is None:
-            return Page(())
-        left = [mark for mark in feature.checkpoints if mark.version > after]
-        shown = tuple(left[: _bounded(limit)])
-        more = cursor_of(str(shown[-1].version), *filters) if len(left) > len(shown) else None
-        return Page(shown, more)
+        values = {"feature_id": feature_id, "after": after}
+        return await self._page(tenant_id, BY_TIME, RUN, values, limit)
 
     async def in_progress(
-        self, tenant_id: UUID, *, limit: int = LIMIT, cursor: str | None = None
+        self, tenant_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[InProgressRow]:
         """The features with steps that wait or run, newest feature first."""
-        filters = ("in_progress",)
-        values = {"before": _feature_before(cursor, *filters)}
-        return await self._page(tenant_id, WORK, IN_PROGRESS, values, limit, filters)
+        return await self._page(tenant_id, WORK, IN_PROGRESS, {"before": after or NEWEST}, limit)
 
     async def position(self) -> int:
         """The place in the log up to which every read model is applied."""
@@ -240,15 +215,13 @@ class PostgresReadStore:
         projection: Projection[R],
         values: dict[str, Any],
         limit: int,
-        filters: tuple[object, ...],
     ) -> Page[R]:
         wanted = _bounded(limit)
         async with self._database.tenant(tenant_id) as connection:
             found = await _rows(connection, query, {**values, "limit": wanted + 1})
         decode = msgspec.json.Decoder(projection.row).decode
         shown = found[:wanted]
-        more = cursor_of(shown[-1][0], *filters) if len(found) > wanted else None
-        return Page(tuple(decode(row) for _, row in shown), more)
+        return Page(tuple(decode(row) for (row,) in shown), len(found) > wanted)
 
     @contextlib.asynccontextmanager
     async def _signals(
@@ -269,7 +242,7 @@ class PostgresReadStore:
 
 async def _rows(
     connection: AsyncBoundedConnection, query: str, values: dict[str, Any]
-) -> list[tuple[str, str]]:
+) -> list[tuple[str]]:
     cursor = await connection.execute(query, values)
     return await cursor.fetchall()
 
@@ -285,18 +258,3 @@ def _bounded(limit: int) -> int:
 def _literal(text: str) -> str:
     """The text as `ilike` takes it: nothing in it is a wildcard."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _feature_before(cursor: str | None, *filters: object) -> UUID:
-    after = after_of(cursor, *filters)
-    try:
-        return UUID(after) if after else NEWEST
-    except ValueError:
-        raise BadCursor(BadCursor.__doc__) from None
-
-
-def _version_after(cursor: str | None, *filters: object) -> int:
-    after = after_of(cursor, *filters) or "0"
-    if not after.isdecimal() or len(after) > DIGITS:
-        raise BadCursor(BadCursor.__doc__)
-    return int(after)

@@ -1,6 +1,7 @@
-"""The key-encryption key: wraps data keys, and nothing else of any size.
+"""The key-encryption key: wraps data keys, stamps short notes, and seals nothing of any size.
 
-Invariant: the key itself leaves this module only into the file that it writes.
+Invariant: the key itself leaves this module only into the file that it writes. What is derived of
+it for another use tells nothing about it.
 Rotation: give the new key first and the old ones after it; wrapping uses the first, unwrapping
 any of them. Rewrapping every data key then frees the old one, and no sealed record is touched.
 """
@@ -16,6 +17,8 @@ from typing import Final, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from infrastructure.sealing.binding import KEY_BYTES, NONCE_BYTES, TAG_BYTES, bind, derive
 from infrastructure.sealing.refusals import MasterKeyUnusable, Unsealable, WrongMasterKey
@@ -40,6 +43,12 @@ def _one_key(text: str) -> bytes:
 
 def _keys_in(text: str) -> list[bytes]:
     return [_one_key(part) for part in text.replace(",", " ").split()]
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    digest = HMAC(key, SHA256())
+    digest.update(message)
+    return digest.finalize()
 
 
 def _draft(path: Path, text: str) -> Path:
@@ -68,7 +77,7 @@ class MasterKey:
     processes that are restarted one by one, the old ones open what the new ones wrap.
     """
 
-    __slots__ = ("_by_id", "_path", "ids")
+    __slots__ = ("_by_id", "_path", "_stamping", "cursor_keys", "ids")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Take 32-byte keys, the current one first."""
@@ -86,6 +95,9 @@ class MasterKey:
         }
         # Other threads may be wrapping: the current id always has its key.
         self._by_id = by_id
+        self._stamping = tuple(derive(key, "stamp") for key in keys)
+        self.cursor_keys: tuple[bytes, ...] = tuple(derive(key, "cursors") for key in keys)
+        """What seals the cursors of lists, the current one first."""
         self.ids: tuple[str, ...] = tuple(by_id)
         """Ids of all keys, the current one first."""
 
@@ -181,6 +193,15 @@ class MasterKey:
         nonce, current = os.urandom(NONCE_BYTES), self.id
         head = _FORMAT + bytes.fromhex(current)
         return head + nonce + self._by_id[current].encrypt(nonce, data_key, bind(head, context))
+
+    def stamp(self, purpose: str, *parts: str) -> bytes:
+        """HMAC-SHA256 of these parts under the current key: what only we can have written."""
+        return self.stamps(purpose, *parts)[0]
+
+    def stamps(self, purpose: str, *parts: str) -> tuple[bytes, ...]:
+        """The stamps of all keys, the current one first: one of an older key is still good."""
+        bound = bind(purpose, *parts)
+        return tuple(_hmac(key, bound) for key in self._stamping)
 
     def wrapped_under(self, wrapped: bytes) -> str:
         """Read the id of the master key that wrapped this: what a rotation still has to rewrap."""

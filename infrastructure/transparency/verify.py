@@ -127,7 +127,7 @@ def _checked(
 async def _connected(url: str) -> AsyncIterator[AsyncBoundedConnection]:
     """A transaction that sees one state of the log from its beginning to its end."""
     connection: AsyncBoundedConnection = await AsyncBoundedConnection.connect(
-        conninfo_of(url, ROLE)
+        conninfo_of(url, ROLE, writes=False)
     )
     async with connection:
         await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)

@@ -4,14 +4,29 @@ Exit codes: 0 done, 1 refused or failed (one line says why and what to do), 2 wr
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
 from interface.cli.console import fail
+from interface.incoming import Malformed, Version, id_of, number_of
 
+
+def _id(_: object, tokens: Sequence[Token]) -> UUID:
+    """An id, read as the API reads it."""
+    return id_of(tokens[0].value)
+
+
+def _version(_: object, tokens: Sequence[Token]) -> int:
+    """A version, read as the API reads it."""
+    return number_of(tokens[0].value, Version)
+
+
+Id = Annotated[UUID, Parameter(converter=_id)]
+Checkpoint = Annotated[int, Parameter(converter=_version, help="version of a checkpoint")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON")]
 Process = Literal["api", "worker", "relay", "projector", "sweeper"]
 
@@ -105,7 +120,7 @@ def features(*, json: Json = False) -> int:
 
 
 @app.command
-def replay(feature: UUID, *, to: Annotated[int, Parameter(help="version of a checkpoint")]) -> int:
+def replay(feature: Id, *, to: Checkpoint) -> int:
     """Take a feature back to a checkpoint, as an operator; the log says so."""
     from interface.cli import operations  # noqa: PLC0415
 
@@ -113,7 +128,7 @@ def replay(feature: UUID, *, to: Annotated[int, Parameter(help="version of a che
 
 
 @app.command
-def fork(feature: UUID, *, at: Annotated[int, Parameter(help="version of a checkpoint")]) -> int:
+def fork(feature: Id, *, at: Checkpoint) -> int:
     """Begin a feature from a checkpoint of another, for the same owner, as an operator."""
     from interface.cli import operations  # noqa: PLC0415
 
@@ -121,7 +136,7 @@ def fork(feature: UUID, *, at: Annotated[int, Parameter(help="version of a check
 
 
 @log.command(name="show")
-def log_show(feature: UUID, *, json: Json = False) -> int:
+def log_show(feature: Id, *, json: Json = False) -> int:
     """Print a feature's events, in order; personal content is left out."""
     from interface.cli import operations  # noqa: PLC0415
 
@@ -130,7 +145,7 @@ def log_show(feature: UUID, *, json: Json = False) -> int:
 
 @log.command(name="export")
 def log_export(
-    feature: UUID,
+    feature: Id,
     *,
     out: Annotated[Path | None, Parameter(help="file; unset: print")] = None,
 ) -> int:
@@ -162,8 +177,8 @@ def log_verify(
 
         return evidence.verify_all(key, as_json=json)
     try:
-        feature = UUID(target)
-    except ValueError:
+        feature = id_of(target)
+    except Malformed:
         from interface.cli import logbook  # noqa: PLC0415
 
         return logbook.verify_file(Path(target), head, as_json=json)
@@ -196,7 +211,7 @@ def log_import(
 
 @log.command(name="certify")
 def log_certify(
-    feature: UUID | None = None,
+    feature: Annotated[UUID | None, Parameter(converter=_id)] = None,
     *,
     all: Annotated[bool, Parameter(name="--all", negative="", help="every feature")] = False,  # noqa: A002
     json: Json = False,
@@ -251,7 +266,7 @@ def dead_letters_list(*, json: Json = False) -> int:
 
 
 @dead_letters.command(name="requeue")
-def dead_letters_requeue(letter: UUID) -> int:
+def dead_letters_requeue(letter: Id) -> int:
     """Make the tasks of a dead letter's event after all."""
     from interface.cli import operations  # noqa: PLC0415
 
@@ -259,7 +274,7 @@ def dead_letters_requeue(letter: UUID) -> int:
 
 
 @dead_letters.command(name="discard")
-def dead_letters_discard(letter: UUID) -> int:
+def dead_letters_discard(letter: Id) -> int:
     """Decide that nothing shall come of a dead letter."""
     from interface.cli import operations  # noqa: PLC0415
 
@@ -272,6 +287,18 @@ def keys_status(*, json: Json = False) -> int:
     from interface.cli import keys  # noqa: PLC0415
 
     return keys.status(as_json=json)
+
+
+@master_keys.command(name="new")
+def keys_new(
+    file: Annotated[
+        Path | None, Parameter(help="where to write it; unset: BP_MASTER_KEY_FILE")
+    ] = None,
+) -> int:
+    """Make a master key in a file that only its owner can read; never over one that is there."""
+    from interface.cli import keys  # noqa: PLC0415
+
+    return keys.new(file)
 
 
 @master_keys.command(name="add")
@@ -319,6 +346,6 @@ def main() -> int:
     try:
         result = app(sys.argv[1:])
     except CycloptsError as error:
-        fail(f"{error} Try --help.")
+        fail(f"{' '.join(str(error).split()).rstrip('.')}. Try --help.")
         return 2
     return result if isinstance(result, int) else 0

@@ -15,6 +15,7 @@ from interface.cli.client import Client
 
 GO_AHEAD = "That's all. Please propose the brief now."
 LONGEST_CONVERSATION = 10
+NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 class DemoFailed(Exception):
@@ -98,4 +99,4 @@ async def _pipeline(
 
 
 def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "feature"
+    return NOT_PLAIN.sub("-", title.lower()).strip("-")[:60] or "feature"

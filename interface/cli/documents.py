@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cyclopts import App
 
+from application.security_log import EVENTS
 from infrastructure.migrations import FOLDER
 from interface.cli.console import fail, say
 from interface.cli.events_page import events_page
@@ -25,6 +26,7 @@ from interface.http import openapi as api_document
 from interface.http.app import described
 from interface.http.conversation import FRAMES
 from interface.http.problems import PROBLEMS
+from interface.limits import COUNTED, IN_ROOMS, OF_CONNECTIONS, RATES, ROOMS
 from interface.settings import PROJECT, Settings, variable
 
 WHOLE: Final = {"docs/lifecycle.md": lifecycle_page, "docs/events.md": events_page}
@@ -103,6 +105,17 @@ def problems_table() -> str:
     )
 
 
+def security_table() -> str:
+    """Every line about signing in, with its reasons."""
+    return table(
+        ("event", "`reason`", "meaning"),
+        (
+            (f"`{name}`", ", ".join(f"`{reason}`" for reason in kind.reasons), kind.about)
+            for name, kind in EVENTS.items()
+        ),
+    )
+
+
 def commands_table(app: App) -> str:
     """Every command, with the first line of its help."""
     return table(
@@ -147,6 +160,33 @@ def answer_table() -> str:
     )
 
 
+def connections_table() -> str:
+    """What a connection may do, and for how long."""
+    return table(("limit of", "how much", "beyond it"), OF_CONNECTIONS)
+
+
+def places_table() -> str:
+    """What has places of its own."""
+    return table(
+        ("kind", "what", "in one process", "for one tenant"),
+        (
+            (f"`{room}`", IN_ROOMS[room], str(capacity.in_all), str(capacity.tenant))
+            for room, capacity in ROOMS.items()
+        ),
+    )
+
+
+def rates_table() -> str:
+    """What is counted over time."""
+    return table(
+        ("rate", "counts", "at once", "again within"),
+        (
+            (f"`{rate}`", COUNTED[rate], str(allowed.tries), f"{allowed.seconds:g} s")
+            for rate, allowed in RATES.items()
+        ),
+    )
+
+
 def _blocks(root: Path, app: App) -> dict[str, str]:
     return {
         "lifecycle": f"```mermaid\n{diagram()}\n```",
@@ -156,6 +196,10 @@ def _blocks(root: Path, app: App) -> dict[str, str]:
         "routes": routes_table(root / "interface" / "openapi.json"),
         "rights": rights_table(FOLDER),
         "answer": answer_table(),
+        "security-log": security_table(),
+        "connections": connections_table(),
+        "places": places_table(),
+        "rates": rates_table(),
     }
 
 

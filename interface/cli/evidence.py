@@ -14,12 +14,12 @@ from infrastructure.transparency import (
     VerifierKeyInvalid,
     verify_store,
 )
-from interface.cli.console import OUT, fail, say, show
+from interface.cli.console import fail, progress, say, show
 from interface.cli.operations import Desk, act
 from interface.foundation import master_key
 
 ROLE: Final = "bp_sweeper"
-KEY: Final = re.compile(r"\S+\+[0-9a-f]{8}\+\S+")
+KEY: Final = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+\S+")
 
 
 def key() -> int:
@@ -45,15 +45,15 @@ def verify_all(given: str | None, *, as_json: bool) -> int:
         fail(f"{given}: neither a public key, as `log key` prints it, nor a file that holds one.")
         return 1
 
-    def progress(events: int) -> None:
-        if OUT.is_terminal and not as_json:
-            OUT.print(f"\r{events:,} events", end="")
+    def told(events: int) -> None:
+        if not as_json:
+            progress(f"{events:,} events")
 
     async def work(desk: Desk) -> int:
         async with _store(desk) as store:
             verifier = kept or await LogKeys(desk.database).verifier()
             report = await verify_store(
-                desk.addresses.database, store.checkpoints(), verifier, progress=progress
+                desk.addresses.database, store.checkpoints(), verifier, progress=told
             )
         if as_json:
             show([to_builtins(report)], as_json=True, empty="")

@@ -3,13 +3,15 @@
 The key itself is never printed; keys are named by their ids.
 """
 
+from pathlib import Path
+
 from infrastructure.rewrapping import Rewrapper
 from infrastructure.sealing import MasterKey
 from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
-from interface.cli.console import OUT, fail, say, show
+from interface.cli.console import OUT, fail, progress, say, show
 from interface.cli.operations import Desk, act
-from interface.cli.up import configured, refusing
-from interface.foundation import master_key, master_key_path
+from interface.cli.up import refusing
+from interface.foundation import configured, master_key, master_key_path
 
 ROLE = "bp_keeper"
 
@@ -36,6 +38,29 @@ def _role(master: MasterKey, key_id: str, wraps: int) -> str:
     if key_id not in master.ids:
         return "MISSING: what it wraps cannot be opened; give this key too"
     return "old: rotate, then it may go" if wraps else "old: may go from the file"
+
+
+def new(path: Path | None) -> int:
+    """A file with a new key, where there is none yet."""
+
+    def command() -> int:
+        file = path or master_key_path(configured(log_level="warning"))
+        try:
+            master = MasterKey.generate_file(file)
+        except FileExistsError:
+            fail(
+                f"{file} is there already, and what is sealed under it opens under nothing else: "
+                "a key is never overwritten. `keys add` puts a new one in front of it."
+            )
+            return 1
+        except OSError as error:
+            fail(f"{file} cannot be written: {error.strerror}.")
+            return 1
+        say(f"{file} holds the new master key {master.id}, for its owner's eyes only (mode 0600).")
+        say("Keep a copy where no backup of the database is: without it nothing opens any more.")
+        return 0
+
+    return refusing(command)
 
 
 def add() -> int:
@@ -66,14 +91,13 @@ def rotate() -> int:
         rewrapper = Rewrapper(desk.database, master)
 
         def told(looked_at: int) -> None:
-            if OUT.is_terminal:
-                OUT.print(f"\rlooked at {looked_at:,} keys", end="")
+            progress(f"looked at {looked_at:,} keys")
 
         rewrapped = await rewrapper.rewrap(told)
         counts = await rewrapper.count()
         others = sum(number for key_id, number in counts.items() if key_id != master.id)
         if OUT.is_terminal:
-            say("")
+            say()
         say(f"rewrapped {rewrapped:,} keys under {master.id}")
         if others:
             fail(

@@ -5,6 +5,7 @@ from typing import Final
 
 from application.agents.failures import CODES
 from application.agents.roster import ENTRIES
+from application.runner import ATTEMPTS
 from domain import events as e
 from domain.events import FeatureEvent
 from domain.lifecycle import (
@@ -18,6 +19,7 @@ from domain.lifecycle import (
     actions_at,
 )
 from domain.pipeline import AGENT_OF, DISPENSABLE, DUE_AFTER, WORK_AT
+from domain.runs import OURS
 from domain.status import Status
 from interface.cli.markdown import code, table
 from interface.cli.struct_fields import summary_of
@@ -87,6 +89,10 @@ retry writes the code again, with their findings.
 Recorded without advice, because nothing is asked of anybody: `outcome_unknown` (the worker was
 lost; another attempt follows), `superseded` and `lease_lost` (a late answer was refused; what it
 used is kept).
+
+When a step has failed by itself {attempts} times, that is final. Attempts that ended with
+{ours} do not count: a worker of ours was stopped or lost, however often. What they
+used is told as ours, in the runs of a feature (`cause`) and in the usage (`ours`).
 """
 
 
@@ -112,6 +118,8 @@ def lifecycle_page() -> str:
             ("status", "actions"), ((f"`{s}`", code(*actions_at(s)) or "none") for s in Status)
         ),
         review_failed=REVIEW_FAILED,
+        attempts=ATTEMPTS,
+        ours=code(*sorted(OURS)),
         failures=table(
             ("code", "advice"), ((f"`{name}`", advice) for name, advice in CODES.items())
         ),

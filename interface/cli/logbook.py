@@ -3,7 +3,6 @@
 Checking and reading a file need neither database nor network; the other commands do.
 """
 
-import sys
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +17,7 @@ from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.event_log.imports import ImportRefused, read_export
 from infrastructure.event_log.registry import UnknownEvent
 from infrastructure.read_models.certifying import PostgresCertifier
-from interface.cli.console import fail, say, show
+from interface.cli.console import fail, say, show, write_lines
 from interface.cli.operations import Desk, act
 from projections.certificate import Certificate, fingerprints, fold
 
@@ -40,8 +39,7 @@ def export(feature_id: UUID, out: Path | None) -> int:
     if failed:
         return failed
     if out is None:
-        sys.stdout.buffer.write(b"".join(chunks))
-        sys.stdout.buffer.flush()
+        write_lines(b"".join(chunks))
         return 0
     try:
         out.write_bytes(b"".join(chunks))

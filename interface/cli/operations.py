@@ -29,10 +29,19 @@ from infrastructure.migrations import migrate as apply_migrations
 from infrastructure.read_models import PostgresSource, Progress, Rebuilder
 from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
+from infrastructure.standing import Standing, look
 from infrastructure.tasks import PostgresTasks
-from interface.cli.console import OUT, fail, say, show
-from interface.cli.up import configured, refusing
-from interface.foundation import Addresses, CannotStart, addresses_of, master_key, new_id, read_note
+from interface.cli.console import fail, progress, say, show
+from interface.cli.up import refusing
+from interface.foundation import (
+    Addresses,
+    CannotStart,
+    addresses_of,
+    configured,
+    master_key,
+    new_id,
+    read_note,
+)
 from interface.settings import Settings
 
 CONNECTIONS: Final = 2
@@ -86,6 +95,9 @@ def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
 
 def _servers(settings: Settings, servers: ExitStack) -> Addresses:
     if settings.database_url is not None and settings.nats_url is not None:
+        seen = look(settings.database_url.get_secret_value())
+        if seen.standing is not Standing.READY:
+            raise CannotStart(seen.sentence())
         return addresses_of(settings, None)
     try:
         stack = servers.enter_context(Stack(settings.data_dir))
@@ -118,7 +130,8 @@ def migrate() -> int:
         if settings.database_url is None:
             raise CannotStart("BP_DATABASE_URL must be set; `up` migrates the embedded database.")
         applied = apply_migrations(settings.database_url.get_secret_value())
-        say("\n".join(applied) or "The schema is up to date.")
+        for line in applied or ("The schema is up to date.",):
+            say(line)
         return 0
 
     return refusing(command)
@@ -248,20 +261,20 @@ def projections_rebuild(name: str) -> int:
         rebuilder = Rebuilder(desk.database, PostgresSource(desk.database, desk.ring()))
         last: list[Progress] = []
 
-        def progress(now: Progress) -> None:
+        def told(now: Progress) -> None:
             last[:] = [now]
-            if OUT.is_terminal:
-                share = now.position / max(now.goal, 1)
-                told = f"{now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s"
-                OUT.print(f"\r{share:6.1%} {told}", end="")
+            share = now.position / max(now.goal, 1)
+            progress(f"{share:6.1%} {now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s")
 
         try:
-            await rebuilder.rebuild(None if name == "all" else [name], progress)
+            await rebuilder.rebuild(None if name == "all" else [name], told)
         except KeyError:
             fail(f"There is no read model {name}. `projections status` lists them.")
             return 1
         done = last[-1] if last else None
-        say(f"\nrebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second" if done else "")
+        say()
+        if done:
+            say(f"rebuilt {name}: {done.events:,} events, {done.rate:,.0f} a second")
         return 0
 
     return act("bp_projector", work)

@@ -18,7 +18,7 @@ _TABLE: Final = re.compile(r"create table (\S+) \((?!partition)", re.IGNORECASE)
 _GRANT: Final = re.compile(
     r"\bgrant ([^;$]+?) on ((?!schema|function)[^;$]+?) to ([^;$]+?);", re.IGNORECASE
 )
-_PRIVILEGE: Final = re.compile(r"(\w+)\s*(\([^)]*\))?")
+_PRIVILEGE: Final = re.compile(r"(\w+)\s*(\([^()]*\))?")
 _WORDS: Final = {"select": "read", "insert": "add", "update": "change", "delete": "delete"}
 
 

@@ -5,49 +5,54 @@ Invariant: whatever was started is stopped, in the opposite order, also when sta
 
 import asyncio
 import importlib
-import signal
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
 
 from application.ports import Unavailable
 from application.providers import Choice
-from infrastructure import logs
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.jetstream import NatsRefused
 from infrastructure.jetstream.link import NatsUrlInvalid
-from infrastructure.migrations import MigrationFailed, migrate, pending
+from infrastructure.migrations import MigrationFailed
 from infrastructure.sealing import MasterKeyUnusable, Unsealable
+from infrastructure.standing import DatabaseWatch
 from interface.cli.client import Client, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
 from interface.event_loop import run
+from interface.figures import Figures
 from interface.foundation import (
     Addresses,
     CannotStart,
     Foundation,
     addresses_of,
+    configured,
     leave_note,
     open_foundation,
 )
+from interface.listeners import Listener, shared, supervised
 from interface.processes import (
     Running,
+    open_demo_model,
     open_projector,
     open_relay,
     open_sweeper,
     open_worker,
 )
-from interface.server import PortTaken, listen, serve
-from interface.settings import Settings, SettingWrong, read_settings
+from interface.server import PortTaken, crowd_of, listen, raise_open_files, serve
+from interface.settings import Settings, SettingWrong, passed_descriptors
+from interface.starting import answer_operator, database_is_there, follow_servers
+from interface.stopping import Leave, follow, hear, leaving
+from interface.watchdog import LEASES, watched
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +75,7 @@ REFUSALS: Final = (
 )
 """What ends a command with one line and exit code 1, without a traceback."""
 
+EVERYTHING: Final = ("relay", "projector", "worker", "sweeper", "api")
 WATCH_SECONDS: Final = 0.5
 LONGEST_BRIEF: Final = 40_000
 
@@ -94,27 +100,6 @@ def refusing(work: Callable[[], int]) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
-
-
-def configured(**given: object) -> Settings:
-    """The settings, with logging set up by them."""
-    settings = read_settings(**given)
-    secrets = [
-        value.get_secret_value()
-        for value in (
-            settings.database_url,
-            settings.nats_url,
-            settings.master_key,
-            settings.artifacts_secret_access_key,
-        )
-        if value is not None
-    ]
-    logs.configure(
-        json_lines=settings.log_format == "json",
-        level=settings.log_level.upper(),
-        secrets=secrets,
-    )
-    return settings
 
 
 def run_up() -> int:
@@ -167,11 +152,8 @@ def run_process(name: str) -> int:
                 "BP_MASTER_KEY_FILE (or BP_MASTER_KEY) must be set, the same for all processes: "
                 "what one seals, the others must open."
             )
-        waiting = pending(addresses.database)
-        if waiting:
-            raise CannotStart(
-                f"The database's schema is behind ({len(waiting)} migrations). Run `migrate` first."
-            )
+        if name == "api":
+            _import_web()
         return run(_main(settings, addresses, (name,), lambda _: None))
 
     return refusing(work)
@@ -187,23 +169,33 @@ def with_everything(settings: Settings, on_ready: OnReady, *, once: bool = False
     """
     with ExitStack() as servers:
         web = servers.enter_context(ThreadPoolExecutor(1, "import")).submit(_import_web)
-        listener = servers.enter_context(listen(settings.host, settings.port))
+        listener = servers.enter_context(
+            supervised(passed_descriptors(), settings.port)
+            or Listener(listen(settings.host, settings.port))
+        )
         stack: Stack | None = None
         if settings.database_url is None or settings.nats_url is None:
             stack = servers.enter_context(Stack(settings.data_dir))
         addresses = addresses_of(settings, stack)
         if stack is not None:
             servers.callback(leave_note(settings, addresses).unlink, missing_ok=True)
-        applied = migrate(addresses.database)
-        if applied:
-            log.info("migrated", migrations=len(applied))
         web.result()
-        everything = ("relay", "projector", "worker", "sweeper", "api")
-        return run(_main(settings, addresses, everything, on_ready, listener, stack, once=once))
+        return run(
+            _main(
+                settings,
+                addresses,
+                EVERYTHING,
+                on_ready,
+                listener,
+                stack,
+                migrates=True,
+                once=once,
+            )
+        )
 
 
 def _import_web() -> None:
-    """Import what takes a second while the servers start, before anything has a deadline."""
+    """Import what takes a second, before anything has a deadline and the loop must come round."""
     for module in ("interface.api", "interface.http.app"):
         importlib.import_module(module)
 
@@ -213,48 +205,91 @@ async def _main(
     addresses: Addresses,
     names: Sequence[str],
     on_ready: OnReady,
-    listener: socket.socket | None = None,
+    listener: Listener | None = None,
     stack: Stack | None = None,
     *,
+    migrates: bool = False,
     once: bool = False,
 ) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as scope:
-        base = await open_foundation(scope, settings, addresses, stop)
-        demo_url = await _demo_model(scope, settings, "worker" in names)
-        async with asyncio.TaskGroup() as group:
-            for running in await _opened(scope, base, names, demo_url):
-                group.create_task(_until_stopped(running, stop), name=running.name)
-            if stack is not None:
-                group.create_task(_watch(stack, stop), name="servers")
-            if "api" in names:
-                group.create_task(_api(scope, base, listener, on_ready, stop, once=once))
-            else:
-                log.info("running", processes=list(names))
+    stop, hurry, last = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    hear(stop, hurry)
+    watch, figures = DatabaseWatch(addresses.database), Figures(names)
+    async with (
+        AsyncExitStack() as scope,
+        watched(LEASES * settings.lease_seconds),
+        asyncio.TaskGroup() as outer,
+    ):
+        if settings.operator_port:
+            outer.create_task(answer_operator(scope, settings, names, watch, figures, stop, last))
+        if "api" in names and listener is None:
+            listener = scope.enter_context(
+                supervised(passed_descriptors(), settings.port)
+                or shared(settings.host, settings.port, settings.data_dir)
+            )
+        public = listener.socket if listener is not None else None
+        try:
+            if not await database_is_there(
+                addresses.database, watch, public, stop, migrates=migrates
+            ):
+                return 0
+            base = await open_foundation(
+                scope, settings, addresses, stop, hurry, watch=watch, figures=figures
+            )
+            demo_url = await open_demo_model(scope, settings) if "worker" in names else None
+            opened = await _opened(scope, base, names, demo_url)
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    running: group.create_task(
+                        _until_stopped(running, stop, last if running in opened.last else stop),
+                        name=running.name,
+                    )
+                    for running in (*opened.first, *opened.last)
+                }
+                first = [tasks[running] for running in opened.first]
+                if stack is not None:
+                    group.create_task(_watch(stack, last), name="servers")
+                if listener is not None:
+                    leave = leaving(base, tuple(first))
+                    api = _api(scope, base, listener, on_ready, leave, once=once)
+                    first.append(group.create_task(api, name="api"))
+                else:
+                    group.create_task(base.lag.run(stop), name="loop-lag")
+                    log.info("running", processes=list(names))
+                group.create_task(follow_servers(watch, figures, last), name="servers-watch")
+                group.create_task(follow(stop, first, last), name="end")
+        finally:
+            stop.set()
+            last.set()
     return 0
+
+
+class _Opened(NamedTuple):
+    """What runs here."""
+
+    first: list[Running]
+    """Ends when the process is told to stop."""
+    last: list[Running]
+    """Goes on until the others have ended: what they still do is to be announced and shown."""
 
 
 async def _opened(
     scope: AsyncExitStack, base: Foundation, names: Sequence[str], demo_url: str | None
-) -> list[Running]:
-    opened: list[Running] = []
+) -> _Opened:
+    opened = _Opened([], [])
     if "relay" in names:
-        opened += await open_relay(scope, base)
+        opened.last.extend(await open_relay(scope, base))
     if "projector" in names:
-        opened += await open_projector(scope, base)
+        opened.last.extend(await open_projector(scope, base))
     if "worker" in names:
-        opened += await open_worker(scope, base, demo_url)
+        opened.first.extend(await open_worker(scope, base, demo_url))
     if "sweeper" in names:
-        opened += await open_sweeper(scope, base)
+        opened.first.extend(await open_sweeper(scope, base))
     return opened
 
 
-async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
+async def _until_stopped(running: Running, stop: asyncio.Event, until: asyncio.Event) -> None:
     try:
-        await running.run(stop)
+        await running.run(until)
     finally:
         # One part that ends, for whatever reason, ends the process: half a service helps nobody.
         stop.set()
@@ -263,23 +298,30 @@ async def _until_stopped(running: Running, stop: asyncio.Event) -> None:
 async def _api(
     scope: AsyncExitStack,
     base: Foundation,
-    listener: socket.socket | None,
+    listener: Listener,
     on_ready: OnReady,
-    stop: asyncio.Event,
+    leave: Leave,
     *,
     once: bool,
 ) -> None:
     from interface.api import open_api  # noqa: PLC0415  # A second to import: not for a worker.
-    from interface.http.app import build_app, operator_app  # noqa: PLC0415
+    from interface.http.app import build_app  # noqa: PLC0415
 
-    settings = base.settings
-    listening = listener or scope.enter_context(listen(settings.host, settings.port))
-    url = _url(settings, listening.getsockname()[1])
-    services = await open_api(scope, base, settings.public_url or url)
+    settings, stop = base.settings, base.stop
+    listener.offer()
+    url = _url(settings, listener.port)
+    open_files = raise_open_files()
+    proxies = settings.trusted_proxies
+    crowd = crowd_of(open_files, at_most=settings.connections, trusted_proxies=proxies)
+    log.info("connections_limited", at_most=crowd.in_all, open_files=open_files)
+    services = await open_api(scope, base, settings.public_url or url, crowd.in_all)
+    services.metrics.connections(lambda: crowd.open, lambda: crowd.refused)
     followers: set[asyncio.Task[None]] = set()
     failures: list[BaseException] = []
 
     def ready() -> None:
+        # Not before: what a start does to the loop keeps nobody waiting.
+        followers.add(asyncio.ensure_future(base.lag.run(stop)))
         answer = on_ready(url)
         if answer is not None:
             task = asyncio.ensure_future(_beside(answer, failures, stop, once=once))
@@ -290,15 +332,14 @@ async def _api(
             group.create_task(
                 serve(
                     build_app(services),
-                    listening,
+                    listener.socket,
                     stop,
                     ready,
-                    trusted_proxies=settings.trusted_proxies,
+                    trusted_proxies=proxies,
+                    crowd=crowd,
+                    leave=lambda: leave(listener),
                 )
             )
-            if settings.operator_port:
-                operators = scope.enter_context(listen("127.0.0.1", settings.operator_port))
-                group.create_task(serve(operator_app(services), operators, stop, lambda: None))
     finally:
         stop.set()
         await asyncio.gather(*followers, return_exceptions=True)
@@ -331,21 +372,6 @@ async def _watch(stack: Stack, stop: asyncio.Event) -> None:
                 await stop.wait()
         except TimeoutError:
             continue
-
-
-async def _demo_model(
-    scope: AsyncExitStack,
-    settings: Settings,
-    works: bool,  # noqa: FBT001
-) -> str | None:
-    if not works or Choice(settings.model) is Choice.ANTHROPIC:
-        return None
-    from infrastructure.demo_model import DemoModel  # noqa: PLC0415
-
-    model = DemoModel(pace=settings.demo_pace_seconds)
-    url = await model.start()
-    scope.push_async_callback(model.stop)
-    return url
 
 
 def _url(settings: Settings, port: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from domain.lifecycle import GATES, LIFECYCLE, WORKING, actions_at
 from domain.pipeline import ADVICE_AT, AGENT_OF, DISPENSABLE, GATE_OF, WORK_AT
+from domain.runs import OURS
 from domain.status import Status
 from interface.cli.lifecycle_page import tag_of
 from interface.http.conversation import FRAMES
@@ -53,6 +54,7 @@ def table() -> dict[str, Any]:
             {"type": tag_of(event), "checkpoint": row.checkpoint}
             for event, row in LIFECYCLE.items()
         ],
+        "ours": sorted(OURS),
         "streams": {"answer": list(FRAMES), "passing": sorted(WORDS)},
     }
 

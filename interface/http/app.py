@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from interface.http import (
@@ -32,11 +33,13 @@ from interface.http import (
     refusals,
 )
 from interface.http.asking import terms
-from interface.http.body import LARGEST_BODY_BYTES, JsonRequest
+from interface.http.body import JsonRequest
 from interface.http.edge import Edge
 from interface.http.moments import moment
+from interface.http.parameters import ids
 from interface.http.services import Services
 from interface.http.signed_in import signed_in
+from interface.limits import BODY_BYTES
 
 HANDLED: Final[Mapping[Any, Any]] = {
     HTTPException: refusals.answer,
@@ -66,7 +69,7 @@ def described() -> list[ControllerRouterHandler]:
     api = Router(
         "/api",
         route_handlers=[features, log, settings],
-        guards=[signed_in],
+        guards=[signed_in, ids],
         dependencies={
             "wanted": Provide(audit_filter.wanted),
             "terms": Provide(terms),
@@ -83,7 +86,7 @@ def build_app(services: Services) -> Litestar:
         [*described(), openapi.served, pages.problem_page, pages.page],
         exception_handlers=dict(HANDLED),
         request_class=JsonRequest,
-        request_max_body_size=LARGEST_BODY_BYTES,
+        request_max_body_size=BODY_BYTES,
         openapi_config=None,
         logging_config=None,
         debug=False,
@@ -99,23 +102,12 @@ def build_app(services: Services) -> Litestar:
     return _edged(app, services)
 
 
-def operator_app(services: Services) -> Litestar:
-    """The operator's application: `/metrics` and health, for an address of its own."""
-    app = Litestar(
-        [health.metrics, health.health, health.ready],
-        exception_handlers=dict(HANDLED),
-        request_class=JsonRequest,
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-        pdb_on_exception=False,
-        state=State({"services": services}),
-    )
-    return _edged(app, services)
-
-
 def _edged(app: Litestar, services: Services) -> Litestar:
     app.asgi_handler = Edge(
-        app.asgi_handler, services.metrics, services.new_id, services.settings.public_url
+        app.asgi_handler,
+        services.metrics,
+        services.new_id,
+        services.settings.public_url,
+        {route.path: route.methods for route in app.routes if isinstance(route, HTTPRoute)},
     )
     return app

@@ -3,7 +3,6 @@
 Invariant: events come in the order of their positions, from the log and from nothing else.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -13,34 +12,39 @@ from msgspec.structs import replace
 
 from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
-from application.usage import Usage, usage_of
+from application.usage import Usage
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import Cursor, FeatureId, Limit, cursor_at, etag, place_of
-from interface.http.audit_filter import (
-    Direction,
+from interface.http.asking import etag
+from interface.http.audit_filter import Direction, OfLog, Order
+from interface.http.body import JsonRequest
+from interface.http.cursors import Listing
+from interface.http.flow import Ending, Flow, Put
+from interface.http.parameters import (
+    Cursor,
     EventId,
+    FeatureId,
+    Limit,
     OfFeature,
-    OfLog,
     OfVersion,
-    Order,
     Since,
     Until,
-    zoned,
+    read_time,
 )
-from interface.http.body import JsonRequest
-from interface.http.flow import Ending, Flow, Put
+from interface.http.rates import Counted, count
 from interface.http.services import Services, of
+from interface.http.session_end import while_session_lasts
 from interface.http.shapes import AuditPage, EventPage
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.http.views import event_view
+from interface.limits import Rate, Room
 from projections.certificate import Certificate
 
 EXPORT_SECONDS: Final = 15 * 60.0
 
 
-@get("/features/{feature_id:uuid}/events", summary="The feature's log")
+@get("/features/{feature_id:str}/events", summary="The feature's log")
 async def list_events(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -58,26 +62,34 @@ async def list_events(
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        return _export(services, tenant_id, feature_id, version)
+        count(request, Rate.DOWNLOAD)
+        return _export(request, feature_id, version)
+    listing = services.cursors.of(tenant_id, "events of", feature_id, wanted, order)
     if at is not None:
         texts = await services.log.at(tenant_id, feature_id, [at])
         found, last, more = [*texts.values()], at, False
     elif wanted == Wanted() and order is Direction.ASC:
-        after = place_of(cursor)
+        after = int(listing.after(cursor) or 0)
         found = [*await services.log.read(tenant_id, feature_id, after=after, upto=after + limit)]
         last = found[-1].version if found else after
         more = bool(found) and last < version
     else:
+        count(request, Rate.SEARCH)
         chosen = replace(wanted, feature_id=feature_id)
-        entries, last, more, _ = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+        asked = (services, tenant_id, chosen, order, limit)
+        entries, last, more, _ = await _chosen(*asked, listing, cursor)
         texts = await services.log.at(tenant_id, feature_id, [one.version for one in entries])
         found = [texts[one.version] for one in entries if one.version in texts]
     items = tuple(event_view(recorded) for recorded in found)
     headers = {"ETag": etag(version), "Vary": "Accept"}
-    return Response(EventPage(items, cursor_at(last) if more else None), headers=headers)
+    return Response(EventPage(items, listing.cursor(last) if more else None), headers=headers)
 
 
-@get("/events", summary="The log of the tenant")
+@get(
+    "/events",
+    summary="The log of the tenant",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def list_all_events(
     request: JsonRequest,
     wanted: OfLog,
@@ -93,14 +105,20 @@ async def list_all_events(
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     chosen = replace(wanted, feature_id=feature_id)
-    entries, last, more, found = await _chosen(services, tenant_id, chosen, order, limit, cursor)
+    listing = services.cursors.of(tenant_id, "events", chosen, order)
+    asked = (services, tenant_id, chosen, order, limit)
+    entries, last, more, found = await _chosen(*asked, listing, cursor)
     searched_to = found.looked_to.recorded_at if found.looked_to else None
     return AuditPage(
-        tuple(entries), cursor_at(last) if more else None, dict(found.titles), searched_to
+        tuple(entries), listing.cursor(last) if more else None, dict(found.titles), searched_to
     )
 
 
-@get("/features/{feature_id:uuid}/events/{event_id:uuid}/causation", summary="What led to what")
+@get(
+    "/features/{feature_id:str}/events/{event_id:str}/causation",
+    summary="What led to what",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: EventId) -> Causation:
     """All that followed from the command an event belongs to: events, and requests to models."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -111,30 +129,50 @@ async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: Eve
     return found
 
 
-@get("/features/{feature_id:uuid}/certificate", summary="Is what is shown what happened?")
+@get(
+    "/features/{feature_id:str}/certificate",
+    summary="Is what is shown what happened?",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certificate:
     """Folds the log from its first event, without any model, and compares every read model."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    certificate = await services.certifier.certify(tenant_id, feature_id)
+    certify = services.certifier.certify
+    certificate = await certify(tenant_id, feature_id)
+    if certificate is None or not certificate.events:
+        # Nothing of it is applied yet: what can be compared is worth a moment's patience.
+        known = await services.features.load(tenant_id, feature_id)
+        if known.version == 0:
+            raise NotFound
+        await services.reads.feature(tenant_id, feature_id, min_version=known.version)
+        certificate = await certify(tenant_id, feature_id)
     if certificate is None:
         raise NotFound
     return certificate
 
 
-@get("/usage", summary="What was spent")
+@get(
+    "/usage",
+    summary="What was spent",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def read_usage(request: JsonRequest, since: Since = None, until: Until = None) -> Usage:
     """Tokens and cost by agent, model, feature and day, and what went into what does not count.
 
     What was spent on features that are deleted is in it, too.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    expenses = await services.expenses.between(tenant_id, zoned(since), zoned(until))
-    usage = await asyncio.to_thread(usage_of, expenses)
+    period = read_time("from", since), read_time("to", until)
+    usage = await services.usages.of(tenant_id, *period)
     features = [UUID(share.name) for share in usage.by_feature]
     return replace(usage, titles=await services.audit.titles(tenant_id, features))
 
 
-@get("/features/{feature_id:uuid}/events/verify", summary="Check the feature's log")
+@get(
+    "/features/{feature_id:str}/events/verify",
+    summary="Check the feature's log",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainReport:
     """Computes the hash chain anew. A deleted feature's chain still verifies."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
@@ -158,13 +196,15 @@ async def _chosen(
     wanted: Wanted,
     order: Direction,
     limit: int,
+    listing: Listing,
     cursor: str | None,
 ) -> tuple[Sequence[AuditEntry], int, bool, Found]:
     """A page of headers, the position where it ends, whether to go on there, and all of it."""
+    beyond = listing.after(cursor)
     found = await services.audit.entries(
         tenant_id,
         wanted,
-        beyond=place_of(cursor) if cursor is not None else None,
+        beyond=None if beyond is None else int(beyond),
         limit=limit + 1,
         ascending=order is Direction.ASC,
     )
@@ -174,9 +214,9 @@ async def _chosen(
     return shown, shown[-1].position if shown else 0, len(found.entries) > limit, found
 
 
-def _export(
-    services: Services, tenant_id: UUID, feature_id: UUID, upto: int
-) -> Response[EventPage]:
+def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[EventPage]:
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+
     async def produce(put: Put) -> None:
         async for chunk in lines_of(services.stored, tenant_id, feature_id, upto):
             await put(chunk)
@@ -186,7 +226,7 @@ def _export(
         "Vary": "Accept",
         "Content-Disposition": f'attachment; filename="events-{feature_id}.ndjson"',
     }
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     flow: Response[Any] = Flow(
         pipe, Ending(seconds=EXPORT_SECONDS), media_type=MEDIA_TYPE, headers=headers
     )

@@ -5,17 +5,15 @@ Invariant: a type that no event has is refused, so that a misspelt filter is not
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, get_args
-from uuid import UUID
 
 from litestar.di import NamedDependency
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
 from application.audit import Wanted, Word, tag_of
 from domain.events import FeatureEvent
-from interface.http.asking import LARGEST_VERSION
+from interface.http.parameters import LogWords, Since, Until, read_time
 from interface.http.problems import Fault, refuse
 
 TAGS: Final = frozenset(tag_of(kind) for kind in get_args(FeatureEvent))
@@ -49,21 +47,7 @@ Actor = Annotated[
         max_length=120, description="Whoever caused it: `user:<id>`, `agent:spec`; or only `agent`."
     ),
 ]
-Since = Annotated[
-    datetime | None, QueryParameter(name="from", description="Recorded then or later.")
-]
-Until = Annotated[datetime | None, QueryParameter(name="to", description="Recorded before then.")]
 Problems = Annotated[bool, QueryParameter(description="Only events that tell of trouble.")]
-Text = Annotated[
-    str | None,
-    QueryParameter(
-        name="q",
-        max_length=200,
-        description="Words, each of which is found in the type, the actor, a code of what went "
-        "wrong, the title that the feature has now, or at the start of the event's id, its "
-        "feature's id or its hash. What people and agents wrote is sealed, and is not searched.",
-    ),
-]
 Meanings = Annotated[
     list[str] | None,
     QueryParameter(
@@ -73,14 +57,6 @@ Meanings = Annotated[
         "language, types and actors; give it repeatedly.",
     ),
 ]
-OfFeature = Annotated[UUID | None, QueryParameter(description="Only of this feature.")]
-OfVersion = Annotated[
-    int | None,
-    QueryParameter(
-        name="version", ge=1, le=LARGEST_VERSION, description="Only the event of this version."
-    ),
-]
-EventId = Annotated[UUID, PathParameter(description="The event's id.")]
 
 
 async def wanted(
@@ -90,7 +66,7 @@ async def wanted(
     since: Since = None,
     until: Until = None,
     problems: Problems = False,  # noqa: FBT002 - by its name, in a query.
-    q: Text = None,
+    q: LogWords = None,
     means: Meanings = None,
 ) -> Wanted:
     """Read the filters. Raises HttpProblem."""
@@ -104,8 +80,8 @@ async def wanted(
         types=tuple(types or ()),
         not_types=tuple(not_types or ()),
         actor=actor,
-        since=zoned(since),
-        until=zoned(until),
+        since=read_time("from", since),
+        until=read_time("to", until),
         problems=problems,
         words=words_of(q or "", means or ()),
     )
@@ -131,11 +107,6 @@ def words_of(text: str, meanings: Iterable[str]) -> tuple[Word, ...]:
         )
         for word in words
     )
-
-
-def zoned(time: datetime | None) -> datetime | None:
-    """A time as given, in UTC where it names no zone."""
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 OfLog = NamedDependency[Wanted]

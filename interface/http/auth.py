@@ -1,9 +1,8 @@
-"""Signing up, in, out and again. The refresh token lives in a cookie that only `/auth` sees.
+"""Signing up, in, out and again. The refresh token lives in a cookie that only this host can set.
 
 Invariant: no route here acts for a page of another origin, and the refresh token is in no body.
 """
 
-import ipaddress
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,15 +14,23 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from application.accounts import Accounts, SessionEnded, SignedIn
+from application.account_ports import Client, SignedIn
+from application.accounts import Accounts
+from application.devices import DEVICE_LIFE, LONGEST_COOKIE
 from interface.http.body import JsonRequest
 from interface.http.problems import refuse
 from interface.http.services import of
+from interface.http.signed_in import address_of
 
-COOKIE: Final = "bp_refresh"
+COOKIE: Final = "__Host-bp_refresh"
+"""The prefix keeps other hosts of the same domain, and plain HTTP, from setting it (RFC 6265bis,
+section 4.1.3.2); it asks for the path `/`."""
+OLD_COOKIE: Final = "bp_refresh"
+"""As it was called, with the path `/auth`: what was given in it is taken, and replaced."""
+DEVICE_COOKIE: Final = "__Host-bp_device"
+"""By which a device is known on which somebody signed in (`application.devices`)."""
 LARGEST_TOKEN: Final = 512
 COOKIE_SECONDS: Final = 30 * 24 * 60 * 60
-IPV6_HOST_BITS: Final = 64
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 NewPassword = Annotated[
@@ -82,61 +89,73 @@ class Jwks(Struct, frozen=True):
     keys: tuple[dict[str, Any], ...]
 
 
+async def built_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """With a foreign issuer there is nothing here, whatever is sent."""
+    if of(connection.app.state).accounts is None:
+        raise NotFoundException
+
+
 async def same_site(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse pages of other origins. Clients that are no browsers send neither header."""
+    services = of(connection.app.state)
     site = connection.headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        raise refuse("cross_site")
     origin = connection.headers.get("origin")
-    if origin is not None and origin not in _own_origins(of(connection.app.state).settings):
-        raise refuse("cross_site")
+    if site in ("same-origin", "none", None) and (
+        origin is None or origin in _own_origins(services.settings)
+    ):
+        return
+    services.security.note("cross_site_refused", address=address_of(connection))
+    raise refuse("cross_site")
 
 
 @post("/signup", status_code=201, summary="Make an account")
 async def sign_up(request: JsonRequest, data: JSONBody[NewAccount]) -> Response[TokenAnswer]:
     """An account with a tenant of its own; signed in at once."""
-    signed_in = await _accounts(request).sign_up(data.email, data.password, address_of(request))
+    signed_in = await _accounts(request).sign_up(data.email, data.password, _client(request))
     return _answer(signed_in, 201)
 
 
 @post("/login", status_code=200, summary="Sign in")
 async def log_in(request: JsonRequest, data: JSONBody[Credentials]) -> Response[TokenAnswer]:
-    """An access token, and a refresh token in a cookie."""
-    signed_in = await _accounts(request).log_in(data.email, data.password, address_of(request))
+    """An access token, a refresh token in a cookie, and one by which this device is known."""
+    signed_in = await _accounts(request).log_in(data.email, data.password, _client(request))
     return _answer(signed_in)
 
 
 @post("/refresh", status_code=200, summary="A new access token")
 async def refresh(request: JsonRequest) -> Response[TokenAnswer]:
     """Exchanges the cookie's refresh token; an old one ends the whole family."""
-    accounts, token = _accounts(request), request.cookies.get(COOKIE, "")
-    if not 0 < len(token) <= LARGEST_TOKEN:
-        raise SessionEnded
-    return _answer(await accounts.refresh(token))
+    token, is_prefixed = _token(request)
+    signed_in = await _accounts(request).refresh(
+        token, is_prefixed=is_prefixed, address=address_of(request)
+    )
+    return _answer(signed_in, forget_old=OLD_COOKIE in request.cookies)
 
 
 @post("/logout", status_code=204, summary="Sign out")
 async def log_out(request: JsonRequest) -> Response[None]:
-    """Ends the session of the cookie; without one, nothing happens."""
-    token = request.cookies.get(COOKIE, "")
-    accounts = _accounts(request)
-    if 0 < len(token) <= LARGEST_TOKEN:
-        await accounts.log_out(token)
-    return Response(None, status_code=204, cookies=[_cookie("", 0)])
+    """Ends the session of the cookie, its access tokens and streams; without one, nothing."""
+    token, _ = _token(request)
+    if token:
+        await _accounts(request).log_out(token)
+    cookies = [_cookie(COOKIE, "", 0)]
+    if OLD_COOKIE in request.cookies:
+        cookies.append(_cookie(OLD_COOKIE, "", 0, path="/auth"))
+    return Response(None, status_code=204, cookies=cookies)
 
 
 @post("/password/forgot", status_code=202, summary="Ask for a new password")
 async def forgot(request: JsonRequest, data: JSONBody[Forgotten]) -> Response[bytes]:
     """Sends a link, if there is such an account. The answer does not tell."""
-    await _accounts(request).forgot(data.email, address_of(request))
+    await _accounts(request).forgot(data.email, _client(request))
     return Response(b"", status_code=202, media_type="text/plain")
 
 
 @post("/password/reset", status_code=202, summary="Set a new password")
 async def reset(request: JsonRequest, data: JSONBody[NewPasswordByLink]) -> Response[bytes]:
     """Sets the password with a link's token, once, and ends all sessions."""
-    await _accounts(request).reset(data.token, data.password, address_of(request))
-    return Response(b"", status_code=202, media_type="text/plain")
+    device = await _accounts(request).reset(data.token, data.password, _client(request))
+    return Response(b"", status_code=202, media_type="text/plain", cookies=[_device(device)])
 
 
 @get("/.well-known/jwks.json", summary="Public keys of the built-in identity provider")
@@ -147,20 +166,6 @@ async def jwks(request: JsonRequest) -> Response[Jwks]:
     return Response(Jwks(tuple(keys["keys"])), headers={"Cache-Control": "public, max-age=300"})
 
 
-def address_of(request: JsonRequest) -> str:
-    """Who is counted for tries: the address, or the network of a person's IPv6 addresses."""
-    host = request.client.host if request.client else "unknown"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host[:64]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((address, IPV6_HOST_BITS), strict=False))
-    return str(address)
-
-
 def _accounts(request: JsonRequest) -> Accounts:
     accounts = of(request.app.state).accounts
     if accounts is None:
@@ -168,17 +173,38 @@ def _accounts(request: JsonRequest) -> Accounts:
     return accounts
 
 
-def _answer(signed_in: SignedIn, status: int = 200) -> Response[TokenAnswer]:
+def _client(request: JsonRequest) -> Client:
+    device = request.cookies.get(DEVICE_COOKIE, "")
+    return Client(address_of(request), device if len(device) <= LONGEST_COOKIE else "")
+
+
+def _token(request: JsonRequest) -> tuple[str, bool]:
+    """The refresh token, empty if there is none, and whether only this host can have set it."""
+    is_prefixed = COOKIE in request.cookies or OLD_COOKIE not in request.cookies
+    token = request.cookies.get(COOKIE if is_prefixed else OLD_COOKIE, "")
+    return token if len(token) <= LARGEST_TOKEN else "", is_prefixed
+
+
+def _answer(
+    signed_in: SignedIn, status: int = 200, *, forget_old: bool = False
+) -> Response[TokenAnswer]:
     access = signed_in.access
     body = TokenAnswer(access.token, "Bearer", access.expires_in)
-    cookie = _cookie(signed_in.session.token, COOKIE_SECONDS)
-    return Response(body, status_code=status, cookies=[cookie])
+    cookies = [_cookie(OLD_COOKIE, "", 0, path="/auth")] if forget_old else []
+    if signed_in.device:
+        cookies.append(_device(signed_in.device))
+    cookies.append(_cookie(COOKIE, signed_in.session.token, COOKIE_SECONDS))
+    return Response(body, status_code=status, cookies=cookies)
 
 
-def _cookie(value: str, seconds: int) -> Cookie:
+def _device(value: str) -> Cookie:
+    return _cookie(DEVICE_COOKIE, value, int(DEVICE_LIFE.total_seconds()))
+
+
+def _cookie(name: str, value: str, seconds: int, *, path: str = "/") -> Cookie:
     return Cookie(
-        COOKIE,
-        path="/auth",
+        name,
+        path=path,
         value=value,
         max_age=seconds,
         httponly=True,
@@ -200,6 +226,6 @@ def _own_origins(settings: Any) -> frozenset[str]:  # noqa: ANN401
 AUTH = Router(
     "/auth",
     route_handlers=[sign_up, log_in, refresh, log_out, forgot, reset],
-    guards=[same_site],
+    guards=[built_in, same_site],
     tags=["Signing in"],
 )

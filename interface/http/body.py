@@ -6,21 +6,23 @@ text that comes in holds a NUL or half a surrogate pair, which stores and encode
 
 import asyncio
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
+from domain.commands import Unfit
 from interface.http.problems import Fault, HttpProblem, refuse
+from interface.limits import BODY_SECONDS
 
-LARGEST_BODY_BYTES: Final = 256 * 1024
-BODY_SECONDS: Final = 30.0
-"""How long a client may take to send its body."""
-
-_AT: Final = re.compile(r" - at `\$(.*)`$")
+_AT: Final = " - at `$"
+_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LENGTH: Final = re.compile(r"Expected `str` of length (<=|>=) (\d+)")
+_NEVER: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -33,6 +35,9 @@ class JsonRequest(Request[Any, Any, Any]):
                 return await super().body()
         except TimeoutError:
             raise refuse("request_timeout") from None
+        except InternalServerException:
+            # What the framework calls a client that left before its body was whole.
+            raise refuse("request_timeout", "The request ended before its body did.") from None
 
     async def json(self) -> Any:  # noqa: ANN401 - the handler's own type.
         """The body as the type of the handler's `data`. Raises HttpProblem."""
@@ -47,31 +52,51 @@ def decode(raw: bytes, kind: Any) -> Any:  # noqa: ANN401 - any struct.
     try:
         value = msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise _refused(str(error)) from None
+        raise _refused(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise refuse("invalid_body", "The body is not valid JSON.") from None
     except RecursionError:
         raise refuse("invalid_body", "The body is nested too deeply.") from None
-    for name in value.__struct_fields__:
-        text = getattr(value, name)
-        if isinstance(text, str) and ("\x00" in text or _SURROGATE.search(text)):
-            fault = Fault(f"/{name}", "Holds a character that no text may hold")
+    for pointer, text in _texts(msgspec.to_builtins(value)):
+        if _NEVER.search(text):
+            fault = Fault(pointer, "Holds a character that no text may hold")
             raise refuse("invalid_body", errors=(fault,))
     return value
 
 
-def _refused(message: str) -> HttpProblem:
-    at = _AT.search(message)
-    detail = message[: at.start()] if at else message
-    parent = _pointer(at[1]) if at else ""
-    named = _UNKNOWN.match(detail) or _MISSING.match(detail)
-    pointer = f"{parent}/{_escape(named[1])}" if named else parent
+def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, however deep, with its JSON pointer."""
+    match value:
+        case str():
+            yield pointer, value
+        case dict():
+            for name, inner in value.items():
+                yield from _texts(inner, f"{pointer}/{_escape(str(name))}")
+        case list() | tuple():
+            for place, inner in enumerate(value):
+                yield from _texts(inner, f"{pointer}/{place}")
+        case _:
+            return
+
+
+def _refused(error: msgspec.ValidationError) -> HttpProblem:
+    message = str(error)
+    detail, at, path = message.rpartition(_AT)
+    if not at or not path.endswith("`"):
+        detail, path = message, ""
+    parent = _pointer(path.removesuffix("`"))
+    field = _UNKNOWN.match(detail) or _MISSING.match(detail)
+    name = error.__cause__.field if isinstance(error.__cause__, Unfit) else field and field[1]
+    pointer = f"{parent}/{_escape(name)}" if name else parent
+    if (length := _LENGTH.fullmatch(detail)) is not None:
+        most = "most" if length[1] == "<=" else "least"
+        detail = f"Takes at {most} {int(length[2]):,} characters"
     return refuse("invalid_body", errors=(Fault(pointer[:200], detail[:300]),))
 
 
 def _pointer(path: str) -> str:
     """A JSON pointer from msgspec's path, such as `.items[0].name`."""
-    parts = re.findall(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]", path)
+    parts = _STEP.findall(path)
     return "".join(f"/{_escape(name or index)}" for name, index in parts)
 
 

@@ -12,20 +12,25 @@ from msgspec.structs import replace
 from application.ports import Accepted
 from domain import commands as c
 from interface.http.asking import (
-    FeatureId,
     OnTerms,
     Terms,
     accepted,
     carry_out,
     etag,
-    require_key,
 )
 from interface.http.body import JsonRequest
+from interface.http.parameters import FeatureId
+from interface.http.rates import Counted
 from interface.http.services import of
-from interface.http.signed_in import caller_of
+from interface.limits import Rate
 
 
-@post("/features", status_code=201, summary="Begin a feature")
+@post(
+    "/features",
+    status_code=201,
+    summary="Begin a feature",
+    guards=[Counted(Rate.CREATE, by_address=Rate.CREATE_BY_ADDRESS)],
+)
 async def create_feature(
     request: JsonRequest, data: JSONBody[c.CreateFeature], terms: OnTerms
 ) -> Response[Accepted]:
@@ -36,7 +41,12 @@ async def create_feature(
     return Response(answer, status_code=201, headers=headers)
 
 
-@patch("/features/{feature_id:uuid}", status_code=202, summary="Rename")
+@patch(
+    "/features/{feature_id:str}",
+    status_code=202,
+    summary="Rename",
+    guards=[Counted(Rate.RENAME)],
+)
 async def rename_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -47,7 +57,12 @@ async def rename_feature(
     return accepted(await carry_out(request, terms, feature_id, data))
 
 
-@delete("/features/{feature_id:uuid}", status_code=202, summary="Delete for good")
+@delete(
+    "/features/{feature_id:str}",
+    status_code=202,
+    summary="Delete for good",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def delete_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -57,7 +72,12 @@ async def delete_feature(
     return accepted(await carry_out(request, terms, feature_id, c.DeleteFeature()))
 
 
-@post("/features/{feature_id:uuid}/brief", status_code=202, summary="Confirm the brief")
+@post(
+    "/features/{feature_id:str}/brief",
+    status_code=202,
+    summary="Confirm the brief",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def confirm_brief(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -68,7 +88,12 @@ async def confirm_brief(
     return await _working(request, terms, feature_id, data)
 
 
-@post("/features/{feature_id:uuid}/revise", status_code=202, summary="Revise the brief")
+@post(
+    "/features/{feature_id:str}/revise",
+    status_code=202,
+    summary="Revise the brief",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def revise_brief(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -79,7 +104,12 @@ async def revise_brief(
     return await _working(request, terms, feature_id, data)
 
 
-@post("/features/{feature_id:uuid}/approve", status_code=202, summary="Approve at a gate")
+@post(
+    "/features/{feature_id:str}/approve",
+    status_code=202,
+    summary="Approve at a gate",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def approve(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -90,7 +120,12 @@ async def approve(
     return await _working(request, terms, feature_id, data)
 
 
-@post("/features/{feature_id:uuid}/retry", status_code=202, summary="Try again after a failure")
+@post(
+    "/features/{feature_id:str}/retry",
+    status_code=202,
+    summary="Try again after a failure",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def retry_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -100,7 +135,12 @@ async def retry_feature(
     return await _working(request, terms, feature_id, c.RetryFeature())
 
 
-@post("/features/{feature_id:uuid}/replay", status_code=202, summary="Go back to a checkpoint")
+@post(
+    "/features/{feature_id:str}/replay",
+    status_code=202,
+    summary="Go back to a checkpoint",
+    guards=[Counted(Rate.DECIDE)],
+)
 async def replay_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -115,8 +155,8 @@ async def _working(
     request: JsonRequest, terms: Terms, feature_id: UUID, command: c.FeatureCommand
 ) -> Response[Accepted]:
     """Carry out a command after which agents work."""
-    await require_key(of(request.app.state), caller_of(request).tenant_id)
-    return accepted(await carry_out(request, terms, feature_id, command))
+    answer = await carry_out(request, terms, feature_id, command, sets_agents_to_work=True)
+    return accepted(answer)
 
 
 HANDLERS = (

@@ -21,15 +21,23 @@ from domain.commands import MessageText, PostMessage
 from domain.errors import NotFound
 from domain.runs import Tokens
 from domain.status import Step
-from interface.http.asking import FeatureId, OnTerms, carry_out, require_key
+from interface.http.asking import OnTerms, carry_out
 from interface.http.body import JsonRequest
-from interface.http.flow import Put
+from interface.http.flow import Produce, Put
+from interface.http.parameters import FeatureId
 from interface.http.problems import PROBLEMS, Problem, problem, wait
+from interface.http.rates import Counted
 from interface.http.refusals import problem_of
 from interface.http.services import Services, of
+from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
 from interface.http.streams import flow, frame, open_pipe
 from interface.http.watching import Ear, Word
+from interface.limits import Rate, Room
+
+OVER: Final = (
+    "The access token has ended. The answer is not lost: refresh, or sign in, and read it."
+)
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,47 +87,63 @@ class Trouble(Struct, frozen=True):
 
 
 @post(
-    "/features/{feature_id:uuid}/messages",
+    "/features/{feature_id:str}/messages",
     status_code=200,
     media_type="text/event-stream",
     summary="Say something to the BA agent",
+    guards=[Counted(Rate.TALK)],
 )
 async def post_message(
     request: JsonRequest, feature_id: FeatureId, data: JSONBody[Said], terms: OnTerms
 ) -> Response[bytes]:
     """Answers a stream. A client that goes away does not lose the answer: GET the messages."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    await require_key(services, tenant_id)
     posted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+
+    over = frame("error", Trouble(problem("unauthenticated", OVER)))
 
     async def produce(put: Put) -> None:
         answer = Answer(services, tenant_id, feature_id, put)
         async with Ear(services.live, tenant_id, feature_id, answer.hear) as ear:
             try:
                 message = PostMessage(services.new_id(), data.text)
-                accepted = await carry_out(request, terms, feature_id, message, meant=data)
+                accepted = await carry_out(
+                    request, terms, feature_id, message, meant=data, sets_agents_to_work=True
+                )
             except BaseException as error:
                 if not posted.done():
                     posted.set_exception(error)
                 raise
             posted.set_result(accepted)
-            try:
-                await answer.follow(ear, accepted.version)
-            except (Unavailable, NotFound) as error:
-                # The headers are out: what is left is to say it in the stream.
-                await put(frame("error", Trouble(problem_of(error))))
+            following = follow(answer, ear, accepted.version)
+            await while_signed_in(request, following, over)(put)
 
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(request, Room.TALK, produce)
     try:
         accepted = await posted
     except BaseException:
         await pipe.close()
         raise
-    stopping = wait("unavailable", 1, "The service restarts. The answer is not lost.").problem
-    farewell = frame("error", Trouble(stopping))
-    response = flow(services, pipe, farewell=farewell, lasting=False)
+    ends = wait("unavailable", 1, "This stream ends here; the answer is not lost.")
+    farewell = frame("error", Trouble(ends.problem))
+    response = flow(services, pipe, farewell=farewell)
     response.headers["ETag"] = f'"{accepted.version}"'
     return response
+
+
+def follow(answer: "Answer", ear: Ear, version: int) -> Produce:
+    """The producer of the rest of an answer, after the message at this version."""
+
+    async def produce(put: Put) -> None:
+        try:
+            await answer.follow(ear, version)
+        except (Unavailable, NotFound) as error:
+            # The headers are out: what is left is to say it in the stream.
+            await put(frame("error", Trouble(problem_of(error))))
+        finally:
+            answer.is_over = True
+
+    return produce
 
 
 class Answer:
@@ -130,32 +154,37 @@ class Answer:
         self._services = services
         self._whose = (tenant_id, feature_id)
         self._put = put
-        self._sent = ""
-        self._over = False
+        self._sent: list[str] = []
+        self._length = 0
+        self.is_over = False
+        """After that, nothing that is heard is passed on."""
 
     async def hear(self, word: Word) -> None:
         """Pass on words of the answer that is being written, as long as none is missing."""
-        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self._over:
+        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self.is_over:
             return
         text, offset = str(word.get("text", "")), word.get("offset")
         if offset == 0:
-            self._sent = ""
-        if offset == len(self._sent):
-            self._sent += text
+            self._sent, self._length = [], 0
+        if offset == self._length:
+            self._sent.append(text)
+            self._length += len(text)
             await self._put(frame("delta", Delta(text, offset)))
 
     async def follow(self, ear: Ear, version: int) -> None:
         """Read the log after the message until it says how the answer ends."""
         while True:
-            feature = await self._services.features.load(*self._whose)
-            for recorded in await self._read(version, feature.version):
+            async with self._services.looking:
+                feature = await self._services.features.load(*self._whose)
+                found = await self._read(version, feature.version)
+            for recorded in found:
                 version = recorded.version
                 if await self._ends(recorded):
                     return
             if Step.CONVERSE not in feature.due:
                 await self._fail(problem("superseded", "Something newer made the answer needless."))
                 return
-            await ear.wait(self._services.settings.poll_seconds)
+            await ear.wait(self._services.look_seconds)
 
     async def _read(self, after: int, upto: int) -> list[Recorded]:
         if after >= upto:
@@ -173,10 +202,11 @@ class Answer:
         return True
 
     async def _finish(self, reply: e.AgentReplied, version: int) -> None:
-        self._over = True
-        if reply.text != self._sent:
-            whole = not reply.text.startswith(self._sent)
-            offset = 0 if whole else len(self._sent)
+        self.is_over = True
+        sent = "".join(self._sent)
+        if reply.text != sent:
+            whole = not reply.text.startswith(sent)
+            offset = 0 if whole else len(sent)
             await self._put(frame("delta", Delta(reply.text[offset:], offset)))
         if reply.question is not None:
             await self._put(frame("question", Asked(reply.question)))
@@ -186,7 +216,7 @@ class Answer:
         await self._put(frame("done", Done(reply.message_id, version, usage)))
 
     async def _fail(self, said: Problem) -> None:
-        self._over = True
+        self.is_over = True
         await self._put(frame("error", Trouble(said)))
 
 

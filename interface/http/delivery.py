@@ -1,6 +1,7 @@
 """What a finished feature is taken away as: a zip that proves itself, or a history for git.
 
-Invariant: a refusal comes before the first byte; the same version gives the same bytes every time.
+Invariant: a refusal comes before the first byte; the same version gives the same bytes every time,
+under the same entity tag, so that a download that was cut off goes on where it was.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,18 @@ from typing import Annotated, Final, NamedTuple
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from interface.http.asking import FeatureId
 from interface.http.body import JsonRequest
+from interface.http.edge import asks_for_head
 from interface.http.flow import Ending, Flow, Put
 from interface.http.moments import AsOf, look
+from interface.http.parameters import FeatureId, IfNoneMatch, IfRange, Range
+from interface.http.ranges import Asked, Sending, within
+from interface.http.rates import Counted
 from interface.http.services import of
+from interface.http.session_end import while_session_lasts
 from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
+from interface.limits import Rate, Room
 
 DOWNLOAD_SECONDS: Final = 15 * 60.0
 
@@ -51,35 +57,49 @@ Wanted = Annotated[
 
 
 @get(
-    "/features/{feature_id:uuid}/download",
+    "/features/{feature_id:str}/download",
     summary="The code, with what proves it",
     media_type="application/zip",
+    guards=[Counted(Rate.DOWNLOAD)],
 )
 async def download(
     request: JsonRequest,
     feature_id: FeatureId,
     moment: AsOf,
     form: Wanted = DownloadFormat.ZIP,
+    unless: IfNoneMatch = None,
+    range_: Range = None,
+    if_still: IfRange = None,
 ) -> Response[bytes]:
-    """The source code, streamed: the same bytes every time; also as it was."""
+    """The source code, streamed: the same bytes every time; also as it was, and in part."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = None
     if not moment.is_present:
         version = (await look(services, tenant_id, feature_id, moment)).row.version
     made = services.bundle if form is DownloadFormat.GIT else services.archive
+    asked = Asked(asks_for_head(request.scope), unless, range_, if_still)
+    settled: list[Sending] = []
 
     async def produce(put: Put) -> None:
-        async with aclosing(made(tenant_id, feature_id, version)) as chunks:
-            async for chunk in chunks:
+        parcel = await made(tenant_id, feature_id, version)
+        sending = await asked.settle(parcel, services.lengths)
+        settled.append(sending)
+        if sending.bare:
+            return
+        async with aclosing(services.lengths.noting(parcel)) as chunks:
+            async for chunk in within(chunks, sending.span):
                 await put(chunk)
 
     media_type, suffix = FORMS[form]
-    name = f"feature-{feature_id}.{suffix}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    pipe = open_pipe(services, tenant_id, produce)
+    pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     await pipe.begun()
+    (sending,) = settled
+    name = f'attachment; filename="feature-{feature_id}.{suffix}"'
+    headers = {**sending.headers, "Content-Disposition": name}
+    if sending.bare:
+        return Response(b"", status_code=sending.status, media_type=media_type, headers=headers)
     ending = Ending(seconds=DOWNLOAD_SECONDS)
-    return Flow(pipe, ending, media_type=media_type, headers=headers)
+    return Flow(pipe, ending, media_type=media_type, headers=headers, status_code=sending.status)
 
 
 HANDLERS = (download,)

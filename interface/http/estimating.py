@@ -4,33 +4,21 @@ Invariant: it only reads; what would be refused is refused here too, in the same
 """
 
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery
 
 from application.estimate import Estimate
 from domain import commands as c
 from domain.errors import NotFound, NotNow
 from domain.feature import GATE_STATUS
 from domain.status import Status
-from interface.http.asking import LARGEST_VERSION, FeatureId
 from interface.http.body import JsonRequest
+from interface.http.parameters import FeatureId, Length, Target
 from interface.http.problems import Fault, refuse
 from interface.http.services import Services, of
 from interface.http.signed_in import caller_of
-
-Length = Annotated[
-    int,
-    QueryParameter(
-        ge=0, le=40_000, description="Characters of the brief, for `confirm` and `revise`."
-    ),
-]
-Target = Annotated[
-    int | None,
-    QueryParameter(ge=1, le=LARGEST_VERSION, description="The checkpoint, for `replay`."),
-]
 
 
 class PaidAction(StrEnum):
@@ -43,7 +31,7 @@ class PaidAction(StrEnum):
     REPLAY = "replay"
 
 
-@get("/features/{feature_id:uuid}/estimate", summary="What a decision would roughly cost")
+@get("/features/{feature_id:str}/estimate", summary="What a decision would roughly cost")
 async def estimate_cost(
     request: JsonRequest,
     feature_id: FeatureId,

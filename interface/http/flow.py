@@ -15,12 +15,13 @@ from litestar.response import Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from interface.http.edge import asks_for_head
+from interface.limits import SEND_SECONDS
+
 Put = Callable[[bytes], Awaitable[None]]
 Produce = Callable[[Put], Coroutine[Any, Any, None]]
 
 QUEUED_CHUNKS: Final = 32
-SEND_SECONDS: Final = 30.0
-"""A client that takes nothing for so long is gone."""
 CLEANUP_SECONDS: Final = 5.0
 
 
@@ -100,17 +101,27 @@ class Flow(Response[bytes]):
     """A response whose body is a pipe."""
 
     def __init__(
-        self, pipe: Pipe, ending: Ending, *, media_type: str, headers: Mapping[str, str]
+        self,
+        pipe: Pipe,
+        ending: Ending,
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
+        status_code: int = 200,
     ) -> None:
         """Take a running pipe."""
-        super().__init__(b"", media_type=media_type, headers=dict(headers))
+        super().__init__(b"", status_code=status_code, media_type=media_type, headers=dict(headers))
         self._pipe = pipe
         self._ending = ending
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:  # noqa: ANN401
         """The response as the server takes it."""
         return _Flowing(
-            self._pipe, self._ending, media_type=str(self.media_type), headers=self.headers
+            self._pipe,
+            self._ending,
+            status_code=self.status_code,
+            media_type=str(self.media_type),
+            headers=self.headers,
         )
 
 
@@ -124,9 +135,16 @@ class _Flowing(ASGIResponse):
         self._pipe = pipe
         self._ending = ending
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it, or as much as there is time and a client for."""
         ending = self._ending
+        if asks_for_head(scope):
+            try:
+                await self.start_response(send)
+                await _send(send, b"", more=False)
+            finally:
+                await self._pipe.close()
+            return
         pumping = asyncio.create_task(self._pump(send))
         others = [asyncio.create_task(_gone(receive))]
         if ending.stopping is not None:
@@ -181,36 +199,3 @@ async def _gone(receive: Receive) -> None:
 
 async def _set(event: asyncio.Event) -> None:
     await event.wait()
-
-
-class Places:
-    """How many streams may be open: in all, and for one tenant."""
-
-    def __init__(self, each: int, in_all: int) -> None:
-        """Take the limits."""
-        self._each = each
-        self._in_all = in_all
-        self._open: dict[object, int] = {}
-
-    @property
-    def taken(self) -> int:
-        """Streams open now."""
-        return sum(self._open.values())
-
-    def take(self, whose: object) -> Callable[[], None] | None:
-        """Take a place; the function that gives it back, or None when there is none left."""
-        if self._open.get(whose, 0) >= self._each or self.taken >= self._in_all:
-            return None
-        self._open[whose] = self._open.get(whose, 0) + 1
-        given_back = False
-
-        def release() -> None:
-            nonlocal given_back
-            if given_back:
-                return
-            given_back = True
-            self._open[whose] -= 1
-            if not self._open[whose]:
-                del self._open[whose]
-
-        return release

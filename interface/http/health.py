@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can work, and the operator's figures.
+"""Whether the process lives, and whether it can work.
 
 Invariant: liveness asks nobody; readiness is false only for what every request needs.
 """
@@ -29,6 +29,13 @@ class Ready(Struct, frozen=True):
     projection_lag_events: int | None
     checkpoint_lag_seconds: float | None
     """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
+    database: str
+    """`ready`, `read_only` (no host takes writes), `unreachable`, `refused` or `too_old`."""
+    jetstream: bool
+    """Whether NATS keeps the stream of announcements."""
+    conditional_writes: bool | None
+    """Whether the object store keeps what must not be overwritten, so that checkpoints of the log
+    can be signed; null as long as it is not known."""
 
 
 @get("/health", summary="Is the process alive?", tags=["Health"])
@@ -47,7 +54,8 @@ async def ready(request: JsonRequest) -> Response[Ready]:
     elif not found.postgres:
         status = "unavailable"
     else:
-        status = "ready" if found.nats and found.artifacts else "degraded"
+        whole = found.nats and found.jetstream and found.artifacts
+        status = "ready" if whole and found.conditional_writes is not False else "degraded"
     body = Ready(
         status,
         found.postgres,
@@ -56,6 +64,9 @@ async def ready(request: JsonRequest) -> Response[Ready]:
         found.relay_lag_events,
         found.projection_lag_events,
         found.checkpoint_lag_seconds,
+        found.database,
+        found.jetstream,
+        found.conditional_writes,
     )
     working = status in ("ready", "degraded")
     return Response(
@@ -63,16 +74,3 @@ async def ready(request: JsonRequest) -> Response[Ready]:
         status_code=200 if working else 503,
         headers={} if working else {"Retry-After": "2"},
     )
-
-
-@get("/metrics", media_type="text/plain", summary="Figures for Prometheus")
-async def metrics(request: JsonRequest) -> Response[bytes]:
-    """Counts, times, lags, and which dependency answers."""
-    services = of(request.app.state)
-    found = await services.health.report()
-    services.metrics.lag("relay", found.relay_lag_events)
-    services.metrics.lag("projection", found.projection_lag_events)
-    services.metrics.checkpoint(found.checkpoint_lag_seconds)
-    for name in ("postgres", "nats", "artifacts"):
-        services.metrics.up(name, answers=getattr(found, name))
-    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4")

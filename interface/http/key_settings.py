@@ -10,10 +10,10 @@ from litestar import Response, delete, get, put
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from application.api_keys import KeyDescription
+from application.api_keys import Asker, KeyDescription
 from interface.http.body import JsonRequest
 from interface.http.services import of
-from interface.http.signed_in import caller_of
+from interface.http.signed_in import address_of, caller_of
 
 ApiKey = Annotated[
     str,
@@ -42,9 +42,10 @@ async def describe_api_key(request: JsonRequest) -> KeyDescription:
 
 @put("/settings/api-key", summary="Store an API key")
 async def store_api_key(request: JsonRequest, data: JSONBody[KeyGiven]) -> KeyDescription:
-    """Asks the provider, when it can be reached, and stores the key sealed."""
-    tenant_id = caller_of(request).tenant_id
-    return await of(request.app.state).keys.replace(tenant_id, data.api_key)
+    """Asks the provider, when it can be reached, and stores the key sealed. A few times an hour."""
+    caller = caller_of(request)
+    asker = Asker(caller.user_id, address_of(request))
+    return await of(request.app.state).keys.replace(caller.tenant_id, data.api_key, asker)
 
 
 @delete("/settings/api-key", status_code=204, summary="Forget the API key")

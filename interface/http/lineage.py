@@ -4,51 +4,40 @@ Invariant: both only read the feature they begin from; its log is not touched.
 """
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from litestar import Response, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 from msgspec import Struct
 
-from application.diff import Change, Text, changes, differing
+from application.diff import Change, Text
 from application.download import markdown_of
 from application.ports import Accepted
 from application.stored_files import read_stored
 from domain import commands as c
 from domain import events as e
-from domain.content import sha256_of
 from domain.runs import Tokens
 from domain.status import Agent, Step
-from interface.http.asking import LARGEST_VERSION, FeatureId, OnTerms, etag, idempotency_of
+from interface.http.asking import OnTerms, etag, idempotency_of
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
 from interface.http.moments import Moment, Seen, look, look_back
+from interface.http.parameters import FeatureId, FromVersion, ToVersion, With
+from interface.http.rates import Counted
 from interface.http.services import Services, of
 from interface.http.signed_in import actor_of, caller_of
+from interface.limits import Rate
+from projections.feature import Written
 from projections.past import Past
 from projections.run import Outcome, RunRow
 
-FILES_AT_ONCE: Final = 8
+T = TypeVar("T")
 
-From = Annotated[
-    int,
-    QueryParameter(name="from", ge=1, le=LARGEST_VERSION, description="The version to begin with."),
-]
-To = Annotated[
-    int | None,
-    QueryParameter(
-        name="to", ge=1, le=LARGEST_VERSION, description="The version to end with; else the latest."
-    ),
-]
-With = Annotated[
-    UUID | None,
-    QueryParameter(
-        name="with", description="The feature that `to` is a version of, if it is another one."
-    ),
-]
+FILES_AT_ONCE: Final = 8
 
 
 class Side(StrEnum):
@@ -94,7 +83,12 @@ class Difference(Struct, frozen=True):
     cost_usd: Decimal
 
 
-@post("/features/{feature_id:uuid}/fork", status_code=201, summary="Fork from a checkpoint")
+@post(
+    "/features/{feature_id:str}/fork",
+    status_code=201,
+    summary="Fork from a checkpoint",
+    guards=[Counted(Rate.CREATE, by_address=Rate.CREATE_BY_ADDRESS)],
+)
 async def fork_feature(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -117,12 +111,16 @@ async def fork_feature(
     return Response(answer, status_code=201, headers=headers)
 
 
-@get("/features/{feature_id:uuid}/diff", summary="What changed between two versions")
+@get(
+    "/features/{feature_id:str}/diff",
+    summary="What changed between two versions",
+    guards=[Counted(Rate.SEARCH)],
+)
 async def diff_features(
     request: JsonRequest,
     feature_id: FeatureId,
-    from_version: From,
-    to_version: To = None,
+    from_version: FromVersion,
+    to_version: ToVersion = None,
     other: With = None,
 ) -> Difference:
     """Deliverables and files as unified diffs, and the agent runs between; also across forks."""
@@ -150,29 +148,43 @@ async def difference(services: Services, tenant_id: UUID, begin: Seen, end: Seen
 async def _documents(
     services: Services, tenant_id: UUID, begin: Seen, end: Seen
 ) -> tuple[Change, ...]:
-    sides = [await _texts(services, tenant_id, seen) for seen in (begin, end)]
-    return await asyncio.to_thread(changes, *sides)
+    before, after = _pages(begin), _pages(end)
+
+    async def read(names: tuple[str, ...]) -> tuple[dict[str, Text], dict[str, Text]]:
+        return (
+            await _texts(services, tenant_id, begin.row.id, _only(before, names)),
+            await _texts(services, tenant_id, end.row.id, _only(after, names)),
+        )
+
+    old, new = ({n: page.content_sha256 for n, page in x.items()} for x in (before, after))
+    return await services.comparisons.changes(tenant_id, old, new, read)
 
 
-async def _texts(services: Services, tenant_id: UUID, seen: Seen) -> dict[str, Text]:
+def _pages(seen: Seen) -> dict[str, Written]:
     written = seen.row.deliverables
-    parts = {
-        name: part for name in written.__struct_fields__ if (part := getattr(written, name, None))
+    named = ((f"{name}.md", getattr(written, name)) for name in written.__struct_fields__)
+    return {name: page for name, page in named if page}
+
+
+def _only(every: Mapping[str, T], names: tuple[str, ...]) -> dict[str, T]:
+    return {name: every[name] for name in names if name in every}
+
+
+async def _texts(
+    services: Services, tenant_id: UUID, feature_id: UUID, pages: Mapping[str, Written]
+) -> dict[str, Text]:
+    versions = {page.version for page in pages.values()}
+    found = await services.features.texts(tenant_id, feature_id, versions)
+    return {
+        name: Text(page.content_sha256, markdown_of(found[page.version].event).encode())
+        for name, page in pages.items()
+        if page.version in found
     }
-    versions = {part.version for part in parts.values()}
-    found = await services.features.texts(tenant_id, seen.row.id, versions)
-    bodies = {
-        name: markdown_of(found[part.version].event)
-        for name, part in parts.items()
-        if part.version in found
-    }
-    return {f"{name}.md": Text(sha256_of(body), body.encode()) for name, body in bodies.items()}
 
 
 async def _files(services: Services, tenant_id: UUID, begin: Seen, end: Seen) -> tuple[Change, ...]:
-    sides = [await _written(services, tenant_id, seen) for seen in (begin, end)]
-    hashes = [{path: file.sha256 for path, file in side.items()} for side in sides]
-    wanted = set(differing(*hashes))
+    before = await _written(services, tenant_id, begin)
+    after = await _written(services, tenant_id, end)
     turn = asyncio.Semaphore(FILES_AT_ONCE)
 
     async def body(seen: Seen, file: e.FileWritten) -> Text:
@@ -180,12 +192,15 @@ async def _files(services: Services, tenant_id: UUID, begin: Seen, end: Seen) ->
             found = await read_stored(services.artifacts, tenant_id, seen.row.id, file)
             return Text(file.sha256, found)
 
-    texts = []
-    for seen, side in zip((begin, end), sides, strict=True):
-        paths = sorted(wanted & side.keys())
-        bodies = await asyncio.gather(*(body(seen, side[path]) for path in paths))
-        texts.append(dict(zip(paths, bodies, strict=True)))
-    return await asyncio.to_thread(changes, *texts)
+    async def side(seen: Seen, files: Mapping[str, e.FileWritten]) -> dict[str, Text]:
+        bodies = await asyncio.gather(*(body(seen, file) for file in files.values()))
+        return dict(zip(files, bodies, strict=True))
+
+    async def read(names: tuple[str, ...]) -> tuple[dict[str, Text], dict[str, Text]]:
+        return await side(begin, _only(before, names)), await side(end, _only(after, names))
+
+    old, new = ({path: file.sha256 for path, file in x.items()} for x in (before, after))
+    return await services.comparisons.changes(tenant_id, old, new, read)
 
 
 async def _written(services: Services, tenant_id: UUID, seen: Seen) -> dict[str, e.FileWritten]:

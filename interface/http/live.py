@@ -10,24 +10,35 @@ from uuid import UUID
 
 from litestar import Response, get
 
+from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import After, FeatureId, LastEventId, Words
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
+from interface.http.parameters import (
+    AfterPosition,
+    AfterVersion,
+    FeatureId,
+    LastEventId,
+    Words,
+    read,
+)
+from interface.http.rates import Counted
 from interface.http.services import Services, of
+from interface.http.session_end import while_signed_in
 from interface.http.signed_in import caller_of
 from interface.http.streams import (
     BYE,
     RETRY_MS,
     flow,
     frame,
-    last_seen,
     open_pipe,
     until_unavailable,
 )
 from interface.http.views import event_view
 from interface.http.watching import Ear, Word
+from interface.incoming import SeenPosition, SeenVersion, number_of
+from interface.limits import Rate, Room
 
 PAGE: Final = 100
 
@@ -38,14 +49,15 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
 
 
 @get(
-    "/features/{feature_id:uuid}/live",
+    "/features/{feature_id:str}/live",
     media_type="text/event-stream",
     summary="A feature, as it happens",
+    guards=[Counted(Rate.STREAM)],
 )
 async def feature_live(
     request: JsonRequest,
     feature_id: FeatureId,
-    after: After = None,
+    after: AfterVersion = None,
     last_event_id: LastEventId = None,
 ) -> Response[bytes]:
     """Its events, each with its version as `id`; without an id, what an agent is writing now.
@@ -53,7 +65,7 @@ async def feature_live(
     Without `Last-Event-ID` or `after`, begins after the present version.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(last_event_id, after)
+    seen = last_seen(last_event_id, after, SeenVersion)
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         raise NotFound
@@ -68,13 +80,19 @@ async def feature_live(
         async with Ear(services.live, tenant_id, feature_id, hear) as ear:
             await _follow_feature(services, (tenant_id, feature_id), begin, ear, put)
 
-    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+    lasting = while_signed_in(request, until_unavailable(produce), BYE)
+    return flow(services, open_pipe(request, Room.LIVE, lasting))
 
 
-@get("/live", media_type="text/event-stream", summary="All features, as it happens")
+@get(
+    "/live",
+    media_type="text/event-stream",
+    summary="All features, as it happens",
+    guards=[Counted(Rate.STREAM)],
+)
 async def tenant_live(
     request: JsonRequest,
-    after: After = None,
+    after: AfterPosition = None,
     words: Words = False,  # noqa: FBT002 - a query parameter has a name.
     last_event_id: LastEventId = None,
 ) -> Response[bytes]:
@@ -84,7 +102,7 @@ async def tenant_live(
     `hello`, whose `id` is the present position.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
-    seen = last_seen(last_event_id, after)
+    seen = last_seen(last_event_id, after, SeenPosition)
     begin = await services.reads.position() if seen is None else seen
 
     async def produce(put: Put) -> None:
@@ -102,14 +120,17 @@ async def tenant_live(
             greeted.set()
             await _follow_tenant(services, tenant_id, begin, ear, put)
 
-    return flow(services, open_pipe(services, tenant_id, until_unavailable(produce)))
+    lasting = while_signed_in(request, until_unavailable(produce), BYE)
+    return flow(services, open_pipe(request, Room.LIVE, lasting))
 
 
 async def _follow_feature(
     services: Services, whose: tuple[UUID, UUID], after: int, ear: Ear, put: Put
 ) -> None:
     while True:
-        recorded = await services.log.read(*whose, after=after, upto=after + PAGE)
+        async with services.looking:
+            upto = min(after + PAGE, LARGEST_VERSION)
+            recorded = await services.log.read(*whose, after=after, upto=upto)
         for one in recorded:
             await put(frame(one.type, event_view(one), id=one.version))
             after = one.version
@@ -117,22 +138,30 @@ async def _follow_feature(
                 await put(BYE)
                 return
         if not recorded:
-            await ear.wait(services.settings.poll_seconds)
+            await ear.wait(services.look_seconds)
 
 
 async def _follow_tenant(
     services: Services, tenant_id: UUID, after: int, ear: Ear, put: Put
 ) -> None:
     while True:
-        upto = await services.reads.position()
-        changes = await services.changes.since(tenant_id, after, upto, PAGE) if upto > after else ()
+        async with services.looking:
+            upto = await services.reads.position()
+            new = upto > after
+            changes = await services.changes.since(tenant_id, after, upto, PAGE) if new else ()
         for change in changes:
             await put(frame("change", change, id=change.position))
         if len(changes) == PAGE:
             after = changes[-1].position
         else:
             after = max(after, upto)
-            await ear.wait(services.settings.poll_seconds)
+            await ear.wait(services.look_seconds)
+
+
+def last_seen(given: str | None, after: int | None, kind: object) -> int | None:
+    """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
+    seen = read("Last-Event-ID", given or None, lambda text: number_of(text, kind))
+    return after if seen is None else seen
 
 
 HANDLERS = (feature_live, tenant_live)

@@ -3,10 +3,12 @@
 Invariant: labels come from the route table and from status codes, so that their number is bounded.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -29,24 +31,30 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._loop = Histogram(
+            "bp_loop_lag_seconds",
+            "How late the event loop got to what was due, looked at twenty times a second.",
+            buckets=LAGS,
+            registry=self.registry,
+        )
+        self._longest = Gauge(
+            "bp_loop_lag_longest_seconds",
+            "The longest of these since the process started.",
+            registry=self.registry,
+        )
+        self._longest_lag = 0.0
         self.open_streams = Gauge(
-            "bp_http_open_streams", "Streams open now.", registry=self.registry
-        )
-        self._lag = Gauge(
-            "bp_lag_events",
-            "Committed events not yet published or applied.",
-            ("where",),
+            "bp_http_open_streams",
+            "Live streams, answers of the assistant and downloads that are open now.",
+            ("kind",),
             registry=self.registry,
         )
-        self._checkpoint = Gauge(
-            "bp_checkpoint_lag_seconds",
-            "Since the oldest event was recorded that no signed checkpoint covers.",
-            registry=self.registry,
+        self._connections = Gauge(
+            "bp_http_open_connections", "Connections open now.", registry=self.registry
         )
-        self._up = Gauge(
-            "bp_dependency_up",
-            "Whether a dependency answers.",
-            ("dependency",),
+        self._refused = Gauge(
+            "bp_http_refused_connections",
+            "Connections refused since the start, for their address or for all.",
             registry=self.registry,
         )
 
@@ -55,17 +63,17 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def lag(self, where: str, events: int | None) -> None:
-        """Note how far the relay or the read models are behind; None is shown as NaN."""
-        self._lag.labels(where).set(float("nan") if events is None else events)
+    def loop_lagged(self, seconds: float) -> None:
+        """Note how late the event loop was."""
+        self._loop.observe(seconds)
+        if seconds > self._longest_lag:
+            self._longest_lag = seconds
+            self._longest.set(seconds)
 
-    def checkpoint(self, seconds: float | None) -> None:
-        """Note how long events have waited for a signed checkpoint; None is shown as NaN."""
-        self._checkpoint.set(float("nan") if seconds is None else seconds)
-
-    def up(self, dependency: str, *, answers: bool) -> None:
-        """Note whether a dependency answers."""
-        self._up.labels(dependency).set(answers)
+    def connections(self, open_now: Callable[[], int], refused: Callable[[], int]) -> None:
+        """Take where to look how many are connected, and how many were refused so far."""
+        self._connections.set_function(open_now)
+        self._refused.set_function(refused)
 
     def text(self) -> bytes:
         """All figures, in Prometheus' text format."""

@@ -6,40 +6,30 @@ which version it is and whether that is the present.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from litestar import Response
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
 from msgspec import Struct
 
 from application.ports import Recorded
+from application.stretches import stretches
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import LARGEST_VERSION, cursor_at, etag, place_of
-from interface.http.problems import Fault, refuse, wait
+from interface.http.asking import etag
+from interface.http.parameters import AsOfTime, AsOfVersion, read_time
+from interface.http.problems import Fault, refuse
 from interface.http.services import Services
 from projections.fact import Fact
 from projections.feature import FeatureRow
-from projections.past import Past, past_of
+from projections.past import Looking, Past
 from projections.store import Page
 
 T = TypeVar("T")
 
 PRESENT: Final = "X-Present"
 """The header that says whether an answer is about the feature as it is now."""
-
-AsOfVersion = Annotated[
-    int | None,
-    QueryParameter(
-        ge=1, le=LARGEST_VERSION, description="As it was at this version; not together with `at`."
-    ),
-]
-AsOfTime = Annotated[
-    datetime | None,
-    QueryParameter(description="As it was at this time (RFC 3339, with its offset)."),
-]
 
 
 class Moment(Struct, frozen=True):
@@ -65,9 +55,7 @@ async def moment(version: AsOfVersion = None, at: AsOfTime = None) -> Moment:
     if version is not None and at is not None:
         faults = tuple(Fault(name, "Give a version or a time, not both") for name in MOMENT)
         raise refuse("invalid_request", errors=faults)
-    if at is not None and at.tzinfo is None:
-        raise refuse("invalid_request", errors=(Fault("at", "Give the time with its offset"),))
-    return Moment(version, at)
+    return Moment(version, read_time("at", at, zoned=True))
 
 
 MOMENT: Final = ("version", "at")
@@ -80,7 +68,7 @@ class Seen(Struct, frozen=True):
     latest: int
     """The version that the log has now."""
     past: Past | None = None
-    """None in the present: then the read models answer."""
+    """The rows folded from the log; None in the present, as soon as the read models answer."""
 
     @property
     def is_present(self) -> bool:
@@ -116,7 +104,7 @@ async def look(
 
     Raises:
         NotFound: there is no such feature.
-        HttpProblem: `no_such_version`; 503 while the read models have not heard of it yet.
+        HttpProblem: `no_such_version`.
     """
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
@@ -128,9 +116,11 @@ async def look(
     # What the log has not got is not worth waiting for.
     wanted = None if min_version is None else min(min_version, known.version)
     row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
-    if row is None:
-        raise wait("unavailable", 1, "The feature is being prepared for reading. Try again.")
-    return Seen(row, known.version)
+    if row is not None:
+        return Seen(row, known.version)
+    # The read models have not heard of it yet: whoever created it is told what the log says.
+    past = await look_back(services, tenant_id, feature_id, Moment(known.version))
+    return Seen(past.feature, known.version, past)
 
 
 async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when: Moment) -> Past:
@@ -139,23 +129,24 @@ async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when:
         remembered = services.pasts.find(tenant_id, feature_id, when.version)
         if remembered is not None:
             return remembered
-    found = await services.log.read(tenant_id, feature_id, upto=when.version)
-    if when.at is not None:
-        found = [recorded for recorded in found if recorded.recorded_at <= when.at]
-    elif when.version is not None and len(found) < when.version:
-        raise refuse("no_such_version")
-    past = past_of(map(fact_of, found))
-    if past is None:
+    looking, events = Looking(), 0
+    async with services.turns.long(tenant_id):
+        async for stretch in stretches(services.log, tenant_id, feature_id, upto=when.version):
+            seen = [r for r in stretch if when.at is None or r.recorded_at <= when.at]
+            await services.turns.through(seen, lambda recorded: looking.add(fact_of(recorded)))
+            events += len(seen)
+            if len(seen) < len(stretch):
+                break
+    past = looking.past()
+    if past is None or (when.version is not None and events < when.version):
         raise refuse("no_such_version")
     services.pasts.keep(tenant_id, past)
     return past
 
 
-def page_of(items: Sequence[T], limit: int, cursor: str | None) -> Page[T]:
-    """A page of what is all there. Raises HttpProblem for a cursor of another list."""
-    after = place_of(cursor)
-    more = after + limit < len(items)
-    return Page(tuple(items[after : after + limit]), cursor_at(after + limit) if more else None)
+def page_of(items: Sequence[T], limit: int) -> Page[T]:
+    """The first of these, and whether there are more."""
+    return Page(tuple(items[:limit]), len(items) > limit)
 
 
 def fact_of(recorded: Recorded) -> Fact:

@@ -15,12 +15,15 @@ from litestar import Litestar, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.status_codes import HTTP_429_TOO_MANY_REQUESTS
 
 from application.audit import Change
 from application.export import CloudEvent
 from application.ports import Accepted
 from domain.events import FeatureEvent
 from interface.http import conversation, delivery
+from interface.http.answers import refusals_of
+from interface.http.auth import COOKIE
 from interface.http.body import JsonRequest
 from interface.http.live import WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
@@ -48,7 +51,12 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
 
 BINARY: Final = {
     "download": tuple(form.media_type for form in delivery.FORMS.values()),
-    "read_file": ("text/plain",),
+    "read_file": ("text/plain", "application/octet-stream"),
+}
+
+WAIT: Final = {
+    "description": "Seconds to wait",
+    "schema": {"type": "integer", "minimum": 1},
 }
 
 
@@ -72,7 +80,7 @@ def document(handlers: list[Any]) -> dict[str, Any]:
             title="build-practical",
             version=API_VERSION,
             description="Describe software in a conversation; agents write its source code, "
-            "with you at every gate. Errors are RFC 9457 problems.",
+            "with you at every gate. Errors are RFC 9457 problems. What takes GET takes HEAD.",
             create_examples=False,
             use_handler_docstrings=True,
             operation_id_creator=lambda handler, _, __: handler.handler_name,
@@ -80,7 +88,7 @@ def document(handlers: list[Any]) -> dict[str, Any]:
                 security_schemes={
                     "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
                     "refresh": SecurityScheme(
-                        type="apiKey", name="bp_refresh", security_scheme_in="cookie"
+                        type="apiKey", name=COOKIE, security_scheme_in="cookie"
                     ),
                 }
             ),
@@ -89,10 +97,10 @@ def document(handlers: list[Any]) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(msgspec.json.encode(app.openapi_schema.to_schema()))
     by_name = {handler.handler_name: handler for handler in _handlers(app)}
     schemas = _Schemas(by_name.values())
-    for item in made["paths"].values():
+    for path, item in made["paths"].items():
         for operation in item.values():
             if isinstance(operation, dict) and "operationId" in operation:
-                _repair(operation, by_name[operation["operationId"]], schemas)
+                _repair(operation, by_name[operation["operationId"]], path, schemas)
     enums = _enums(made)
     made["components"]["schemas"] = schemas.components
     used = {name for name in enums if REF.format(name=name) in json.dumps(made["paths"])}
@@ -140,7 +148,9 @@ def _handlers(app: Litestar) -> Iterator[HTTPRouteHandler]:
                 yield handler
 
 
-def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Schemas) -> None:
+def _repair(
+    operation: dict[str, Any], handler: HTTPRouteHandler, path: str, schemas: _Schemas
+) -> None:
     name = operation["operationId"]
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _present(parameter["schema"])
@@ -166,17 +176,29 @@ def _repair(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sche
     if name == "list_events":
         lines = {"schema": schemas.of(CloudEvent)}
         answer["content"]["application/x-ndjson"] = lines
+    answers = {success: answer, **_troubles(handler, path, schemas)}
     if name == "ready":
-        operation["responses"]["503"] = answer
-    trouble = {MEDIA_TYPE: {"schema": schemas.of(Problem)}}
-    kept = {status: r for status, r in operation["responses"].items() if status == "503"}
-    operation["responses"] = {
-        **kept,
-        success: answer,
-        "default": {"description": "A problem (RFC 9457)", "content": trouble},
-    }
+        answers["503"] = answer
+    if name == "download":
+        answers["206"] = {**answer, "description": "The bytes that `Range` asks for"}
+        answers["304"] = {"description": "It still has an entity tag of `If-None-Match`"}
+    operation["responses"] = dict(sorted(answers.items()))
     if name in ("refresh", "log_out"):
         operation["security"] = [{"refresh": []}]
+
+
+def _troubles(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[str, Any]:
+    """The answers that are problems, by status, each with the codes it may have."""
+    content = {MEDIA_TYPE: {"schema": schemas.of(Problem)}}
+    found = refusals_of(handler, path)
+    return {
+        str(status): {
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
+            **({"headers": {"Retry-After": WAIT}} if status == HTTP_429_TOO_MANY_REQUESTS else {}),
+            "content": content,
+        }
+        for status, codes in found.items()
+    }
 
 
 def _present(schema: dict[str, Any]) -> dict[str, Any]:

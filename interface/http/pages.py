@@ -65,7 +65,6 @@ def load(settings: HttpSettings) -> Mapping[str, Asset]:
     ["/", "/{path:path}"],
     http_method=[
         HttpMethod.GET,
-        HttpMethod.HEAD,
         HttpMethod.POST,
         HttpMethod.PUT,
         HttpMethod.PATCH,
@@ -82,7 +81,7 @@ async def page(request: JsonRequest) -> Response[bytes]:
     found = assets.get(path) or assets.get(f"{path.rstrip('/')}.html")
     if found is None and not (path + "/").startswith(NEVER_A_PAGE) and _wants_page(request):
         found = assets.get("/200.html") or assets["/"]
-    if found is None or request.method not in ("GET", "HEAD"):
+    if found is None or request.method != "GET":
         raise NotFoundException
     headers = {"ETag": found.etag, "Vary": "Accept-Encoding", **found.headers}
     if found.etag in request.headers.get("if-none-match", ""):
@@ -90,9 +89,6 @@ async def page(request: JsonRequest) -> Response[bytes]:
     body = found.body
     if found.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
         body, headers["Content-Encoding"] = found.zipped, "gzip"
-    if request.method == "HEAD":
-        headers["Content-Length"] = str(len(body))
-        body = b""
     return Response(body, media_type=found.media_type, headers=headers)
 
 

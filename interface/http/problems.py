@@ -57,9 +57,11 @@ class Problem(Struct, frozen=True, omit_defaults=True):
 class HttpProblem(Exception):
     """A request is answered with a problem."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, headers: Mapping[str, str] = {}) -> None:
+        """Take the problem, and what its answer's headers say beside it."""
         super().__init__(problem.detail)
         self.problem = problem
+        self.headers = headers
 
 
 PROBLEMS: Final[Mapping[str, Kind]] = {
@@ -73,11 +75,16 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "The request is not valid",
         "A query parameter, a header or the path is not valid. `errors` says which.",
     ),
-    "email_invalid": Kind(400, "That is no e-mail address", "Correct the address."),
+    "email_invalid": Kind(
+        400,
+        "That is no e-mail address",
+        "Write the address plainly, such as ann@example.org: without a name, quotes or accents.",
+    ),
     "password_refused": Kind(
         400,
         "The password cannot be used",
-        "A password has at least 12 characters and at most 1,024 bytes.",
+        "A password has at least 12 characters and at most 1,024 bytes, and is not one that is "
+        "guessed early. Take three or more words that do not belong together.",
     ),
     "reset_refused": Kind(
         400,
@@ -164,13 +171,24 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
     "unsupported_media_type": Kind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
     ),
+    "range_not_satisfiable": Kind(
+        416,
+        "No such bytes",
+        "`Range` asks for bytes behind the end. The header `Content-Range` says where that is.",
+    ),
+    "head_too_large": Kind(
+        431, "The head is too large", "A request has at most 64 KiB of address and 100 headers."
+    ),
     "key_reused": Kind(
         422,
         "The idempotency key was used for something else",
         "An `Idempotency-Key` stands for one request for 24 hours. Use a new one.",
     ),
     "too_many_requests": Kind(
-        429, "Too many requests", "Wait as long as `Retry-After` says, then try again."
+        429,
+        "Too many requests",
+        "Nothing was done. `detail` says what there was too much of; wait as long as `Retry-After` "
+        "says, then send the same again.",
     ),
     "internal_error": Kind(
         500,
@@ -200,6 +218,7 @@ BY_STATUS: Final[Mapping[int, str]] = {
     413: "too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",
+    431: "head_too_large",
     503: "unavailable",
 }
 """The code for a refusal that comes from the framework, which has a status only."""

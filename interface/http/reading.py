@@ -6,26 +6,20 @@ under the caller's tenant only.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Response, get
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery
 
 from application.stored_files import read_stored
 from domain import events as e
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.asking import (
-    Cursor,
-    FeatureId,
-    Limit,
-    MinVersion,
-)
 from interface.http.body import JsonRequest
-from interface.http.moments import AsOf, Seen, look, page_of
-from interface.http.problems import Fault, refuse
+from interface.http.cursors import Listing
+from interface.http.moments import AsOf, Moment, Seen, look, page_of
+from interface.http.parameters import Cursor, FeatureId, Limit, MinVersion, TitleWords
 from interface.http.services import Services, of
 from interface.http.shapes import (
     CheckpointPage,
@@ -37,32 +31,34 @@ from interface.http.shapes import (
     RunPage,
 )
 from interface.http.signed_in import caller_of
-from interface.http.views import feature_view, message_view, texts_needed, written_of
-
-Words = Annotated[
-    str | None, QueryParameter(max_length=200, description="Words of the title, in any case.")
-]
+from interface.http.views import (
+    feature_view,
+    message_view,
+    run_item,
+    texts_needed,
+    written_of,
+)
 
 
 @get("/features", summary="The dashboard")
 async def list_features(
     request: JsonRequest,
     status: FromQuery[Status | None] = None,
-    q: Words = None,
+    q: TitleWords = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> FeaturePage:
     """All features, newest first."""
-    if q is not None and "\x00" in q:
-        raise refuse("invalid_request", errors=(Fault("q", "Holds a NUL"),))
-    tenant_id = caller_of(request).tenant_id
-    found = await of(request.app.state).reads.features(
-        tenant_id, status=status, q=q or "", limit=limit, cursor=cursor
+    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+    listing = services.cursors.of(tenant_id, "features", status, q or "")
+    after = listing.after(cursor)
+    found = await services.reads.features(
+        tenant_id, status=status, q=q or "", limit=limit, after=UUID(after) if after else None
     )
-    return FeaturePage(found.items, found.next_cursor)
+    return FeaturePage(found.items, listing.cursor(found.items[-1].id) if found.more else None)
 
 
-@get("/features/{feature_id:uuid}", summary="One feature, whole")
+@get("/features/{feature_id:str}", summary="One feature, whole")
 async def read_feature(
     request: JsonRequest, feature_id: FeatureId, moment: AsOf, min_version: MinVersion = None
 ) -> Response[FeatureView]:
@@ -76,7 +72,7 @@ async def read_feature(
     return seen.answer(feature_view(seen, texts, forks.items))
 
 
-@get("/features/{feature_id:uuid}/messages", summary="The conversation")
+@get("/features/{feature_id:str}/messages", summary="The conversation")
 async def list_messages(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -88,17 +84,20 @@ async def list_messages(
     """What was said, oldest first; going back hides what came later."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
+    listing = _of(services, tenant_id, "messages", feature_id, moment)
+    after = int(listing.after(cursor) or 0)
     if seen.past is None:
-        said = await services.reads.messages(tenant_id, feature_id, limit=limit, cursor=cursor)
+        said = await services.reads.messages(tenant_id, feature_id, limit=limit, after=after)
     else:
-        said = page_of(seen.past.messages, limit, cursor)
+        said = page_of([row for row in seen.past.messages if row.version > after], limit)
     versions = {message.version for message in said.items}
     texts = await services.features.texts(tenant_id, feature_id, versions)
     views = (message_view(message, texts) for message in said.items)
-    return seen.answer(MessagePage(tuple(view for view in views if view), said.next_cursor))
+    more = listing.cursor(said.items[-1].version) if said.more else None
+    return seen.answer(MessagePage(tuple(view for view in views if view), more))
 
 
-@get("/features/{feature_id:uuid}/checkpoints", summary="Places to go back to")
+@get("/features/{feature_id:str}/checkpoints", summary="Places to go back to")
 async def list_checkpoints(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -110,14 +109,15 @@ async def list_checkpoints(
     """Every version that `replay` takes, oldest first."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
-    if seen.past is None:
-        found = await services.reads.checkpoints(tenant_id, feature_id, limit=limit, cursor=cursor)
-    else:
-        found = page_of(seen.past.feature.checkpoints, limit, cursor)
-    return seen.answer(CheckpointPage(found.items, found.next_cursor))
+    listing = _of(services, tenant_id, "checkpoints", feature_id, moment)
+    after = int(listing.after(cursor) or 0)
+    marks = seen.row.checkpoints
+    found = page_of([mark for mark in marks if mark.version > after], limit)
+    more = listing.cursor(found.items[-1].version) if found.more else None
+    return seen.answer(CheckpointPage(found.items, more))
 
 
-@get("/features/{feature_id:uuid}/runs", summary="What agents did")
+@get("/features/{feature_id:str}/runs", summary="What agents did")
 async def list_runs(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -129,14 +129,17 @@ async def list_runs(
     """Every agent run, oldest first, with what it used and what came of it."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
+    listing = _of(services, tenant_id, "runs", feature_id, moment)
+    after = int(listing.after(cursor) or 0)
     if seen.past is None:
-        found = await services.reads.runs(tenant_id, feature_id, limit=limit, cursor=cursor)
+        found = await services.reads.runs(tenant_id, feature_id, limit=limit, after=after)
     else:
-        found = page_of(seen.past.runs, limit, cursor)
-    return seen.answer(RunPage(found.items, found.next_cursor))
+        found = page_of([run for run in seen.past.runs if run.version > after], limit)
+    more = listing.cursor(found.items[-1].version) if found.more else None
+    return seen.answer(RunPage(tuple(map(run_item, found.items)), more))
 
 
-@get("/features/{feature_id:uuid}/files", summary="Generated files")
+@get("/features/{feature_id:str}/files", summary="Generated files")
 async def list_files(
     request: JsonRequest,
     feature_id: FeatureId,
@@ -148,13 +151,16 @@ async def list_files(
     """The files of the implementation that counts now, by path."""
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
-    made = page_of(await _files(services, tenant_id, seen), limit, cursor)
+    listing = _of(services, tenant_id, "files", feature_id, moment)
+    after = listing.after(cursor) or ""
+    files = await _files(services, tenant_id, seen)
+    made = page_of([file for file in files if file.path > after], limit)
     items = tuple(FileItem(file.path, file.size, file.sha256) for file in made.items)
-    return seen.answer(FilePage(items, made.next_cursor))
+    return seen.answer(FilePage(items, listing.cursor(items[-1].path) if made.more else None))
 
 
 @get(
-    "/features/{feature_id:uuid}/files/{path:path}",
+    "/features/{feature_id:str}/files/{path:path}",
     summary="One generated file",
     media_type="text/plain",
 )
@@ -177,6 +183,13 @@ async def read_file(
     }
     kind = "text/plain" if _is_text(body) else "application/octet-stream"
     return Response(body, media_type=kind, headers=headers)
+
+
+def _of(
+    services: Services, tenant_id: UUID, name: str, feature_id: UUID, moment: Moment
+) -> Listing:
+    """A list of one feature, now or as it was."""
+    return services.cursors.of(tenant_id, name, feature_id, moment)
 
 
 async def _files(services: Services, tenant_id: UUID, seen: Seen) -> Sequence[e.FileWritten]:

@@ -12,10 +12,11 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec.structs import replace
 
-from application.accounts import AccountRefused
+from application.account_ports import AccountRefused
 from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
 from application.ports import ArtifactDamaged, ArtifactMissing, ReceiptExists, Unavailable
+from application.throttle import TooOften
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems import (
@@ -26,9 +27,10 @@ from interface.http.problems import (
     Problem,
     problem,
 )
-from projections.store import BadCursor
 
 log = structlog.get_logger(__name__)
+TOLD: Final = ("allow", "Content-Range")
+"""Headers of an exception that belong into its answer."""
 RETRY_AFTER_SECONDS: Final = 2
 INTERNAL: Final = 500
 
@@ -58,6 +60,10 @@ def problem_of(error: BaseException) -> Problem:
             seconds = getattr(error, "retry_after_seconds", None)
             said = problem(error.code, str(error))
             return said if seconds is None else replace(said, retry_after_seconds=_up(seconds))
+        case TooOften(retry_after_seconds=seconds):
+            return replace(
+                problem("too_many_requests", str(error)), retry_after_seconds=_up(seconds)
+            )
         case Unavailable(dependency=dependency):
             said = problem("unavailable", f"{dependency} cannot be reached at the moment.")
             return replace(said, retry_after_seconds=RETRY_AFTER_SECONDS)
@@ -66,8 +72,6 @@ def problem_of(error: BaseException) -> Problem:
             return replace(said, retry_after_seconds=1)
         case KeyRejected():
             return problem("api_key_rejected", str(error))
-        case BadCursor():
-            return problem("invalid_request", errors=(Fault("cursor", str(error)),))
         case ArtifactMissing() | ArtifactDamaged():
             return problem("artifact_lost")
         case ValidationException():
@@ -90,9 +94,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def respond(said: Problem, error: BaseException | None = None) -> Response[Problem]:
     """The response that carries a problem."""
     headers = {"Cache-Control": "no-store"}
-    allow = (getattr(error, "headers", None) or {}).get("allow")
-    if allow:
-        headers["Allow"] = allow
+    given = getattr(error, "headers", None) or {}
+    headers |= {name.title(): given[name] for name in TOLD if name in given}
     if said.retry_after_seconds is not None:
         headers["Retry-After"] = str(said.retry_after_seconds)
     if said.code == "unauthenticated":

@@ -4,26 +4,47 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from application.accounts import Accounts
 from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
+from application.comparing import Comparisons
+from application.computing import Here
+from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
-from application.usage import Expenses
+from application.security_log import SecurityLog
+from application.throttle import Allowance, Throttle
+from application.turns import Turns
+from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
-from interface.http.flow import Places
+from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
+from interface.http.places import AllPlaces
+from interface.http.ranges import Lengths
+from interface.limits import (
+    LARGEST_COUNTED,
+    LOOKS_AT_ONCE,
+    LOOKS_PER_SECOND,
+    RATES,
+    ROOMS,
+    Capacity,
+    Rate,
+    Room,
+)
 from projections.certificate import Certifier
 from projections.past import Pasts
 from projections.store import ReadStore
@@ -40,12 +61,29 @@ class Caller(Protocol):
     def tenant_id(self) -> UUID:
         """Whose data they may see."""
 
+    @property
+    def session_id(self) -> UUID | None:
+        """The session they signed in with; None with a foreign issuer."""
+
+    @property
+    def expires_at(self) -> float:
+        """When their token ends, in seconds since 1970."""
+
 
 class Bearers(Protocol):
     """The check of access tokens."""
 
-    async def whose(self, token: str) -> Caller | None:
-        """Who a token stands for; None if it is not good. Raises Unavailable."""
+    async def whose(self, token: str, address: str = "") -> Caller | None:
+        """Who a token stands for; None if it is not good. Raises Unavailable.
+
+        `address` is where it comes from, for the log.
+        """
+
+    async def ended(self, caller: Any) -> None:  # noqa: ANN401 - what `whose` gave.
+        """Wait until the session of a caller has ended."""
+
+    async def expired(self, caller: Any) -> None:  # noqa: ANN401 - what `whose` gave.
+        """Wait until the token that a caller came with has ended."""
 
 
 class FeatureUseCases(Protocol):
@@ -64,6 +102,7 @@ class FeatureUseCases(Protocol):
         correlation_id: UUID,
         if_match: int | None = None,
         idempotency: tuple[str, bytes] | None = None,
+        permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Carry out a command, once."""
 
@@ -90,10 +129,10 @@ class FeatureUseCases(Protocol):
 class Archive(Protocol):
     """A finished feature as one file: its zip, or its history as a git bundle."""
 
-    def __call__(
+    async def __call__(
         self, tenant_id: UUID, feature_id: UUID, version: int | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """The file's bytes. Raises NotFound, and NotNow when there is nothing to download yet."""
+    ) -> Parcel:
+        """The file. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 
 class PublishedKey(Protocol):
@@ -115,6 +154,13 @@ class Readiness(Struct, frozen=True):
     """Committed events that the read models have not applied yet."""
     checkpoint_lag_seconds: float | None = None
     """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
+    database: str = "ready"
+    """`ready`, `read_only`, `unreachable`, `refused` or `too_old`."""
+    jetstream: bool = True
+    """Whether NATS keeps the stream of announcements."""
+    conditional_writes: bool | None = None
+    """Whether the object store keeps what must not be overwritten; null as long as it is not known.
+    Without them no checkpoint of the log is signed."""
 
 
 class Health(Protocol):
@@ -135,14 +181,16 @@ class HttpSettings(Struct, frozen=True):
     """Whether a built-in, scripted model answers instead of the real one."""
     web: Path | None = None
     """The folder of the built web app; without one, a plain page is served."""
-    streams_per_tenant: int = 40
-    streams_at_once: int = 2_000
+    rooms: Mapping[Room, Capacity] = msgspec.field(default_factory=lambda: ROOMS)
+    """Places for what keeps a connection for long."""
+    rates: Mapping[Rate, Allowance] = msgspec.field(default_factory=lambda: RATES)
+    """How often a tenant may do what."""
     poll_seconds: float = 1.0
-    """How often a stream looks into the log by itself, should no wake-up come."""
+    """How often a stream looks into the log by itself, should no wake-up come; many look less."""
     ping_seconds: float = 15.0
     """After so much silence a stream sends a comment."""
     stream_seconds: float = 900.0
-    """How long a live stream lasts before the client is asked to come again, with a fresh token."""
+    """How long a stream lasts before the client is asked to come again, with a fresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +205,7 @@ class Services:
     stored: StoredLog
     audit: AuditLog
     expenses: Expenses
+    """Asked through `usages`."""
     estimates: Estimates
     certifier: Certifier
     live: Live
@@ -166,6 +215,8 @@ class Services:
     bundle: Archive
     """The history, for git."""
     bearers: Bearers
+    cursors: Cursors
+    """Where lists go on; the same keys in every process of the API."""
     log_key: PublishedKey
     accounts: Accounts | None
     """None when a foreign issuer is configured: then `/auth` is not there."""
@@ -178,15 +229,30 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
+    security: SecurityLog = field(default_factory=SecurityLog)
     pasts: Pasts = field(default_factory=Pasts)
-    places: Places = field(init=False)
-    """Streams open in this process."""
+    turns: Turns = field(default_factory=Turns)
+    comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
+    usages: Usages = field(init=False)
+    throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic, LARGEST_COUNTED))
+    """Counts what tenants do, in this process."""
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
+    """Held by a stream while it looks into the log, so that decisions never stand behind many."""
+    places: AllPlaces = field(init=False)
+    """Streams, answers and downloads that are open in this process."""
+    lengths: Lengths = field(default_factory=Lengths)
+    """Of downloads that were made whole."""
 
     def __post_init__(self) -> None:
         """Make the places that the settings allow."""
-        limits = self.settings
-        places = Places(limits.streams_per_tenant, limits.streams_at_once)
-        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "places", AllPlaces(self.settings.rooms))
+        object.__setattr__(self, "usages", Usages(self.expenses, self.turns))
+
+    @property
+    def look_seconds(self) -> float:
+        """How long a stream that hears nothing waits until it looks by itself, spread a little."""
+        shortest = max(self.settings.poll_seconds, self.places.taken / LOOKS_PER_SECOND)
+        return shortest * random.uniform(0.75, 1.25)  # noqa: S311 - no secret.
 
 
 def of(state: Any) -> Services:  # noqa: ANN401 - Litestar's state is untyped.

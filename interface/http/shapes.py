@@ -5,6 +5,7 @@ Invariant: a name or a type here changes only with the API document, and is neve
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -209,10 +210,17 @@ class CheckpointPage(Struct, frozen=True):
     next_cursor: str | None
 
 
+class RunItem(RunRow, frozen=True):
+    """An attempt, and whose doing its end was."""
+
+    cause: Literal["ours"] | None = None
+    """`ours`: a restart or a loss of ours cut it off. It used up none of the step's attempts."""
+
+
 class RunPage(Struct, frozen=True):
     """A page of agent runs, oldest first."""
 
-    items: tuple[RunRow, ...]
+    items: tuple[RunItem, ...]
     next_cursor: str | None
 
 

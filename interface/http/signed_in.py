@@ -4,34 +4,39 @@ Invariant: it runs before a body is read or a parameter is looked at, so that wh
 token learns nothing from any answer.
 """
 
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from interface.addresses import network_of
 from interface.http.problems import refuse
 from interface.http.services import Caller, of
-
-LARGEST_TOKEN: Final = 8_192
 
 
 async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let only a good bearer token pass. Raises HttpProblem, Unavailable."""
+    services, address = of(connection.app.state), address_of(connection)
     given = connection.headers.getall("authorization", [])
     scheme, __, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     token = token.strip()
-    if scheme.lower() != "bearer" or not 0 < len(token) <= LARGEST_TOKEN:
+    if scheme.lower() != "bearer" or not token:
+        services.security.note("token_refused", "no_token", address=address)
         raise refuse("unauthenticated")
-    caller = await of(connection.app.state).bearers.whose(token)
+    caller = await services.bearers.whose(token, address)
     if caller is None:
         raise refuse("unauthenticated", "The access token is not good. Refresh it, or sign in.")
     connection.scope["user"] = caller
 
 
-def caller_of(request: Request[Any, Any, Any]) -> Caller:
+def caller_of(request: ASGIConnection[Any, Any, Any, Any]) -> Caller:
     """Whoever the guard let pass."""
     return cast("Caller", request.scope["user"])
+
+
+def address_of(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where whoever asks is counted: their address, behind trusted proxies as these say."""
+    return network_of(request.client.host if request.client else None)
 
 
 def actor_of(caller: Caller) -> str:

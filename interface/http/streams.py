@@ -6,15 +6,18 @@ order (WHATWG HTML, "Server-sent events").
 """
 
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from application.ports import Unavailable
 from domain.errors import NotFound
+from interface.http.body import JsonRequest
 from interface.http.flow import Ending, Flow, Pipe, Produce, Put
-from interface.http.problems import Fault, refuse, wait
-from interface.http.services import Services
+from interface.http.places import FULL, Holder
+from interface.http.problems import wait
+from interface.http.services import Services, of
+from interface.http.signed_in import address_of, caller_of
+from interface.limits import Room
 
 MEDIA_TYPE: Final = "text/event-stream"
 PING: Final = b": ping\n\n"
@@ -23,8 +26,9 @@ OUTAGE_RETRY_MS: Final = 3_000
 ODD_BREAKS: Final = tuple(
     (character.encode(), b"\\u%04x" % ord(character)) for character in "\u0085\u2028\u2029"
 )
-LARGEST_ID: Final = 2**53 - 1
-_FULL_SECONDS: Final = 5.0
+
+FULL_SECONDS: Final = 5.0
+"""After which somebody without a place may ask again."""
 
 
 def frame(event: str, data: Any, *, id: int | None = None, retry: int | None = None) -> bytes:  # noqa: A002, ANN401 - as the format calls it; any JSON.
@@ -48,23 +52,12 @@ BYE: Final = frame("bye", {}, retry=RETRY_MS)
 """Said before a stream ends by itself: come again, with the last id."""
 
 
-def last_seen(given: str | None, after: int | None) -> int | None:
-    """Where the client left off: the header `Last-Event-ID`, else the query `after`."""
-    if not given:
-        return after
-    if not (given.isascii() and given.isdigit() and int(given[:20]) <= LARGEST_ID):
-        raise refuse(
-            "invalid_request", errors=(Fault("Last-Event-ID", "Expected an id of this stream"),)
-        )
-    return int(given)
-
-
-def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE, lasting: bool = True) -> Flow:
+def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE) -> Flow:
     """A pipe of frames as the answer."""
     settings = services.settings
     ending = Ending(
         services.stopping,
-        seconds=settings.stream_seconds if lasting else None,
+        seconds=settings.stream_seconds,
         farewell=farewell,
         ping_seconds=settings.ping_seconds,
         ping=PING,
@@ -88,17 +81,20 @@ def until_unavailable(produce: Produce) -> Produce:
     return patient
 
 
-def open_pipe(services: Services, tenant_id: UUID, produce: Produce) -> Pipe:
-    """Start a producer in one of the tenant's places. Raises HttpProblem when all are taken."""
+def open_pipe(request: JsonRequest, room: Room, produce: Produce) -> Pipe:
+    """Start a producer in a place of whoever asks. Raises HttpProblem when all are taken."""
+    services = of(request.app.state)
     if services.stopping.is_set():
         raise wait("unavailable", 1, "This process is about to stop. Try again.")
-    release = services.places.take(tenant_id)
+    places = services.places[room]
+    release = places.take(Holder(caller_of(request).tenant_id, address_of(request)))
     if release is None:
-        raise wait("too_many_requests", _FULL_SECONDS, "Too many streams are open. Close one.")
-    services.metrics.open_streams.set(services.places.taken)
+        raise wait("too_many_requests", FULL_SECONDS, FULL[room])
+    gauge = services.metrics.open_streams.labels(room)
+    gauge.set(places.taken)
 
     def free() -> None:
         release()
-        services.metrics.open_streams.set(services.places.taken)
+        gauge.set(places.taken)
 
     return Pipe(produce, free)

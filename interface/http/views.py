@@ -7,10 +7,13 @@ are put together here and nowhere stored together.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from application.download import markdown_of
 from application.ports import Recorded
 from domain import events as e
 from domain.pipeline import AGENT_OF
+from domain.runs import OURS
 from interface.http.moments import Seen
 from interface.http.shapes import (
     Advised,
@@ -24,11 +27,13 @@ from interface.http.shapes import (
     Fork,
     MessageView,
     Pausing,
+    RunItem,
     Working,
 )
 from projections.dashboard import DashboardRow
 from projections.feature import FeatureRow, Pause, Written
 from projections.message import MessageRow
+from projections.run import RunRow
 
 
 def texts_needed(row: FeatureRow) -> set[int]:
@@ -123,6 +128,11 @@ def message_view(row: MessageRow, texts: Mapping[int, Recorded]) -> MessageView 
         cost_usd=row.cost_usd,
         **more,
     )
+
+
+def run_item(row: RunRow) -> RunItem:
+    """A run, with whose doing its end was."""
+    return RunItem(**asdict(row), cause="ours" if row.error in OURS else None)
 
 
 def event_view(recorded: Recorded) -> EventView:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from application import diff
 from application.diff import Kind, Shown, Text, changes, differing
+from application.matching import matching
 
 
 def text(body: str | bytes) -> Text:
@@ -107,3 +108,32 @@ def applied(old: list[str], unified: str) -> list[str]:
             at += 1
             out += [line[1:]] if line.startswith(" ") else []
     return out + old[at:]
+
+
+@forall(LINES, LINES)
+def test_what_is_matched_is_the_same_and_in_order(old, new):
+    found = matching(old, new)
+    assert found.close
+    ends = (0, 0)
+    for stretch in found.stretches:
+        assert old[stretch.before :][: stretch.size] == new[stretch.after :][: stretch.size]
+        assert stretch.before >= ends[0]
+        assert stretch.after >= ends[1]
+        ends = (stretch.before + stretch.size, stretch.after + stretch.size)
+    if set(old) & set(new):
+        assert found.stretches
+
+
+def test_a_moved_line_is_one_that_went_and_came():
+    change = only({"a": text("1\n2\n3\n4\n")}, {"a": text("4\n1\n2\n3\n")})
+    assert change.diff.count("\n-") == change.diff.count("\n+") - 1 == 1
+    assert not change.coarse
+
+
+def test_lines_that_nothing_tells_apart_are_replaced_as_a_whole_and_that_is_said():
+    old = [f"{n * n % 101}\n" for n in range(6_000)]
+    new = [f"{n * n * n % 103}\n" for n in range(6_000)]
+    change = only({"a": text("".join(old))}, {"a": text("".join(new))})
+    assert change.coarse
+    assert change.shown is Shown.WHOLE
+    assert applied(old, change.diff) == new

@@ -125,7 +125,7 @@ class Keys:
 class NothingFound:
     """An inspection that is always content."""
 
-    async def inspect(self, files: Mapping[str, str], packages: Any) -> tuple[()]:
+    async def inspect(self, whose: Any, files: Mapping[str, str], packages: Any) -> tuple[()]:
         return ()
 
 

@@ -23,7 +23,7 @@ CLIENTS = {
     "joserfc": "infrastructure/identity/",
     "litestar": "interface/http/",
     "nats": "infrastructure/jetstream/",
-    "prometheus_client": "interface/http/",
+    "prometheus_client": ("interface/http/metrics.py", "interface/figures.py"),
     "psutil": "infrastructure/embedded/",
     "pydantic_settings": "interface/settings.py",
     "stream_zip": "infrastructure/archive.py",

@@ -5,6 +5,7 @@ texts that tests give them; most events are small.
 """
 
 import asyncio
+import statistics
 import sys
 import tempfile
 import time
@@ -12,12 +13,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 from uuid_utils.compat import uuid7
 
 from application.audit import Wanted
 from application.export import lines_of
 from application.ports import Origin
-from application.usage import usage_of
+from application.turns import Turns
+from application.usage import Usages
 from application.verifier import verify
 from infrastructure.audit_log import PostgresAuditLog
 from infrastructure.data_keys import KeyRing
@@ -150,12 +153,31 @@ async def measure(there: World, events: int) -> None:
                 there.tenant, wanted, beyond=None, limit=50, ascending=False
             ),
         )
-    expenses = PostgresExpenses(there.reading)
+    usages = Usages(PostgresExpenses(there.reading), Turns())
 
     async def usage() -> None:
-        usage_of(await expenses.between(there.tenant, None, None))
+        await usages.of(there.tenant, None, None)
 
     await looked("usage of everything", usage)
+    await beside(there, usage)
+
+
+async def beside(there: World, usage: Callable[[], Awaitable[None]]) -> None:
+    """Ten calls of the usage page at once: what they cost, and how long others' reads take."""
+    memory = psutil.Process().memory_info().rss
+    began = time.perf_counter()
+    asked = [asyncio.create_task(usage()) for _ in range(10)]
+    reads, largest = [], memory
+    while not all(task.done() for task in asked):
+        before = time.perf_counter()
+        await there.reading.call("SELECT 1")
+        reads.append(1_000 * (time.perf_counter() - before))
+        largest = max(largest, psutil.Process().memory_info().rss)
+    await asyncio.gather(*asked)
+    print(
+        f"ten at once: {time.perf_counter() - began:.2f} s, {(largest - memory) / 1e6:.0f} MB; "
+        f"reads meanwhile: median {statistics.median(reads):.1f} ms, longest {max(reads):.1f} ms"
+    )
 
 
 async def main(events: int) -> None:

@@ -28,6 +28,7 @@ from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from application.agents.roster import roster_of
+from application.computing import Here
 from application.desk import Tools
 from application.features import Features, Written
 from application.materials import Materials
@@ -129,7 +130,7 @@ class Bench:
             Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of()
         )
         files = RecentFiles(base.artifacts)
-        tools = Tools(PostgresLedger(database, keys), files, Inspector(), base.live)
+        tools = Tools(PostgresLedger(database, keys), files, Inspector(Here()), base.live)
         runner = Runner(
             self.features,
             tasks,

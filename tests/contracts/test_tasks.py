@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, LeaseLost, LedgerEntry
+from application.ports import Claim, DueStep, Effects, LeaseLost, LedgerEntry, TaskUpdate
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Step
@@ -143,6 +143,53 @@ async def test_what_gives_no_sign_of_life_is_stuck_what_progresses_is_not(
     assert await adapters.tasks.beat("w", alive, [], 600) == {lively.task_id}
 
 
+async def test_what_is_handed_back_any_number_of_times_is_neither_used_up_nor_suspected(
+    adapters: Adapters,
+) -> None:
+    await adapters.tasks.enqueue([due(), due()])
+    for times in range(1, 2 * MAX_ATTEMPTS + 1):
+        claims = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=60)
+        assert [(claim.attempt, claim.alone) for claim in claims] == [(times, False)] * 2
+        held = {claim.task_id: claim.fence for claim in claims}
+        assert await adapters.tasks.hand_back(held, error="worker_stopped") == held.keys()
+        assert not await adapters.tasks.hand_back(held), "it is not ours any more"
+        assert not await adapters.tasks.stuck(3600, 5)
+    assert await adapters.tasks.hand_back({}) == set()
+
+
+async def test_what_is_handed_back_for_later_is_not_claimed_before(adapters: Adapters) -> None:
+    await adapters.tasks.enqueue([due()])
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+    await adapters.tasks.hand_back({claim.task_id: claim.fence}, pause_seconds=3600)
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+
+
+async def test_a_lease_that_ended_without_a_word_makes_its_task_run_alone_from_then_on(
+    adapters: Adapters,
+) -> None:
+    await adapters.tasks.enqueue([due()])
+    await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
+    assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0, take_over=False)
+    for attempt in (2, 3):
+        (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
+        assert (claim.attempt, claim.alone) == (attempt, True)
+        await adapters.tasks.hand_back({claim.task_id: claim.fence})
+    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60, take_over=False)
+    assert claim.alone, "it is nobody's: there is nothing to take over"
+
+
+async def test_so_many_run_alone_and_the_others_are_not_held_up(adapters: Adapters) -> None:
+    tenant = uuid7()
+    await adapters.tasks.enqueue([due(tenant) for _ in range(PER_TENANT)])
+    lost = await adapters.tasks.claim("w", ALL, limit=PER_TENANT, lease_seconds=0.0)
+    await adapters.tasks.enqueue([due(tenant), due(), due()])
+    none = await adapters.tasks.claim("w", ALL, limit=9, lease_seconds=60, alone=0)
+    assert [claim.alone for claim in none] == [False] * 3
+    one = await adapters.tasks.claim("w", ALL, limit=9, lease_seconds=60, alone=1)
+    assert [claim.alone for claim in one] == [True]
+    assert {claim.task_id for claim in one} < {claim.task_id for claim in lost}
+
+
 async def begun(adapters: Adapters, lease_seconds: float = 60) -> Claim:
     """A leased step of a feature."""
     feature_id, origin = uuid7(), adapters.origin()
@@ -221,3 +268,22 @@ async def test_nothing_is_announced_but_under_the_live_lease(adapters: Adapters)
     with pytest.raises(LeaseLost):
         await adapters.ledger.announce(tenant, feature, replace(entry, turn=2), taken.fence)
     assert list(await adapters.ledger.entries(tenant, feature, claim.task_id)) == [entry]
+
+
+async def test_what_ended_a_process_of_its_own_begins_alone_when_it_is_tried_again(
+    adapters: Adapters,
+) -> None:
+    claim = await begun(adapters)
+    update = TaskUpdate(claim.task_id, claim.fence, "failed", error="crashed_alone")
+    await adapters.log.append(
+        claim.feature_id,
+        [(uuid7(), e.FeatureRenamed("B"))],
+        expected=1,
+        origin=adapters.origin(claim.tenant_id),
+        effects=Effects(task=update),
+    )
+    for step in (Step.SPEC, Step.PLAN):
+        again = replace(due(claim.tenant_id, step), feature_id=claim.feature_id)
+        await adapters.tasks.enqueue([again])
+    claims = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=60)
+    assert {claim.step: claim.alone for claim in claims} == {Step.SPEC: True, Step.PLAN: False}

@@ -14,6 +14,7 @@ from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
 from application.agents.roster import Roster
+from application.computing import Here
 from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
@@ -34,7 +35,7 @@ class DemoDesk:
 
     def __init__(self, model: AnthropicModel) -> None:
         self._model = model
-        self._inspector = Inspector()
+        self._inspector = Inspector(Here())
         self.stored: dict[str, bytes] = {}
 
     async def ask(self, request):
@@ -53,7 +54,10 @@ class DemoDesk:
         return digest
 
     async def inspect(self, files, packages):
-        return await self._inspector.inspect(files, packages)
+        return await self._inspector.inspect(None, files, packages)
+
+    async def compute(self, work, *args):
+        return work(*args)
 
     def show(self, kind, **what):
         pass

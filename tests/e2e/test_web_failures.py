@@ -3,6 +3,7 @@
 The model does as the test says; the service is the real one, told where its provider is.
 """
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from infrastructure.embedded import Stack
 from tests.e2e.browser import Watched, chromium, person
@@ -308,6 +309,41 @@ def test_a_session_that_ends_while_somebody_types_loses_nothing_typed(
         fill_in(page, "ida@example.com", "Sign in")
         expect(typed).to_have_value("A half written")
         expect(page.get_by_test_id("brief").get_by_text("Half a brief")).to_be_visible()
+
+
+def test_what_comes_too_often_goes_on_by_itself_or_says_when_and_keeps_what_was_typed(
+    browser: Browser, service: str
+) -> None:
+    refusals = ["1", "1", "120"]
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "POST" or not refusals:
+            route.continue_()
+            return
+        seconds = refusals.pop(0)
+        problem = {
+            "type": "/problems/too_many_requests",
+            "title": "Too many requests",
+            "status": 429,
+            "detail": "That was too often.",
+            "code": "too_many_requests",
+            "retry_after_seconds": int(seconds),
+        }
+        headers = {"Retry-After": seconds, "Content-Type": "application/problem+json"}
+        route.fulfill(status=429, headers=headers, body=json.dumps(problem))
+
+    with with_key(browser, service) as lea:
+        page = lea.go("/app/features")
+        page.route("**/api/features", refuse)
+        typed = page.get_by_role("textbox", name="What would you like")
+        typed.fill("A tool library")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("[role=status]", has_text="goes on by itself")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("Try again in 2 min")
+        expect(typed).to_have_value("A tool library")
+        page.get_by_role("button", name="Send").click()
+        answered(page, 1)
+        assert refusals == []
 
 
 def test_an_address_leads_somewhere_whoever_opens_it(browser: Browser, service: str) -> None:

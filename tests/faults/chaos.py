@@ -10,24 +10,35 @@ import random
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from domain import events as e
+from domain.runs import OURS
 from infrastructure.embedded import Stack
+from tests.faults.callers import Callers
 from tests.faults.invariants import assert_invariants
-from tests.faults.service import EVERYTHING, Part, Service
+from tests.faults.lag import longest_held
+from tests.faults.service import EVERYTHING, Part, Service, until
+from tests.growth.shapes import HARSH, SHAPES
 
 PAUSE_SECONDS = (0.1, 0.8)
 ASLEEP_SECONDS = 2.5
 """Longer than a lease."""
 PATIENCE_SECONDS = 60.0
+READY = "Application startup complete."
+FAULT_SECONDS = 60.0
+"""What a fault may take: a deploy starts five processes, one after the other."""
 
 Fault = Callable[[Service, random.Random], Coroutine[Any, Any, None]]
 
 AT_ONCE = 8
 """What a worker's orderly end or a fault of the database may cost at most: every request that the
 one tenant can have under way (BP_TENANT_STEPS_AT_ONCE). The tests of single faults count."""
+LONGEST_BRIEF = 39_000
+MOST_HELD_SECONDS = 0.25
+"""Twice the bound for what one text may do, for two may come between two looks."""
 LOOKS = 5
 LOOK_SECONDS = 0.1
 
@@ -67,6 +78,26 @@ async def drain(service: Service, dice: random.Random) -> None:
     assert await part.stop() == 0, (part.code, part.said()[-3000:])
 
 
+async def replace_api(service: Service, _: random.Random) -> None:
+    """Start an API beside another one, which is stopped when both answer."""
+    [old] = service.running("api")
+    await service.ready(old)
+    new = service.launch("api")
+    await until(lambda: '"listener_shared"' in old.said(), "it is given the listener")
+    await until(lambda: READY in new.said(), "both answer", PATIENCE_SECONDS)
+    assert await old.stop() == 0, (old.code, old.said()[-3000:])
+
+
+async def deploy(service: Service, dice: random.Random) -> None:
+    """Replace every process by another one, one after the other, as a new version is deployed."""
+    await drain(service, dice)
+    await replace_api(service, dice)
+    for name in ("relay", "projector", "sweeper"):
+        [old] = service.running(name)
+        await service.start(name)
+        assert await old.stop() == 0, (old.code, old.said()[-3000:])
+
+
 async def sleep(service: Service, dice: random.Random) -> None:
     """Let a worker sleep past its lease."""
     part = dice.choice(service.running("worker"))
@@ -88,17 +119,48 @@ async def crash(service: Service, _: random.Random) -> None:
     service.stack.restart_postgres()
 
 
-FAULTS: list[Fault] = [kill, kill, kill, kill, drain, sleep, wipe, crash]
+FAULTS: list[Fault] = [kill, kill, kill, kill, drain, replace_api, sleep, wipe, crash]
+DEPLOYS: list[Fault] = [deploy]
+"""What operators do on purpose: it may cost no attempt, and nobody an answer."""
 
 
-async def campaign(service: Service, *, seed: int, features: int, faults: int) -> None:
+async def deploys(service: Service, *, seed: int, features: int, times: int) -> None:
+    """Features from brief to code, while new versions are deployed one after the other.
+
+    None of them fails, no step uses up an attempt, and nobody who asks is refused or cut off.
+    """
+    await service.start("worker")
+    service.model.script("*", ["slow:0.02"] * 1_000)  # So that every deploy meets work under way.
+    watcher = await service.user()
+    callers = Callers(service.url, dict(watcher.http.headers))
+    async with callers.asking():
+        await campaign(service, seed=seed, features=features, faults=times, kinds=DEPLOYS)
+    assert set(callers.came_to) == {"200"}, callers.came_to
+    handed_back = 0
+    for feature_id in service.features():
+        events = [recorded.event for recorded in await service.events(feature_id)]
+        assert not [x for x in events if isinstance(x, e.FeatureFailed | e.StepAbandoned)]
+        codes = [x.code for x in events if isinstance(x, e.AttemptFailed)]
+        assert set(codes) <= OURS
+        handed_back += len(codes)
+    print(f"chaos: {handed_back} steps were handed back, {callers.came_to}")  # noqa: T201
+
+
+async def campaign(
+    service: Service,
+    *,
+    seed: int,
+    features: int,
+    faults: int,
+    kinds: Sequence[Fault] = FAULTS,
+) -> None:
     """Features from brief to code while processes and servers die; then the invariants."""
     print(f"chaos: seed {seed}, {features} features, {faults} faults")  # noqa: T201 - to repeat it.
     dice = random.Random(seed)  # noqa: S311 - a schedule, no secret.
     service.faults = 0
     await service.start("worker")
     user = await service.user()
-    user.patience = PATIENCE_SECONDS + faults * 2
+    user.patience = PATIENCE_SECONDS + faults * FAULT_SECONDS
 
     async def one() -> None:
         feature = await user.create()
@@ -109,15 +171,29 @@ async def campaign(service: Service, *, seed: int, features: int, faults: int) -
             shown = await user.drive(feature, {"done", "failed"})
 
     driving = [asyncio.create_task(one()) for _ in range(features)]
+    driving.append(asyncio.create_task(hostile(service, dice, rounds=max(1, features // 5))))
     for _ in range(faults):
         await asyncio.sleep(dice.uniform(*PAUSE_SECONDS))
-        fault = dice.choice(FAULTS)
+        fault = dice.choice(kinds)
         print(f"chaos: {fault.__name__}")  # noqa: T201
         await fault(service, dice)
+    service.model.forget()  # If it was slow, that was for the faults.
     await asyncio.gather(*driving)
+    held, whose = longest_held(service.parts)
+    print(f"chaos: hostile texts held a loop for {held:.3f} s at most ({whose})")  # noqa: T201
+    assert held <= MOST_HELD_SECONDS
     await assert_invariants(service)
     code, said = await service.command("log", "certify", "--all")
     assert code == 0, said
+
+
+async def hostile(service: Service, dice: random.Random, *, rounds: int) -> None:
+    """Somebody writes what readers take long over, while everybody else works and things die."""
+    user = await service.user()
+    user.patience = PATIENCE_SECONDS * 4
+    for _ in range(rounds):
+        brief = SHAPES[dice.choice(HARSH)](LONGEST_BRIEF)
+        await user.drive(await user.create(brief), {"spec_ready", "failed"})
 
 
 async def _alone(seed: int, features: int, faults: int, stack: Stack, folder: Path) -> None:

@@ -36,6 +36,12 @@ PATIENCE: Final = 25.0
 """Seconds for anything that must come to pass."""
 EVERYTHING: Final = ("api", "relay", "projector", "worker", "sweeper")
 LEASE: Final = "1.5"
+LISTENING: Final = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
 
 
 async def until(
@@ -56,18 +62,29 @@ async def until(
 class Part:
     """One process of the service."""
 
-    def __init__(self, name: str, command: Sequence[str], env: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: dict[str, str],
+        log: Path,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """Start it; `listener` is passed on to it as a supervisor does (sd_listen_fds(3))."""
         self.name = name
         self.log = log
+        passed = () if listener is None else (listener.fileno(),)
+        before = [] if listener is None else ["-c", LISTENING, str(listener.fileno())]
         with log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - our own program.
-                [sys.executable, "-m", "interface.cli", *command],
+                [sys.executable, *before, "-m", "interface.cli", *command],
                 cwd=PROJECT,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
+                pass_fds=passed,
             )
 
     @property
@@ -105,9 +122,13 @@ class Part:
         assert self.code is not None
         return self.code
 
+    def tell(self, number: int = signal.SIGTERM) -> None:
+        """Ask it to end, and do not wait for it."""
+        self._process.send_signal(number)
+
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
-        self._process.send_signal(number)
+        self.tell(number)
         return await self.ended()
 
 
@@ -167,6 +188,8 @@ class Service:
             "lease_seconds": LEASE,
             "retry_seconds": "0.1,0.1,0.1",
             "sweep_seconds": "0.3",
+            "drain_seconds": "0.2",
+            "leave_seconds": "0.2",
             **self.settings,
             **settings,
         }
@@ -177,10 +200,10 @@ class Service:
             **{f"BP_{name.upper()}": value for name, value in wanted.items()},
         }
 
-    def launch(self, name: str, **settings: str) -> Part:
+    def launch(self, name: str, listener: socket.socket | None = None, **settings: str) -> Part:
         """Start a process and do not wait for it."""
         log = self.folder / f"{name}-{len(self.parts)}.log"
-        part = Part(name, [name], self.environment(**settings), log)
+        part = Part(name, [name], self.environment(**settings), log, listener)
         self.parts.append(part)
         return part
 

@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from tests.faults.chaos import campaign
+from tests.faults.chaos import campaign, deploys
 from tests.faults.service import EVERYTHING, Service
 
 PROCESSES = EVERYTHING
@@ -16,6 +16,14 @@ PROCESSES = EVERYTHING
 @pytest.mark.campaign
 async def test_ten_features_get_done_whatever_dies(service: Service) -> None:
     await campaign(service, seed=secrets.randbelow(1_000_000), features=10, faults=10)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+async def test_five_features_get_done_through_three_deploys_that_cost_nobody_anything(
+    service: Service,
+) -> None:
+    await deploys(service, seed=secrets.randbelow(1_000_000), features=5, times=3)
 
 
 @pytest.mark.campaign

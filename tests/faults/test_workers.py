@@ -126,6 +126,12 @@ async def test_a_worker_told_to_stop_hands_its_step_back_at_once(service: Servic
     await service.start("worker")
     assert (await lost_attempt(service, feature)).code == "worker_stopped"
     await assert_invariants(service)
+    [user] = service.users
+    runs = await user.read(f"/api/features/{feature}/runs", min_version=user.latest[feature])
+    told = [(r["error"], r["cause"]) for r in runs["items"] if r["step"] == "spec"]
+    assert told == [("worker_stopped", "ours"), (None, None)]
+    usage = await user.read("/api/usage")
+    assert "ours" in {share["name"] for share in usage["by_fate"]}
 
 
 async def test_two_workers_killed_in_turn_leave_one_result(service: Service) -> None:

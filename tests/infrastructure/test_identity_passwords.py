@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from application.accounts import PasswordRefused, TooManyTries
+from application.account_ports import PasswordCommon, PasswordRefused, TooManyTries
+from infrastructure.identity import guessing
 from infrastructure.identity.passwords import (
     LARGEST_PASSWORD_BYTES,
     SHORTEST_PASSWORD,
@@ -138,3 +139,58 @@ async def test_hashing_leaves_the_event_loop_free() -> None:
         await asyncio.sleep(0.001)
     assert turns > 3
     real.close()
+
+
+async def test_what_is_guessed_early_is_refused_when_it_is_chosen_only(
+    hasher: PasswordHasher,
+) -> None:
+    for easy in ("password1234", "ann@example.org", "Build Practical", " " * 12):
+        with pytest.raises(PasswordCommon, match="three or more words"):
+            await hasher.refuse_common(easy, ["ann@example.org"])
+    await hasher.refuse_common("ann@example.org, correct horse battery", ["ann@example.org"])
+    for odd in ("short", "correct horse\ud800", "x" * 1025):
+        with pytest.raises(PasswordRefused):
+            await hasher.refuse_common(odd)
+    stored = await hasher.hash("password1234")
+    assert await hasher.verify(stored, "password1234")
+
+
+async def test_two_people_who_choose_at_once_are_each_measured_by_their_own_words(
+    hasher: PasswordHasher,
+) -> None:
+    async def refused(email: str, password: str) -> bool:
+        try:
+            await hasher.refuse_common(password, [email])
+        except PasswordCommon:
+            return True
+        return False
+
+    people = [f"xq{n}vk{n}zj@example.org" for n in range(4)]
+    own = [refused(email, email.partition("@")[0] + "!42x") for email in people]
+    assert await asyncio.gather(*own[:2], *own[2:]) == [True] * 4
+    assert not await refused("bob@example.org", "xq1vk1zj!42xm")
+
+
+@pytest.mark.parametrize("shape", ["a", "ab", "p@$$w0rd", "12/12/2012 ", "@4$013", "1234567890"])
+def test_a_long_password_is_not_looked_at_for_longer_than_a_short_one(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(
+        guessing, "_guesses", lambda password, _: looked.append(len(password)) or 1e9
+    )
+    assert not guessing.is_easily_guessed((shape * 1024)[:1024])
+    assert max(looked) == guessing.LOOKED_AT
+
+
+async def test_whoever_is_on_a_known_device_does_not_wait_with_everybody(
+    hasher: PasswordHasher,
+) -> None:
+    stored, held = await hasher.hash("correct horse"), threading.Event()
+    waiting = [asyncio.ensure_future(hasher._run(held.wait)) for _ in range(6)]  # noqa: SLF001
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyTries):
+        await hasher.verify(stored, "correct horse")
+    assert await hasher.verify(stored, "correct horse", is_known=True)
+    held.set()
+    await asyncio.gather(*waiting)

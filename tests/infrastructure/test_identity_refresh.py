@@ -6,16 +6,19 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given as forall
+from hypothesis import settings
+from hypothesis import strategies as st
 
-from application.accounts import SessionEnded, Sessions
+from application.account_ports import EVER, SessionEnded, SessionReused, Sessions
 from infrastructure.identity.refresh import (
     FAMILY_LIFE,
     LOST_ANSWER,
     TOKEN_LIFE,
     RefreshRecord,
     RefreshTokens,
-    SessionReused,
 )
+from tests.exchanging import exchange
 
 USER = UUID("019a0000-0000-7000-8000-000000000001")
 OTHER_USER = UUID("019a0000-0000-7000-8000-000000000002")
@@ -28,10 +31,11 @@ class Families:
     def __init__(self) -> None:
         self.tokens: dict[bytes, RefreshRecord] = {}
         self.ended: dict[UUID, datetime] = {}
-        self.exchanged: dict[bytes, bytes] = {}
+        self.replaces: dict[bytes, bytes] = {}
 
-    async def start(self, first: RefreshRecord) -> None:
+    async def start(self, first: RefreshRecord, valid_from: datetime = EVER) -> bool:
         self.tokens[first.token_sha256] = first
+        return valid_from == EVER
 
     async def find(self, token_sha256: bytes) -> RefreshRecord | None:
         await asyncio.sleep(0)
@@ -41,16 +45,7 @@ class Families:
         return msgspec.structs.replace(found, family_ended_at=self.ended.get(found.family_id))
 
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
-        stored = self.tokens[used.token_sha256]
-        if stored.used_at is not None and used.token_sha256 in self.exchanged:
-            stored = self.tokens[self.exchanged[used.token_sha256]]
-        if stored.used_at is not None or used.family_id in self.ended:
-            return False
-        now = successor.issued_at
-        self.tokens[stored.token_sha256] = msgspec.structs.replace(stored, used_at=now)
-        self.tokens[successor.token_sha256] = successor
-        self.exchanged[used.token_sha256] = successor.token_sha256
-        return True
+        return exchange(self.tokens, self.replaces, self.ended.keys(), used, successor)
 
     async def end_family(self, family_id: UUID, at: datetime) -> None:
         self.ended.setdefault(family_id, at)
@@ -134,7 +129,7 @@ async def test_a_used_token_ends_the_family_also_after_it_expired(
         await tokens.rotate(following.token)
 
 
-async def test_a_token_whose_answer_got_lost_is_exchanged_again_and_only_the_last_one_is_good(
+async def test_a_token_whose_answer_got_lost_is_exchanged_again_and_only_the_one_used_is_good(
     tokens: RefreshTokens,
 ) -> None:
     given = await tokens.start(USER, TENANT)
@@ -168,14 +163,108 @@ async def test_the_other_families_of_the_person_go_on(tokens: RefreshTokens, clo
     assert await tokens.rotate(laptop.token)
 
 
-async def test_of_many_at_once_only_one_has_a_token_that_is_good(
+@pytest.mark.parametrize("kept", range(4))
+async def test_of_many_at_once_whichever_answer_is_kept_is_good_and_then_no_other(
+    tokens: RefreshTokens, clock: Clock, kept: int
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    sessions = await asyncio.gather(*(tokens.rotate(given.token) for _ in range(4)))
+    assert len({session.token for session in sessions}) == len(sessions)
+    clock.now += LOST_ANSWER * 2
+    following = await tokens.rotate(sessions[kept].token)
+    with pytest.raises(SessionReused):
+        await tokens.rotate(sessions[kept - 1].token)
+    with pytest.raises(SessionEnded):
+        await tokens.rotate(following.token)
+
+
+@settings(max_examples=60, deadline=None)
+@forall(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=4), min_size=1, max_size=6))
+def test_however_answers_are_lost_or_kept_in_another_order_nobody_is_signed_out(
+    rounds: list[list[int]],
+) -> None:
+    """A client refreshes now and then: as many requests at once as a round has numbers, with one
+    cookie. Each number says where its answer comes in; 0 is lost. The last that comes is kept."""
+
+    async def live() -> None:
+        clock = Clock()
+        tokens = RefreshTokens(Families(), clock)
+        jar = (await tokens.start(USER, TENANT)).token
+        for one in rounds:
+            answers = await asyncio.gather(*(tokens.rotate(jar) for _ in one))
+            arriving = sorted(zip(one, answers, strict=True), key=lambda pair: pair[0])
+            if arriving[-1][0] == 0:  # All are lost: the page asks again while there is time.
+                clock.now += LOST_ANSWER / 2
+                arriving.append((1, await tokens.rotate(jar)))
+            jar = arriving[-1][1].token
+            clock.now += timedelta(minutes=14)
+
+    asyncio.run(live())
+
+
+@settings(max_examples=60, deadline=None)
+@forall(st.lists(st.booleans(), min_size=2, max_size=10), st.integers(0, 12))
+def test_a_thief_and_the_owner_never_both_go_on(owners: list[bool], stolen_after: int) -> None:
+    """Somebody copies the cookie while the owner has it. Whoever comes second with what the other
+    has not, once the few seconds have passed, ends the session for both."""
+
+    async def live() -> None:
+        clock = Clock()
+        tokens = RefreshTokens(Families(), clock)
+        jars = dict.fromkeys((True, False), (await tokens.start(USER, TENANT)).token)
+        clock.now += timedelta(seconds=stolen_after)
+        turns: list[bool] = []
+        try:
+            for is_owner in owners:
+                jars[is_owner] = (await tokens.rotate(jars[is_owner])).token
+                turns.append(is_owner)
+                clock.now += LOST_ANSWER * 2
+        except SessionEnded:
+            for jar in jars.values():
+                with pytest.raises(SessionEnded):
+                    await tokens.rotate(jar)
+        assert len(set(turns)) == 1, "both used the session after the other did"
+
+    asyncio.run(live())
+
+
+async def test_a_thief_who_comes_within_the_grace_is_found_out_at_the_next_use(
+    tokens: RefreshTokens, clock: Clock
+) -> None:
+    stolen = await tokens.start(USER, TENANT)
+    owners = await tokens.rotate(stolen.token)
+    clock.now += LOST_ANSWER / 2
+    thiefs = await tokens.rotate(stolen.token)
+    clock.now += timedelta(minutes=14)
+    await tokens.rotate(owners.token)
+    clock.now += timedelta(seconds=1)
+    with pytest.raises(SessionReused) as found_out:
+        await tokens.rotate(thiefs.token)
+    assert (found_out.value.user_id, found_out.value.session_id) == (USER, owners.session_id)
+    with pytest.raises(SessionEnded):
+        await tokens.rotate(owners.token)
+
+
+async def test_what_was_given_with_the_prefix_is_not_taken_from_a_cookie_without(
+    tokens: RefreshTokens,
+) -> None:
+    given = await tokens.start(USER, TENANT)
+    with pytest.raises(SessionEnded) as refused:
+        await tokens.rotate(given.token, is_prefixed=False)
+    assert refused.value.reason == "other_cookie"
+    assert await tokens.rotate(given.token)
+
+
+async def test_what_was_given_before_the_prefix_goes_on_and_what_follows_has_it(
     tokens: RefreshTokens, families: Families
 ) -> None:
     given = await tokens.start(USER, TENANT)
-    sessions = await asyncio.gather(*(tokens.rotate(given.token) for _ in range(8)))
-    unused = [token for token in families.tokens.values() if token.used_at is None]
-    assert len(unused) == 1
-    assert len({session.token for session in sessions}) == len(sessions)
+    for name, record in families.tokens.items():
+        families.tokens[name] = msgspec.structs.replace(record, is_prefixed=False)
+    following = await tokens.rotate(given.token, is_prefixed=False)
+    with pytest.raises(SessionEnded):
+        await tokens.rotate(following.token, is_prefixed=False)
+    assert await tokens.rotate(following.token)
 
 
 async def test_an_unused_token_expires(tokens: RefreshTokens, clock: Clock) -> None:

@@ -35,7 +35,11 @@ REGISTERED = "registered-canary-1234567890"
 MASTER_KEY = MasterKey.generate_text()
 REFRESH = REFRESH_PREFIX + "CANARY" * 7 + "A"
 SIGNING_KEY = SigningKey.generate()
-JWT = TokenIssuer("me", "you", [SIGNING_KEY], lambda: 0).issue(UUID(int=1), UUID(int=2)).token
+JWT = (
+    TokenIssuer("me", "you", [SIGNING_KEY], lambda: 0)
+    .issue(UUID(int=1), UUID(int=2), UUID(int=3))
+    .token
+)
 PEM = SIGNING_KEY._key.as_pem(private=True).decode()  # noqa: SLF001
 
 Say = Callable[..., None]

@@ -28,7 +28,18 @@ class CuttingProxy:
         self.swallow = False
         """Take everything, answer nothing."""
         self.cuts = 0
+        self._deaf: set[asyncio.Event] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+
+    def deafen(self) -> int:
+        """Make every connection there is half-open, and take new ones; how many there were.
+
+        So it looks when the peer's machine is gone, or a firewall between has forgotten: what is
+        sent goes nowhere, and nobody says that it does.
+        """
+        for connection in self._deaf:
+            connection.set()
+        return len(self._deaf)
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_unix_server(self._client, str(self._folder / NAME))
@@ -50,15 +61,17 @@ class CuttingProxy:
         server_reader, server_writer = await asyncio.open_unix_connection(str(self._server))
         ends = {writer, server_writer}
         self._writers |= ends
-        armed = asyncio.Event()
+        armed, deaf = asyncio.Event(), asyncio.Event()
+        self._deaf.add(deaf)
         pipes = [
-            asyncio.create_task(self._upwards(reader, server_writer, armed)),
-            asyncio.create_task(self._downwards(server_reader, writer, armed)),
+            asyncio.create_task(self._upwards(reader, server_writer, armed, deaf)),
+            asyncio.create_task(self._downwards(server_reader, writer, armed, deaf)),
         ]
         await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
         for pipe in pipes:
             pipe.cancel()
         await asyncio.gather(*pipes, return_exceptions=True)
+        self._deaf.discard(deaf)
         for end in ends:
             end.close()
             with suppress(OSError):
@@ -66,10 +79,14 @@ class CuttingProxy:
         self._writers -= ends
 
     async def _upwards(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, armed: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        armed: asyncio.Event,
+        deaf: asyncio.Event,
     ) -> None:
         while data := await reader.read(65536):
-            if self.swallow:
+            if self.swallow or deaf.is_set():
                 continue
             if self.cut_after_query_with is not None and self.cut_after_query_with in data:
                 self.cut_after_query_with = None
@@ -78,9 +95,15 @@ class CuttingProxy:
             await writer.drain()
 
     async def _downwards(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, armed: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        armed: asyncio.Event,
+        deaf: asyncio.Event,
     ) -> None:
         while data := await reader.read(65536):
+            if deaf.is_set():
+                continue
             if armed.is_set():
                 if READY_FOR_QUERY in data:
                     self.cuts += 1

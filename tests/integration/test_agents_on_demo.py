@@ -15,6 +15,7 @@ from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
 from application.agents.roster import Roster
+from application.computing import Here
 from application.ports import ModelAnswer, ModelRequest
 from domain.runs import Attempt, Run
 from domain.status import Recommendation, Step, Verdict
@@ -34,7 +35,7 @@ class RealDesk:
         self.model = AnthropicModel(url)
         self.files: dict[str, bytes] = {}
         self.asked = 0
-        self._inspector = Inspector()
+        self._inspector = Inspector(Here())
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
         self.asked += 1
@@ -55,7 +56,10 @@ class RealDesk:
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
-        return await self._inspector.inspect(files, packages)
+        return await self._inspector.inspect(None, files, packages)
+
+    async def compute(self, work: Any, *args: Any) -> Any:
+        return work(*args)
 
     def show(self, kind: str, **what: Any) -> None:
         pass

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,7 +12,8 @@ from uuid_utils.compat import uuid7
 
 from application.audit import PROBLEMS, AuditEntry, Wanted, Word
 from application.ports import DueStep, LedgerEntry, ModelAnswer, Origin
-from application.usage import Fate, usage_of
+from application.turns import Turns
+from application.usage import Expense, Fate, Usages
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
@@ -170,6 +172,11 @@ async def spend(there: World, events: Sequence[e.FeatureEvent], usd: str) -> UUI
     return feature_id
 
 
+async def spent(there: World, *asked: Any) -> list[Expense]:
+    pages = PostgresExpenses(there.reading).between(*asked)
+    return [expense async for page in pages for expense in page]
+
+
 async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     kept = at_gate(Gate.SPEC)
     revised = at_gate(Gate.SPEC).do(c.ReviseBrief("- BF-2 other")).work(Step.SPEC)
@@ -179,7 +186,7 @@ async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     third = await spend(there, deleted.events, "0.40")
     await spend(there, [], "9")
     await there.catch_up()
-    expenses = list(await PostgresExpenses(there.reading).between(there.tenant, None, None))
+    expenses = await spent(there, there.tenant, None, None)
     fates = {}
     for expense in expenses:
         fates.setdefault(expense.feature_id, []).append(expense.fate)
@@ -191,17 +198,17 @@ async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     assert {expense.agent for expense in expenses} == {"spec"}
     started = next(event for event in kept.events if isinstance(event, e.StepStarted))
     assert {expense.model for expense in expenses} == {started.manifest.model}
-    usage = usage_of(expenses)
+    usage = await Usages(PostgresExpenses(there.reading), Turns()).of(there.tenant, None, None)
     assert usage.total.cost_usd == Decimal("0.90")
     assert usage.total.superseded_usd == Decimal("0.60")
     assert usage.total.tokens == Tokens(40, 4)
     assert [share.name for share in usage.by_feature][:2] == sorted([str(second), str(third)])
-    at = expenses[-1].at
-    late = list(await PostgresExpenses(there.reading).between(there.tenant, at, None))
+    at = max(expense.at for expense in expenses)
+    late = await spent(there, there.tenant, at, None)
     assert [expense.feature_id for expense in late] == [third]
-    early = list(await PostgresExpenses(there.reading).between(there.tenant, None, at))
+    early = await spent(there, there.tenant, None, at)
     assert len(early) + len(late) == len(expenses)
-    assert list(await PostgresExpenses(there.reading).between(uuid7(), None, None)) == []
+    assert await spent(there, uuid7(), None, None) == []
 
 
 async def test_filters_are_values_never_sql(there: World):

@@ -169,3 +169,13 @@ async def test_what_was_changed_on_the_way_is_not_imported(there: World):
     lines = await exported(there, feature_id)
     with pytest.raises(ImportRefused, match="Line 1 has personal content"):
         read_export([lines[0].replace(b"Tools", b"Fools")])
+
+
+async def test_a_feature_that_no_read_model_has_come_to_is_compared_with_nothing(there: World):
+    await there.tell(drafted("Applied"))
+    await there.catch_up()
+    fresh = await there.tell(drafted("Fresh"))
+    early = await certified(there, fresh)
+    assert (early.equal, early.events, early.head) == (True, 0, "")
+    await there.catch_up()
+    assert (await certified(there, fresh)).events == 1

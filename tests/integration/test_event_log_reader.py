@@ -17,7 +17,12 @@ from tests.integration.logs import new_ring, opened, posted
 STREAMS = [UUID(int=n) for n in range(1, 7)]
 WRITERS = 12
 SECONDS = 3.0
-APPEND = "SELECT position, outcome FROM es.append_batch(%s, %b, %b)"
+APPEND = (
+    "SELECT a.position, a.outcome"
+    " FROM (SELECT set_config('bp.tenant', '00000000-0000-0000-0000-000000000009', true) OFFSET 0)"
+    " AS b (bound) CROSS JOIN LATERAL es.append_batch("
+    "CASE WHEN b.bound <> '' THEN %s END, %b, %b) AS a"
+)
 
 
 def items(rnd: random.Random, versions: dict[UUID, int]) -> tuple[str, int]:

@@ -5,15 +5,18 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from application.computing import CouldNotCompute, Here
+from infrastructure.computing import Pool
 from infrastructure.inspection import Inspector, sql
 from infrastructure.inspection.imports import package_name
+from infrastructure.inspection.inspector import NOT_TRIED
 
 TS = "export const a: number = 1;\n"
 TABLES = "create table repairs (id bigint primary key, part text not null);\n"
 
 
 async def found(files: dict[str, str], *packages: str) -> list[tuple[str, int, str]]:
-    findings = await Inspector().inspect(files, packages)
+    findings = await Inspector(Here()).inspect(None, files, packages)
     return [(f.path, f.line, f.rule) for f in findings if f.error]
 
 
@@ -123,23 +126,23 @@ async def test_scripts_that_would_run_by_themselves():
 )
 async def test_secrets_are_found_and_not_repeated(secret):
     files = {"src/a.ts": f"{TS}const key = `{secret}`;\n"}
-    findings = await Inspector().inspect(files, ())
+    findings = await Inspector(Here()).inspect(None, files, ())
     assert [(f.line, f.rule) for f in findings] == [(2, "secret")]
     assert secret not in findings[0].message
 
 
 async def test_a_kind_that_no_parser_reads_is_a_note():
-    findings = await Inspector().inspect({"src/App.svelte": "<h1>"}, ())
+    findings = await Inspector(Here()).inspect(None, {"src/App.svelte": "<h1>"}, ())
     assert [(f.rule, f.error) for f in findings] == [("not_inspected", False)]
 
 
 async def test_what_was_read_once_is_not_read_again_unless_something_changed(monkeypatch):
-    inspector = Inspector()
+    inspector = Inspector(Here())
     files = {"db/001.sql": "selec 1;", "src/a.ts": 'import "pg";\n'}
-    first = await inspector.inspect(files, ("pg",))
+    first = await inspector.inspect(None, files, ("pg",))
     monkeypatch.setattr(sql, "tool", lambda: None)
-    assert await inspector.inspect(dict(reversed(files.items())), ["pg"]) == first
-    assert {f.rule for f in await inspector.inspect(files, ())} == {
+    assert await inspector.inspect(None, dict(reversed(files.items())), ["pg"]) == first
+    assert {f.rule for f in await inspector.inspect(None, files, ())} == {
         "not_inspected",
         "unplanned_package",
     }
@@ -174,7 +177,7 @@ async def test_a_tool_that_hangs_is_ended(monkeypatch, tmp_path):
 
 async def test_without_the_tool_sql_is_a_note(monkeypatch):
     monkeypatch.setattr(sql, "tool", lambda: None)
-    findings = await Inspector().inspect({"a.sql": "nonsense"}, ())
+    findings = await Inspector(Here()).inspect(None, {"a.sql": "nonsense"}, ())
     assert [(f.rule, f.error) for f in findings] == [("not_inspected", False)]
 
 
@@ -187,7 +190,7 @@ async def test_without_the_tool_sql_is_a_note(monkeypatch):
     )
 )
 async def test_no_text_makes_the_inspection_fail(files):
-    for finding in await Inspector().inspect(files, ()):
+    for finding in await Inspector(Here()).inspect(None, files, ()):
         assert finding.path in files
         assert 1 <= finding.line <= max(1, files[finding.path].count("\n") + 1)
 
@@ -202,3 +205,29 @@ async def test_no_text_makes_the_inspection_fail(files):
 )  # fmt: skip
 def test_package_names(said, name):
     assert package_name(said) == name
+
+
+async def test_a_file_that_a_parser_does_not_come_to_an_end_with_is_named():
+    """Such a text takes the parser minutes; the others are read all the same."""
+    endless = "**a**\n" * 6_000
+    files = {"src/a.ts": "const a: number = 1;", "src/b.ts": endless, "src/c.ts": "const ="}
+    async with Pool(seconds=1.0) as pool:
+        found = await Inspector(pool).inspect(None, files, ())
+    assert [(one.path, one.rule) for one in found if one.error] == [
+        ("src/b.ts", "unreadable"),
+        ("src/c.ts", "syntax"),
+    ]
+
+
+class Exhausted:
+    """Computes nothing."""
+
+    async def run(self, whose, work, *args):
+        raise CouldNotCompute(work.__name__)
+
+
+async def test_when_many_files_do_that_the_rest_is_not_tried():
+    files = {f"src/{n}.ts": "**a**" for n in range(6)}
+    found = await Inspector(Exhausted()).inspect(None, files, ())
+    assert [one.rule for one in found] == ["unreadable"] * 6
+    assert [one.message for one in found].count(NOT_TRIED) == 3

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from structlog.testing import capture_logs
 
+from infrastructure import database as bounds
 from infrastructure import migrations
 from infrastructure.database import ROLES
 from infrastructure.embedded import Stack
@@ -17,7 +19,6 @@ from infrastructure.migrations import (
     FOLDER,
     MigrationFailed,
     SchemaTooNew,
-    dbmate_url,
     migrate,
     pending,
 )
@@ -94,32 +95,105 @@ def test_a_database_of_a_later_version_is_refused(empty: str) -> None:
             ask(empty)
 
 
+# While people work.
+
+
+def _with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    """One migration more than there are."""
+    shutil.copytree(FOLDER, tmp_path / "sql")
+    (tmp_path / "sql" / name).write_text(text)
+    monkeypatch.setattr(migrations, "FOLDER", tmp_path / "sql")
+
+
+ADDING = "-- migrate:up\nalter table app.tasks add column extra int;\n-- migrate:down\n"
+
+
+def test_a_migration_lets_others_work_while_it_waits_for_its_locks(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads the table in a long transaction; new readers come between any two tries."""
+    migrate(empty)
+    _with(tmp_path, monkeypatch, "9000_adding.sql", ADDING)
+    tries = 0
+    with psycopg.connect(empty, application_name="long report") as reading:
+        reading.execute("SELECT count(*) FROM app.tasks")
+
+        def pause(_: float) -> None:
+            nonlocal tries
+            tries += 1
+            with psycopg.connect(empty) as working:
+                working.execute("SET lock_timeout = '50ms'")
+                working.execute("UPDATE app.tasks SET error = ''")
+            if tries == 2:
+                reading.rollback()
+
+        with capture_logs() as said:
+            assert migrate(empty, sleep=pause) == ["9000_adding.sql"]
+    assert tries == 2
+    waited = [line for line in said if line["event"] == "migration_waits"]
+    assert len(waited) == 2
+    assert "long report" in waited[0]["behind"]
+    assert pending(empty) == []
+
+
+def test_a_migration_that_never_gets_its_locks_says_who_is_in_the_way(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(empty)
+    _with(tmp_path, monkeypatch, "9000_adding.sql", ADDING)
+    monkeypatch.setattr(migrations, "TRIES", 2)
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.05)
+    with psycopg.connect(empty, application_name="long report") as reading:
+        reading.execute("SELECT count(*) FROM app.tasks")
+        with pytest.raises(MigrationFailed, match=r"9000_adding.sql.*long report") as refused:
+            migrate(empty, sleep=lambda _: None)
+    assert "\n" not in str(refused.value)
+    assert pending(empty) == ["9000_adding.sql"]
+    assert migrate(empty) == ["9000_adding.sql"]
+
+
+def test_nobody_waits_for_a_lock_of_a_migration_for_longer_than_they_would_wait_anyway() -> None:
+    assert migrations.LOCK_SECONDS < bounds.LOCK_SECONDS
+
+
+def test_an_index_is_made_while_the_table_is_written_and_others_wait_for_their_turn(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two migrators: one that waited inside a statement would never let the other's index be."""
+    migrate(empty)
+    _with(
+        tmp_path,
+        monkeypatch,
+        "9000_index.sql",
+        "-- migrate:up transaction:false\n"
+        "create index concurrently if not exists extra on app.tasks (step);\n-- migrate:down\n",
+    )
+    with ThreadPoolExecutor(2) as threads:
+        applied = [*threads.map(migrate, [empty] * 2)]
+    assert sorted(applied) == [[], ["9000_index.sql"]]
+
+
+def test_a_version_that_knows_less_says_what_it_needs_in_one_line(empty: str) -> None:
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        connection.execute("INSERT INTO schema_migrations (version) VALUES ('9999')")
+    with pytest.raises(SchemaTooNew) as refused:
+        pending(empty)
+    assert str(refused.value) == (
+        "the database has migration 9999, which this version does not know (it ends at "
+        f"{NAMES[-1][:4]}): start the version that applied it, or a later one"
+    )
+
+
 def test_a_database_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(MigrationFailed, match="cannot be migrated"):
         migrate(make_conninfo(host=str(tmp_path), user="nobody", dbname="none"))
 
 
-@pytest.mark.parametrize(
-    ("conninfo", "url"),
-    [
-        (
-            "host=/run/pg port=5433 user=me dbname=db",
-            "postgres://me@:5433/db?sslmode=disable&socket=%2Frun%2Fpg",
-        ),
-        (
-            "host=db.example user=me password='p@ss/w:rd' dbname=db sslmode=verify-full",
-            "postgres://me:p%40ss%2Fw%3Ard@db.example/db?sslmode=verify-full",
-        ),
-        ("postgresql://me@db.example:6000/db", "postgres://me@db.example:6000/db?"),
-    ],
-)
-def test_a_conninfo_is_written_as_dbmate_reads_it(conninfo: str, url: str) -> None:
-    assert dbmate_url(conninfo) == url
-
-
 def test_no_migration_has_a_way_back_and_each_has_its_own_number() -> None:
     numbers = [name.split("_", 1)[0] for name in NAMES]
-    assert numbers == [f"{n:04}" for n in range(1, len(NAMES) + 1)]
+    assert all(len(number) == 4 and number.isdecimal() for number in numbers)
+    assert len(set(numbers)) == len(numbers)
     for name in NAMES:
         down = (FOLDER / name).read_text().split("-- migrate:down", 1)[1]
         assert all(not line or line.startswith("--") for line in down.splitlines())

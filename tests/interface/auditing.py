@@ -1,6 +1,6 @@
 """The ports of audit over a log in memory; the real ones have tests of their own."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -98,8 +98,8 @@ class MemoryAudit:
 
     async def between(
         self, tenant_id: UUID, since: datetime | None, until: datetime | None
-    ) -> Iterable[Expense]:
-        return [
+    ) -> AsyncIterator[Sequence[Expense]]:
+        yield [
             Expense(
                 one.feature_id,
                 AGENT_OF[one.event.attempt.step],

@@ -1,31 +1,74 @@
 """Signing up, in, out and again over HTTP."""
 
 import re
+import unicodedata
 from collections.abc import MutableMapping
 from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
+from uuid_utils.compat import uuid7
 
+from application.account_ports import Account, AddressUnsafe
+from application.security_log import EVENTS, LINES
+from interface.api import is_plain
 from tests.interface.world import HASHER, ISSUER, Person, World
 
 EMAIL = "ann@example.org"
 PASSWORD = "correct horse battery"  # noqa: S105 - of nobody.
 
 
+ODD_ADDRESSES = (
+    "=?utf-8?q?eve=40evil.org?=@example.org",
+    "=?utf-8?b?ZXZlQGV2aWwub3JnLA==?=@example.org",
+    "ann=?x?=@example.org",
+    "Ann <eve@evil.org>",
+    '"eve@evil.org"@example.org',
+    "eve@evil.org,ann@example.org",
+    "ann(eve@evil.org)@example.org",
+    "eve%evil.org@example.org",
+    "evil.org!eve@example.org",
+    "@evil.org:ann@example.org",
+    "ann@example.org@evil.org",
+    "ann@[192.0.2.1]",
+    "ann\u202e@example.org",
+    "ann@ex\u00e4mple.org",
+    "\u212aate@example.org",
+    "\uff41nn@example.org",
+    "ann@example.org\u3002evil.org",
+    ".ann@example.org",
+    "a..nn@example.org",
+    "ann@-example.org",
+    "ann@example..org",
+    "ann@example.org.",
+    "a" * 65 + "@example.org",
+    "ann@" + "a" * 64 + ".org",
+)
+
+
+def cookies_of(answer: Any) -> dict[str, str]:
+    """The cookies of an answer, each with the flags that keep it where it belongs."""
+    found = {}
+    for header in answer.headers.get_list("set-cookie"):
+        [(name, cookie)] = SimpleCookie(header).items()
+        assert name.startswith("__Host-") or not cookie.value
+        assert cookie["httponly"]
+        assert cookie["secure"]
+        assert cookie["samesite"].lower() == "strict"
+        assert not cookie["domain"]
+        assert cookie["path"] == ("/" if name.startswith("__Host-") else "/auth")
+        found[name] = cookie.value
+    return found
+
+
 def refresh_of(answer: Any) -> str:
-    """The refresh token of an answer, with the flags that keep it where it belongs."""
-    cookie = SimpleCookie(answer.headers["set-cookie"])["bp_refresh"]
-    assert cookie["httponly"]
-    assert cookie["secure"]
-    assert cookie["samesite"].lower() == "strict"
-    assert cookie["path"] == "/auth"
-    return cookie.value
+    """The refresh token of an answer."""
+    return cookies_of(answer)["__Host-bp_refresh"]
 
 
 def with_cookie(token: str, **headers: str) -> dict[str, Any]:
     """A request with this cookie; a client library would not send it without TLS."""
-    return {"headers": {"Cookie": f"bp_refresh={token}", **headers}}
+    return {"headers": {"Cookie": f"__Host-bp_refresh={token}", **headers}}
 
 
 async def signed_up(ann: Person) -> Any:
@@ -71,6 +114,15 @@ async def test_odd_accounts_are_refused(ann: Person, email: str, password: str, 
     assert password not in answer.text
 
 
+async def test_an_address_that_a_mail_program_may_read_in_two_ways_is_refused(
+    ann: Person, world: World
+) -> None:
+    for email in ODD_ADDRESSES:
+        answer = await ann.ask("POST", "/auth/signup", json={"email": email, "password": PASSWORD})
+        assert (answer.status_code, answer.json()["code"]) == (400, "email_invalid"), email
+    assert world.store.accounts == {}
+
+
 async def test_unknown_accounts_and_wrong_passwords_get_the_same_answer(ann: Person) -> None:
     await signed_up(ann)
     answers = []
@@ -103,7 +155,7 @@ async def test_after_signing_out_the_cookie_is_worth_nothing(ann: Person) -> Non
     token = refresh_of(await signed_up(ann))
     out = await ann.ask("POST", "/auth/logout", **with_cookie(token))
     assert out.status_code == 204
-    assert 'bp_refresh=""' in out.headers["set-cookie"]
+    assert cookies_of(out) == {"__Host-bp_refresh": ""}
     assert (await ann.ask("POST", "/auth/refresh", **with_cookie(token))).status_code == 401
     assert (await ann.ask("POST", "/auth/logout")).status_code == 204
 
@@ -200,9 +252,13 @@ async def test_the_public_keys_are_public_and_nothing_else(ann: Person) -> None:
 async def test_with_a_foreign_issuer_the_built_in_provider_is_off(ann: Person) -> None:
     object.__setattr__(ann.world.services, "accounts", None)
     body = {"email": EMAIL, "password": PASSWORD}
-    for path in ("signup", "login", "refresh", "logout"):
-        answer = await ann.ask("POST", f"/auth/{path}", json=body)
-        assert answer.status_code == 404, path
+    paths = ("signup", "login", "refresh", "logout", "password/forgot", "password/reset", "x", "")
+    for path in paths:
+        for sent in ({"json": body}, {"json": {}}, {"content": b"{"}, {"json": [1]}, {}):
+            answer = await ann.ask("POST", f"/auth/{path}", **sent)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+        foreign = {"Origin": "https://evil.example"}
+        assert (await ann.ask("POST", f"/auth/{path}", headers=foreign)).status_code == 404
     assert (await ann.ask("GET", "/.well-known/jwks.json")).json() == {"keys": []}
 
 
@@ -238,3 +294,218 @@ async def test_a_letter_that_cannot_be_sent_is_logged_without_its_token(
     [entry] = [entry for entry in logged if entry["event"] == "a letter was not sent"]
     assert "no space left" in str(entry["exc_info"])
     assert EMAIL not in str(logged)
+
+
+PLAIN_ADDRESSES = (
+    "ann.smith+tools@mail.example.org",
+    "o'hara@example.org",
+    "a@b",
+    "ann=x@example.org",
+    "Ann@EXAMPLE.org",
+    "_@1.2.example",
+)
+
+
+async def test_plain_addresses_are_taken_and_written_to_as_they_are(
+    ann: Person, world: World
+) -> None:
+    for email in PLAIN_ADDRESSES:
+        body = {"email": email, "password": PASSWORD}
+        assert (await ann.ask("POST", "/auth/signup", json=body)).status_code == 201
+        await ann.ask("POST", "/auth/password/forgot", json={"email": email.upper()})
+        await world.accounts.drain()
+    assert [to for to, *_ in world.letters.sent] == [email.lower() for email in PLAIN_ADDRESSES]
+
+
+EASY = (
+    "password1234",
+    "Passw0rd2026!",
+    " " * 12,
+    "\u3000" * 12,
+    "aaaaaaaaaaaa",
+    "abcabcabcabc",
+    "abcdefghijkl",
+    "123456789012",
+    "qwertyuiop12",
+    "1q2w3e4r5t6y",
+    "p a s s w o r d 1 2 3 4",
+    "p-a-s-s-w-o-r-d-1-2",
+    "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44\uff11\uff12\uff13\uff14",
+    "pass\u200bword12345",
+    "iloveyou2024!",
+    "letmeinletmein",
+    "Build Practical",
+    "build-practical-2026",
+    "ann.smith@example.org",
+    "AnnSmith2026!",
+    "annsmith-example",
+    "\u3042" * 12,
+    "\u0430\u0431\u0432\u0433\u0434\u0435\u0436\u0437\u0438\u0439\u043a\u043b",
+)
+
+
+async def test_a_password_that_is_guessed_early_is_refused_with_what_to_do(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    for password in EASY:
+        body = {"email": "ann.smith@example.org", "password": password}
+        answer = await ann.ask("POST", "/auth/signup", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "password_refused"), password
+        assert "three or more words" in answer.json()["detail"]
+        assert password not in answer.text
+    refused = [entry["reason"] for entry in logged if entry["event"] == "sign_up_refused"]
+    assert refused == ["password_refused"] * len(EASY)
+    assert world.store.accounts == {}
+
+
+GOOD = (
+    "correct horse battery",
+    "tr0ub4dor&3xx",
+    "$%^&*(){}[]!@",
+    "9f8a7s6d5f4g",
+    "\u05de\u05e0\u05d4\u05dc \u05de\u05e2\u05e8\u05db\u05ea \u05e8\u05d0\u05e9\u05d9",
+    "".join(chr(0x1F420 + 7 * n) for n in range(12)),
+    "correct horse battery " * 40,
+)
+
+
+async def test_a_password_that_nobody_guesses_is_taken(ann: Person) -> None:
+    for n, password in enumerate(GOOD):
+        body = {"email": f"ann.smith{n}@example.org", "password": password}
+        assert (await ann.ask("POST", "/auth/signup", json=body)).status_code == 201, password
+        assert (await ann.ask("POST", "/auth/login", json=body)).status_code == 200
+
+
+async def test_a_link_sets_no_password_that_is_guessed_early_and_stays_good(
+    ann: Person, world: World
+) -> None:
+    await signed_up(ann)
+    await ann.ask("POST", "/auth/password/forgot", json={"email": EMAIL})
+    await world.accounts.drain()
+    token = re.findall(r"#token=(\S+)", world.letters.sent[0][2])[0]
+    for password in ("password1234", EMAIL + "!"):
+        body = {"token": token, "password": password}
+        refused = await ann.ask("POST", "/auth/password/reset", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (400, "password_refused")
+    body = {"token": token, "password": "another long password"}
+    assert (await ann.ask("POST", "/auth/password/reset", json=body)).status_code == 202
+
+
+async def test_an_account_of_before_signs_in_whatever_its_password_and_address_are(
+    ann: Person, world: World
+) -> None:
+    """Rules are for what is chosen from now on."""
+    for email, password in (
+        ("=?utf-8?q?x?=@example.org", "password1234"),
+        ("k\u00fcche@x", " " * 12),
+    ):
+        stored = await HASHER.hash(unicodedata.normalize("NFKC", password))
+        await world.store.add(Account(uuid7(), uuid7(), email, stored))
+        body = {"email": email, "password": password}
+        assert (await ann.ask("POST", "/auth/login", json=body)).status_code == 200
+
+
+async def test_a_letter_whose_address_is_not_safe_is_told_with_its_account(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    async def unsafe(*_: str) -> None:
+        raise AddressUnsafe
+
+    await signed_up(ann)
+    world.letters.send = unsafe  # type: ignore[method-assign]
+    await ann.ask("POST", "/auth/password/forgot", json={"email": EMAIL})
+    await world.accounts.drain()
+    [entry] = [entry for entry in logged if entry["event"] == "letter_not_sent"]
+    assert entry["account"] == str(world.store.accounts[EMAIL].user_id)
+    assert EMAIL not in str(logged)
+
+
+async def test_letters_link_to_the_address_that_people_use(ann: Person, world: World) -> None:
+    world.accounts._public_url = "https://build.example.org"  # noqa: SLF001 - as BP_PUBLIC_URL is.
+    await signed_up(ann)
+    await ann.ask("POST", "/auth/password/forgot", json={"email": EMAIL})
+    await world.accounts.drain()
+    [(_, _, letter)] = world.letters.sent
+    assert set(re.findall(r"\w+://[^/#\s]+", letter)) == {"https://build.example.org"}
+
+
+def test_an_address_without_tls_is_told_at_the_start() -> None:
+    safe = (
+        "https://build.example.org",
+        "http://127.0.0.1:8000",
+        "http://[::1]",
+        "http://localhost",
+    )
+    assert not any(is_plain(url) for url in safe)
+    assert is_plain("http://build.example.org")
+    assert is_plain("http://192.0.2.1:8000")
+
+
+async def test_each_refusal_is_one_line_with_its_reason_and_no_secret(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    first = refresh_of(await signed_up(ann))
+    odd = {"email": "Ann <ann@example.org>", "password": PASSWORD}
+    taken = {"email": EMAIL, "password": PASSWORD}
+    link = {"token": "guessed", "password": "another long password"}
+    asked: list[tuple[str, dict[str, Any], str, str]] = [
+        ("/auth/signup", {"json": odd}, "sign_up_refused", "email_invalid"),
+        ("/auth/signup", {"json": taken}, "sign_up_refused", "email_taken"),
+        ("/auth/login", {"json": odd}, "sign_in_refused", "unknown_account"),
+        ("/auth/login", {"json": taken | {"password": "x"}}, "sign_in_refused", "wrong_password"),
+        ("/auth/refresh", {}, "refresh_refused", "no_cookie"),
+        ("/auth/refresh", with_cookie("guessed"), "refresh_refused", "unknown"),
+        ("/auth/password/reset", {"json": link}, "reset_refused", "unknown_or_used"),
+        ("/auth/refresh", with_cookie(first, Origin="null"), "cross_site_refused", ""),
+        ("/api/features", {}, "token_refused", "no_token"),
+        ("/api/features", {"headers": {"Authorization": "Basic x"}}, "token_refused", "no_token"),
+        ("/api/features", {"headers": bearer("x")}, "token_refused", "malformed"),
+        ("/api/features", {"headers": bearer("y" * 50_000)}, "token_refused", "too_long"),
+    ]
+    for path, sent, event, reason in asked:
+        logged.clear()
+        assert (await ann.ask("POST", path, **sent)).status_code >= 400
+        told = [entry for entry in logged if entry["event"] in EVENTS]
+        assert [(entry["event"], entry.get("reason", "")) for entry in told] == [(event, reason)]
+        assert told[0]["address"] == "127.0.0.1"
+        for secret in (EMAIL, PASSWORD, "guessed", first, "another long password"):
+            assert secret not in str(told)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_good_things_are_told_too(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    token = refresh_of(await signed_up(ann))
+    await ann.ask("POST", "/auth/login", json={"email": EMAIL, "password": PASSWORD})
+    await ann.ask("POST", "/auth/logout", **with_cookie(token))
+    for email in (EMAIL, "nobody@example.org"):
+        await ann.ask("POST", "/auth/password/forgot", json={"email": email})
+    await world.accounts.drain()
+    told = [entry for entry in logged if entry["event"] in EVENTS]
+    assert [entry["event"] for entry in told] == [
+        "signed_up",
+        "signed_in",
+        "session_ended",
+        "reset_asked",
+        "reset_asked",
+    ]
+    assert [entry.get("sent") for entry in told[-2:]] == [True, False]
+    assert told[1]["known"] == "network"
+
+
+async def test_a_flood_writes_a_bounded_number_of_lines_and_says_how_many_it_left_out(
+    ann: Person, world: World, logged: list[MutableMapping[str, Any]]
+) -> None:
+    for _ in range(LINES.tries + 40):
+        await ann.ask("GET", "/api/features", headers=bearer("x"))
+    lines = [entry for entry in logged if entry["event"] == "token_refused"]
+    assert len(lines) == LINES.tries
+    await ann.ask("GET", "/api/features", headers=bearer("y" * 50_000))
+    assert logged[-2]["reason"] == "too_long", "another reason has room of its own"
+    world.clock.forward(LINES.seconds / LINES.tries)
+    await ann.ask("GET", "/api/features", headers=bearer("x"))
+    assert [entry for entry in logged if "not_logged" in entry][-1]["not_logged"] == 40

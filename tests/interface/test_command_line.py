@@ -141,8 +141,8 @@ def up(folder: Path, **settings: str) -> Iterator[Up]:
             running.process.wait(PATIENCE)
 
 
-def feature_of(url: str) -> UUID:
-    """A feature whose specification is ready, made through the API."""
+def feature_of(url: str, until: str = "spec_ready", *, working: bool = False) -> UUID:
+    """A feature made through the API, once it is there and somebody works on it, or nobody."""
     with httpx2.Client(base_url=url, trust_env=False, timeout=10) as http:
         body = {"email": f"{uuid7().hex}@example.com", "password": "a long enough one"}
         token = http.post("/auth/signup", json=body).raise_for_status().json()["access_token"]
@@ -152,9 +152,10 @@ def feature_of(url: str) -> UUID:
         http.post(f"{path}/brief", json={"brief": "- A person can add a plant."}).raise_for_status()
         ends, version = time.monotonic() + PATIENCE, 2
         while time.monotonic() < ends:
-            shown = http.get(path, params={"min_version": version + 1}).json()
+            shown = http.get(path, params={"min_version": version}).json()
             version = shown["version"]
-            if shown["status"] == "spec_ready" and not shown["in_progress"]:
+            busy = any(each["attempt"] for each in shown["in_progress"])
+            if shown["status"] == until and (busy if working else not shown["in_progress"]):
                 return UUID(feature)
     raise AssertionError(shown)
 
@@ -240,7 +241,7 @@ def test_a_process_of_its_own_needs_to_be_told_where_the_servers_are(tmp_path: P
     assert "BP_DATABASE_URL" in line or "BP_MASTER_KEY" in line
 
 
-@pytest.mark.parametrize("command", ["worker", "migrate", "features"])
+@pytest.mark.parametrize("command", ["migrate", "features"])
 def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
     tmp_path: Path, command: str
 ) -> None:
@@ -272,6 +273,29 @@ def test_up_starts_refuses_a_second_one_stops_in_order_and_starts_again(tmp_path
     shutil.move(tmp_path / "data" / "master.key", tmp_path / "kept.key")
     MasterKey.generate_file(tmp_path / "data" / "master.key")
     assert "master key" in run(tmp_path, "up").error
+
+
+def test_up_lets_its_steps_go_on_and_is_there_until_it_is_told_to_stop_again(
+    tmp_path: Path,
+) -> None:
+    slow = {"BP_DEMO_PACE_SECONDS": "1", "BP_DRAIN_SECONDS": "3600", "BP_LOG_FORMAT": "json"}
+    with up(tmp_path, **slow) as running:
+        feature_of(running.url, "spec_generating", working=True)
+        with httpx2.Client(base_url=running.url, trust_env=False, timeout=PATIENCE) as http:
+            running.process.send_signal(signal.SIGTERM)
+            ends = time.monotonic() + PATIENCE
+            while '"draining"' not in running.log.read_text():
+                assert time.monotonic() < ends
+                assert http.get("/health").status_code == 200
+            for _ in range(5):
+                assert http.get("/health").status_code == 200
+            answer = http.get("/health/ready")
+            assert (answer.status_code, answer.json()["status"]) == (503, "stopping")
+        assert running.process.poll() is None
+        assert running.stop(signal.SIGTERM) == 0
+        said = running.log.read_text()
+        assert '"handed_back": 1' in said
+        assert "Traceback" not in said
 
 
 @pytest.fixture(scope="module")

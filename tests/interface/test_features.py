@@ -141,14 +141,43 @@ async def test_a_read_waits_for_the_version_that_a_command_answered(
     assert (await unread).status_code == 200
 
 
-async def test_a_feature_that_reads_have_not_heard_of_yet_is_a_matter_of_time(
+READS = (
+    "",
+    "/messages",
+    "/checkpoints",
+    "/runs",
+    "/files",
+    "/events",
+    "/events/verify",
+    "/certificate",
+    "/diff?from=1",
+    "/estimate?action=confirm",
+)
+
+
+async def test_whoever_created_a_feature_reads_it_before_the_read_models_heard_of_it(
     ann: Person, world: World
 ) -> None:
-    feature = await ann.new_feature()
+    created = await ann.ask("POST", "/api/features", json={"title": "Early"})
     world.reads.hidden = 1
-    early = await ann.ask("GET", f"/api/features/{feature}")
-    assert (early.status_code, early.json()["code"]) == (503, "unavailable")
-    assert early.headers["retry-after"] == "1"
+    for path in READS:
+        early = await ann.ask("GET", created.headers["location"] + path)
+        assert early.status_code == 200, (path, early.text)
+    seen = (await ann.ask("GET", created.headers["location"])).json()
+    assert (seen["title"], seen["version"], seen["present"]) == ("Early", 1, True)
+    assert seen["actions"]
+
+
+async def test_a_page_begun_on_the_log_goes_on_in_the_read_models(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.at_spec_gate()
+    path = f"/api/features/{feature}/checkpoints?limit=1"
+    world.reads.hidden = len(world.log.events)
+    first = (await ann.ask("GET", path)).json()
+    world.reads.hidden = 0
+    second = (await ann.ask("GET", f"{path}&cursor={first['next_cursor']}")).json()
+    assert [first["items"][0]["version"], second["items"][0]["version"]] == [1, 2]
 
 
 async def test_a_deleted_feature_is_gone(ann: Person) -> None:

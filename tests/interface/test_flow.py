@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from interface.http.flow import QUEUED_CHUNKS, Ending, Flow, Pipe, Places, Put
+from interface.http.flow import QUEUED_CHUNKS, Ending, Flow, Pipe, Put
 from tests.interface.world import Person, World
 
 
@@ -143,18 +143,3 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     assert b" 408 " in line
     writer.close()
     await writer.wait_closed()
-
-
-def test_places_are_counted_for_each_and_in_all() -> None:
-    places = Places(each=2, in_all=3)
-    mine = [places.take("ann"), places.take("ann")]
-    assert all(mine)
-    assert places.take("ann") is None
-    assert places.take("bob") is not None
-    assert places.take("eve") is None
-    for release in mine:
-        assert release is not None
-        release()
-        release()
-    assert places.taken == 1
-    assert places.take("ann") is not None

@@ -1,6 +1,7 @@
 """The API document is true: fresh, valid, and what requests and answers really look like."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from openapi_spec_validator import validate
 from domain.commands import Approve
 from domain.status import Gate, Status
 from interface.http import openapi
+from interface.http.answers import OWN
 from interface.http.app import described
 from interface.http.problems import PROBLEMS
 from tests.interface.world import World, public
@@ -52,15 +54,25 @@ def test_bodies_refuse_unknown_fields_and_enums_are_the_domains(document: Any) -
     assert schemas["Problem"]["properties"]["code"]["enum"] == sorted(PROBLEMS)
 
 
-def test_every_answer_may_be_a_problem_and_streams_are_streams(document: Any) -> None:
+def test_every_answer_is_listed_and_what_is_no_success_is_a_problem(document: Any) -> None:
     streams = 0
-    for item in document["paths"].values():
+    for path, item in document["paths"].items():
         for operation in item.values():
-            problem = operation["responses"]["default"]["content"]["application/problem+json"]
-            assert problem["schema"]["$ref"].endswith("/Problem")
-            for answer in operation["responses"].values():
+            assert "default" not in operation["responses"]
+            for status, answer in operation["responses"].items():
                 streams += "text/event-stream" in answer.get("content", {})
+                if int(status) >= 400 and path != "/health/ready":
+                    problem = answer["content"]["application/problem+json"]
+                    assert problem["schema"]["$ref"].endswith("/Problem")
+                    for code in re.findall("`([a-z_]+)`: ", answer["description"]):
+                        assert PROBLEMS[code].status == int(status)
     assert streams == len(openapi.STREAMS)
+
+
+def test_what_is_listed_by_name_is_a_route_and_its_codes_are_known(document: Any) -> None:
+    names = {one["operationId"] for item in document["paths"].values() for one in item.values()}
+    assert set(OWN) <= names
+    assert {code for codes in OWN.values() for code in codes} <= set(PROBLEMS)
 
 
 def test_everything_under_api_asks_for_a_token(document: Any) -> None:

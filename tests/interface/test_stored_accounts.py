@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from email import policy
 from hashlib import sha256
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.accounts import Account, SessionEnded
+from application.account_ports import Account, AddressUnsafe, SessionEnded, SessionReused
 from application.ports import Claim, DueStep, Origin
 from domain.content import sha256_of
 from domain.events import BriefConfirmed, FeatureCreated, FeatureDeleted
@@ -70,7 +71,8 @@ async def test_an_address_has_one_account_and_finds_it(api: Database) -> None:
     assert await store.find("ann@example.org") == ann
     assert await store.find("bob@example.org") is None
     assert await store.find("a\x00b") is None
-    await store.rehash(ann.user_id, "$argon2id$better")
+    await store.rehash(ann.user_id, "$argon2id$another", "$argon2id$worse")
+    await store.rehash(ann.user_id, ann.password_hash, "$argon2id$better")
     found = await store.find(ann.email)
     assert found is not None
     assert found.password_hash == "$argon2id$better"  # noqa: S105 - no password.
@@ -87,38 +89,132 @@ async def test_a_reset_is_used_once_in_time_and_ends_all_sessions(api: Database)
     await store.add(ann)
     sessions = RefreshTokens(PostgresSessions(api), lambda: NOW)
     session = await sessions.start(ann.user_id, ann.tenant_id)
+    assert session is not None
+    network = secrets.token_bytes(32)
+    await store.know(ann.user_id, network, NOW)
     first, second = secrets.token_bytes(32), secrets.token_bytes(32)
     await store.add_reset(ann, first, NOW + timedelta(hours=1))
     await store.add_reset(ann, second, NOW + timedelta(hours=1))
+    assert await store.reset_of(first, NOW + timedelta(hours=2)) is None
     assert await store.reset(first, "new", NOW + timedelta(hours=2)) is None
+    assert await store.reset_of(first, NOW) == ann.email
     assert await store.reset(first, "new", NOW) == ann.user_id
+    assert await store.reset_of(first, NOW) is None
     assert await store.reset(first, "newer", NOW) is None
     assert await store.reset(second, "newest", NOW) is None
-    found = await store.find(ann.email)
-    assert found == replace(ann, password_hash="new")  # noqa: S106 - no password.
+    found = await store.find(ann.email, [network])
+    assert found == replace(ann, password_hash="new", sessions_valid_from=NOW)  # noqa: S106 - no password.
     with pytest.raises(SessionEnded):
         await sessions.rotate(session.token)
+    assert await PostgresSessions(api).ended_since(NOW) == [(session.session_id, NOW)]
+    assert await PostgresSessions(api).ended_since(NOW + timedelta(seconds=1)) == []
 
 
-async def test_sessions_rotate_and_of_two_uses_at_once_one_token_is_good(
-    api: Database,
-) -> None:
+async def test_a_sign_in_with_the_old_password_does_not_outlive_a_reset(api: Database) -> None:
     store, ann = PostgresAccounts(api), account()
     await store.add(ann)
     sessions = RefreshTokens(PostgresSessions(api), lambda: NOW)
+    token = secrets.token_bytes(32)
+    await store.add_reset(ann, token, NOW + timedelta(hours=1))
+    verified = await store.find(ann.email)
+    assert verified is not None
+    await store.reset(token, "new", NOW)
+    since = verified.sessions_valid_from
+    assert await sessions.start(ann.user_id, ann.tenant_id, since) is None
+    now = await store.find(ann.email)
+    assert now is not None
+    assert await sessions.start(ann.user_id, ann.tenant_id, now.sessions_valid_from)
+
+
+async def test_an_account_knows_its_own_newest_networks(api: Database) -> None:
+    store, ann, bob = PostgresAccounts(api), account(), account("bob@example.org")
+    for one in (ann, bob):
+        await store.add(one)
+    marks = [secrets.token_bytes(32) for _ in range(22)]
+    for number, mark in enumerate(marks):
+        await store.know(ann.user_id, mark, NOW + timedelta(seconds=number))
+    await store.know(ann.user_id, marks[5], NOW)
+
+    async def knows(who: Account, *asked: bytes) -> bool:
+        found = await store.find(who.email, asked)
+        return found is not None and found.is_network_known
+
+    assert [await knows(ann, mark) for mark in marks] == [False] * 2 + [True] * 20
+    assert await knows(ann, marks[0], marks[-1])
+    assert not await knows(bob, *marks)
+    assert not await knows(ann)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT app.set_password(%(user)s, 'stolen')",
+        "SELECT app.use_reset(%(token)s, now())",
+        "UPDATE app.accounts SET password_hash = 'stolen' WHERE user_id = %(user)s",
+        "SELECT * FROM app.ended_sessions",
+        "INSERT INTO app.known_networks VALUES (%(user)s, %(token)s, now())",
+    ],
+)
+async def test_no_password_is_set_without_a_token(api: Database, statement: LiteralString) -> None:
+    store, ann = PostgresAccounts(api), account()
+    await store.add(ann)
+    given = {"user": ann.user_id, "token": secrets.token_bytes(32)}
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with api.system() as connection:
+            await connection.execute(statement, given)
+    assert await store.find(ann.email) == ann
+
+
+async def test_what_versions_before_gave_goes_on_in_the_cookie_that_they_gave_it_in(
+    api: Database,
+) -> None:
+    ann = account()
+    await PostgresAccounts(api).add(ann)
+    sessions = RefreshTokens(PostgresSessions(api), lambda: NOW)
+    token, later = "bprt_" + "A" * 43, NOW + timedelta(days=30)
+    values = (sha256(token.encode()).digest(), uuid7(), ann.user_id, ann.tenant_id)
+    async with api.system() as connection:
+        await connection.execute(
+            "SELECT app.refresh_start(%s, %s, %s, %s, %s, %s, %s)", (*values, NOW, later, later)
+        )
+    following = await sessions.rotate(token, is_prefixed=False)
+    with pytest.raises(SessionEnded):
+        await sessions.rotate(following.token, is_prefixed=False)
+    assert await sessions.rotate(following.token)
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_of_two_uses_at_once_whichever_is_kept_is_good_and_then_not_the_other(
+    api: Database, kept: int
+) -> None:
+    store, ann = PostgresAccounts(api), account()
+    await store.add(ann)
+    now = [NOW]
+    sessions = RefreshTokens(PostgresSessions(api), lambda: now[0])
     first = await sessions.start(ann.user_id, ann.tenant_id)
+    assert first is not None
     second = await sessions.rotate(first.token)
     assert (second.user_id, second.tenant_id) == (ann.user_id, ann.tenant_id)
-    both = await asyncio.gather(sessions.rotate(second.token), sessions.rotate(second.token))
-    store_of_tokens = PostgresSessions(api)
-    found = [await store_of_tokens.find(sha256(one.token.encode()).digest()) for one in both]
-    good, superseded = sorted(zip(found, both, strict=True), key=lambda p: p[0].used_at is not None)
-    assert (good[0].used_at, superseded[0].used_at) == (None, NOW)
-    third = await sessions.rotate(good[1].token)
-    with pytest.raises(SessionEnded):
-        await sessions.rotate(superseded[1].token)
+    both = await asyncio.gather(*(sessions.rotate(second.token) for _ in range(2)))
+    now[0] += timedelta(minutes=14)
+    third = await sessions.rotate(both[kept].token)
+    with pytest.raises(SessionReused):
+        await sessions.rotate(both[1 - kept].token)
     with pytest.raises(SessionEnded):
         await sessions.rotate(third.token)
+
+
+async def test_a_token_whose_successor_was_used_ends_its_session_at_once(api: Database) -> None:
+    ann = account()
+    await PostgresAccounts(api).add(ann)
+    sessions = RefreshTokens(PostgresSessions(api), lambda: NOW)
+    first = await sessions.start(ann.user_id, ann.tenant_id)
+    assert first is not None
+    second = await sessions.rotate((await sessions.rotate(first.token)).token)
+    with pytest.raises(SessionReused):
+        await sessions.rotate(first.token)
+    with pytest.raises(SessionEnded):
+        await sessions.rotate(second.token)
 
 
 async def test_processes_share_signing_keys_and_a_rotation_refuses_nobody(api: Database) -> None:
@@ -137,14 +233,14 @@ async def test_processes_share_signing_keys_and_a_rotation_refuses_nobody(api: D
         monotonic=lambda: now[0],
     )
     user, tenant = uuid7(), uuid7()
-    before = OwnTokens(issuer, keys).issue(user, tenant)
+    before = OwnTokens(issuer, keys).issue(user, tenant, uuid7())
     assert (await verifier.whose(before.token)) is not None
     rotated = await others.rotate()
     loaded = await keys.load()
     assert [key.kid for key in loaded] == [rotated.kid, mine[0].kid]
     tokens = OwnTokens(issuer, keys)
     await tokens.renew()
-    after = tokens.issue(user, tenant)
+    after = tokens.issue(user, tenant, uuid7())
     assert kid_of(after.token) == rotated.kid
     now[0] += 60
     principal = await verifier.whose(after.token)
@@ -261,5 +357,28 @@ async def test_a_letter_is_a_file_that_only_its_owner_reads(tmp_path: Path) -> N
     body = letter.get_body()
     assert body is not None
     assert "Über this link" in body.get_content()
-    with pytest.raises(ValueError, match=r"linefeed|newline|carriage"):
-        await outbox.send("ann@example.org\r\nBcc: all@example.org", "x", "y")
+
+
+async def test_a_letter_goes_to_exactly_the_stored_address_or_nowhere(tmp_path: Path) -> None:
+    outbox = OutboxFolder(tmp_path / "outbox", "service@localhost", lambda: NOW)
+    for odd in (
+        "ann@example.org\r\nBcc: all@example.org",
+        "=?utf-8?q?eve=40evil.org?=@example.org",
+        "=?utf-8?q?eve=40evil.org=2C?= ann@example.org",
+        "Ann <eve@evil.org>",
+        "eve@evil.org, ann@example.org",
+        '"eve@evil.org"@example.org',
+        "ann(eve)@example.org",
+        "k\u00fcche@example.org",
+        "ann@ex\u00e4mple.org",
+        "ann",
+        "",
+    ):
+        with pytest.raises(AddressUnsafe):
+            await outbox.send(odd, "A new password", "y")
+    assert not (tmp_path / "outbox").exists()
+    for plain in ("o'hara+x@example.org", "a=b@example.org", "a" * 64 + "@" + "b" * 60 + ".org"):
+        await outbox.send(plain, "A new password", "y")
+    letters = [path.read_bytes() for path in (tmp_path / "outbox").iterdir()]
+    read = {email.message_from_bytes(raw, policy=policy.default)["To"] for raw in letters}
+    assert read == {"o'hara+x@example.org", "a=b@example.org", "a" * 64 + "@" + "b" * 60 + ".org"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import documents as d
 from domain.status import Step
+from interface.limits import LOOKS_AT_ONCE, Capacity, Room
+from interface.shares import Shares
 from tests import given
 from tests.interface.world import Events, Person, World, types_of
 
@@ -344,15 +346,20 @@ async def test_a_database_that_goes_away_asks_the_client_to_come_again(
     assert seen[-1]["retry"] == "3000"
 
 
+def room_for(world: World, room: Room, tenant: int, in_all: int = 2_000) -> None:
+    world.services.places[room]._capacity = Capacity(in_all, tenant)  # noqa: SLF001 - few enough, or
+    world.services.places[room]._shares = Shares(in_all)  # noqa: SLF001 - many enough, for a test.
+
+
 async def test_open_streams_are_limited_for_each_tenant_and_given_back(
     ann: Person, bob: Person, world: World
 ) -> None:
-    places = world.services.places
-    places._each = 2  # noqa: SLF001 - few enough for a test.
+    room_for(world, Room.LIVE, 2)
     async with ann.stream("GET", "/api/live"), ann.stream("GET", "/api/live"):
         third = await ann.ask("GET", "/api/live")
         assert (third.status_code, third.json()["code"]) == (429, "too_many_requests")
         assert third.headers["retry-after"] == "5"
+        assert "Close one" in third.json()["detail"]
         async with bob.stream("GET", "/api/live") as events:
             assert (await anext(events))["event"] == "hello"
     await settled(world)
@@ -360,9 +367,74 @@ async def test_open_streams_are_limited_for_each_tenant_and_given_back(
         assert (await anext(events))["event"] == "hello"
 
 
+async def test_idle_streams_are_in_the_way_of_no_answer_download_or_decision(
+    ann: Person, bob: Person, world: World
+) -> None:
+    done, begun = await bob.finished(), await bob.new_feature()
+    room_for(world, Room.LIVE, 40, in_all=4)
+    async with AsyncExitStack() as scope:
+        streams = []
+        while not streams or streams[-1].answer.status_code == 200:
+            one = await scope.enter_async_context(ann.stream("GET", "/api/live"))
+            streams.append(one)
+        assert len(streams) == 3
+        refused = await bob.ask("GET", "/api/live")
+        assert refused.status_code == 429
+        assert (await bob.ask("GET", f"/api/features/{done}/download")).status_code == 200
+        ndjson = {"Accept": "application/x-ndjson"}
+        log = await bob.ask("GET", f"/api/features/{done}/events", headers=ndjson)
+        assert log.status_code == 200
+        path = f"/api/features/{begun}/messages"
+        async with bob.stream("POST", path, json={"text": "Hello"}) as events:
+            assert events.answer.status_code == 200
+            await posted(world, bob, begun)
+            await world.work(UUID(begun), Step.CONVERSE, tenant=bob.tenant)
+            assert (await events.until("done", "error"))[-1]["event"] == "done"
+        answer = await bob.ask("POST", f"/api/features/{begun}/brief", json={"brief": "- BF-1 x"})
+        assert answer.status_code == 202
+    await settled(world)
+
+
+async def test_streams_look_into_the_log_a_few_at_a_time_and_the_less_the_more_are_open(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    room_for(world, Room.LIVE, 100)
+    read, under_way, most, looks = world.log.read, 0, 0, 0
+
+    async def counted(*whose: UUID, after: int = 0, upto: int | None = None) -> Any:
+        nonlocal under_way, most, looks
+        if upto is None:  # A request's own, not a stream's.
+            return await read(*whose, after=after)
+        looks += 1
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        try:
+            return await read(*whose, after=after, upto=upto)
+        finally:
+            under_way -= 1
+
+    alone = world.services.look_seconds
+    world.log.read = counted  # type: ignore[method-assign]
+    async with AsyncExitStack() as scope:
+        path = f"/api/features/{feature}/live?after=0"
+        streams = [await scope.enter_async_context(ann.stream("GET", path)) for _ in range(30)]
+        for events in streams:
+            await anext(events)
+        assert looks >= 30
+        assert most <= LOOKS_AT_ONCE
+        assert world.services.look_seconds > 2 * alone
+        await ann.ask("PATCH", f"/api/features/{feature}", json={"title": "B"})
+        version = world.log.events[-1].version
+        await world.live.applied(ann.tenant, UUID(feature), version, version)
+        for events in streams:
+            assert json.loads((await anext(events))["data"])["payload"]["title"] == "B"
+    await settled(world)
+
+
 async def test_a_hundred_clients_that_vanish_leave_nothing(ann: Person, world: World) -> None:
-    places = world.services.places
-    places._each = 200  # noqa: SLF001 - room for all.
+    room_for(world, Room.LIVE, 200)
     feature = await ann.new_feature()
 
     async def vanish(n: int) -> None:
@@ -384,11 +456,12 @@ async def test_an_odd_last_event_id_is_refused(ann: Person, given_id: str) -> No
 
 
 async def test_odd_line_breaks_in_texts_break_no_frame(ann: Person) -> None:
-    feature = await ann.new_feature("line\nbreak \u2028 and more")
-    async with ann.stream("GET", f"/api/features/{feature}/live?after=0") as events:
+    feature, brief = await ann.new_feature(), "- BF-1 line\nbreak \u2028 and more"
+    await ann.ask("POST", f"/api/features/{feature}/brief", json={"brief": brief})
+    async with ann.stream("GET", f"/api/features/{feature}/live?after=1") as events:
         assert isinstance(events, Events)
         seen = await anext(events)
-    assert json.loads(seen["data"])["payload"]["title"] == "line\nbreak \u2028 and more"
+    assert json.loads(seen["data"])["payload"]["brief"] == brief
 
 
 async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_stream(
@@ -405,7 +478,7 @@ async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_strea
         return await read(*whose, after=after, upto=upto)
 
     world.log.read = late  # type: ignore[method-assign]
-    async with ann.stream("GET", f"/api/features/{feature}/live?after=0") as events:
+    async with ann.stream("GET", f"/api/features/{feature}/live?after=1") as events:
         await ann.ask("DELETE", f"/api/features/{feature}")
         begun.set()
         assert [event["event"] async for event in events] == ["bye"]

@@ -17,7 +17,8 @@ import uvicorn
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.accounts import Account, Accounts
+from application.account_ports import EVER, Account
+from application.accounts import Accounts
 from application.agents.roster import Roster
 from application.api_keys import KeyDescription, KeySettings
 from application.artifact_keys import artifact_key
@@ -35,12 +36,14 @@ from application.ports import (
     Unavailable,
 )
 from application.providers import Choice
+from application.security_log import SecurityLog
 from application.throttle import Throttle
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
 from domain.status import Status, Step
 from infrastructure.archive import ZipArchive
 from infrastructure.git_bundle import GitBundle
+from infrastructure.identity.ended import EndedSessions
 from infrastructure.identity.keys import LocalKeys
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshRecord, RefreshTokens
@@ -48,8 +51,12 @@ from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
 from infrastructure.jetstream.bell import Bell
 from infrastructure.jetstream.live import NatsLive
-from interface.http.app import build_app, operator_app
+from infrastructure.sealing import MasterKey
+from interface.http.app import build_app
+from interface.http.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
+from interface.operator import operator_app
+from interface.patient import PatientProtocol
 from projections.dashboard import DASHBOARD
 from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
@@ -58,8 +65,9 @@ from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
-from projections.store import BadCursor, Page
+from projections.store import Page
 from tests import given
+from tests.exchanging import exchange
 from tests.fakes import MemoryLog, MemoryReceipts
 from tests.interface.auditing import MemoryAudit
 from tests.stored import stored_as_it_would_be
@@ -67,6 +75,7 @@ from tests.stored import stored_as_it_would_be
 ISSUER = "http://127.0.0.1:8000"
 SIGNING = SigningKey.generate()
 HASHER = PasswordHasher(memory_kib=8, passes=1)
+MASTER = MasterKey.from_text(MasterKey.generate_text())
 SOURCE = b"console.log(1)\n"
 
 
@@ -161,7 +170,7 @@ class FoldedReads:
         status: Status | None = None,
         q: str = "",
         limit: int = 50,
-        cursor: str | None = None,
+        after: UUID | None = None,
     ) -> Page[Any]:
         rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
         wanted = [
@@ -169,7 +178,7 @@ class FoldedReads:
             for r in rows
             if (status is None or r.status is status) and q.lower() in r.title.lower()
         ]
-        return _page(wanted, limit, cursor)
+        return _page([r for r in wanted if after is None or r.id < after], limit)
 
     async def feature(
         self,
@@ -191,39 +200,34 @@ class FoldedReads:
         return row
 
     async def forks(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:
         rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
         made = [r for r in rows if r.forked_from and r.forked_from.id == feature_id]
-        return _page(made, limit, cursor)
+        return _page(made, limit)
 
     async def messages(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         row = await self.feature(tenant_id, feature_id)
         said = self._of(MESSAGE, tenant_id, feature_id)
-        return _page([m for m in said if row and row.shows(m.version)], limit, cursor)
+        shown = [m for m in said if row and row.shows(m.version) and m.version > after]
+        return _page(shown, limit)
 
     async def files(self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None) -> Any:
         made = self._of(FILE, tenant_id, feature_id)
         return next((f for f in made if version in (None, f.version)), None)
 
     async def runs(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         runs = sorted(self._of(RUN, tenant_id, feature_id), key=lambda r: r.version)
-        return _page(runs, limit, cursor)
-
-    async def checkpoints(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, cursor: str | None = None
-    ) -> Page[Any]:
-        row = await self.feature(tenant_id, feature_id)
-        return _page(row.checkpoints if row else (), limit, cursor)
+        return _page([r for r in runs if r.version > after], limit)
 
     async def in_progress(
-        self, tenant_id: UUID, *, limit: int = 50, cursor: str | None = None
+        self, tenant_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:
-        return _page(self._all(IN_PROGRESS, tenant_id), limit, cursor)
+        return _page(self._all(IN_PROGRESS, tenant_id), limit)
 
     async def position(self) -> int:
         known = self._known()
@@ -241,27 +245,46 @@ class MemoryAccounts:
         self.resets: dict[bytes, tuple[UUID, datetime]] = {}
         self.tokens: dict[bytes, RefreshRecord] = {}
         self.ended: dict[UUID, datetime] = {}
-        self.exchanged: dict[bytes, bytes] = {}
+        self.replaces: dict[bytes, bytes] = {}
+        """What each token was given in exchange for."""
+        self.networks: set[tuple[UUID, bytes]] = set()
 
     async def add(self, account: Account) -> bool:
         return self.accounts.setdefault(account.email, account) is account
 
-    async def find_account(self, email: str) -> Account | None:
-        return self.accounts.get(email)
+    async def find_account(self, email: str, networks: Sequence[bytes] = ()) -> Account | None:
+        found = self.accounts.get(email)
+        if found is None:
+            return None
+        knows = any((found.user_id, network) in self.networks for network in networks)
+        return replace(found, is_network_known=knows)
 
-    async def rehash(self, user_id: UUID, password_hash: str) -> None:
+    async def know(self, user_id: UUID, network: bytes, at: datetime) -> None:
+        self.networks.add((user_id, network))
+
+    async def rehash(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         for email, account in self.accounts.items():
-            if account.user_id == user_id:
-                self.accounts[email] = replace(account, password_hash=password_hash)
+            if account.user_id == user_id and account.password_hash == old_hash:
+                self.accounts[email] = replace(account, password_hash=new_hash)
 
     async def add_reset(self, account: Account, token_sha256: bytes, expires_at: datetime) -> None:
         self.resets[token_sha256] = (account.user_id, expires_at)
+
+    async def reset_of(self, token_sha256: bytes, at: datetime) -> str | None:
+        user_id, expires_at = self.resets.get(token_sha256, (None, at))
+        of_user = [a.email for a in self.accounts.values() if a.user_id == user_id]
+        return of_user[0] if expires_at > at else None
 
     async def reset(self, token_sha256: bytes, password_hash: str, at: datetime) -> UUID | None:
         user_id, expires_at = self.resets.pop(token_sha256, (None, at))
         if user_id is None or expires_at <= at:
             return None
-        await self.rehash(user_id, password_hash)
+        for email, account in self.accounts.items():
+            if account.user_id == user_id:
+                self.accounts[email] = replace(
+                    account, password_hash=password_hash, sessions_valid_from=at
+                )
+        self.networks = {known for known in self.networks if known[0] != user_id}
         for record in list(self.tokens.values()):
             if record.user_id == user_id:
                 self.ended[record.family_id] = at
@@ -274,23 +297,21 @@ class MemorySessions:
     def __init__(self, accounts: MemoryAccounts) -> None:
         self._all = accounts
 
-    async def start(self, first: RefreshRecord) -> None:
+    async def start(self, first: RefreshRecord, valid_from: datetime = EVER) -> bool:
+        mine = [a for a in self._all.accounts.values() if a.user_id == first.user_id]
+        if not mine or mine[0].sessions_valid_from != valid_from:
+            return False
         self._all.tokens[first.token_sha256] = first
+        return True
 
     async def find(self, token_sha256: bytes) -> RefreshRecord | None:
         found = self._all.tokens.get(token_sha256)
         return found and replace(found, family_ended_at=self._all.ended.get(found.family_id))
 
     async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
-        stored = self._all.tokens[used.token_sha256]
-        if stored.used_at and used.token_sha256 in self._all.exchanged:
-            stored = self._all.tokens[self._all.exchanged[used.token_sha256]]
-        if stored.used_at or stored.family_id in self._all.ended:
-            return False
-        self._all.tokens[stored.token_sha256] = replace(stored, used_at=successor.issued_at)
-        self._all.tokens[successor.token_sha256] = successor
-        self._all.exchanged[used.token_sha256] = successor.token_sha256
-        return True
+        return exchange(
+            self._all.tokens, self._all.replaces, self._all.ended.keys(), used, successor
+        )
 
     async def end_family(self, family_id: UUID, at: datetime) -> None:
         self._all.ended.setdefault(family_id, at)
@@ -304,8 +325,11 @@ class MemorySessions:
 class Store(MemoryAccounts):
     """`AccountStore.find` looks for accounts."""
 
-    async def find(self, email: str) -> Account | None:
-        return await self.find_account(email)
+    async def find(self, email: str, networks: Sequence[bytes] = ()) -> Account | None:
+        return await self.find_account(email, networks)
+
+    async def ended_since(self, since: datetime) -> Sequence[tuple[UUID, datetime]]:
+        return [(session, at) for session, at in self.ended.items() if at >= since]
 
 
 class Tokens:
@@ -432,10 +456,12 @@ class World:
         self.doctor = Doctor()
         self.features = Features(self.log, self.log.receipts, self.live, uuid7)
         self.issuer = TokenIssuer(ISSUER, ISSUER, [SIGNING], self.clock.epoch)
+        self.ended = EndedSessions(self.store.ended_since, self.clock)
+        self.security = SecurityLog(lambda: self.clock.seconds)
         self.accounts = Accounts(
             store=self.store,
             passwords=HASHER,
-            sessions=RefreshTokens(MemorySessions(self.store), self.clock),
+            sessions=RefreshTokens(MemorySessions(self.store), self.clock, self.ended.look),
             tokens=Tokens(self.issuer),
             mail=self.letters,
             throttle=Throttle(lambda: self.clock.seconds),
@@ -443,6 +469,8 @@ class World:
             new_id=uuid7,
             new_secret=lambda: base64.urlsafe_b64encode(uuid7().bytes).decode().rstrip("="),
             public_url=ISSUER,
+            stamp=MASTER,
+            security=self.security,
         )
         options = {"poll_seconds": 0.05, "version": "0.1.0", "public_url": ISSUER, **settings}
         needed = options.pop("needs_key", False)
@@ -468,7 +496,10 @@ class World:
                 audience=ISSUER,
                 foreign=False,
                 clock=self.clock.epoch,
+                sessions=self.ended,
+                security=self.security,
             ),
+            cursors=Cursors([b"world"]),
             log_key=Published(),
             accounts=options.pop("accounts", self.accounts),
             keys=KeySettings(self.vault, self.provider, needed=needed),
@@ -476,6 +507,7 @@ class World:
             settings=HttpSettings(**options),
             new_id=uuid7,
             clock=self.clock,
+            security=self.security,
         )
 
     async def work(self, feature_id: UUID, *steps: Step, tenant: UUID) -> int:
@@ -501,7 +533,8 @@ class World:
 
     def token(self, user: UUID, tenant: UUID) -> dict[str, str]:
         """A bearer header."""
-        return {"Authorization": f"Bearer {self.issuer.issue(user, tenant).token}"}
+        token = self.issuer.issue(user, tenant, uuid7()).token
+        return {"Authorization": f"Bearer {token}"}
 
 
 def _fact(recorded: Recorded) -> Fact:
@@ -519,12 +552,8 @@ def _fact(recorded: Recorded) -> Fact:
     )
 
 
-def _page(rows: Sequence[Any], limit: int, cursor: str | None) -> Page[Any]:
-    if cursor is not None and not cursor.isdigit():
-        raise BadCursor
-    begin = int(cursor or 0)
-    more = begin + limit < len(rows)
-    return Page(tuple(rows[begin : begin + limit]), str(begin + limit) if more else None)
+def _page(rows: Sequence[Any], limit: int) -> Page[Any]:
+    return Page(tuple(rows[:limit]), len(rows) > limit)
 
 
 class Person:
@@ -624,7 +653,14 @@ class Events:
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real server on the loopback address."""
     config = uvicorn.Config(
-        app, port=0, log_config=None, access_log=False, loop="none", server_header=False
+        app,
+        port=0,
+        log_config=None,
+        access_log=False,
+        loop="none",
+        server_header=False,
+        http=PatientProtocol,
+        ws="none",
     )
     config.timeout_graceful_shutdown = 5
     server = uvicorn.Server(config)
@@ -646,7 +682,13 @@ def public(world: World) -> Any:
 
 
 def operators(world: World) -> Any:
-    return operator_app(world.services)
+    async def report() -> dict[str, Any]:
+        return {"status": "ready"}
+
+    async def figures() -> bytes:
+        return world.services.metrics.text()
+
+    return operator_app("0.1.0", report, figures)
 
 
 def data_folder(web: Path, files: Mapping[str, bytes]) -> Path:

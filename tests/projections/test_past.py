@@ -8,11 +8,18 @@ from domain.status import Gate
 from projections import past as module
 from projections.feature import FEATURE
 from projections.message import MESSAGE
-from projections.past import Pasts, past_of
+from projections.past import Looking, Past, Pasts
 from projections.run import RUN
 from tests.domain.test_feature_properties import MOVES, lived
 from tests.given import Story, at_gate
 from tests.projections.given_events import FEATURE_ID, TENANT, all_rows_after, facts_of
+
+
+def past_of(facts) -> Past | None:
+    looking = Looking()
+    for fact in facts:
+        looking.add(fact)
+    return looking.past()
 
 
 @settings(max_examples=80, deadline=None)

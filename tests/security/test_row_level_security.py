@@ -1,5 +1,7 @@
 """Every table, every role, two tenants: nobody sees or touches what is not theirs."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,6 +54,9 @@ FUNCTIONS_ONLY = {
     "app.refresh_families",
     "app.refresh_tokens",
     "app.password_resets",
+    "app.ended_sessions",
+    "app.known_networks",
+    "app.tries",
 }
 """Tables that no process may read at large: they are asked through functions."""
 
@@ -136,6 +141,11 @@ async def fill(url: str, tenant_id: UUID) -> None:
         connection.execute(
             "INSERT INTO app.password_resets VALUES (%s, %s, now())", (user.bytes * 2, user)
         )
+        connection.execute("INSERT INTO app.ended_sessions VALUES (%s, now())", (family,))
+        connection.execute(
+            "INSERT INTO app.known_networks VALUES (%s, %s, now())", (user, user.bytes * 2)
+        )
+        connection.execute("INSERT INTO app.tries VALUES (%s, now())", (str(user),))
 
 
 @pytest.fixture
@@ -218,8 +228,8 @@ async def test_only_those_whose_work_it_is_see_all_tenants(filled: Filled, name:
 
 @pytest.mark.parametrize("name", [*TENANT_TABLES, *sorted(FUNCTIONS_ONLY)])
 async def test_not_even_the_owner_sees_more_than_its_tenant(filled: Filled, name: str) -> None:
-    if name == "app.password_resets":
-        query = sql.SQL("SELECT user_id FROM {}").format(table(name))
+    if name in {"app.password_resets", "app.ended_sessions", "app.known_networks", "app.tries"}:
+        query = sql.SQL("SELECT 1 FROM {}").format(table(name))
         assert filled.ask("bp_owner", filled.tenants[0], query) == []
         return
     query = sql.SQL("SELECT DISTINCT tenant_id FROM {}").format(table(name))
@@ -335,3 +345,63 @@ async def test_the_tenant_does_not_stay_on_a_pooled_connection(filled: Filled) -
                 assert await cursor.fetchone() == (0,)
                 cursor = await connection.execute("SELECT app.tenant(), current_user::text")
                 assert await cursor.fetchone() == (None, "bp_api")
+
+
+APPEND = sql.SQL("SELECT * FROM es.append_batch(%s, ARRAY['{}'::bytea], ARRAY[NULL::bytea])")
+
+
+def appended_to(*tenants: UUID) -> str:
+    """A batch with one event for each of these tenants."""
+    event = {"expected": 0, "actor": "user:x", "first": 1, "types": ["feature_deleted"]}
+    rest = {"schema_versions": [1], "cancel_tasks": False, "destroy_key": False}
+    return json.dumps(
+        [
+            event
+            | rest
+            | {"item": number, "tenant_id": str(tenant), "feature_id": str(uuid7())}
+            | {"correlation_id": str(uuid7()), "event_ids": [str(uuid7())]}
+            for number, tenant in enumerate(tenants)
+        ]
+    )
+
+
+@pytest.mark.parametrize("role", ["bp_api", "bp_worker", "bp_sweeper"])
+async def test_an_append_is_refused_unless_its_transaction_is_bound_to_its_tenant(
+    filled: Filled, role: str
+) -> None:
+    ours, theirs = filled.tenants
+    for bound, tenants in ((None, [ours]), (theirs, [ours]), (ours, [ours, theirs])):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append"):
+            filled.ask(role, bound, APPEND, appended_to(*tenants))
+    assert [row[1] for row in filled.ask(role, ours, APPEND, appended_to(ours))] == ["appended"]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        filled.ask(role, ours, sql.SQL("SELECT * FROM es.append_items('[]', '{}', '{}')"))
+
+
+async def test_appends_of_several_tenants_together_are_each_bound_to_their_own(
+    filled: Filled,
+) -> None:
+    """One transaction, and no tenant left behind on its connection."""
+    tenants = [uuid7() for _ in range(12)]
+    async with PostgresEventLog(filled.url, "bp_api", new_ring()) as log:
+        answers = await asyncio.gather(
+            *(
+                log.append(
+                    uuid7(),
+                    new(e.FeatureCreated("A")),
+                    expected=0,
+                    origin=Origin(tenant, "user:x", uuid7()),
+                )
+                for tenant in reversed(tenants)
+            )
+        )
+    assert [answer[0].tenant_id for answer in answers] == list(reversed(tenants))
+    with psycopg.connect(filled.url) as connection:
+        counted = connection.execute(
+            "SELECT count(DISTINCT tenant_id), count(DISTINCT xmin::text) FROM es.events"
+            " WHERE tenant_id = ANY (%s)",
+            (tenants,),
+        ).fetchone()
+    assert counted is not None
+    assert counted[0] == len(tenants)
+    assert counted[1] < len(tenants)

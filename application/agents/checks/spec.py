@@ -4,7 +4,7 @@ Invariant: every point of the brief is answered by a requirement or left out by 
 given never means anything else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
@@ -12,9 +12,9 @@ from application.agents.checks.naming import misnamed, repeated, unknown
 from domain.documents import Point, Spec
 
 
-def spec_findings(spec: Spec, points: Iterable[Point], previous: Spec | None) -> list[str]:
+def spec_findings(spec: Spec, points: tuple[Point, ...], previous: Spec | None) -> list[str]:
     """What is wrong with the specification, a sentence each."""
-    return [*_ids(spec), *_coverage(spec, tuple(points)), *_stability(spec, previous)]
+    return [*_ids(spec), *_coverage(spec, points), *_stability(spec, previous)]
 
 
 def _ids(spec: Spec) -> Iterator[str]:

@@ -32,7 +32,7 @@ async def write_spec(work: Work) -> c.RecordSpec:
     points, previous = points_of(material.brief), material.previous_spec
 
     async def check(spec: Spec) -> list[str]:
-        return spec_findings(spec, points, previous)
+        return await work.desk.compute(spec_findings, spec, points, previous)
 
     task = _SPEC_TASK + (_AGAIN if previous else "")
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
@@ -41,7 +41,7 @@ async def write_spec(work: Work) -> c.RecordSpec:
         attempt=work.attempt,
         run=Run(),
         document=spec,
-        markdown=spec_markdown(spec),
+        markdown=await work.desk.compute(spec_markdown, spec),
         manifest_sha256=work.manifest_sha256,
     )
 
@@ -51,7 +51,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
     spec = needed(work.material.spec)
 
     async def check(plan: Plan) -> list[str]:
-        return plan_findings(plan, spec)
+        return await work.desk.compute(plan_findings, plan, spec)
 
     task = _PLAN_TASK + (_AGAIN if work.material.previous_plan else "")
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
@@ -59,7 +59,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
         attempt=work.attempt,
         run=Run(),
         document=plan,
-        markdown=plan_markdown(plan),
+        markdown=await work.desk.compute(plan_markdown, plan),
         manifest_sha256=work.manifest_sha256,
     )
 
@@ -69,7 +69,7 @@ async def write_tests(work: Work) -> c.RecordTests:
     spec, plan = needed(work.material.spec), needed(work.material.plan)
 
     async def check(tests: Tests) -> list[str]:
-        found = tests_findings(tests, spec, plan)
+        found = await work.desk.compute(tests_findings, tests, spec, plan)
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
     task = _TESTS_TASK + (_AGAIN if work.material.previous_tests else "")
@@ -78,7 +78,7 @@ async def write_tests(work: Work) -> c.RecordTests:
         attempt=work.attempt,
         run=Run(),
         document=tests,
-        markdown=tests_markdown(tests),
+        markdown=await work.desk.compute(tests_markdown, tests),
         manifest_sha256=work.manifest_sha256,
     )
 

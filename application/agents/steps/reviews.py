@@ -6,6 +6,7 @@ reviewed in parts, and the reports are put together before the verdict.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from application.agents.checklist import unanswered
@@ -21,7 +22,7 @@ from application.agents.verdict import verdict, with_evidence
 from domain import commands as c
 from domain.documents import Control, ControlState, Report
 from domain.runs import Run
-from domain.status import Step
+from domain.status import Step, Verdict
 
 PART = 400_000
 """Characters of code in one request: about 130,000 tokens, which leaves room for the rest."""
@@ -39,22 +40,46 @@ async def review(work: Work) -> c.RecordReview:
     files, plan = work.material.files, needed(work.material.plan)
     static = await work.desk.inspect(files, plan.packages)
     reports = [await _part(work, *part, static) for part in _parts(files)]
-    report, dropped = with_evidence(_together(reports), files)
     security = work.step is Step.SECURITY_REVIEW
-    if security:
-        report = replace(report, not_reviewed=(*report.not_reviewed, *unanswered(report)))
-    decided, reasons = verdict(report, static, files)
-    name = "Security review" if security else "Code review"
+    decided = await work.desk.compute(
+        judged, _together(reports), dict(files), tuple(static), security
+    )
     return c.RecordReview(
         attempt=work.attempt,
         run=Run(),
-        document=report,
-        markdown=report_markdown(name, report, decided, reasons, dropped),
+        document=decided.report,
+        markdown=decided.markdown,
         manifest_sha256=work.manifest_sha256,
-        verdict=decided,
-        reasons=reasons,
-        dropped_findings=dropped,
+        verdict=decided.verdict,
+        reasons=decided.reasons,
+        dropped_findings=decided.dropped,
     )
+
+
+class Judged(Struct, frozen=True):
+    """What code makes of a reviewer's report."""
+
+    report: Report
+    markdown: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    dropped: int
+
+
+def judged(
+    report: Report,
+    files: dict[str, str],
+    static: tuple[StaticFinding, ...],
+    security: bool,  # noqa: FBT001 - it is called by position.
+) -> Judged:
+    """The verdict over what of a report has evidence in the files, and its page."""
+    kept, dropped = with_evidence(report, files)
+    if security:
+        kept = replace(kept, not_reviewed=(*kept.not_reviewed, *unanswered(kept)))
+    decided, reasons = verdict(kept, static, files)
+    name = "Security review" if security else "Code review"
+    markdown = report_markdown(name, kept, decided, reasons, dropped)
+    return Judged(kept, markdown, decided, reasons, dropped)
 
 
 def _parts(files: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], int, int]]:

@@ -27,4 +27,4 @@ async def name_feature(work: Work) -> c.RecordTitle:
         return c.RecordTitle(
             work.attempt, Run(), fallback_title(work.material.brief), by_model=False
         )
-    return c.RecordTitle(work.attempt, Run(), " ".join(title.title.split()))
+    return c.RecordTitle(work.attempt, Run(), title.title)

@@ -9,6 +9,7 @@ from domain.status import Recommendation
 from infrastructure.demo_model.author.brief import points_of
 
 IDS = re.compile(r"\b(?:BF|FR|AC|T)-\d{1,4}\b")
+ANY_ID = re.compile(r"[A-Z]{1,3}-\d{1,4}")
 NEXT = {
     "spec": "says what will be built",
     "plan": "says which files will be written",
@@ -38,9 +39,7 @@ def write_alignment(inputs: dict[str, Any], *, refuse: bool = False) -> d.Alignm
         [key for key, _ in points_of(inputs)] if gate == "spec" else _required(inputs.get("spec"))
     )
     answered = set(ids_in(deliverable, "BF" if gate == "spec" else "FR"))
-    missing = [
-        key for key in asked if key not in answered and re.fullmatch(r"[A-Z]{1,3}-\d{1,4}", key)
-    ]
+    missing = [key for key in asked if key not in answered and ANY_ID.fullmatch(key)]
     if refuse:
         missing = missing or asked[:1]
     if missing:

@@ -5,17 +5,22 @@ Invariant: every word of the brief stands in exactly one line; nothing is added 
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-BULLET = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+(?P<text>.+)$")
-POINT_ID = re.compile(r"^\**\[?(?P<id>BF-\d{1,4})\]?\**\s*[:.)\u2013-]?\**\s*(?P<text>.+)$")
+# Each pattern reads a line whose white space is single spaces already.
+BULLET = re.compile(r"(?:[-*•\u2013]|\d{1,2}[.)]) (?P<text>.+)")
+POINT_ID = re.compile(r"\*{0,2}\[?(?P<id>BF-\d{1,4})\]?\*{0,2} ?[:.)\u2013-]?\*{0,2} ?(?P<text>.+)")
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 ALSO = "It must also do"
 """The heading of wishes that came later."""
-HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<hash>.+?)|\*\*(?P<bold>[^*]+?)\*\*:?)\s*#*\s*$")
+HASHED = re.compile(r"#{1,6} (.+)")
+BOLD = re.compile(r"\*\*([^*]+)\*\*:?")
+SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")
+NEGATED = re.compile(r"\bnot\b|n't")
 INTRODUCES = re.compile(r":$|^(?:we|i|it) (?:need|want)s? to$", re.IGNORECASE)
 DECLINES = re.compile(r"(?:please )?(?:no|not needed|nothing|without)\b", re.IGNORECASE)
 WANTS = re.compile(
@@ -41,21 +46,25 @@ class Section(StrEnum):
 
 
 SIGNS = (
-    (Section.STORY, r"^(the )?(goal|aim|why|background|context|story)\b"),
-    (Section.ASSUMED, r"\bassum"),
+    (Section.STORY, re.compile(r"^(the )?(goal|aim|why|background|context|story)\b")),
+    (Section.ASSUMED, re.compile(r"\bassum")),
     (
         Section.WONT,
-        r"\b(no need|not needed|not need|won'?t|out of scope|leave out|must not|without)\b",
+        re.compile(
+            r"\b(no need|not needed|not need|won'?t|out of scope|leave out|must not|without)\b"
+        ),
     ),
-    (Section.WONT, r"^(please )?no\b|\bnot (do|be|include)\b"),
-    (Section.EXAMPLE, r"\bexamples?\b"),
+    (Section.WONT, re.compile(r"^(please )?no\b|\bnot (do|be|include)\b")),
+    (Section.EXAMPLE, re.compile(r"\bexamples?\b")),
     (
         Section.DATA,
-        r"\b(data|information|remembers?|write down|note down|keeps?|record|know about)\b",
+        re.compile(
+            r"\b(data|information|remembers?|write down|note down|keeps?|record|know about)\b"
+        ),
     ),
-    (Section.USERS, r"\b(who|users?|people)\b"),
-    (Section.BOUNDS, r"\b(constraints?|limits?|bounds|conditions)\b"),
-    (Section.MUST, r"\b(must|should|needs?|wants?|features?|can|does|do|goal|able)\b"),
+    (Section.USERS, re.compile(r"\b(who|users?|people)\b")),
+    (Section.BOUNDS, re.compile(r"\b(constraints?|limits?|bounds|conditions)\b")),
+    (Section.MUST, re.compile(r"\b(must|should|needs?|wants?|features?|can|does|do|goal|able)\b")),
 )
 
 
@@ -79,14 +88,24 @@ def plain(text: str) -> str:
 def section_of(heading: str) -> Section | None:
     """What a heading announces."""
     low = heading.lower()
-    return next((section for section, sign in SIGNS if re.search(sign, low)), None)
+    return next((section for section, sign in SIGNS if sign.search(low)), None)
+
+
+def heading_of(line: str) -> str | None:
+    """The words of a heading, from a line with single spaces; None if it is none."""
+    if found := HASHED.match(line):
+        return found[1].rstrip("# ") or None
+    found = BOLD.fullmatch(line)
+    return found[1].strip() if found else None
 
 
 class _Reader:
     """Goes through a brief from the top, knowing what the last heading or introduction said."""
 
     def __init__(self) -> None:
-        self.lines: list[Line] = []
+        self._lines: list[Line] = []
+        self._texts: list[list[str]] = []
+        """What each line says, in pieces: a bullet may go on for as long as it likes."""
         self._section = Section.STORY
         self._heading = ""
         self._lead = ""
@@ -95,37 +114,49 @@ class _Reader:
 
     def take(self, raw: str) -> None:
         """Read the next line."""
-        stripped = raw.strip()
-        if found := HEADING.match(raw):
+        line = " ".join(raw.split())
+        if (heading := heading_of(line)) is not None:
             self.flush()
-            self._heading = (found["hash"] or found["bold"]).strip()
+            self._heading = heading
             inherited = Section.DATA if self._section is Section.DATA else Section.STORY
             self._section = section_of(self._heading) or inherited
-        elif found := BULLET.match(raw):
+        elif found := BULLET.match(line):
             lead, about = self._lead, self._lead_section
             self.flush()
             if not lead:
                 about = self._section
             self._bullet(found["text"], about, lead or self._heading)
             self._lead, self._lead_section = lead, about
-        elif found := POINT_ID.match(stripped):
+        elif POINT_ID.match(line):
             self.flush()
-            self._bullet(stripped, Section.MUST, self._heading)
-        elif not stripped:
+            self._bullet(line, Section.MUST, self._heading)
+        elif not line:
             if self._paragraph:
                 self.flush()
-        elif raw[:1].isspace() and self.lines and self.lines[-1].bullet and not self._paragraph:
-            last = self.lines.pop()
-            self.lines.append(replace(last, text=f"{last.text} {stripped}"))
+        elif raw[:1].isspace() and self._lines and self._lines[-1].bullet and not self._paragraph:
+            self._texts[-1].append(line)
         else:
-            self._paragraph.append(stripped)
-            if INTRODUCES.search(stripped):
+            self._paragraph.append(line)
+            if INTRODUCES.search(line):
                 self._introduce()
+
+    def read(self) -> tuple[Line, ...]:
+        """All lines so far that say something."""
+        self.flush()
+        whole = (
+            line if len(texts) == 1 else replace(line, text=" ".join(texts))
+            for line, texts in zip(self._lines, self._texts, strict=True)
+        )
+        return tuple(line for line in whole if line.text)
+
+    def _add(self, line: Line) -> None:
+        self._lines.append(line)
+        self._texts.append([line.text])
 
     def _bullet(self, text: str, section: Section, under: str) -> None:
         found = POINT_ID.match(text.strip())
         body, own = (found["text"], found["id"]) if found else (text, "")
-        self.lines.append(Line(section, body.strip(), bullet=True, under=under, id=own))
+        self._add(Line(section, body.strip(), bullet=True, under=under, id=own))
 
     def _introduce(self) -> None:
         """The paragraph's last sentence speaks about the list that follows."""
@@ -142,22 +173,25 @@ class _Reader:
             joined = " ".join(self._paragraph)
             declines = self._section is Section.STORY and DECLINES.match(joined)
             about = Section.WONT if declines else self._section
-            self.lines.append(Line(about, joined, bullet=False, under=self._heading))
+            self._add(Line(about, joined, bullet=False, under=self._heading))
             self._paragraph = []
 
 
-def read(text: str) -> list[Line]:
-    """The brief, line by line; lines of a paragraph are joined."""
+@lru_cache(maxsize=4)
+def read(text: str) -> tuple[Line, ...]:
+    """The brief, line by line; lines of a paragraph are joined.
+
+    One answer looks at its brief from many sides; it is read once for all of them.
+    """
     reader = _Reader()
     for raw in plain(text).splitlines():
         reader.take(raw)
-    reader.flush()
-    return [line for line in reader.lines if line.text]
+    return reader.read()
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a paragraph."""
-    return [s.strip() for s in re.split(r"(?<=[.!?])\s+", text) if s.strip()]
+    return [s.strip() for s in SENTENCE_ENDS.split(text) if s.strip()]
 
 
 def wishes(text: str) -> list[tuple[str, str]]:
@@ -177,7 +211,7 @@ def _unnamed(lines: list[Line]) -> list[str]:
     wanted = [x for x in lines if x.section in (Section.MUST, Section.STORY)]
     bullets = [x.text for x in wanted if x.bullet]
     prose = [sentence for x in wanted if not x.bullet for sentence in sentences(x.text)]
-    spoken = [s for s in prose if WANTS.search(s) and not re.search(r"\bnot\b|n't", s)]
+    spoken = [s for s in prose if WANTS.search(s) and not NEGATED.search(s)]
     return bullets or spoken or prose
 
 

@@ -32,6 +32,10 @@ CHANGE = re.compile(
     r"needs?|leave out|forgot)\b",
     re.IGNORECASE,
 )
+MEMBERS = re.compile(r"[;\n]")
+WORD = re.compile(r"[a-z]{4,}")
+MARKUP = re.compile(r"[#*|\"{}\[\]]")
+POINT = re.compile(r"BF-\d{1,9}")
 WHO, WHAT = "who will use it", "what it should remember"
 
 
@@ -76,7 +80,7 @@ def _story(messages: list[Said]) -> str:
         rest = GO_AHEAD.sub("", message.text).strip(" .,;!?\n")
         if rest != message.text.strip(" .,;!?\n") and len(rest) < SHORT:
             continue
-        members = [x.strip() for x in re.split(r"[;\n]", message.text) if x.strip()]
+        members = [x.strip() for x in MEMBERS.split(message.text) if x.strip()]
         bullets = "\n".join(f"- {x}" for x in members)
         heading = {WHO: "Who uses it", WHAT: "Data"}.get(asked, ALSO)
         parts.append(f"## {heading}\n\n{bullets}" if asked else message.text)
@@ -140,9 +144,9 @@ def _explain(inputs: dict[str, Any], question: str) -> Reply:
         for name, prefix in (("requirements", "FR"), ("checks", "AC"), ("tasks", "T"))
         if (found := ids_in(text, prefix))
     ]
-    asked = set(re.findall(r"[a-z]{4,}", question.lower()))
-    lines = [re.sub(r"[#*|\"{}\[\]]", " ", x).strip(" ,") for x in text.split("\n")]
-    scored = [(len(asked & set(re.findall(r"[a-z]{4,}", x.lower()))), x) for x in lines if x]
+    asked = set(WORD.findall(question.lower()))
+    lines = [MARKUP.sub(" ", x).strip(" ,") for x in text.split("\n")]
+    scored = [(len(asked & set(WORD.findall(x.lower()))), x) for x in lines if x]
     best = [x for score, x in sorted(scored, key=lambda s: -s[0]) if score > 0][:2]
     words = "I am the demo model, so I can only point at what is written. "
     words += f"The {where} has {listed(counts)}. " if counts else f"It stands at: {where}. "
@@ -156,7 +160,7 @@ def _explain(inputs: dict[str, Any], question: str) -> Reply:
 def _revise(inputs: dict[str, Any], messages: list[Said]) -> Reply:
     last = messages[-1]
     points = points_of(inputs)
-    numbers = [int(key.split("-")[1]) for key, _ in points if re.fullmatch(r"BF-\d+", key)]
+    numbers = [int(key.split("-")[1]) for key, _ in points if POINT.fullmatch(key)]
     brief = text_of(inputs.get("brief", ""))
     wish = " ".join(last.text.split())
     kept = (

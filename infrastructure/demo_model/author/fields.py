@@ -24,67 +24,86 @@ DEED = re.compile(
 FEWEST_OPTIONS, MOST_OPTIONS = 2, 8
 LONGEST_OPTION = 40
 """Characters."""
-HINT = re.compile(r"\(([^)]*)\)")
+HINT = re.compile(r"\(([^()]*)\)")
 OPTIONAL = re.compile(
     r"\b(optional|if known|if any|if there is one|maybe|not required)\b", re.IGNORECASE
 )
 SIGNS = (
     (
         Kind.YES_NO,
-        r"^(whether|if|is|has|can)\b|\b(yes ?(/|or) ?no|licen[cs]e|consent|member yet)\b",
-    ),
-    (Kind.MOMENT, r"\bdate and time\b"),
-    (Kind.TIME, r"\b(time|hour|at what time)\b"),
-    (
-        Kind.DATE,
-        (
-            r"\b(date|day|birthday|deadline|due|when|until|since|from when|lent on|picked up|"
-            r"pick-up|"
-            r"returned|expires?|"
-            r"(bought|sold|borrowed|watered|planted|received|sent|paid|back) on)\b"
+        re.compile(
+            r"^(whether|if|is|has|can)\b|\b(yes ?(/|or) ?no|licen[cs]e|consent|member yet)\b",
+            re.IGNORECASE,
         ),
     ),
-    (Kind.EMAIL, r"\be-?mail\b"),
-    (Kind.LINK, r"\b(link|url|website|web address|photos?|pictures?|images?)\b"),
-    (Kind.MONEY, r"\b(price|cost|costs|amount|deposit|fee|fees|budget|salary|total|paid amount)\b"),
+    (Kind.MOMENT, re.compile(r"\bdate and time\b", re.IGNORECASE)),
+    (Kind.TIME, re.compile(r"\b(time|hour|at what time)\b", re.IGNORECASE)),
+    (
+        Kind.DATE,
+        re.compile(
+            r"\b(date|day|birthday|deadline|due|when|until|since|from when|lent on|picked up|"
+            r"pick-up|returned|expires?|"
+            r"(bought|sold|borrowed|watered|planted|received|sent|paid|back) on)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (Kind.EMAIL, re.compile(r"\be-?mail\b", re.IGNORECASE)),
+    (
+        Kind.LINK,
+        re.compile(r"\b(link|url|website|web address|photos?|pictures?|images?)\b", re.IGNORECASE),
+    ),
+    (
+        Kind.MONEY,
+        re.compile(
+            r"\b(price|cost|costs|amount|deposit|fee|fees|budget|salary|total|paid amount)\b",
+            re.IGNORECASE,
+        ),
+    ),
     (
         Kind.WHOLE,
-        (
+        re.compile(
             r"\b(number of|how many|how much|count|copies|guests|quantity|people needed|"
-            r"capacity|age|"
-            r"year|minutes|hours|pieces|stock|places|seats|servings|weight|points|score of)\b"
+            r"capacity|age|year|minutes|hours|pieces|stock|places|seats|servings|weight|points|"
+            r"score of)\b",
+            re.IGNORECASE,
         ),
     ),
     (
         Kind.LONG,
-        (
+        re.compile(
             r"\b(notes?|description|comments?|remarks?|instructions|allergies|ingredients|address|"
-            r"details|text|about|what happened|reason)\b"
+            r"details|text|about|what happened|reason)\b",
+            re.IGNORECASE,
         ),
     ),
 )
 
 
 FROM = re.compile(r"^from the ([a-z -]+)$")
+CHOICES = re.compile(r" ?[,/|] ?(?:or )?| or ")
+EXPLAINS = re.compile(r"\b(?:that|which|so that|because|where|for which)\b")
+WHETHER_IT_IS = re.compile(r"^(whether|if) (it|they|he or she|she|he) (is|are|has|have) ")
+WHETHER = re.compile(r"^whether (it'?s )?")
+DAY_IT_IS = re.compile(r"^(the )?(day|date) (on which )?(it|they) (is|are|was|were) ")
+IT_IS = re.compile(r" (it|they) (is|was|are|were) ")
+YES_OR_NO = re.compile(r"\byes ?(/|or|,) ?no\b")
+PRIVATE = re.compile(r"\bno (sur|last )names?\b|first names? only")
+PICTURES = re.compile(r"\b(pictures?|photos?)\b")
 _PLAIN = {str(kind): kind for kind in Kind if kind not in (Kind.CHOICE, Kind.REFERENCE)}
 
 
 def _options(hint: str) -> tuple[str, ...]:
-    split = re.split(r"\s*[,/|]\s*(?:or\s+)?|\s+or\s+", hint.strip())
+    split = CHOICES.split(" ".join(hint.split()))
     options = tuple(dict.fromkeys(o.strip(" .\"'").lower() for o in split if o.strip(" .\"'")))
     short = all(len(option) <= LONGEST_OPTION for option in options)
     return options if FEWEST_OPTIONS <= len(options) <= MOST_OPTIONS and short else ()
 
 
 def _label(phrase: str) -> str:
-    plain = bare(HINT.sub("", phrase))
-    plain = (
-        re.split(r"\b(?:that|which|so that|because|where|for which)\b", plain)[0].strip() or plain
-    )
-    plain = re.sub(r"^(whether|if) (it|they|he or she|she|he) (is|are|has|have) ", "", plain)
-    plain = re.sub(r"^whether (it'?s )?", "", plain)
-    plain = re.sub(r"^(the )?(day|date) (on which )?(it|they) (is|are|was|were) ", "date ", plain)
-    plain = re.sub(r"\s+(it|they) (is|was|are|were)\s+", " ", plain)
+    plain = bare(" ".join(HINT.sub("", phrase).split()))
+    plain = EXPLAINS.split(plain, maxsplit=1)[0].strip() or plain
+    plain = WHETHER.sub("", WHETHER_IT_IS.sub("", plain))
+    plain = IT_IS.sub(" ", DAY_IT_IS.sub("date ", plain))
     return bare(plain)[:60].strip().lower() or "note"
 
 
@@ -108,7 +127,7 @@ def part(phrase: str, things: list[str], own: str) -> Part:
     hint = OPTIONAL.sub("", hints).strip(" ;,")
     label = _label(OPTIONAL.sub("", phrase) if not hints else phrase)
     asks = bare(HINT.sub("", phrase)).lower()
-    if re.search(r"\byes ?(/|or|,) ?no\b", hint.lower()):
+    if YES_OR_NO.search(hint.lower()):
         return Part(label, Kind.YES_NO, required=False)
     if hint in _PLAIN:
         return Part(label, _PLAIN[hint], needed)
@@ -119,7 +138,7 @@ def part(phrase: str, things: list[str], own: str) -> Part:
     if target := _target(label, things, own):
         return Part(label, Kind.REFERENCE, needed, target=target)
     for kind, sign in SIGNS:
-        if re.search(sign, asks, re.IGNORECASE):
+        if sign.search(asks):
             return Part(label, kind, needed and kind not in (Kind.YES_NO, Kind.LONG, Kind.LINK))
     return Part(label, Kind.TEXT, needed)
 
@@ -131,11 +150,11 @@ def stock(label: str, things: list[str], text: str) -> tuple[Part, ...]:
         refers = tuple(Part(other, Kind.REFERENCE, target=other) for other in others[:3])
         return (*refers, Part("date", Kind.DATE), Part("notes", Kind.LONG, required=False))
     if PERSON.search(label):
-        private = re.search(r"\bno (sur|last )names?\b|first names? only", text.lower())
+        private = PRIVATE.search(text.lower())
         contact = () if private else (Part("phone", Kind.TEXT, required=False),)
         name = Part("first name" if private else "name")
         return (name, *contact, Part("notes", Kind.LONG, required=False))
-    picture = re.search(r"\b(pictures?|photos?)\b", text.lower())
+    picture = PICTURES.search(text.lower())
     more = (Part("picture link", Kind.LINK, required=False),) if picture else ()
     return (Part("name"), Part("description", Kind.LONG, required=False), *more)
 

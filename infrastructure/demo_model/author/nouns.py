@@ -5,6 +5,9 @@ Invariant: the same words give the same things, and there are always between two
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
 
 from infrastructure.demo_model.author.brief import Line, Section, read, sentences
 from infrastructure.demo_model.author.fields import PERSON, part, stock
@@ -13,42 +16,44 @@ from infrastructure.demo_model.author.words import bare, pieces, singular
 
 FEWEST = 2
 NAMED = r"(?P<name>[^\W\d_][\w' -]{1,40}?)"
+# Each pattern reads a sentence whose white space is single spaces already.
 FOR_EACH = re.compile(
     rf"^(?:(?:what|the things) we (?:know|keep|write down|note) )?(?:for|about|of|on) "
-    rf"(?:each|every|an?|all|any|the|our)\s+{NAMED}(?:,|:| we | i |\s+-)\s*"
-    r"(?:(?:we|i)\s+)?(?:(?:keep|record|note|store|write down|need|want|know)\s+)?(?:of\s+)?"
-    r"(?P<fields>.+)$",
+    rf"(?:each|every|an?|all|any|the|our) {NAMED}(?:,|:| we | i | -) ?"
+    r"(?:(?:we|i) )?(?:(?:keep|record|note|store|write down|need|want|know) )?(?:of )?"
+    r"(?P<fields>.+)",
     re.IGNORECASE,
 )
 HAS = re.compile(
-    rf"^(?:each|every|an?|one|any|new|all|the|our)\s+{NAMED}\s+"
-    r"(?:has|have|needs|contains|consists of|comes with|is described by)\s+(?P<fields>.+)$",
+    rf"^(?:each|every|an?|one|any|new|all|the|our) {NAMED} "
+    r"(?:has|have|needs|contains|consists of|comes with|is described by) (?P<fields>.+)",
     re.IGNORECASE,
 )
-COLON = re.compile(rf"^{NAMED}\s*(?::|\u2013|\u2014| - )\s*(?P<fields>.+)$")
+COLON = re.compile(rf"^{NAMED} ?(?::|\u2013|\u2014| - ) ?(?P<fields>.+)")
 HEADED = re.compile(
     r"^(?:(?:what|the things) we (?:know|keep|write down) )?(?:(?:for|about|of) )?"
-    rf"(?:(?:each|every|an?|the|our)\s+)?{NAMED}$",
+    rf"(?:(?:each|every|an?|the|our) )?{NAMED}$",
     re.IGNORECASE,
 )
 DETERMINED = re.compile(
-    r"\b(?:a|an|the|each|every|all|any|which|new|our|my|their|his|her|some|of|add|see|show)\s+"
-    r"(?:(?:new|all|the|our|my|their|a|an|next|coming)\s+)?(?P<noun>[a-z]{3,}(?:-[a-z]{3,})?)"
+    r"\b(?:a|an|the|each|every|all|any|which|new|our|my|their|his|her|some|of|add|see|show) "
+    r"(?:(?:new|all|the|our|my|their|a|an|next|coming) )?(?P<noun>[a-z]{3,}(?:-[a-z]{3,})?)"
 )
 DEEDS = (
-    (r"\b(lends?|lent|borrows?|borrowed|loans?)\b", "loan"),
-    (r"\b(book|books|booked|booking|reserves?|reserved)\b", "booking"),
-    (r"\borders?\b", "order"),
-    (r"\b(waters?|watered|watering)\b", "watering"),
-    (r"\b(signs? up|signed up|sign-ups?)\b", "sign-up"),
-    (r"\b(hires?|hired|rents?|rented)\b", "hire"),
-    (r"\b(visits?|visited)\b", "visit"),
-    (r"\b(pays?|paid|payments?)\b", "payment"),
+    (re.compile(r"\b(lends?|lent|borrows?|borrowed|loans?)\b"), "loan"),
+    (re.compile(r"\b(book|books|booked|booking|reserves?|reserved)\b"), "booking"),
+    (re.compile(r"\borders?\b"), "order"),
+    (re.compile(r"\b(waters?|watered|watering)\b"), "watering"),
+    (re.compile(r"\b(signs? up|signed up|sign-ups?)\b"), "sign-up"),
+    (re.compile(r"\b(hires?|hired|rents?|rented)\b"), "hire"),
+    (re.compile(r"\b(visits?|visited)\b"), "visit"),
+    (re.compile(r"\b(pays?|paid|payments?)\b"), "payment"),
 )
+WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
+NO_NOUN = re.compile(r"ing$|ly$|...ed$")
+NO_FIELDS = re.compile(r"(to|been|no|never|always)\b")
 NO_THING = frozenset(
-    re.findall(
-        r"[a-z]+",
-        """
+    """
     able about address afternoon age amount answer app application area back beginning big
     birthday board bottom box browser business button case change choice city class clock
     club committee community company computer condition coordinator copy country couple
@@ -63,12 +68,13 @@ NO_THING = frozenset(
     spreadsheet start status step street summer system table tablet team text that thing
     time title today top town turn two type use user video village way weather website
     wedding week weekend what when where who whole word work world year
-    """,
-    )
+    """.split()  # noqa: SIM905 - nouns are read better as text.
 )
 """Nouns that are rarely what an application keeps."""
 PROPER_NAME, PROPER_FIELD = 3, 8
 """The name of a thing, and of a field, has at most so many words."""
+MOST_LISTED = 40
+"""Fields of a thing that are looked at."""
 
 
 def _thing(name: str, fields: str | list[str]) -> tuple[str, list[str]] | None:
@@ -81,11 +87,12 @@ def _thing(name: str, fields: str | list[str]) -> tuple[str, list[str]] | None:
         return None
     label = " ".join([*(word.lower() for word in words[:-1]), singular(words[-1])])
     listed = fields if isinstance(fields, list) else pieces(fields.rstrip("."))
-    named = [x for x in listed if len(bare(re.sub(r"\(.*", "", x)).split()) <= PROPER_FIELD]
-    return (label, named) if named else None
+    named = (x for x in listed if len(bare(x.partition("(")[0]).split()) <= PROPER_FIELD)
+    kept = list(islice(named, MOST_LISTED))
+    return (label, kept) if kept else None
 
 
-def _stated(lines: list[Line]) -> dict[str, list[str]]:
+def _stated(lines: Sequence[Line]) -> dict[str, list[str]]:
     """Things whose fields the brief lists."""
     found: dict[str, list[str]] = {}
 
@@ -113,16 +120,19 @@ def _stated(lines: list[Line]) -> dict[str, list[str]]:
 
 def _is_list(fields: str, section: Section) -> bool:
     """In a story, `a cake has to be good` is no list of fields."""
-    if re.match(r"(to|been|no|never|always)\b", fields.lower()):
+    if NO_FIELDS.match(fields.lower()):
         return False
     return section is Section.DATA or len(pieces(fields)) > 1
 
 
-def _spoken(lines: list[Line], known: set[str]) -> list[str]:
+def _spoken(lines: Sequence[Line], known: set[str]) -> list[str]:
     """Nouns the brief keeps coming back to, the most frequent first."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
-    words = Counter(singular(word) for word in re.findall(r"[a-z]+(?:-[a-z]+)?", text))
-    several = {singular(w) for w in re.findall(r"[a-z]+(?:-[a-z]+)?", text) if singular(w) != w}
+    forms = {word: (singular(word), times) for word, times in Counter(WORD.findall(text)).items()}
+    words: Counter[str] = Counter()
+    for one, times in forms.values():
+        words[one] += times
+    several = {one for word, (one, _) in forms.items() if one != word}
     heads = {label.split()[-1] for label in known}
     named = Counter(_named(text))
     good = [
@@ -130,7 +140,7 @@ def _spoken(lines: list[Line], known: set[str]) -> list[str]:
         for noun, times in named.items()
         if noun not in NO_THING
         and noun not in heads
-        and not re.search(r"ing$|ly$|...ed$", noun)
+        and not NO_NOUN.search(noun)
         and words[noun] > 1
         and (noun in several or times > 1)
     ]
@@ -142,18 +152,18 @@ def _named(text: str) -> list[str]:
     return [singular(match["noun"]) for match in DETERMINED.finditer(text)]
 
 
-def _deeds(lines: list[Line]) -> list[str]:
+def _deeds(lines: Sequence[Line]) -> list[str]:
     """What people do with things, unless the word is itself a thing: a book is no booking."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
     nouns = set(_named(text))
     return [
         label
         for sign, label in DEEDS
-        if (found := re.search(sign, text)) and (label in nouns or singular(found[0]) not in nouns)
+        if (found := sign.search(text)) and (label in nouns or singular(found[0]) not in nouns)
     ]
 
 
-def _guessed(lines: list[Line], known: set[str]) -> list[str]:
+def _guessed(lines: Sequence[Line], known: set[str]) -> list[str]:
     spoken = _spoken(lines, known)
     wanted = [label for label in _deeds(lines) if label not in known and label not in spoken][:1]
     if len(known) >= FEWEST:
@@ -164,6 +174,7 @@ def _guessed(lines: list[Line], known: set[str]) -> list[str]:
     return [*things, *people[:1], *wanted]
 
 
+@lru_cache(maxsize=4)
 def find_things(text: str) -> Sketch:
     """The things of a brief."""
     lines = read(text)
@@ -174,6 +185,8 @@ def find_things(text: str) -> Sketch:
         labels += [x for x in ("item", "note", "person") if x not in labels][: FEWEST - len(labels)]
     things = []
     for label in labels:
-        parts: tuple[Part, ...] = tuple(part(x, labels, label) for x in stated.get(label, ()))
+        parts: tuple[Part, ...] = tuple(
+            part(x, labels, label) for x in stated.get(label, [])[:MOST_LISTED]
+        )
         things.append(Thing(label, parts or stock(label, labels, text)))
     return sketch(things)

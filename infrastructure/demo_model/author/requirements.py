@@ -53,22 +53,42 @@ ADDS = re.compile(
 )
 BEYOND = (
     (
-        r"\b(remind\w*|notif\w*|alert\w*|send|e-?mail (to|them|us|me)|text messages?|sms)\b",
+        re.compile(
+            r"\b(remind\w*|notif\w*|alert\w*|send|e-?mail (to|them|us|me)|text messages?|sms)\b",
+            re.IGNORECASE,
+        ),
         "sends no messages",
     ),
     (
-        r"\b(log ?in|sign in|password|accounts?|permission|only (i|admins?|staff) (can|may))\b",
+        re.compile(
+            r"\b(log ?in|sign in|password|accounts?|permission|only (i|admins?|staff) (can|may))\b",
+            re.IGNORECASE,
+        ),
         "has no sign-in",
     ),
-    (r"\b(pay online|online payment|credit card|paypal|invoice|checkout)\b", "takes no payments"),
-    (r"\b(print|pdf|export|spreadsheet|excel|csv|import)\b", "prints, exports and imports nothing"),
-    (r"\b(map|gps|route|barcode|qr|scan|camera|upload)\b", "has no maps, scans or uploads"),
     (
-        r"\b(chart|graph|statistics?|report|predict|recommend|ai|chat|calendar)\b",
+        re.compile(
+            r"\b(pay online|online payment|credit card|paypal|invoice|checkout)\b", re.IGNORECASE
+        ),
+        "takes no payments",
+    ),
+    (
+        re.compile(r"\b(print|pdf|export|spreadsheet|excel|csv|import)\b", re.IGNORECASE),
+        "prints, exports and imports nothing",
+    ),
+    (
+        re.compile(r"\b(map|gps|route|barcode|qr|scan|camera|upload)\b", re.IGNORECASE),
+        "has no maps, scans or uploads",
+    ),
+    (
+        re.compile(
+            r"\b(chart|graph|statistics?|report|predict|recommend|ai|chat|calendar)\b",
+            re.IGNORECASE,
+        ),
         "draws no charts and makes no reports",
     ),
     (
-        r"\b(app store|android|iphone|offline|translate|languages?)\b",
+        re.compile(r"\b(app store|android|iphone|offline|translate|languages?)\b", re.IGNORECASE),
         "is a page in the browser, in one language",
     ),
 )
@@ -76,7 +96,7 @@ BEYOND = (
 
 def beyond(text: str) -> str | None:
     """Why the demo model leaves a point out; None if it can build it."""
-    return next((why for sign, why in BEYOND if re.search(sign, text, re.IGNORECASE)), None)
+    return next((why for sign, why in BEYOND if sign.search(text)), None)
 
 
 def mentions(thing: Thing, text: str) -> bool:
@@ -84,7 +104,22 @@ def mentions(thing: Thing, text: str) -> bool:
     low = text.lower()
     head = thing.label.split()[-1]
     names = (thing.label, thing.many, head, thing.many.split()[-1])
-    return any(re.search(rf"\b{re.escape(name)}\b", low) for name in names)
+    return any(_says(low, name) for name in names)
+
+
+def _says(text: str, name: str) -> bool:
+    """Whether a name stands in a text as words of its own."""
+    place = text.find(name)
+    while place >= 0:
+        end = place + len(name)
+        if not (_in_word(text[place - 1 : place]) or _in_word(text[end : end + 1])):
+            return True
+        place = text.find(name, place + 1)
+    return False
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def deed_of(text: str) -> Deed:

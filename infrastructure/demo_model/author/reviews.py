@@ -15,7 +15,7 @@ CODE = (".ts", ".tsx", ".js", ".mjs", ".py", ".html", ".sql", ".svelte")
 class Sign(Struct, frozen=True):
     """Something to be found in a line of code."""
 
-    pattern: str
+    pattern: re.Pattern[str]
     title: str
     severity: d.Severity
     explanation: str
@@ -23,45 +23,49 @@ class Sign(Struct, frozen=True):
     once: bool = False
 
 
-SQL = r"(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b"
+SQL = r"(?:SELECT|INSERT INTO|UPDATE|DELETE FROM)\b"
+NEAR = 200
+"""Characters between the parts of a flaw: who builds a statement does it in one place."""
 FLAWS = (
     Sign(
-        r"\beval\s*\(|\bnew Function\s*\(",
+        re.compile(r"\beval\s*\(|\bnew Function\s*\("),
         "Text is run as code",
         d.Severity.HIGH,
         "Whoever can influence the text can run anything.",
         "Read the value as data.",
     ),
     Sign(
-        rf"`[^`]*{SQL}[^`]*\$\{{|[\"']\s*{SQL}[^\"']*[\"']\s*\+",
+        re.compile(rf"{SQL}[^`]{{0,{NEAR}}}\$\{{|[\"'] ?{SQL}[^\"']{{0,{NEAR}}}[\"'] ?\+"),
         "SQL is built from parts",
         d.Severity.HIGH,
         "A value can change the meaning of the statement.",
         "Use a constant statement and pass the value as a parameter.",
     ),
     Sign(
-        r"\.innerHTML\s*=|document\.write\s*\(",
+        re.compile(r"\.innerHTML\s*=|document\.write\s*\("),
         "Text goes into the page as HTML",
         d.Severity.HIGH,
         "A stored text can run script in somebody else's browser.",
         "Use textContent.",
     ),
     Sign(
-        r"rejectUnauthorized\s*:\s*false",
+        re.compile(r"rejectUnauthorized\s*:\s*false"),
         "Certificates are not checked",
         d.Severity.HIGH,
         "Anybody on the way can read and change what is sent.",
         "Leave the check on.",
     ),
     Sign(
-        r"(?i)\b(password|secret|api_?key|token)\b\s*[:=]\s*[\"'][^\"'\s]{8,}[\"']",
+        re.compile(
+            r"\b(password|secret|api_?key|token)\b\s*[:=]\s*[\"'][^\"'\s]{8,}[\"']", re.IGNORECASE
+        ),
         "A secret stands in the code",
         d.Severity.HIGH,
         "Everybody who has the code has it too.",
         "Read it from the environment.",
     ),
     Sign(
-        r"access-control-allow-origin[\"']?\s*[:,]\s*[\"']\*",
+        re.compile(r"access-control-allow-origin[\"']?\s*[:,]\s*[\"']\*"),
         "Every website may read the answers",
         d.Severity.HIGH,
         "Any page a person visits can read the data.",
@@ -70,7 +74,7 @@ FLAWS = (
 )
 SECURITY = (
     Sign(
-        r"createServer\(createHandler\(",
+        re.compile(r"createServer\(createHandler\("),
         "There is no sign-in yet",
         d.Severity.MEDIUM,
         "Whoever reaches the address can read and change everything; the server listens on the "
@@ -81,7 +85,7 @@ SECURITY = (
 )
 QUALITY = (
     Sign(
-        r"const PAGE_SIZE = ",
+        re.compile(r"const PAGE_SIZE = "),
         "The page shows the newest entries only",
         d.Severity.LOW,
         "The server gives 50 entries at a time, and the page has no button for the next ones; "
@@ -92,21 +96,24 @@ QUALITY = (
 )
 POOR = (
     Sign(
-        r"(?i)\b(rest of (the )?code|remains? unchanged|goes here|not implemented|TODO|FIXME)\b",
+        re.compile(
+            r"\b(rest of (the )?code|remains? unchanged|goes here|not implemented|TODO|FIXME)\b",
+            re.IGNORECASE,
+        ),
         "Something is left out",
         d.Severity.HIGH,
         "The file is not whole.",
         "Write it out.",
     ),
     Sign(
-        r"catch\s*(\([^)]*\))?\s*\{\s*\}",
+        re.compile(r"catch\s*+(\([^()]*\)\s*+)?\{\s*+\}"),
         "An error is passed over in silence",
         d.Severity.MEDIUM,
         "Nobody learns that it happened.",
         "Say it or pass it on.",
     ),
     Sign(
-        r"@ts-(ignore|nocheck)",
+        re.compile(r"@ts-(ignore|nocheck)"),
         "The type checker is switched off",
         d.Severity.MEDIUM,
         "Mistakes it would show stay hidden.",
@@ -129,7 +136,7 @@ def files_of(inputs: dict[str, Any]) -> dict[str, str]:
 def _found(files: dict[str, str], signs: Iterable[Sign]) -> Iterator[d.Finding]:
     for sign in signs:
         for path, number, line in _lines(files):
-            if re.search(sign.pattern, line):
+            if sign.pattern.search(line):
                 yield d.Finding(
                     title=sign.title,
                     severity=sign.severity,
@@ -153,31 +160,66 @@ def _lines(files: dict[str, str]) -> Iterator[tuple[str, int, str]]:
 
 
 CHECKED = (
-    ("V1", "Encoding and sanitization", r"textContent", "texts reach the page as text."),
-    ("V2", "Validation and business logic", r"function validate\(", "each field is checked."),
-    ("V3", "Web frontend security", r"content-security-policy", "a policy goes out with all."),
-    ("V4", "API and web service", r"LARGEST_BODY_BYTES", "requests have a limit of size."),
-    ("V13", "Configuration", r"process\.env", "settings come from the environment."),
-    ("V14", "Data protection", r"no-store", "answers are kept by no cache."),
-    ("V15", "Secure coding and architecture", r"statement_timeout", "work has a limit of time."),
+    (
+        "V1",
+        "Encoding and sanitization",
+        "textContent",
+        "texts reach the page as text.",
+    ),
+    (
+        "V2",
+        "Validation and business logic",
+        "function validate(",
+        "each field is checked.",
+    ),
+    (
+        "V3",
+        "Web frontend security",
+        "content-security-policy",
+        "a policy goes out with all.",
+    ),
+    (
+        "V4",
+        "API and web service",
+        "LARGEST_BODY_BYTES",
+        "requests have a limit of size.",
+    ),
+    ("V13", "Configuration", "process.env", "settings come from the environment."),
+    ("V14", "Data protection", "no-store", "answers are kept by no cache."),
+    (
+        "V15",
+        "Secure coding and architecture",
+        "statement_timeout",
+        "work has a limit of time.",
+    ),
     (
         "V16",
         "Security logging and error handling",
-        r"That did not work",
+        "That did not work",
         "errors are one sentence.",
     ),
-    ("ISM-1240", "Input is validated", r"function validate\(", "unknown fields are refused."),
-    ("ISM-1241", "Output is encoded", r"textContent", "nothing is put in as HTML."),
-    ("ISM-1276", "Queries are parameterised", r"queries\.", "statements are constants."),
+    (
+        "ISM-1240",
+        "Input is validated",
+        "function validate(",
+        "unknown fields are refused.",
+    ),
+    ("ISM-1241", "Output is encoded", "textContent", "nothing is put in as HTML."),
+    (
+        "ISM-1276",
+        "Queries are parameterised",
+        "queries.",
+        "statements are constants.",
+    ),
     (
         "ISM-1278",
         "Errors say little about the database",
-        r"That did not work",
+        "That did not work",
         "details are logged.",
     ),
     (
         "ISM-1424",
-        "Headers restrict the browser",
+        "Headers restrict the browse",
         r"x-content-type-options",
         "sent with every answer.",
     ),
@@ -204,7 +246,7 @@ NOT_APPLICABLE = (
 def _controls(files: dict[str, str]) -> tuple[d.Control, ...]:
     listed = []
     for ident, name, sign, shows in CHECKED:
-        where = next((p for p, _, line in _lines(files) if re.search(sign, line)), None)
+        where = next((p for p, _, line in _lines(files) if sign in line), None)
         state = d.ControlState.MET if where else d.ControlState.NOT_MET
         evidence = f"{where}: {shows}" if where else "No sign of it was found in the files."
         listed.append(d.Control(ident, name, state, evidence))

@@ -14,6 +14,8 @@ from infrastructure.demo_model.author.words import ident, pascal, plural
 
 MOST_THINGS, MOST_FIELDS = 5, 9
 TAKEN = frozenset({"id", "created_at", "updated_at"})
+ONE_OF = re.compile(r"one of:? ?(.+)", re.IGNORECASE)
+REFERENCE_TO = re.compile(r"reference to (.+)", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -161,11 +163,11 @@ def to_entities(drawn: Sketch) -> tuple[d.Entity, ...]:
 
 
 def _kind(words: str) -> tuple[Kind, tuple[str, ...], str]:
-    text = words.strip()
-    if found := re.match(r"one of:?\s*(.+)", text, re.IGNORECASE):
+    text = " ".join(words.split())
+    if found := ONE_OF.match(text):
         options = tuple(dict.fromkeys(o.strip() for o in found[1].split(",") if o.strip()))
         return (Kind.CHOICE, options, "") if options else (Kind.TEXT, (), "")
-    if found := re.match(r"reference to\s+(.+)", text, re.IGNORECASE):
+    if found := REFERENCE_TO.match(text):
         return Kind.REFERENCE, (), found[1].strip().lower()
     plain = {str(k): k for k in Kind if k not in (Kind.CHOICE, Kind.REFERENCE)}
     return plain.get(text.lower(), Kind.TEXT), (), ""

@@ -2,27 +2,26 @@
 
 import re
 
-from infrastructure.demo_model.author.brief import HEADING, plain, sentences
+from infrastructure.demo_model.author.brief import heading_of, plain, sentences
 
 MOST_WORDS = 6
 OPENING = re.compile(
-    r"^(?:please\s+)?"
-    r"(?:(?:i|we)\s+(?:need|want|would like)|(?:build|make|create|write)(?:\s+(?:me|us))?)"
-    r"\s+(?:to have\s+)?(?:(?:a|an|the|some|simple|small|little)\s+)*",
+    r"^(?:please )?"
+    r"(?:(?:i|we) (?:need|want|would like)|(?:build|make|create|write)(?: (?:me|us))?)"
+    r" (?:to have )?(?:(?:a|an|the|some|simple|small|little) )*",
     re.IGNORECASE,
 )
+MARKUP = re.compile(r"[#*_`<>{}\[\]]")
 
 
 def title_of(brief: str) -> str:
     """A title from the heading it begins with, else from its first sentence."""
-    lines = [line for line in plain(brief).splitlines() if line.strip()]
-    found = HEADING.match(lines[0]) if lines else None
-    heading = (found["hash"] or found["bold"]) if found else None
-    text = (
-        heading or (sentences(lines[0]) or ["New application"])[0] if lines else "New application"
-    )
+    lines = (" ".join(line.split()) for line in plain(brief).splitlines())
+    first = next((line for line in lines if line), "New application")
+    heading = heading_of(first)
+    text = heading or sentences(first)[0]
     text = text if heading else OPENING.sub("", text) or text
-    words = re.sub(r"[#*_`<>{}\[\]]", "", text).strip(" .,:;!?").split()[:MOST_WORDS]
+    words = MARKUP.sub("", text).strip(" .,:;!?").split()[:MOST_WORDS]
     while len(words) > 1 and words[-1].lower() in (
         "and",
         "for",

@@ -16,6 +16,13 @@ ARTICLES = re.compile(
     r"well|optionally|maybe|perhaps)\s+)+",
     re.IGNORECASE,
 )
+ENDS_IN_Y = re.compile(r"[^aeiou]y$")
+NOT_ASCII = re.compile(r"[^a-z0-9]+")
+BRACKETS = re.compile(r"\([^()]*\)")
+STOPS = re.compile(r"[,;]")
+BETWEEN = re.compile(r" ?[,;] ?(?:and )?| (?:and|plus|as well as) ")
+LONGEST_NAME = 200
+"""Characters of a name that are looked at; a name for code has 40 at most."""
 
 
 def singular(word: str) -> str:
@@ -37,7 +44,7 @@ def plural(word: str) -> str:
     *front, last = word.lower().split(" ")
     if last in IRREGULAR:
         many = IRREGULAR[last]
-    elif re.search(r"[^aeiou]y$", last):
+    elif ENDS_IN_Y.search(last):
         many = last[:-1] + "ies"
     elif last.endswith(("s", "x", "ch", "sh", "z")):
         many = last + "es"
@@ -53,8 +60,9 @@ def a(noun: str) -> str:
 
 def ident(name: str) -> str:
     """A name in snake case: `Due date` becomes `due_date`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    snake = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].strip("_")
+    short = unicodedata.normalize("NFKD", name[:LONGEST_NAME])
+    plain = short.encode("ascii", "ignore").decode().lower()
+    snake = NOT_ASCII.sub("_", plain).strip("_")[:40].strip("_")
     if not snake:
         return "thing"
     return snake if snake[0].isalpha() else f"n_{snake}"
@@ -72,9 +80,9 @@ def bare(phrase: str) -> str:
 
 def pieces(text: str) -> list[str]:
     """The members of a list in prose, split at commas and `and`, but not inside brackets."""
-    flat = re.sub(r"\([^)]*\)", lambda m: re.sub(r"[,;]", "\x00", m[0]), text)
-    flat = re.sub(r"\([^)]*\)", lambda m: m[0].replace(" and ", " \x01 "), flat)
-    parts = re.split(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|plus|as well as)\s+", flat)
+    flat = BRACKETS.sub(lambda m: STOPS.sub("\x00", m[0]), " ".join(text.split()))
+    flat = BRACKETS.sub(lambda m: m[0].replace(" and ", " \x01 "), flat)
+    parts = BETWEEN.split(flat)
     back = (part.replace("\x00", ",").replace("\x01", "and") for part in parts)
     return [part.strip() for part in back if bare(part)]
 

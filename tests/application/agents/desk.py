@@ -17,6 +17,7 @@ from domain import commands as c
 from domain import documents as d
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Step
+from infrastructure.computing.frames import signature_of
 
 BRIEF = """# Repairs
 
@@ -149,6 +150,12 @@ class ScriptedDesk:
     ) -> Sequence[StaticFinding]:
         self.inspected.append(dict(files))
         return self._inspect(files)
+
+    async def compute(self, work: Callable[..., Any], *args: Any) -> Any:
+        # Through the very encoding that takes it to another process.
+        signature = signature_of(work)
+        given = msgspec.msgpack.decode(msgspec.msgpack.encode(args), type=signature.takes)
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(work(*given)), type=signature.gives)
 
     def show(self, kind: str, **what: Any) -> None:
         self.shown.append((kind, what))

@@ -124,3 +124,10 @@ def test_words_survive_the_page(text):
 )
 def test_no_line_takes_long_to_read(line):
     points_of(line)
+
+
+def test_a_brief_of_headings_alone_says_what_they_say():
+    assert [(p.id, p.text) for p in points_of("# A tool library")] == [("BF-1", "A tool library")]
+    assert points_of("# a" + " " * 1_000 + "x") == (Point("BF-1", "a x"),)
+    assert points_of("# Heading\n\nSay something.") == (Point("BF-1", "Say something."),)
+    assert points_of("(((") == ()

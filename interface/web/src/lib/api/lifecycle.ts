@@ -426,6 +426,11 @@ export const lifecycle = {
 			"checkpoint": false
 		}
 	],
+	"ours": [
+		"lease_lost",
+		"outcome_unknown",
+		"worker_stopped"
+	],
 	"streams": {
 		"answer": [
 			"delta",

@@ -28,6 +28,9 @@ const STANDINGS: ReadonlyMap<string, Standing> = new Map(
 );
 const WORK: ReadonlyMap<string, Work> = new Map(lifecycle.steps.map((one) => [one.step, one]));
 
+/** The codes of attempts that a restart or a loss of ours cut off; they did not fail by themselves. */
+export const OURS: ReadonlySet<string> = new Set<string>(lifecycle.ours);
+
 export const STAGES: readonly Stage[] = lifecycle.stages;
 
 /** The gates, in the order in which a person comes to them. */

@@ -25,6 +25,9 @@ export class Refusal extends Error {
 function said(problem: Problem): string {
 	const own = (t.problem as Partial<Record<Problem['code'], string>>)[problem.code];
 	const words = own ?? problem.errors?.[0]?.detail ?? (problem.detail || problem.title);
+	if (problem.status === 429 && problem.retry_after_seconds) {
+		return `${words} ${t.errors.again(problem.retry_after_seconds)}`;
+	}
 	return problem.status >= 500 && problem.status !== 503 && problem.request_id
 		? `${words} ${t.errors.number(problem.request_id)}`
 		: words;

@@ -6,6 +6,7 @@
  */
 import { logIn, logOut, refresh as askAgain, signUp, type Credentials, type TokenAnswer } from './generated';
 import { client } from './generated/client.gen';
+import { patiently } from './patience';
 import { Refusal, answerOf } from './refusal';
 
 const EARLY_MS = 60_000;
@@ -29,7 +30,7 @@ class Session {
 	#channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(CHANNEL);
 
 	constructor() {
-		client.setConfig({ auth: () => this.token() });
+		client.setConfig({ auth: () => this.token(), fetch: (asked) => patiently(asked as Request) });
 		// A token that was good a moment ago: the session was ended elsewhere, or goes on with a new one.
 		client.interceptors.response.use((answer, request) => {
 			const sent = request.headers.get('authorization');

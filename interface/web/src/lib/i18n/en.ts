@@ -1,7 +1,7 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
 import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
 import type { Basis, Estimate, Fate, Outcome, Problem, Progress, Severity } from '#lib/api/generated/index.ts';
-import { money, moneyBetween } from '#lib/format.ts';
+import { duration, money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
@@ -446,7 +446,8 @@ export const en = {
 		tokens: 'Tokens in / out',
 		seconds: 'Time',
 		cost: 'Cost',
-		total: 'Together'
+		total: 'Together',
+		ours: 'cut off by a restart of ours; the work went on'
 	},
 	history: {
 		title: 'History',
@@ -614,7 +615,7 @@ export const en = {
 		tokensOut: 'Tokens out',
 		runs: 'Runs',
 		lost: 'Superseded',
-		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was replaced by a revision, a retry or going back, or its feature was deleted.',
+		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was cut off by a restart of ours, was replaced by a revision, a retry or going back, or its feature was deleted.',
 		lostShare: (percent: string) => `${percent} superseded`,
 		bars: { cost: 'Bars show cost.', tokens: 'Bars show tokens.' },
 		by: { agent: 'By agent', model: 'By model', feature: 'By feature', day: 'By day', fate: 'What became of it' },
@@ -626,6 +627,7 @@ export const en = {
 			counts: 'Counts',
 			failed: 'Failed',
 			discarded: 'Came too late',
+			ours: 'Cut off by a restart of ours',
 			replaced: 'Replaced',
 			deleted: 'Of deleted features'
 		} satisfies Record<Fate, string>
@@ -765,7 +767,7 @@ export const en = {
 		no_such_checkpoint: 'There is no way back to that version. Choose another place under History.',
 		api_key_missing: 'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',
 		too_large: 'That is too much text at once. Make it shorter, then try again.',
-		too_many_requests: 'That was very often in a short time. Wait a moment, then try again.',
+		too_many_requests: 'That was very often in a short time. Nothing was done, and what you have typed is kept.',
 		internal_error: 'Something went wrong on our side. Try again; if it happens again, tell the operator.',
 		artifact_lost: 'A stored file cannot be read. Tell the operator.',
 		unavailable: 'The service cannot reach something that it needs. Nothing was half done: try again in a moment.'
@@ -773,6 +775,10 @@ export const en = {
 	errors: {
 		odd: 'The service answers with something that this page does not understand. Reload the page; if it happens again, tell the operator.',
 		number: (id: string) => `(Number for the operator: ${id})`,
+		/** How long to wait before trying again by hand. */
+		again: (seconds: number) => `Try again in ${duration(seconds)}.`,
+		/** It is tried again by itself. */
+		waits: (seconds: number) => `That was very often in a short time. It goes on by itself in ${duration(seconds)}.`,
 		unreachable: 'The service cannot be reached. Check that it runs; then try again.',
 		title: 'That did not work',
 		missing: 'There is no such page',

@@ -1,5 +1,5 @@
 /** The English sentences of a log: one for each type of event, checked against the generated list. */
-import type { Agent, EventType, Gate, Step } from '#lib/api/lifecycle_tables.ts';
+import { OURS, type Agent, type EventType, type Gate, type Step } from '#lib/api/lifecycle_tables.ts';
 import type { Chapter, PayloadOf } from '#lib/log/events.ts';
 
 /** What a sentence may say beside its event. */
@@ -84,8 +84,10 @@ const SENTENCES: Sentences = {
 			: `${about.who} set out to ${to}${number}`;
 	},
 	attempt_failed: (event, about) =>
-		`${about.who} tried to ${TO[event.attempt.step]} and did not succeed${tries(about)}: ${asSentence(event.reason)}` +
-		(event.retried ? ' Another attempt follows' : ''),
+		OURS.has(event.code)
+			? `${about.who} was cut off while it set out to ${TO[event.attempt.step]}, by a restart or a loss of ours. The work goes on`
+			: `${about.who} tried to ${TO[event.attempt.step]} and did not succeed${tries(about)}: ${asSentence(event.reason)}` +
+				(event.retried ? ' Another attempt follows' : ''),
 	run_discarded: (event, about) =>
 		`${about.who} tried to ${TO[event.attempt.step]}${about.spent}, but the result came too late and was not used`,
 	agent_replied: (event, about) => {

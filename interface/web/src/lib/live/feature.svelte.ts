@@ -17,7 +17,7 @@ import {
 	type Gate,
 	type MessageView,
 	type PassingWord,
-	type RunRow,
+	type RunItem,
 	type Step
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
@@ -62,7 +62,7 @@ export class FeatureStore {
 	/** As it is, or was: what the page shows. */
 	view = $derived(this.at === null ? this.present : (this.#past ?? this.present));
 	messages = $state.raw<readonly MessageView[]>([]);
-	runs = $state.raw<readonly RunRow[]>([]);
+	runs = $state.raw<readonly RunItem[]>([]);
 	/** The fingerprint of each document that was shown at its gate when this page came to it. */
 	opened = $state.raw<Readonly<Partial<Record<Gate, string>>>>({});
 	writing = $state.raw<Readonly<Partial<Record<Step, Writing>>>>({});
@@ -199,9 +199,11 @@ export class FeatureStore {
 		} catch (error) {
 			if (!(error instanceof Refusal)) throw error;
 			this.#failures += 1;
-			const passing = error.status >= 500 || error.status === 0;
+			const passing = error.status >= 500 || error.status === 0 || error.status === 429;
 			if (!passing || this.#failures > SILENT_FAILURES) this.refusal = error;
-			if (passing && this.#stop) this.#again = setTimeout(() => void this.read(), AGAIN_MS);
+			const told = (error.problem?.retry_after_seconds ?? 0) * 1_000;
+			const pause = Math.max(AGAIN_MS, told);
+			if (passing && this.#stop) this.#again = setTimeout(() => void this.read(), pause);
 		}
 	}
 

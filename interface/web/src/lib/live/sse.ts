@@ -36,6 +36,7 @@ export async function* frames(
 	let wait = 500;
 	let refusedTokens = 0;
 	while (!signal.aborted) {
+		let told = 0;
 		try {
 			const headers: Record<string, string> = {
 				accept: 'text/event-stream',
@@ -46,6 +47,7 @@ export async function* frames(
 			const { status } = response;
 			if (status === 401 && ++refusedTokens < 3) throw new Error('a new token is needed');
 			if (status >= 400 && status < 500 && status !== 429) throw new StreamRefused(status);
+			if (!response.ok) told = Number(response.headers.get('retry-after')) * 1_000 || 0;
 			if (response.ok && response.body) {
 				refusedTokens = 0;
 				onState(true);
@@ -74,7 +76,7 @@ export async function* frames(
 			if (error instanceof StreamRefused) throw error;
 		}
 		onState(false);
-		await pause(wait + Math.random() * wait, signal);
+		await pause(Math.max(told, wait) + Math.random() * wait, signal);
 	}
 }
 

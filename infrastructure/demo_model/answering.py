@@ -1,0 +1,67 @@
+"""The demo model's whole work on a request: the one thing here that takes time with its text.
+
+Invariant: a function of the request's bytes and a fault, of plain structures, so that it can be
+carried out in another process.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from infrastructure.demo_model.author import write
+from infrastructure.demo_model.prompt import AGENT, InvalidRequest, read_request
+from infrastructure.demo_model.reply import Reply
+
+
+class Answered(Struct, frozen=True, tag=True):
+    """An answer, and what of the request is needed to send it."""
+
+    model: str
+    stream: bool
+    input_tokens: int
+    reply: Reply
+
+
+class Counted(Struct, frozen=True, tag=True):
+    """How long a request is."""
+
+    input_tokens: int
+
+
+class Wrong(Struct, frozen=True, tag=True):
+    """Why there is no answer."""
+
+    reason: str
+
+
+class _System(Struct):
+    system: str | list[dict[str, Any]] = ""
+
+
+def answered(body: bytes, fault: str) -> Answered | Wrong:
+    """Read the body of `POST /v1/messages`, and write what the agent it is for answers."""
+    try:
+        ask = read_request(body)
+        return Answered(ask.model, ask.stream, ask.input_tokens, write(ask, fault))
+    except (InvalidRequest, msgspec.ValidationError) as wrong:
+        return Wrong(str(wrong))
+
+
+def counted(body: bytes) -> Counted | Wrong:
+    """Read the body of `POST /v1/messages/count_tokens`."""
+    try:
+        return Counted(read_request(body).input_tokens)
+    except InvalidRequest as wrong:
+        return Wrong(str(wrong))
+
+
+def agent_of(body: bytes) -> str:
+    """Who is asked, which stands at the beginning of the system text; empty if nobody is."""
+    try:
+        system = msgspec.json.decode(body, type=_System).system
+    except msgspec.MsgspecError:
+        return ""
+    text = system if isinstance(system, str) else str(system[0].get("text", "")) if system else ""
+    found = AGENT.match(text)
+    return found[1] if found else ""

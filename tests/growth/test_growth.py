@@ -1,0 +1,156 @@
+"""No text of a person's, or of a model's, takes longer than in proportion to its length.
+
+The suite tries some shapes in every place, other ones in the next; `python -m tests.growth` tries
+all in all.
+"""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any, get_type_hints
+
+import pytest
+
+from tests.architecture.pages import PROJECT, name_of
+from tests.growth.measure import MOST, growth
+from tests.growth.places import PLACES
+from tests.growth.shapes import HARSH, SHAPES
+
+EVERY = 8
+"""Each place gets every eighth shape, its neighbour the next ones."""
+
+READERS = (
+    "application/agents",
+    "application/delivery",
+    "application/diff.py",
+    "application/drafting.py",
+    "application/export.py",
+    "application/matching.py",
+    "application/verifier.py",
+    "infrastructure/audit_words.py",
+    "infrastructure/demo_model/answering.py",
+    "infrastructure/demo_model/author",
+    "infrastructure/demo_model/prompt.py",
+    "infrastructure/demo_model/reply.py",
+    "infrastructure/demo_model/wire.py",
+    "infrastructure/git_bundle.py",
+    "infrastructure/inspection",
+    "infrastructure/redaction.py",
+    "interface/http/asking.py",
+    "interface/http/audit_filter.py",
+    "interface/http/body.py",
+)
+"""Modules that read what people and models write."""
+
+SHORT = "reads ids, hashes, names of files or our own texts, all of them short"
+PARSER = "a parser of others, in a process of its own with a limit of time"
+OFFLINE = "part of the program that people run over their own delivery"
+SPOILS = "makes a fault for a test out of what the demo model wrote"
+PARTS = "asks others; what it does with their words is tried by itself"
+ELSEWHERE = {
+    "application/agents/checks/code.py:missing": SHORT,
+    "application/agents/prompting.py:nonce_of": SHORT,
+    "application/agents/prompting.py:tool_named": SHORT,
+    "application/agents/roster.py:roster_of": SHORT,
+    "application/agents/submission.py:obtain": PARTS,
+    "application/delivery/bill.py:is_declaration": SHORT,
+    "application/delivery/checker.py:check": OFFLINE,
+    "application/delivery/checker.py:main": OFFLINE,
+    "application/delivery/checker.py:standing_of": OFFLINE,
+    "application/delivery/checker.py:summary": OFFLINE,
+    "application/verifier.py:main": OFFLINE,
+    "infrastructure/audit_words.py:titled": PARTS,
+    "infrastructure/audit_words.py:titles_of": PARTS,
+    "infrastructure/demo_model/author/reviews.py:failing_review": SPOILS,
+    **{
+        f"infrastructure/demo_model/author/spoiled.py:{fault}": SPOILS
+        for fault in (
+            "bad_paths", "empty", "malformed", "missing_file", "placeholder", "prose", "refused",
+            "truncated", "wrong_ids",
+        )
+    },
+    "infrastructure/demo_model/wire.py:error": SHORT,
+    "infrastructure/demo_model/wire.py:model_info": SHORT,
+    "infrastructure/inspection/imports.py:import_findings": PARSER,
+    "infrastructure/inspection/inspector.py:read": PARSER,
+    "infrastructure/inspection/sql.py:sql_findings": PARSER,
+    "infrastructure/inspection/syntax.py:parsed": PARSER,
+    "infrastructure/inspection/syntax.py:suffix": SHORT,
+    "infrastructure/inspection/syntax.py:syntax_findings": PARSER,
+    "interface/http/asking.py:terms": PARTS,
+    "interface/http/audit_filter.py:wanted": PARTS,
+}  # fmt: skip
+"""Public readers of text that no place tries, and why."""
+
+
+def shapes_for(place: str) -> list[str]:
+    return list(HARSH[list(PLACES).index(place) % EVERY :: EVERY])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_twice_the_text_costs_twice_the_work(place: str) -> None:
+    grown = [growth(place, shape) for shape in shapes_for(place)]
+    assert [str(one) for one in grown if one.ratio > MOST] == []
+
+
+def test_every_shape_of_the_suite_is_in_the_catalogue_and_tried() -> None:
+    assert set(HARSH) <= SHAPES.keys()
+    assert {shape for place in PLACES for shape in shapes_for(place)} == set(HARSH)
+
+
+def _modules() -> Iterator[Path]:
+    for reader in READERS:
+        path = PROJECT / reader
+        yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _reads_text(function: FunctionType) -> bool:
+    """Whether a text, bytes, or something that holds some is among what it is given."""
+    with suppress(NameError):
+        hints = get_type_hints(function)
+        hints.pop("return", None)
+        return any("str" in str(kind) or "bytes" in str(kind) for kind in hints.values())
+    return True
+
+
+def _public() -> dict[CodeType, str]:
+    found: dict[CodeType, str] = {}
+    for path in _modules():
+        name = name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        module: Any = importlib.import_module(name)
+        for kind, value in vars(module).items():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()  # Or it would not be called.
+            function = inspect.unwrap(value) if callable(value) else None
+            if (
+                isinstance(function, FunctionType)
+                and function.__module__ == name
+                and not kind.startswith("_")
+                and _reads_text(function)
+            ):
+                found[function.__code__] = f"{name_of(path)}:{kind}"
+    return found
+
+
+def test_nothing_public_that_reads_text_is_missing() -> None:
+    public = _public()
+    called: set[CodeType] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called.add(frame.f_code)
+
+    text = "# A title\n\n- BF-1: Each tool has a name (a, b).\n\n```a``` We need to see it."
+    sys.setprofile(note)
+    try:
+        for place in PLACES.values():
+            place(text)
+    finally:
+        sys.setprofile(None)
+    missing = {name for code, name in public.items() if code not in called}
+    assert missing - ELSEWHERE.keys() == set()
+    assert ELSEWHERE.keys() <= missing, "an exception that is not needed any more"

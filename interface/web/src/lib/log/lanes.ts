@@ -5,7 +5,8 @@
  * Invariant: each attempt is one bar, from its announcement to the event that ended it; every other
  * event is one point, but what a fork brought along, which happened elsewhere.
  */
-import { workOf, type Agent, type EventView } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { workOf, type Agent } from '#lib/api/lifecycle_tables.ts';
 import { attemptOf, endsWhatRuns, kindOf, spentBy, stepOf } from './events.ts';
 
 export type LaneName = 'person' | 'system' | Agent;

@@ -11,7 +11,8 @@ import { frames, StreamRefused, type Frame } from './sse';
 /** All features, or one by its id. */
 export type Topic = 'all' | (string & {});
 
-type Word = { kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
+type Word =
+	{ kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
 
 interface Listener {
 	onFrame: (frame: Frame) => void;

@@ -90,7 +90,8 @@ export function isTalk(payload: Payload): boolean {
 /** Names all attempts of a step between two decisions of a person. */
 export function effortOf(payload: Payload): string | null {
 	const step = stepOf(payload);
-	const epoch = 'attempt' in payload ? payload.attempt.epoch : 'epoch' in payload ? payload.epoch : 0;
+	const epoch =
+		'attempt' in payload ? payload.attempt.epoch : 'epoch' in payload ? payload.epoch : 0;
 	return step === null ? null : `${step} ${epoch}`;
 }
 

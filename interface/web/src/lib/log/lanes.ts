@@ -83,7 +83,8 @@ export function lanesOf(marks: readonly Mark[]): Lane[] {
 	const lanes = new Map<LaneName, Lane>([['person', { name: 'person', marks: [] }]]);
 	const system: Lane = { name: 'system', marks: [] };
 	for (const mark of marks) {
-		const lane = mark.lane === 'system' ? system : (lanes.get(mark.lane) ?? { name: mark.lane, marks: [] });
+		const lane =
+			mark.lane === 'system' ? system : (lanes.get(mark.lane) ?? { name: mark.lane, marks: [] });
 		if (lane !== system) lanes.set(mark.lane, lane);
 		lane.marks.push(mark);
 	}

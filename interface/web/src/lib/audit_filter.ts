@@ -3,7 +3,8 @@
  *
  * Invariant: the address is the only place where a filter is kept.
  */
-import { EVENTS, type Agent, type Direction, type EventType } from '#lib/api/index.ts';
+import type { Direction } from '#lib/api/generated/index.ts';
+import { EVENTS, type Agent, type EventType } from '#lib/api/lifecycle_tables.ts';
 import { t } from '#lib/i18n/index.ts';
 import type { Question } from './audit.svelte';
 

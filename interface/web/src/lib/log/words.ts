@@ -1,5 +1,6 @@
 /** Entries and events of a log, in sentences. */
-import { workOf, type EventView } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { workOf } from '#lib/api/lifecycle_tables.ts';
 import { duration, money } from '#lib/format.ts';
 import { t } from '#lib/i18n/index.ts';
 import { spentBy, stepOf } from './events.ts';

@@ -7,6 +7,7 @@ beside it (who, when, how much) is a mark for each version that made something.
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -280,6 +281,8 @@ def _mark(row: FeatureRow, fact: Fact, after: Feature) -> Mark:
     )
 
 
+LONGEST_PAUSE: Final = 24 * 60 * 60.0
+"""Seconds: nothing waits for longer before it is tried again, and every date can be told."""
 TITLES = (e.FeatureRenamed, e.FeatureTitled)
 
 
@@ -291,7 +294,7 @@ def _pauses(row: FeatureRow, fact: Fact, state: Feature) -> dict[Step, Pause]:
     }
     event = fact.event
     if isinstance(event, e.AttemptFailed) and event.retried and event.attempt.step in state.due:
-        until = fact.recorded_at + timedelta(seconds=event.retry_after_seconds)
+        until = fact.recorded_at + timedelta(seconds=min(event.retry_after_seconds, LONGEST_PAUSE))
         pauses[event.attempt.step] = Pause(fact.version, until)
     return pauses
 

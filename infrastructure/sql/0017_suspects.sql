@@ -10,10 +10,7 @@ alter table app.tasks add column lost int not null default 0;
 comment on column app.tasks.attempt is 'leases so far: 1 for the first one';
 comment on column app.tasks.max_attempts is 'leases that may end without a word; then a sweeper fails it';
 
-create index tasks_alone on app.tasks (tenant_id, not_before) where status = 'queued' and alone;
-
 -- What ended a process of its own, too, was failed. Whoever retries it begins where it ended: alone.
-create index tasks_fatal on app.tasks (feature_id, step) where error = 'crashed_alone';
 create function app.begins_alone() returns trigger language plpgsql as $$
 begin
   new.alone := exists (select from app.tasks t

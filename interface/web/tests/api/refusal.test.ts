@@ -10,7 +10,7 @@ const problem = (more: object): Problem =>
 		title: 'No',
 		detail: 'It is too long.',
 		...more
-	}) as Problem;
+	}) as unknown as Problem;
 const refused = (status: number, error: unknown) =>
 	answerOf(Promise.resolve({ error, response: new Response(null, { status }) })).catch(
 		(thrown: unknown) => thrown

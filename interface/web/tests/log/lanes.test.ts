@@ -129,6 +129,20 @@ test('the person comes first, the system last, agents as they came', () => {
 	expect(lanesOf([]).map(({ name }) => name)).toEqual(['person']);
 });
 
+test('a feature that fails ends what runs beside', () => {
+	const log = logOf(started({ step: 'security_review' }), started({ step: 'code_review' }), {
+		type: 'feature_failed',
+		by: 'system',
+		step: 'code_review',
+		epoch: 1
+	});
+	const bars = marksOf(log).filter(({ isBar }) => isBar);
+	expect(bars.map(({ to, fate }) => [to, fate])).toEqual([
+		[BEGIN + 2_000, 'unused'],
+		[BEGIN + 2_000, 'unused']
+	]);
+});
+
 test('giving up is the system’s doing, whoever had the step', () => {
 	const log = logOf({ type: 'feature_failed', by: 'agent:spec', step: 'spec', epoch: 1 });
 	expect(marksOf(log)[0]).toMatchObject({ lane: 'system', fate: 'bad', isBar: false });

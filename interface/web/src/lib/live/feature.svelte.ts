@@ -22,7 +22,15 @@ import {
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
 import type { Frame } from './sse';
-import { fresh, withDelta, withFile, withTurn, type Delta, type WrittenFile, type Writing } from './writing';
+import {
+	fresh,
+	withDelta,
+	withFile,
+	withTurn,
+	type Delta,
+	type WrittenFile,
+	type Writing
+} from './writing';
 
 const PAGE = 200;
 const AGAIN_MS = 1_000;
@@ -221,13 +229,10 @@ export class FeatureStore {
 	#settle(view: FeatureView): void {
 		const alive = new Set<Step>(view.in_progress.map((one) => one.step));
 		const kept = Object.entries(this.writing).filter(
-			([step, now]) =>
-				alive.has(step as Step) || (isWorking(view.status) && now.files.length > 0)
+			([step, now]) => alive.has(step as Step) || (isWorking(view.status) && now.files.length > 0)
 		);
 		this.writing = Object.fromEntries(kept);
-		this.pending = this.pending.filter(
-			({ version }) => version === null || version > view.version
-		);
+		this.pending = this.pending.filter(({ version }) => version === null || version > view.version);
 	}
 }
 

@@ -13,7 +13,8 @@ import { frames, StreamRefused, type Frame } from './sse';
 /** All features, or one by its id. */
 export type Topic = 'all' | (string & {});
 
-type Word = { kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
+type Word =
+	{ kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
 
 interface Listener {
 	onFrame: (frame: Frame) => void;
@@ -144,7 +145,8 @@ class Hub {
 		} else if (frame.id !== null) {
 			if (frame.event === SET_BACK) {
 				toasts.say(t.setBack, { tone: 'bad' });
-				for (const listeners of this.#listeners.values()) listeners.forEach((one) => one.onSetBack?.());
+				for (const listeners of this.#listeners.values())
+					listeners.forEach((one) => one.onSetBack?.());
 			}
 			// A stream begins: what was said before, nobody has heard.
 			for (const listeners of this.#listeners.values()) listeners.forEach((one) => one.onAgain());

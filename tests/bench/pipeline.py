@@ -52,7 +52,13 @@ from infrastructure.read_models import PostgresReadStore
 from infrastructure.tasks import PostgresTasks
 from interface import event_loop
 from interface.foundation import Foundation, addresses_of, open_foundation
-from interface.processes import database_of, features_of, open_projector, open_relay
+from interface.processes import (
+    database_of,
+    features_of,
+    open_continuity,
+    open_projector,
+    open_relay,
+)
 from interface.settings import read_settings
 from tests.bench import instant
 
@@ -117,10 +123,11 @@ class Bench:
         self, scope: AsyncExitStack, workers: int
     ) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
         base = self.base
-        database = await database_of(scope, base, "bp_worker")
-        _, log = await features_of(scope, base, database, "bp_worker")
+        watch = await open_continuity(scope, base, ("worker",))
+        database = await database_of(scope, base, "bp_worker", pool="worker")
+        _, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
         self.features = Watched(log, None, base.live, uuid7)
-        api = await database_of(scope, base, "bp_api")
+        api = await database_of(scope, base, "bp_api", pool="api")
         self.reads = PostgresReadStore(api, watch=base.live.watch)
         self._watch_projections()
         keys = DataKeys(database, base.ring)
@@ -147,7 +154,7 @@ class Bench:
                     if await heard.wait(1.0):
                         worker.wake()
 
-        running = [*await open_relay(scope, base), *await open_projector(scope, base)]
+        running = [watch, *await open_relay(scope, base), *await open_projector(scope, base)]
         return [*(r.run for r in running), worker.run, wake]
 
     async def agent(self, step: Any, attempt: Any, material: Any, desk: Any, roster: Any) -> Any:

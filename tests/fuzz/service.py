@@ -19,8 +19,10 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
+from application.account_ports import Client
 from application.artifact_keys import artifact_key
 from application.ports import Origin
+from application.throttle import Allowance
 from domain import commands as c
 from domain import events as e
 from domain.status import Gate, Step
@@ -29,7 +31,8 @@ from interface.api import open_api
 from interface.foundation import Addresses, open_foundation
 from interface.http.app import build_app
 from interface.http.services import Services
-from interface.processes import open_projector
+from interface.limits import Capacity, Rate, Room
+from interface.processes import open_continuity, open_projector
 from interface.settings import read_settings
 from tests.given import RUN, Story, at_gate, drafted, start
 
@@ -37,6 +40,8 @@ T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 URL = "http://127.0.0.1:8000"
+CONNECTIONS = 1_000
+"""Of clients to it at most."""
 NOBODY = "http://127.0.0.1:9"
 """Where no provider of models answers: the discard port."""
 SOURCE = b"console.log(1)\n"
@@ -150,7 +155,7 @@ class Service:
         accounts = self.services.accounts
         assert accounts is not None
         email = f"{mark}-{uuid7().hex}@example.org"
-        signed_in = await accounts.sign_up(email, PASSWORD, mark)
+        signed_in = await accounts.sign_up(email, PASSWORD, Client(mark))
         caller = await self.services.bearers.whose(signed_in.access.token)
         assert caller is not None
         person = Person(mark, email, signed_in.access.token, caller.tenant_id)
@@ -196,7 +201,7 @@ class Service:
         accounts = self.services.accounts
         assert accounts is not None
         for person in self.people:
-            signed_in = await accounts.log_in(person.email, PASSWORD, person.mark)
+            signed_in = await accounts.log_in(person.email, PASSWORD, Client(person.mark))
             person.token = signed_in.access.token
 
 
@@ -209,15 +214,21 @@ async def opened(database: str, nats_url: str, folder: Path) -> AsyncIterator[Se
     stop = asyncio.Event()
     async with AsyncExitStack() as scope:
         base = await open_foundation(scope, settings, addresses, stop)
-        services = await open_api(scope, base, URL)
-        limits = {"streams_per_tenant": 1_000, "streams_at_once": 1_000}
+        watch = await open_continuity(scope, base, ("api", "projector"))
+        services = await open_api(scope, base, URL, CONNECTIONS)
+        # What is asked thousands of times is not to be refused for being asked often.
+        limits = {
+            "rooms": {room: Capacity(1_000, 1_000) for room in Room},
+            "rates": {rate: Allowance(1_000_000, 1.0) for rate in Rate},
+        }
         services = replace(
             services,
             settings=msgspec.structs.replace(
                 services.settings, poll_seconds=0.02, web=None, **limits
             ),
         )
-        running = [asyncio.create_task(one.run(stop)) for one in await open_projector(scope, base)]
+        loops = [watch, *await open_projector(scope, base)]
+        running = [asyncio.create_task(one.run(stop)) for one in loops]
         service = Service(services)
         for mark in ("tangerine", "juniper"):
             await service.join(mark)

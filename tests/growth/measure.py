@@ -21,7 +21,7 @@ MOST: Final = 2.5
 """Twice the text may cost at most so many times as much."""
 LITTLE_SECONDS: Final = 0.04
 """What costs less in all is not compared: work that grows with the square is over it by far."""
-TRIES: Final = 8
+TRIES: Final = 30
 
 
 class Growth(NamedTuple):

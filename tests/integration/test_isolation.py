@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from application.audit import Wanted
 from application.ports import Recorded, Unread, Unreadable, Why
-from application.usage import Fate
+from application.usage import Expense, Fate
 from domain import commands as c
 from domain import events as e
 from domain.status import Gate
@@ -221,11 +221,16 @@ async def test_lists_usage_audit_export_and_certificates_go_on(there: World):
                 await exports.stored(there.tenant, feature_id, 0, 10)
 
 
+async def spent(there: World) -> list[Expense]:
+    pages = PostgresExpenses(there.reading).between(there.tenant, None, None)
+    return [one async for page in pages for one in page]
+
+
 async def test_what_was_spent_is_told_although_one_expense_cannot_be_read(there: World):
     good = await there.tell(at_gate(Gate.SPEC))
     bad = await there.tell(at_gate(Gate.SPEC))
     await there.catch_up()
-    before = await PostgresExpenses(there.reading).between(there.tenant, None, None)
+    before = await spent(there)
     there.sql("alter table es.events disable trigger append_only")
     there.sql(
         "update es.events set payload = convert_to(replace(convert_from(payload, 'UTF8'),"
@@ -235,7 +240,7 @@ async def test_what_was_spent_is_told_although_one_expense_cannot_be_read(there:
     there.sql(
         "update app.views set row = '{}' where projection = 'feature' and feature_id = %s", bad
     )
-    after = await PostgresExpenses(there.reading).between(there.tenant, None, None)
+    after = await spent(there)
     assert [one for one in after if one.feature_id == good] == [
         one for one in before if one.feature_id == good
     ]

@@ -1,8 +1,9 @@
 """The one write path: read and fold, decide, append. There is no second way to change a feature.
 
 A folded feature is kept in memory as long as it is of use. That is safe because every append names
-the version it was decided on: a stale copy can only lead to another try, never to a wrong event,
-and a refusal is given only after the copy was brought up to date.
+the version it was decided on and that version's hash: a stale copy, and one of a log that was set
+back since, can only lead to another try, never to a wrong event; and a refusal is given only after
+the copy was brought up to date.
 """
 
 import asyncio
@@ -19,13 +20,16 @@ from application.due_steps import due_steps
 from application.ports import (
     Accepted,
     Conflict,
+    Diverged,
     Effects,
     EventLog,
+    Groundless,
     Live,
     Origin,
     Receipt,
     Receipts,
     Recorded,
+    Unavailable,
     Unreadable,
 )
 from application.stretches import AT_ONCE, stretches
@@ -66,6 +70,7 @@ WITH_TEXT = (
 """Events that later steps read again, and that never change."""
 TRIES = 20
 """How often a command is decided anew when others append in between."""
+BEING_SET_BACK = "It is being set back."
 
 
 class VersionMismatch(Exception):
@@ -81,6 +86,17 @@ class KeyReused(Exception):
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
+
+
+class Known(NamedTuple):
+    """A feature as a process remembers it."""
+
+    feature: Feature = Feature()
+    head: bytes = b""
+    """Hash of the last event that is folded; empty before the first."""
+
+
+NOTHING = Known()
 
 
 class Written(NamedTuple):
@@ -101,48 +117,88 @@ class Features:
         live: Live,
         new_id: Callable[[], UUID],
         turns: Turns | None = None,
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take the log and what goes with it; `doubt` is told when the log seems to be set back."""
         self._log = log
         self._long = turns or Turns()
         self._receipts = receipts
         self._live = live
         self._new_id = new_id
-        self._folded: OrderedDict[tuple[UUID, UUID], Feature] = OrderedDict()
+        self._doubt = doubt
+        self._folded: OrderedDict[tuple[UUID, UUID], Known] = OrderedDict()
         self._texts: OrderedDict[tuple[UUID, UUID, int], Recorded] = OrderedDict()
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
 
-    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Feature | None:
+    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Known | None:
         """The feature as this process last knew it, without asking anybody.
 
-        Good enough to act on, for every append names the version it was decided on.
+        Good enough to act on, for every append names what it was decided on.
         """
         return self._folded.get((tenant_id, feature_id))
 
+    def forget(self) -> None:
+        """Remember nothing: the log was set back."""
+        self._folded.clear()
+        self._texts.clear()
+
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as it is now; with version 0 if there is none."""
-        known = self._folded.get((tenant_id, feature_id), Feature())
-        feature = await self._fold(tenant_id, feature_id, known)
-        self._remember(tenant_id, feature_id, feature)
-        return feature
+        return (await self.known(tenant_id, feature_id)).feature
+
+    async def known(self, tenant_id: UUID, feature_id: UUID) -> Known:
+        """The same, with the hash of its last event."""
+        name = (tenant_id, feature_id)
+        for _ in range(TRIES):
+            before = self._folded.get(name, NOTHING)
+            try:
+                known = await self._fold(name, before)
+            except Diverged:
+                self._diverged(name)
+                continue
+            self._remember(name, known)
+            if known.head != before.head and known.feature.status is Status.DELETED:
+                self._forget_texts(feature_id)
+            return known
+        raise Unavailable("the log", BEING_SET_BACK)
 
     async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
         """The feature as it was at a version, or as it is if it never got there."""
-        known = self._folded.get((tenant_id, feature_id))
-        begin = known if known is not None and known.version <= version else Feature()
-        return await self._fold(tenant_id, feature_id, begin, version)
+        name = (tenant_id, feature_id)
+        for _ in range(TRIES):
+            known = self._folded.get(name, NOTHING)
+            begin = known if known.feature.version <= version else NOTHING
+            try:
+                return (await self._fold(name, begin, version)).feature
+            except Diverged:
+                self._diverged(name)
+        raise Unavailable("the log", BEING_SET_BACK)
 
-    async def _fold(
-        self, tenant_id: UUID, feature_id: UUID, feature: Feature, upto: int | None = None
-    ) -> Feature:
-        after = feature.version
-        first = await self._log.read(tenant_id, feature_id, after=after, upto=_end(after, upto))
-        feature = await self._after(feature, [recorded.event for recorded in first])
+    async def _fold(self, name: tuple[UUID, UUID], known: Known, upto: int | None = None) -> Known:
+        """Go on from what is known. Raises Diverged when the log does not hold that."""
+        after = known.feature.version
+        end = _end(after, upto)
+        first = await self._log.read(*name, after=after, upto=end, head=known.head or None)
+        known = await self._gone_on(known, first)
         if len(first) == AT_ONCE:
-            async with self._long.long(tenant_id):
-                rest = stretches(self._log, tenant_id, feature_id, after=feature.version, upto=upto)
+            async with self._long.long(name[0]):
+                after, head = known.feature.version, known.head
+                rest = stretches(self._log, *name, after=after, upto=upto, head=head)
                 async for stretch in rest:
-                    feature = await self._after(feature, [recorded.event for recorded in stretch])
-        return feature
+                    known = await self._gone_on(known, stretch)
+        return known
+
+    async def _gone_on(self, known: Known, newer: Sequence[Recorded]) -> Known:
+        # Texts too: of two histories with the same versions, the one that is folded counts.
+        self._keep_texts(newer)
+        feature = await self._after(known.feature, [recorded.event for recorded in newer])
+        return Known(feature, newer[-1].hash if newer else known.head)
+
+    def _diverged(self, name: tuple[UUID, UUID]) -> None:
+        """What is remembered of a feature is in no log."""
+        self._folded.pop(name, None)
+        self._forget_texts(name[1])
+        self._doubt()
 
     async def _after(self, feature: Feature, events: Sequence[FeatureEvent]) -> Feature:
         def step(event: FeatureEvent) -> None:
@@ -222,8 +278,13 @@ class Features:
         self, tenant_id: UUID, feature_id: UUID, upto: int | None = None
     ) -> Sequence[Recorded]:
         """All events of a feature, or those up to a version, in order. Raises as the log does."""
-        parts = stretches(self._log, tenant_id, feature_id, upto=upto)
-        return [recorded async for stretch in parts for recorded in stretch]
+        for _ in range(TRIES):
+            parts = stretches(self._log, tenant_id, feature_id, upto=upto)
+            try:
+                return [recorded async for stretch in parts for recorded in stretch]
+            except Diverged:  # Set back while we read: all of it anew.
+                self._diverged((tenant_id, feature_id))
+        raise Unavailable("the log", BEING_SET_BACK)
 
     async def since(self, tenant_id: UUID, feature_id: UUID, version: int) -> Sequence[Recorded]:
         """A feature's events after a version, in order. Raises as the log does."""
@@ -248,7 +309,8 @@ class Features:
 
         async def work(receipt: Receipt | None) -> Accepted:
             for _ in range(TRIES):
-                # Again after a conflict: the parent was deleted now, and nothing is forked.
+                # Again after a conflict: the parent was deleted now, and nothing is forked;
+                # or the log was set back, and what was to be forked is not there.
                 parent = await self.load(tenant_id, parent_id)
                 _matches(parent, if_match)
                 history = await self.history(tenant_id, parent_id, command.version)
@@ -266,8 +328,8 @@ class Features:
                 origin = Origin(tenant_id, actor, correlation_id, cause)
                 effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
                 try:
-                    begun = await self._append(fork_id, Feature(), events, origin, effects)
-                except Conflict:
+                    begun = await self._append(fork_id, NOTHING, events, origin, effects)
+                except (Conflict, Groundless):
                     continue
                 return begun.accepted
             raise NotNow("Too much happens to this feature at once. Try again.")
@@ -289,6 +351,7 @@ class Features:
 
         Raises:
             LeaseLost: `effects.task` is not ours any more.
+            Groundless: what it answers, or `effects.rests_on`, is in no log any more.
             Refused, VersionMismatch, ReceiptExists, Unavailable: as for `do`.
         """
         name = (origin.tenant_id, feature_id)
@@ -307,27 +370,27 @@ class Features:
         if_match: int | None,
     ) -> Written:
         owner = origin.tenant_id
-        feature = self._folded.get((owner, feature_id))
-        fresh = feature is None
-        if feature is None:
+        known = self._folded.get((owner, feature_id))
+        fresh = known is None
+        if known is None:
             creating = isinstance(command, CreateFeature)
-            feature = Feature() if creating else await self._loaded(owner, feature_id, command)
+            known = NOTHING if creating else await self._decidable(owner, feature_id, command)
         for _ in range(TRIES):
             try:
-                _matches(feature, if_match)
-                events = decide(command, feature)
+                _matches(known.feature, if_match)
+                events = decide(command, known.feature)
             except (Refused, VersionMismatch):
                 if fresh:
                     raise
-                feature, fresh = await self._loaded(owner, feature_id, command), True
+                known, fresh = await self._decidable(owner, feature_id, command), True
                 continue
             try:
-                return await self._append(feature_id, feature, events, origin, effects)
+                return await self._append(feature_id, known, events, origin, effects)
             except Conflict:
-                feature, fresh = await self._loaded(owner, feature_id, command), True
-        raise NotNow("Too much happens to this feature at once. Try again.", feature.status)
+                known, fresh = await self._decidable(owner, feature_id, command), True
+        raise NotNow("Too much happens to this feature at once. Try again.", known.feature.status)
 
-    async def _loaded(self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand) -> Feature:
+    async def _decidable(self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand) -> Known:
         """The feature that a command is decided on.
 
         What cannot be read here can still be deleted: that needs no more than where the log ends.
@@ -336,21 +399,24 @@ class Features:
             Unreadable: the log cannot be read, and the command needs it.
         """
         try:
-            return await self.load(tenant_id, feature_id)
+            return await self.known(tenant_id, feature_id)
         except Unreadable:
             if not isinstance(command, DeleteFeature):
                 raise
-        entries = await self._log.entries(tenant_id, feature_id)
-        return Feature(version=entries[-1].version, content=Content(status=Status.DRAFTING))
+        last = (await self._log.entries(tenant_id, feature_id))[-1]
+        return Known(
+            Feature(version=last.version, content=Content(status=Status.DRAFTING)), last.hash
+        )
 
     async def _append(
         self,
         feature_id: UUID,
-        feature: Feature,
+        known: Known,
         events: Sequence[FeatureEvent],
         origin: Origin,
         effects: Effects,
     ) -> Written:
+        feature = known.feature
         after = await self._after(feature, events)
         accepted = Accepted(feature_id, after.version, str(after.status))
         superseding = after.epoch != feature.epoch
@@ -368,9 +434,12 @@ class Features:
                 destroy_key=deleted,
                 due=due,
                 accepted=accepted if effects.receipt else None,
+                answers=origin.causation_id,
             ),
+            head=known.head,
         )
-        self._remember(origin.tenant_id, feature_id, after)
+        head = recorded[-1].hash if recorded else known.head
+        self._remember((origin.tenant_id, feature_id), Known(after, head))
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
@@ -413,12 +482,11 @@ class Features:
             raise KeyReused
         return accepted
 
-    def _remember(self, tenant_id: UUID, feature_id: UUID, feature: Feature) -> None:
-        if feature.version == 0:
+    def _remember(self, name: tuple[UUID, UUID], now: Known) -> None:
+        if now.feature.version == 0:
             return
-        key = (tenant_id, feature_id)
-        known = self._folded.pop(key, feature)
-        self._folded[key] = feature if feature.version >= known.version else known
+        known = self._folded.pop(name, now)
+        self._folded[name] = now if now.feature.version >= known.feature.version else known
         if len(self._folded) > REMEMBERED_FEATURES:
             self._folded.popitem(last=False)
 

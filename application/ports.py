@@ -134,10 +134,22 @@ class Effects(Struct, frozen=True):
     """Tasks to make, after older ones were cancelled: of the very events that are appended."""
     forked_from: tuple[UUID, int] | None = None
     """Of a stream's first append: the feature and version it continues, which must be there yet."""
+    answers: UUID | None = None
+    """The event that this answers: it must be in the log."""
+    rests_on: tuple[int, bytes] | None = None
+    """Version and hash of the stream's event up to which was read what this was made from."""
 
 
 class Conflict(Exception):
     """Somebody appended in between. Read again, decide again."""
+
+
+class Diverged(Exception):
+    """The log does not hold the event that this goes on from: it was set back. Read it anew."""
+
+
+class Groundless(Exception):
+    """What this answers, or was made from, is in no log any more: the log was set back."""
 
 
 class LeaseLost(Exception):
@@ -176,11 +188,20 @@ class EventLog(Protocol):
     """The truth: one append-only stream of events for each feature."""
 
     async def read(
-        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         """Events with versions in (after, upto], in order. Empty for an unknown stream.
 
+        `head` is the hash of the event at version `after`, for whoever remembers it.
+
         Raises:
+            Diverged: the stream has no event at `after` with this hash.
             Unavailable: the database does not answer.
             Unreadable: one of them cannot be read here.
         """
@@ -209,13 +230,17 @@ class EventLog(Protocol):
         expected: int,
         origin: Origin,
         effects: Effects = Effects(),
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         """Append events under ids the caller chose, if the stream is at version `expected`.
 
         The same ids again answer with what is stored: a lost acknowledgement is no conflict.
+        `head` is the hash of the event at `expected` that this was decided on; whoever has not
+        read it, as tests do, leaves it out.
 
         Raises:
-            Conflict: the stream is at another version.
+            Conflict: the stream is at another version, or this version has another hash.
+            Groundless: `effects.answers` or `effects.rests_on` is not in the log.
             LeaseLost: `effects.task` is not ours any more; nothing was appended.
             ReceiptExists: `effects.receipt` was used before; nothing was appended.
             Unavailable: the database does not answer; whether it was appended is unknown.

@@ -21,6 +21,7 @@ from application.ports import (
     ArtifactStore,
     Claim,
     Effects,
+    Groundless,
     LeaseLost,
     Origin,
     Tasks,
@@ -184,6 +185,8 @@ class Sweeper:
         except Unreadable as unreadable:
             # Of a newer version, as a rule: its sweeper fails it, if it is still stuck then.
             await self._tasks.put_off(claim.task_id, claim.fence, str(unreadable.why))
+        except Groundless:  # What made it due is in no log any more.
+            await self._tasks.drop(claim.task_id, claim.fence, "cancelled", "set_back")
         except Refused as refusal:
             await self._tasks.drop(claim.task_id, claim.fence, "cancelled", refusal.code)
         else:

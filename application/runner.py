@@ -22,12 +22,14 @@ from application.agents.perform import perform
 from application.agents.roster import Roster
 from application.agents.title import fallback_title
 from application.desk import HAND_BACK_SECONDS, AttemptDesk, Tools
-from application.features import Features, Written
+from application.features import Features, Known, Written
 from application.materials import Materials
 from application.patience import patiently
 from application.ports import (
     Claim,
+    Diverged,
     Effects,
+    Groundless,
     LeaseLost,
     LedgerEntry,
     ModelError,
@@ -67,6 +69,10 @@ Perform = Callable[[Step, Attempt, Material, Desk, Roster], Awaitable[Outcome]]
 """How an agent does one attempt of a step: `application.agents.perform.perform`, but in tests."""
 
 
+class PaidInNoLog(Groundless):
+    """What was used for this attempt is said in the process's log: the log was set back."""
+
+
 class Announced(NamedTuple):
     """An attempt that stands in the log."""
 
@@ -83,6 +89,17 @@ class Failure(NamedTuple):
     advice: str
     retryable: bool
     retry_after: float | None = None
+
+
+class Begun(NamedTuple):
+    """What an attempt works with, once it stands in the log."""
+
+    material: Material
+    provision: Provision
+    plan: Manifest
+    bought: Sequence[LedgerEntry]
+    """What the ledger knows of attempts before."""
+    announced: Announced
 
 
 class Runner:
@@ -124,19 +141,24 @@ class Runner:
             await self._run(claim, on_progress, stopping)
         except LeaseLost:
             # If nobody has it yet, it was we who slept, and no suspicion against the step.
-            held = {claim.task_id: claim.fence}
-            await patiently(lambda: self._tasks.hand_back(held, error="lease_lost"))
+            await self._hand_back(claim, "lease_lost")
+        except PaidInNoLog:
+            await self._hand_back(claim, "set_back")  # It may be due yet.
         except Unreadable as unreadable:
             # To a process that can read its feature, such as one of a newer version.
-            reason = str(unreadable)
-            log.warning(
-                "step_put_off", step=claim.step, feature=str(claim.feature_id), reason=reason
-            )
+            feature, reason = str(claim.feature_id), str(unreadable)
+            log.warning("step_put_off", step=claim.step, feature=feature, reason=reason)
             code = str(unreadable.why)
             await patiently(lambda: self._tasks.put_off(claim.task_id, claim.fence, code))
-        except Refused as refusal:
-            code = refusal.code
-            await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
+        except (Refused, Groundless, Diverged) as refusal:
+            await self._drop(claim, _code_of(refusal))
+
+    async def _drop(self, claim: Claim, code: str) -> None:
+        await patiently(lambda: self._tasks.drop(claim.task_id, claim.fence, "cancelled", code))
+
+    async def _hand_back(self, claim: Claim, code: str) -> None:
+        held = {claim.task_id: claim.fence}
+        await patiently(lambda: self._tasks.hand_back(held, error=code))
 
     async def crashed(self, claim: Claim, how: str) -> None:
         """Fail a step that ended the process it ran in, alone; what is known to be used is kept.
@@ -153,8 +175,12 @@ class Runner:
             f"The {claim.step} step ended the process that worked on it, was tried again in a "
             f"process of its own, and ended that one, too: {how}."
         )
-        with contextlib.suppress(Refused, LeaseLost):  # It had come to its end before that.
-            await patiently(lambda: self._crashed(claim, reason))
+        with contextlib.suppress(LeaseLost):
+            try:
+                await patiently(lambda: self._crashed(claim, reason))
+            except (Refused, Groundless) as refusal:
+                # It had come to its end before that, or what made it due is in no log any more.
+                await self._drop(claim, _code_of(refusal))
 
     async def _crashed(self, claim: Claim, reason: str) -> None:
         feature = await self._features.load(claim.tenant_id, claim.feature_id)
@@ -164,16 +190,17 @@ class Runner:
             return
         known = await self._tools.ledger.entries(claim.tenant_id, claim.feature_id, claim.task_id)
         model = await self._model_of(claim, attempt)
+        used = self._used(known, attempt, model)
         command = c.FailAttempt(
             attempt,
-            self._used(known, attempt, model),
+            used,
             CRASHED_ALONE,
             reason,
             CODES[CRASHED_ALONE],
             final=True,
         )
         task = TaskUpdate(claim.task_id, claim.fence, "failed", error=CRASHED_ALONE)
-        await self._write(claim, command, task, claim.event_id)
+        await self._write(claim, command, Effects(task=task), claim.event_id, used)
 
     async def _model_of(self, claim: Claim, attempt: Attempt) -> str:
         for recorded in await self._since_due(claim):
@@ -206,26 +233,14 @@ class Runner:
     async def _run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
     ) -> None:
-        feature = self._features.remembered(claim.tenant_id, claim.feature_id)
-        if feature is None or feature.version < claim.version:
-            # Otherwise what made the step due is folded already: it is due now or never again.
-            feature = await self._features.load(claim.tenant_id, claim.feature_id)
-        if feature.due.get(claim.step) != claim.version:
-            raise Superseded
-        material = await self._materials.gather(
-            claim.tenant_id, claim.feature_id, claim.step, feature
-        )
-        provision = await self._providers.provide(claim)
-        if provision is None:
-            await self._give_up(claim, "api_key_missing", "There is no API key to work with.")
+        try:
+            begun = await self._begin(claim)
+        except (Groundless, Diverged):
+            # What is remembered, or was read, is of a log that was set back. Nothing was sent.
+            begun = await self._begin(claim, anew=True)
+        if begun is None:
             return
-        plan = manifest(claim.step, material, provision.roster)
-        known: Sequence[LedgerEntry] = ()
-        if claim.attempt > 1:
-            known = await self._tools.ledger.entries(
-                claim.tenant_id, claim.feature_id, claim.task_id
-            )
-        announced = await self._announce(claim, feature, plan, known)
+        material, provision, plan, bought, announced = begun
         reused = announced.feature.recorded.get(plan.sha256)
         if reused is not None:
             # The same inputs were answered before: what is recorded is not bought again.
@@ -238,7 +253,7 @@ class Runner:
             claim,
             announced.attempt,
             provision,
-            known,
+            bought,
             on_progress,
             lambda: self._tasks.beat("", {claim.task_id: claim.fence}, (), self._lease_seconds),
         )
@@ -248,24 +263,52 @@ class Runner:
             await asyncio.shield(self._cancelled(claim, announced, desk.run(), stopping()))
             raise
 
+    async def _begin(self, claim: Claim, *, anew: bool = False) -> Begun | None:
+        """Gather what the step needs and say that it begins; None if it cannot."""
+        known = self._features.remembered(claim.tenant_id, claim.feature_id)
+        if known is None or known.feature.version < claim.version or anew:
+            # Otherwise what made the step due is folded already: it is due now or never again.
+            known = await self._features.known(claim.tenant_id, claim.feature_id)
+        feature = known.feature
+        if feature.due.get(claim.step) != claim.version:
+            raise Superseded
+        material = await self._materials.gather(
+            claim.tenant_id, claim.feature_id, claim.step, feature
+        )
+        provision = await self._providers.provide(claim)
+        if provision is None:
+            await self._give_up(claim, "api_key_missing", "There is no API key to work with.")
+            return None
+        plan = manifest(claim.step, material, provision.roster)
+        bought: Sequence[LedgerEntry] = ()
+        if claim.attempt > 1:
+            bought = await self._tools.ledger.entries(
+                claim.tenant_id, claim.feature_id, claim.task_id
+            )
+        announced = await self._announce(claim, known, plan, bought)
+        return Begun(material, provision, plan, bought, announced)
+
     async def _announce(
         self,
         claim: Claim,
-        feature: Feature,
+        known: Known,
         plan: Manifest,
-        known: Sequence[LedgerEntry],
+        bought: Sequence[LedgerEntry],
     ) -> Announced:
-        lost = feature.running.get(claim.step)
+        lost = known.feature.running.get(claim.step)
         start = c.StartStep(
             claim.step,
             claim.version,
             AGENT_OF[claim.step],
             claim.task_id,
             plan,
-            lost=self._used(known, lost, plan.model) if lost else Run(),
+            lost=self._used(bought, lost, plan.model) if lost else Run(),
         )
-        task = TaskUpdate(claim.task_id, claim.fence, "running")
-        written = await self._write(claim, start, task, claim.event_id)
+        effects = Effects(
+            task=TaskUpdate(claim.task_id, claim.fence, "running"),
+            rests_on=(known.feature.version, known.head),
+        )
+        written = await self._write(claim, start, effects, claim.event_id)
         attempt = written.feature.running[claim.step]
         return Announced(attempt, written.recorded[-1].event_id, written.feature)
 
@@ -317,9 +360,10 @@ class Runner:
 
     async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
         """Record a result, or what it cost if it comes too late."""
-        task = TaskUpdate(claim.task_id, claim.fence, "done")
+        effects = Effects(task=TaskUpdate(claim.task_id, claim.fence, "done"))
+        cause, spent = announced.event_id, answer.run
         try:
-            await patiently(lambda: self._write(claim, answer, task, announced.event_id))
+            await patiently(lambda: self._write(claim, answer, effects, cause, spent))
         except NotFound:
             raise
         except (Refused, LeaseLost) as late:
@@ -352,8 +396,9 @@ class Runner:
             retry_after_seconds=wait or 0.0,
             error=failure.code,
         )
+        cause, effects = announced.event_id, Effects(task=task)
         try:
-            await patiently(lambda: self._write(claim, failed, task, announced.event_id))
+            await patiently(lambda: self._write(claim, failed, effects, cause, run))
         except (Refused, LeaseLost):
             await self._discard(claim, announced, run, failure.code)
             raise
@@ -376,14 +421,15 @@ class Runner:
     ) -> None:
         """Keep what was used. While stopping, hand the step back; otherwise it is not ours."""
         if not stopping:
-            await self._discard(claim, announced, run, "superseded")
+            # Also when the database is away, as it is when the log is set back.
+            await patiently(lambda: self._discard(claim, announced, run, "superseded"))
             return
         reason = "We restarted the program that worked on this. The step goes on by itself."
         failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
         task = TaskUpdate(claim.task_id, claim.fence, "queued", error="worker_stopped")
         try:
             await patiently(
-                lambda: self._write(claim, failed, task, announced.event_id),
+                lambda: self._write(claim, failed, Effects(task=task), announced.event_id, run),
                 patience=HAND_BACK_SECONDS,
             )
         except (Refused, LeaseLost):
@@ -392,16 +438,40 @@ class Runner:
     async def _discard(self, claim: Claim, announced: Announced, run: Run, code: str) -> None:
         command = c.DiscardRun(announced.attempt, run, code)
         with contextlib.suppress(Superseded):  # The log says all of it already.
-            await self._write(claim, command, None, announced.event_id)
+            await self._write(claim, command, Effects(), announced.event_id, run)
 
     async def _give_up(self, claim: Claim, code: str, reason: str) -> None:
         command = c.GiveUp(claim.step, claim.version, code, reason, CODES[code])
         task = TaskUpdate(claim.task_id, claim.fence, "failed", error=code)
-        await self._write(claim, command, task, claim.event_id)
+        await self._write(claim, command, Effects(task=task), claim.event_id)
 
     async def _write(
-        self, claim: Claim, command: c.FeatureCommand, task: TaskUpdate | None, cause: UUID
+        self,
+        claim: Claim,
+        command: c.FeatureCommand,
+        effects: Effects,
+        cause: UUID,
+        spent: Run | None = None,
     ) -> Written:
+        """Write, in answer to an event. What was spent for one that is in no log is named."""
         actor = f"agent:{AGENT_OF[claim.step]}"
         origin = Origin(claim.tenant_id, actor, claim.correlation_id, cause)
-        return await self._features.write(claim.feature_id, command, origin, Effects(task=task))
+        try:
+            return await self._features.write(claim.feature_id, command, origin, effects)
+        except Groundless:
+            if spent is None:
+                raise
+            log.error(  # noqa: TRY400 - no defect: the log was set back.
+                "paid_in_no_log",
+                feature=str(claim.feature_id),
+                step=claim.step,
+                task=str(claim.task_id),
+                requests=spent.turns,
+                tokens=spent.tokens.input + spent.tokens.output,
+                cost_usd=str(spent.cost_usd),
+            )
+            raise PaidInNoLog from None
+
+
+def _code_of(refusal: Exception) -> str:
+    return refusal.code if isinstance(refusal, Refused) else "set_back"

@@ -101,6 +101,8 @@ class Worker:
         self._progressed: set[UUID] = set()
         self._let_go_of: set[UUID] = set()
         """Of those that run: taken from us, and about to end."""
+        self._to_hand_back: set[UUID] = set()
+        """Of those that run: ours yet, but about to end, for the log was set back."""
         self._work = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
@@ -117,6 +119,17 @@ class Worker:
     def look_again(self) -> None:
         """Something was cancelled: ask at once whether our steps are still ours."""
         self._doubt.set()
+
+    def let_go_of_all(self) -> None:
+        """The log was set back: what is under way may rest on what is in no log any more.
+
+        What it used is recorded, or told where the log does not know of it; then it is handed
+        back, for the log is no suspicion against what ran.
+        """
+        for claim, step in self._running.values():
+            log.info("step_taken_away", step=claim.step, task=str(claim.task_id))
+            self._to_hand_back.add(claim.task_id)
+            step.cancel()
 
     @property
     def busy(self) -> int:
@@ -244,6 +257,10 @@ class Worker:
         except Unavailable as down:
             log.warning("step_postponed", step=claim.step, reason=str(down))
             await self._hand_back({claim.task_id: claim.fence}, "unavailable", POSTPONED_SECONDS)
+        except asyncio.CancelledError:
+            if claim.task_id in self._to_hand_back:
+                await self._hand_back({claim.task_id: claim.fence}, "set_back")
+            raise
         except Exception:
             # A defect: it must be seen. Its lease runs out without a word, and it next runs alone.
             log.exception("step_crashed", step=claim.step, task=str(claim.task_id))
@@ -251,6 +268,7 @@ class Worker:
             self._running.pop(claim.task_id, None)
             self._progressed.discard(claim.task_id)
             self._let_go_of.discard(claim.task_id)
+            self._to_hand_back.discard(claim.task_id)
             if self._looking is None and not self._stopping:
                 loop = asyncio.get_running_loop()
                 self._looking = loop.call_later(self._limits.look_again_seconds, self._look)

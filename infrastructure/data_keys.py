@@ -60,6 +60,11 @@ class KeyRing:
             if len(self._kept) > self._at_most:
                 self._kept.popitem(last=False)
 
+    def clear(self) -> None:
+        """Drop all: the log was set back."""
+        with self._lock:
+            self._kept.clear()
+
     def forget(self, tenant_id: UUID, scope: UUID | str) -> None:
         """Drop a key whose row is gone."""
         with self._lock:

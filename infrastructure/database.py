@@ -1,12 +1,13 @@
 """Connections to PostgreSQL, as one process's role, bounded in time everywhere.
 
-Invariant: the tenant of a transaction is set in `Database.tenant` (or inside the log's own SQL
-functions), for that transaction only; a connection goes back to the pool without one.
+Invariants: the tenant of a transaction is set in `Database.tenant` (or inside the log's own SQL
+functions), for that transaction only; a connection goes back to the pool without one. A process
+that was given a `Trust` works on no database that it does not trust.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, LiteralString, Self, TypeVar
 from uuid import UUID
@@ -28,6 +29,9 @@ from infrastructure.standing import writable
 
 R = TypeVar("R")
 
+Trust = Callable[[str], bool]
+"""Whether a process works on this incarnation of the database (`application.continuity`)."""
+
 ROLES: Final = ("bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper", "bp_keeper")
 
 CONNECT_SECONDS: Final = 2
@@ -43,6 +47,9 @@ ANSWER_SECONDS: Final = STATEMENT_SECONDS + 0.5
 
 READ_SECONDS: Final = 2.5
 """The same for a read of one stream, so that a request is answered within 3 s."""
+
+INCARNATION: Final = "SELECT app.incarnation()"
+"""Asked once for each connection: which database, in which run of its server, it leads to."""
 
 BEGIN: Final = b"BEGIN; SELECT set_config('bp.tenant', '%s', true)"
 
@@ -105,10 +112,18 @@ def bears_another_try(error: BaseException, seconds: float) -> bool:
     return is_connection_dead(error) and seconds <= PROMPT_SECONDS
 
 
+class NotVouched(Unavailable):
+    """The database was restarted or replaced, and nobody has compared it with what was known."""
+
+    def __init__(self) -> None:
+        super().__init__("database", "It came back, and is still being looked at.")
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that waits for the server for a bounded time, then counts as broken."""
 
     answer_seconds = ANSWER_SECONDS
+    incarnation = ""
 
     @override
     def wait(self, gen: PQGen[R], interval: float = 0.1, timeout: float | None = None) -> R:
@@ -124,6 +139,7 @@ class AsyncBoundedConnection(psycopg.AsyncConnection[Any]):
     """The same for asynchronous callers."""
 
     answer_seconds = ANSWER_SECONDS
+    incarnation = ""
 
     @override
     async def wait(
@@ -190,12 +206,31 @@ def unavailable() -> Iterator[None]:
         raise Unavailable("database", "Its answer could not be read.") from error
 
 
-def sync_pool(url: str, role: str, *, max_size: int) -> ConnectionPool[BoundedConnection]:
+def admit(connection: BoundedConnection | AsyncBoundedConnection, trust: Trust | None) -> None:
+    """Raise NotVouched for a connection to a database that is not trusted."""
+    if trust is not None and not trust(connection.incarnation):
+        raise NotVouched
+
+
+def _introduce(connection: BoundedConnection) -> None:
+    row = connection.execute(INCARNATION).fetchone()
+    connection.incarnation = row[0] if row else ""
+
+
+async def _introduce_async(connection: AsyncBoundedConnection) -> None:
+    row = await (await connection.execute(INCARNATION)).fetchone()
+    connection.incarnation = row[0] if row else ""
+
+
+def sync_pool(
+    url: str, role: str, *, max_size: int, trust: Trust | None = None
+) -> ConnectionPool[BoundedConnection]:
     """A pool of autocommitting connections for threads. Opened and closed by its owner."""
     return ConnectionPool(
         conninfo_of(url, role),
         connection_class=BoundedConnection,
         kwargs={"autocommit": True, "prepare_threshold": 0},
+        configure=_introduce if trust else None,
         min_size=1,
         max_size=max_size,
         timeout=ACQUIRE_SECONDS,
@@ -209,12 +244,21 @@ def sync_pool(url: str, role: str, *, max_size: int) -> ConnectionPool[BoundedCo
 class Database:
     """A pool of connections that all act as one role. Open it before use, close it after."""
 
-    def __init__(self, url: str, role: str, *, max_size: int) -> None:
-        """Take a conninfo or URL, the process's role, and how many connections to hold at most."""
+    def __init__(self, url: str, role: str, *, max_size: int, trust: Trust | None = None) -> None:
+        """Describe the connections.
+
+        Args:
+            url: Conninfo or URL.
+            role: The process's.
+            max_size: How many connections to hold at most.
+            trust: Whether to work on what a connection leads to; without it, on anything.
+        """
+        self._trust = trust
         self._pool = AsyncConnectionPool(
             conninfo_of(url, role),
             connection_class=AsyncBoundedConnection,
             kwargs={"autocommit": True, "prepare_threshold": 1},
+            configure=_introduce_async if trust else None,
             min_size=1,
             max_size=max_size,
             timeout=ACQUIRE_SECONDS,
@@ -282,6 +326,7 @@ class Database:
 
     async def _called(self, query: LiteralString, given: Params) -> list[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
+            admit(connection, self._trust)
             cursor = connection.cursor(binary=True)
             await cursor.execute(query, given)
             return await cursor.fetchall()
@@ -315,6 +360,7 @@ class Database:
         with unavailable():
             connection = await self._begun(tenant)
         try:
+            admit(connection, self._trust)
             with unavailable():
                 yield connection
                 await connection.execute("COMMIT")

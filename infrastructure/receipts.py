@@ -1,6 +1,7 @@
 """Idempotency keys with the answers they got. Written by the log, in the transaction of the append.
 
-Invariant: within 24 hours a tenant's key stands for one request and one answer.
+Invariant: within 24 hours a tenant's key stands for one request and one answer, as long as the
+event that the answer was given for is in the log.
 """
 
 from typing import Final
@@ -12,8 +13,9 @@ from application.ports import Accepted
 from infrastructure.database import Database
 
 FIND: Final = """
-SELECT request_sha256, accepted FROM app.receipts
-WHERE tenant_id = %s AND key = %s AND created_at > clock_timestamp() - interval '24 hours'
+SELECT r.request_sha256, r.accepted FROM app.receipts r
+WHERE r.tenant_id = %s AND r.key = %s AND r.created_at > clock_timestamp() - interval '24 hours'
+  AND (r.event_id IS NULL OR EXISTS (SELECT FROM es.events e WHERE e.event_id = r.event_id))
 """
 FORGET: Final = """
 DELETE FROM app.receipts WHERE created_at <= clock_timestamp() - interval '24 hours'

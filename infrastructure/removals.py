@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from application.deletions import Deletion
 from infrastructure.database import Database
 
 PAUSE_SECONDS: Final = (60.0, 6 * 3600.0)
@@ -17,7 +18,8 @@ PAUSE_SECONDS: Final = (60.0, 6 * 3600.0)
 
 WAITING: Final = """
 SELECT tenant_id, feature_id FROM app.removals
-WHERE done_at IS NULL AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+WHERE done_at IS NULL AND (NOT %s OR noted_at IS NOT NULL)
+  AND (retry_at IS NULL OR retry_at <= clock_timestamp())
 ORDER BY coalesce(retry_at, requested_at) LIMIT %s
 """
 ALL_AGAIN: Final = """
@@ -34,6 +36,19 @@ SELECT tenant_id, feature_id, requested_at, tries, error, retry_at FROM app.remo
 WHERE done_at IS NULL AND tries > 0 ORDER BY requested_at LIMIT %s
 """
 LONGEST_REASON: Final = 500
+UNNOTED: Final = """
+SELECT r.tenant_id, r.feature_id, r.key_id, coalesce(r.position, e.position, 0),
+  coalesce(r.hash, e.hash, ''), coalesce(r.deleted_at, e.recorded_at, r.requested_at)
+FROM app.removals r
+LEFT JOIN LATERAL (
+  SELECT position, hash, recorded_at FROM es.events
+  WHERE stream_id = r.feature_id AND type = 'feature_deleted' ORDER BY version LIMIT 1
+) e ON r.position IS NULL
+WHERE r.noted_at IS NULL AND (%s OR r.done_at IS NULL) ORDER BY r.requested_at LIMIT %s
+"""
+NOTED: Final = """
+UPDATE app.removals SET note = %s, noted_at = clock_timestamp() WHERE feature_id = %s
+"""
 DONE: Final = """
 UPDATE app.removals SET done_at = clock_timestamp() WHERE tenant_id = %s AND feature_id = %s
 """
@@ -65,17 +80,42 @@ class Postponed(Struct, frozen=True):
 class PostgresRemovals:
     """Removals of all tenants, for the sweeper. Every method raises Unavailable."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the sweeper's database."""
+    def __init__(self, database: Database, *, noted_only: bool = False) -> None:
+        """Take the sweeper's database; whether notes of deletions are kept, and waited for."""
         self._database = database
         self._begun = False
+        self._noted_only = noted_only
+        self._all_looked_at = False
+
+    async def unnoted(self, limit: int) -> list[Deletion]:
+        """Deletions without a note, oldest first.
+
+        Features whose files were removed before there were notes are looked for once.
+        """
+        async with self._database.system() as connection:
+            cursor = await connection.execute(UNNOTED, (not self._all_looked_at, limit))
+            rows = await cursor.fetchall()
+        self._all_looked_at = self._all_looked_at or len(rows) < limit
+        return [
+            Deletion(tenant_id, feature_id, key_id, position, bytes(event_hash), at)
+            for tenant_id, feature_id, key_id, position, event_hash, at in rows
+        ]
+
+    async def noted(self, feature_id: UUID, number: int) -> None:
+        """The note of this number is stored."""
+        async with self._database.system() as connection:
+            await connection.execute(NOTED, (number, feature_id))
+
+    def expect_no_notes(self) -> None:
+        """There will be none: files are removed without."""
+        self._noted_only = False
 
     async def waiting(self, limit: int) -> list[tuple[UUID, UUID]]:
         """Tenant and feature of each whose time has come; at first, of all: it may be mended."""
         async with self._database.system() as connection:
             if not self._begun:
                 await connection.execute(ALL_AGAIN)
-            rows = await (await connection.execute(WAITING, (limit,))).fetchall()
+            rows = await (await connection.execute(WAITING, (self._noted_only, limit))).fetchall()
         self._begun = True
         return [(row[0], row[1]) for row in rows]
 

@@ -5,6 +5,7 @@ key stays published for longer than its last token lives.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 from uuid import UUID
@@ -108,6 +109,11 @@ class OwnTokens:
         self._issuer = issuer
         self._keys = keys
         self._following: asyncio.Task[None] | None = None
+        self._doubt = asyncio.Event()
+
+    def look_again(self) -> None:
+        """The database was set back, and its keys perhaps with it: look at once."""
+        self._doubt.set()
 
     async def __aenter__(self) -> Self:
         """Begin to look for newer keys."""
@@ -126,7 +132,10 @@ class OwnTokens:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(FOLLOW_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._doubt.wait()
+            self._doubt.clear()
             try:
                 await self.renew()
             except (Unavailable, MasterKeyUnusable, Unsealable) as error:

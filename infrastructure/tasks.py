@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
+import structlog
+from typing_extensions import override
+
 from application.ports import Claim, DueStep, Why
 from domain.pipeline import AGENT_OF
 from domain.status import Agent, Step
 from infrastructure.database import Database
 from infrastructure.gathering import Gathered
 from infrastructure.steady_clock import SteadyClock
+
+log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = 5
 """Leases of one task that may end without a word; after these the sweeper fails it. A step that
@@ -34,6 +39,25 @@ INSERT INTO app.tasks
 SELECT d.*, %s
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[], %s::uuid[]) d
 ON CONFLICT (task_id) DO NOTHING RETURNING task_id
+"""
+ENQUEUE_HELD: Final = """
+WITH asked AS (
+  SELECT d.task_id, d.tenant_id, d.feature_id, d.step, d.event_id, d.version, d.correlation_id
+  FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::int[], %s::uuid[])
+    d (task_id, tenant_id, feature_id, step, event_id, version, correlation_id)
+), held AS (
+  SELECT a.task_id, a.tenant_id, a.feature_id, a.step, a.event_id, a.version, a.correlation_id
+  FROM asked a JOIN es.held((SELECT array_agg(event_id) FROM asked)) h
+    ON h.event_id = a.event_id AND h.tenant_id = a.tenant_id AND h.stream_id = a.feature_id
+      AND h.version = a.version
+), made AS (
+  INSERT INTO app.tasks
+    (task_id, tenant_id, feature_id, step, event_id, version, correlation_id, max_attempts)
+  SELECT h.task_id, h.tenant_id, h.feature_id, h.step, h.event_id, h.version, h.correlation_id, %s
+  FROM held h ORDER BY h.task_id ON CONFLICT (task_id) DO NOTHING RETURNING task_id
+)
+SELECT made.task_id, true FROM made
+UNION ALL SELECT a.task_id, false FROM asked a WHERE a.task_id NOT IN (SELECT task_id FROM held)
 """
 CLAIMED: Final = (
     "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence, alone"
@@ -97,13 +121,19 @@ class PostgresTasks:
         ]
         columns = [list(column) for column in zip(*rows, strict=True)]
         columns[3] = [str(step) for step in columns[3]]
-        new = {row[0] for row in await self._database.call(ENQUEUE, (self._max_attempts, *columns))}
+        new = await self._insert(columns)
         counts = []
         for call in calls:
             added = new & {step.task_id for step in call}
             new -= added  # Two calls that bring the same step: it is new once.
             counts.append(len(added))
         return counts
+
+    async def _insert(self, columns: list[list[Any]]) -> set[UUID]:
+        """Insert rows, given by columns; the ids of those that were not there."""
+        return {
+            row[0] for row in await self._database.call(ENQUEUE, (self._max_attempts, *columns))
+        }
 
     async def claim(
         self,
@@ -178,3 +208,20 @@ class PostgresTasks:
         self._time.heard(sent, rows[0][:4])
         claimed = (row[4:] for row in rows if row[4] is not None)
         return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in claimed]
+
+
+class RecordedTasks(PostgresTasks):
+    """The same for whoever makes tasks of messages: only of events that the log holds.
+
+    A message of an event that is in no log, because the log was set back, makes nothing.
+    """
+
+    @override
+    async def _insert(self, columns: list[list[Any]]) -> set[UUID]:
+        rows = await self._database.call(ENQUEUE_HELD, (*columns, self._max_attempts))
+        refused = [row[0] for row in rows if not row[1]]
+        if refused:
+            log.warning(
+                "message_of_no_log", steps=len(refused), consequence="no task is made of it"
+            )
+        return {row[0] for row in rows if row[1]}

@@ -24,7 +24,7 @@ from application.ports import Unavailable
 from infrastructure.own_process import BEGUN, OVER, STOP, UNAVAILABLE
 from interface.event_loop import run
 from interface.foundation import configured, open_foundation
-from interface.processes import Order, open_crew, open_demo_model
+from interface.processes import Order, open_continuity, open_crew, open_demo_model
 from interface.settings import Settings
 from interface.watchdog import LEASES, watched
 
@@ -109,7 +109,12 @@ async def _carry_out(order: Order, settings: Settings, signs: Signs, lines: Line
 
     async def work() -> None:
         async with AsyncExitStack() as scope:
-            base = await open_foundation(scope, settings, order.addresses, asyncio.Event())
+            stop = asyncio.Event()
+            base = await open_foundation(scope, settings, order.addresses, stop)
+            watch = await open_continuity(scope, base, ("worker",))
+            # When the log is set back, our worker finds that, too, and tells us to end.
+            watching = asyncio.ensure_future(watch.run(stop))
+            scope.push_async_callback(_over, watching)
             demo_url = await open_demo_model(scope, settings)
             crew = await open_crew(scope, base, demo_url)
             signs.begun()
@@ -128,6 +133,12 @@ async def _carry_out(order: Order, settings: Settings, signs: Signs, lines: Line
             log.warning("step_postponed", step=order.claim.step, reason=str(down))
             return UNAVAILABLE
     return 0
+
+
+async def _over(task: asyncio.Future[None]) -> None:
+    """End a task that runs beside the step."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _listen(lines: Line, loop: asyncio.AbstractEventLoop, told: Callable[[bytes], None]) -> None:

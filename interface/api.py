@@ -125,7 +125,7 @@ async def open_api(
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
-    return Services(
+    services = Services(
         features=features,
         reads=reads,
         changes=audit,
@@ -167,7 +167,10 @@ async def open_api(
         security=security,
         turns=base.turns,
         comparisons=Comparisons(base.computing),
+        continuity=base.continuity,
     )
+    base.continuity.on_set_back(services.pasts.clear)
+    return services
 
 
 async def _identity(
@@ -200,11 +203,13 @@ async def _identity(
     ended = await scope.enter_async_context(EndedSessions(stored.ended_since, utc_now))
     passwords = PasswordHasher()
     scope.callback(passwords.close)
+    tokens = await scope.enter_async_context(OwnTokens(issuer, keys))
+    base.continuity.on_set_back(tokens.look_again)
     accounts = Accounts(
         store=PostgresAccounts(database),
         passwords=passwords,
         sessions=RefreshTokens(stored, utc_now, ended.look),
-        tokens=await scope.enter_async_context(OwnTokens(issuer, keys)),
+        tokens=tokens,
         mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
         throttle=Throttle(time.monotonic),
         clock=utc_now,

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from uuid_utils.compat import uuid7
 
+from application.continuity import Continuity
 from application.turns import Turns
 from infrastructure import logs
 from infrastructure.artifacts import FolderStore, S3Store, open_store
@@ -99,6 +100,16 @@ def addresses_of(settings: Settings, stack: Stack | None) -> Addresses:
     return Addresses(database, nats, settings.artifacts_url or folder)
 
 
+def store_of(settings: Settings, addresses: Addresses) -> FolderStore | S3Store:
+    """The object store, not open yet. Raises StoreUrlRefused."""
+    secret = settings.artifacts_secret_access_key
+    return open_store(
+        addresses.artifacts,
+        access_key_id=settings.artifacts_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+
+
 def leave_note(settings: Settings, addresses: Addresses) -> Path:
     """Say where the embedded servers are, for commands that run beside the service."""
     path = settings.data_dir / NOTE
@@ -157,6 +168,8 @@ class Foundation:
     """Reads and compares long texts in processes that can be ended."""
     watch: DatabaseWatch
     figures: Figures
+    continuity: Continuity
+    """Whether the log is still the one that this process knows."""
     stop: asyncio.Event
     """The process was told to stop: it takes nothing new."""
     hurry: asyncio.Event
@@ -169,7 +182,12 @@ class Foundation:
     @property
     def name(self) -> str:
         """Names this process in leases and connections."""
-        return f"{socket.gethostname()}-{os.getpid()}"
+        return process_name()
+
+
+def process_name() -> str:
+    """Names this process, of all on all machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 async def open_foundation(
@@ -204,19 +222,18 @@ async def open_foundation(
     work = await scope.enter_async_context(Bell(link, "work"))
     cancel = await scope.enter_async_context(Bell(link, "cancel"))
     live = NatsLive(link, poke, work, cancel)
-    secret = settings.artifacts_secret_access_key
-    store = open_store(
-        addresses.artifacts,
-        access_key_id=settings.artifacts_access_key_id,
-        secret_access_key=secret.get_secret_value() if secret else None,
-    )
+    store = store_of(settings, addresses)
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
     figures = figures or Figures(())
+    ring, continuity = KeyRing(master), Continuity(process_name())
+    continuity.on_set_back(ring.clear)
+    continuity.on_set_back(figures.http.set_backs.inc)
+    figures.loops(continuity.pulse)
     base = Foundation(
         settings,
         addresses,
         master,
-        KeyRing(master),
+        ring,
         link,
         poke,
         work,
@@ -226,6 +243,7 @@ async def open_foundation(
         await scope.enter_async_context(Pool(settings.computing_processes)),
         watch or DatabaseWatch(addresses.database),
         figures,
+        continuity,
         stop,
         hurry or asyncio.Event(),
     )

@@ -6,6 +6,7 @@ runs one of each in this process.
 
 import asyncio
 import sys
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -14,11 +15,13 @@ import msgspec
 import structlog
 
 from application.agents.roster import Roster, roster_of
+from application.deletions import DeletionNotes
 from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features
 from application.materials import Materials
-from application.ports import Claim
+from application.orphans import OrphanWatch
+from application.ports import Claim, Unavailable
 from application.providers import Choice, Providers
 from application.recovery import Sweeper
 from application.runner import Runner
@@ -31,6 +34,7 @@ from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.artifacts import RecentFiles
 from infrastructure.clock import utc_now
 from infrastructure.computing import Pool
+from infrastructure.continuity import KeptOutside, PostgresContinuity
 from infrastructure.cursors import PostgresCursors
 from infrastructure.data_keys import DataKeys
 from infrastructure.database import Database
@@ -41,11 +45,12 @@ from infrastructure.finished_tasks import FinishedTasks
 from infrastructure.inspection import Inspector
 from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
 from infrastructure.ledger import PostgresLedger
+from infrastructure.orphans import PostgresOrphans
 from infrastructure.own_process import OwnProcess
 from infrastructure.read_models import PostgresSource, Projector, Retrying
 from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
-from infrastructure.tasks import PostgresTasks
+from infrastructure.tasks import PostgresTasks, RecordedTasks
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import Addresses, CannotStart, Foundation, new_id
 from interface.health import Servers
@@ -55,6 +60,18 @@ from interface.settings import Settings, surroundings
 AFTER_DEADLINE_SECONDS: Final = 360.0
 """What a step in a process of its own has beyond its agent's deadline: longer than it waits for a
 database that is away."""
+
+ROLES: Final[Mapping[str, str]] = {
+    "sweeper": "bp_sweeper",
+    "api": "bp_api",
+    "worker": "bp_worker",
+    "projector": "bp_projector",
+    "relay": "bp_relay",
+}
+"""Each process's role; of several that run in one, the first watches over the log for all."""
+VOUCHING: Final = frozenset({"sweeper", "api", "worker"})
+"""Processes that may append, and so can make a deletion again."""
+FIRST_LOOK_SECONDS: Final = 10.0
 
 
 log = structlog.get_logger(__name__)
@@ -90,23 +107,66 @@ async def database_of(
     """
     connections = base.settings.database_connections
     size = connections - connections // 2 if shared else connections
-    database = Database(base.addresses.database, role, max_size=size)
+    trust = base.continuity.trusts
+    database = Database(base.addresses.database, role, max_size=size, trust=trust)
     base.figures.pool(pool, size, database.figures)
     if base.figures.servers is None:
         base.figures.servers = Servers(base.watch, database, base.link, base.artifacts)
     return await scope.enter_async_context(database)
 
 
+async def open_continuity(
+    scope: AsyncExitStack, base: Foundation, names: Collection[str]
+) -> Running:
+    """The watch on the log: one for all that runs in this process. Looks once, if it can.
+
+    A relay and a projector wait for another process to vouch for a database that came back.
+    """
+    name, role = next((name, role) for name, role in ROLES.items() if name in names)
+    # No trust is asked for here: this is how it comes about.
+    database = await scope.enter_async_context(Database(base.addresses.database, role, max_size=1))
+    base.figures.pool("continuity", 1, database.figures)
+
+    def log_of() -> PostgresEventLog:
+        return PostgresEventLog(base.addresses.database, role, base.ring, connections=2)
+
+    outside = KeptOutside(database, base.artifacts, log_of, new_id) if name in VOUCHING else None
+    continuity = base.continuity
+    continuity.bind(PostgresContinuity(database), outside)
+    try:
+        async with asyncio.timeout(FIRST_LOOK_SECONDS):
+            await continuity.look()
+    except (Unavailable, TimeoutError) as away:
+        log.warning("continuity_unknown", reason=str(away))
+    return Running("continuity", continuity.run)
+
+
 async def features_of(
     scope: AsyncExitStack, base: Foundation, database: Database, role: str, *, pool: str
 ) -> tuple[Features, PostgresEventLog]:
     """The one write path, as one role, with its half of the process's connections."""
-    size = base.settings.database_connections // 2
+    size, continuity = base.settings.database_connections // 2, base.continuity
     log = await scope.enter_async_context(
-        PostgresEventLog(base.addresses.database, role, base.ring, connections=size)
+        PostgresEventLog(
+            base.addresses.database,
+            role,
+            base.ring,
+            connections=size,
+            trust=continuity.trusts,
+            saw=continuity.saw,
+        )
     )
     base.figures.pool(pool, size, log.figures)
-    return Features(log, PostgresReceipts(database), base.live, new_id, base.turns), log
+    features = Features(
+        log,
+        PostgresReceipts(database),
+        base.live,
+        new_id,
+        turns=base.turns,
+        doubt=continuity.doubt,
+    )
+    continuity.on_set_back(features.forget)
+    return features, log
 
 
 def roster_in_force(settings: Settings) -> Roster:
@@ -225,6 +285,7 @@ async def open_worker(
     worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
     base.figures.loops(worker.pulse)
     base.figures.steps(lambda: worker.busy)
+    base.continuity.on_set_back(worker.let_go_of_all)
 
     async def work(stop: asyncio.Event) -> None:
         await worker.run(stop, base.hurry)
@@ -255,13 +316,20 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     queue = await database_of(scope, base, "bp_worker", pool="relay-queue")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
-    tasks = PostgresTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
+    tasks = RecordedTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
 
     async def floor() -> int:
         return await cursors.get("reconciler")
 
     limits = stream.Limits(replicas=base.settings.nats_replicas)
-    relay = Relay(base.link, headers, floor=floor, poke=base.poke, limits=limits)
+    relay = Relay(
+        base.link,
+        headers,
+        floor=floor,
+        poke=base.poke,
+        limits=limits,
+        doubt=base.continuity.doubt,
+    )
     letters = PostgresDeadLetters(queue)
     fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
     reconciler = Reconciler(
@@ -286,6 +354,7 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
     projector = Projector(database, source, applied=applied)
     retrying = Retrying(database, source, applied=applied)
     base.figures.loops(projector.pulse)
+    base.continuity.on_set_back(projector.start_over)
 
     async def wake(stop: asyncio.Event) -> None:
         async with base.poke.listen() as heard:
@@ -305,10 +374,11 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper", pool="sweeper")
     features, _ = await features_of(scope, base, database, "bp_sweeper", pool="sweeper-log")
+    removals = PostgresRemovals(database, noted_only=True)
     sweeper = Sweeper(
         features,
         PostgresTasks(database),
-        PostgresRemovals(database),
+        removals,
         (
             PostgresReceipts(database),
             ExpiredSessions(database, utc_now),
@@ -325,5 +395,22 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
-    base.figures.loops(sweeper.pulse, notary.pulse)
-    return [Running("sweeper", sweeper.run), Running("notary", notary.run)]
+    notes = DeletionNotes(removals, base.artifacts.destroyed(), lambda: keys.signer(base.master))
+    orphans = OrphanWatch(PostgresOrphans(database, base.ring), base.artifacts)
+    base.figures.loops(sweeper.pulse, notary.pulse, notes.pulse)
+    for forget in (notary.forget, notes.forget, orphans.look_soon):
+        base.continuity.on_set_back(forget)
+
+    async def wake(stop: asyncio.Event) -> None:
+        async with base.poke.listen() as heard:
+            while not stop.is_set():
+                if await heard.wait(1.0):
+                    notes.wake()
+
+    return [
+        Running("sweeper", sweeper.run),
+        Running("notary", notary.run),
+        Running("deletion-notes", notes.run),
+        Running("deletion-bell", wake),
+        Running("orphans", orphans.run),
+    ]

@@ -48,6 +48,10 @@ class Pasts:
         if len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything: the log was set back."""
+        self._kept.clear()
+
     def forget(self, feature_id: UUID) -> None:
         """Forget what was deleted."""
         for key in [key for key in self._kept if key[1] == feature_id]:

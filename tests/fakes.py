@@ -16,8 +16,10 @@ from application.ports import (
     Accepted,
     Claim,
     Conflict,
+    Diverged,
     DueStep,
     Effects,
+    Groundless,
     LeaseLost,
     LedgerEntry,
     Origin,
@@ -230,6 +232,13 @@ class MemoryTasks:
             if task.due.feature_id == feature_id and task.status in OPEN:
                 task.status = "cancelled"
 
+    def set_back(self, held: Collection[UUID]) -> None:
+        """Lose the tasks of all events but these; what the lost ones ended is open again."""
+        self.rows = {name: row for name, row in self.rows.items() if row.due.event_id in held}
+        for row in self.rows.values():
+            row.status, row.lease_until = "queued", None
+            row.not_before = self._clock()
+
     def _lease(self, task: Task, worker: str, now: datetime, seconds: float) -> None:
         self._fence += 1
         task.status = "running"
@@ -314,8 +323,18 @@ class MemoryLog:
         self._destroyed: set[UUID] = set()
 
     async def read(
-        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
+        if upto is not None and upto <= after:
+            return ()
+        if head is not None and not self._holds(tenant_id, feature_id, after, head):
+            raise Diverged
         found = [
             event
             for event in self._stream(tenant_id, feature_id)
@@ -366,15 +385,20 @@ class MemoryLog:
         expected: int,
         origin: Origin,
         effects: Effects = Effects(),
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         stream = self._stream(origin.tenant_id, feature_id)
         stored = stream[expected : expected + len(events)]
         if events and [event.event_id for event in stored] == [new_id for new_id, _ in events]:
             return stored
+        if not self._grounded(feature_id, origin, effects):
+            raise Groundless
         receipt = effects.receipt
         if receipt and self._receipts.has(origin.tenant_id, receipt):
             raise ReceiptExists
         if len(stream) != expected or self._taken(feature_id, origin.tenant_id, events):
+            raise Conflict
+        if head is not None and stream and stream[-1].hash != head:
             raise Conflict
         task = effects.task
         if task and not self._tasks.holds(task.task_id, task.fence):
@@ -394,6 +418,25 @@ class MemoryLog:
             self._destroyed.add(feature_id)
             self.removals.append((origin.tenant_id, feature_id))
         return recorded
+
+    def set_back(self, events: int) -> None:
+        """Lose all but the first events, as a failover or a restore does; tasks follow them."""
+        held = {event.event_id for event in self.events[:events]}
+        self.events = self.events[:events]
+        self._tasks.set_back(held)
+
+    def _holds(self, tenant_id: UUID, feature_id: UUID, version: int, head: bytes) -> bool:
+        stream = self._stream(tenant_id, feature_id)
+        return version == 0 or (len(stream) >= version and stream[version - 1].hash == head)
+
+    def _grounded(self, feature_id: UUID, origin: Origin, effects: Effects) -> bool:
+        answered = effects.answers is None or any(
+            (event.event_id, event.tenant_id) == (effects.answers, origin.tenant_id)
+            for event in self.events
+        )
+        if effects.rests_on is None:
+            return answered
+        return answered and self._holds(origin.tenant_id, feature_id, *effects.rests_on)
 
     def _stream(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
         return [e for e in self.events if (e.tenant_id, e.feature_id) == (tenant_id, feature_id)]

@@ -67,6 +67,10 @@ class Notary:
         self.pulse = Pulse("notary", within_seconds=every_seconds * BEHIND_AFTER + LATE_SECONDS)
         self._outage = Outage(log, "checkpoint_postponed")
 
+    def forget(self) -> None:
+        """The log was set back, and its key perhaps with it."""
+        self._signer = None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
         look = self._every / LOOKS_PER_CHECKPOINT

@@ -19,6 +19,8 @@ from application.transparency.ports import StoreUnfit
 PREFIX: Final = "checkpoints/"
 PROBE: Final = "probes/conditional-writes"
 """An object of no meaning, by which it is tried whether the store keeps what it has."""
+DESTROYED: Final = "destroyed/"
+"""Notes of what was destroyed, numbered and kept as checkpoints are."""
 PAGE: Final = 1000
 TOO_LARGE: Final = 100_000
 """More bytes than any note has: what is larger is not read whole, and refused by its reader."""
@@ -93,11 +95,18 @@ class FolderCheckpoints:
 class S3Checkpoints:
     """Checkpoints in the bucket of the artifacts, by conditional writes (`If-None-Match: *`)."""
 
-    def __init__(self, client: Any, bucket: str, call: Call) -> None:  # noqa: ANN401 - untyped.
-        """Take an open client, its bucket, and what bounds each call."""
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - untyped.
+        bucket: str,
+        call: Call,
+        prefix: str = PREFIX,
+    ) -> None:
+        """Take an open client, its bucket, what bounds each call, and the key space."""
         self._client = client
         self._bucket = bucket
         self._call = call
+        self._prefix = prefix
         self._fit: bool | None = None
 
     async def fit(self) -> bool:
@@ -134,7 +143,7 @@ class S3Checkpoints:
         """Store. False, and nothing stored, when there is one of this size already."""
         try:
             async with self._call(new=True):
-                await self._put(PREFIX + name_of(size), note, IfNoneMatch="*")
+                await self._put(self._prefix + name_of(size), note, IfNoneMatch="*")
         except KeyTaken:
             return False
         except ConditionRefused:
@@ -144,22 +153,22 @@ class S3Checkpoints:
     async def list(self, after: int = 0) -> Sequence[int]:
         """The sizes of all stored checkpoints above `after`, smallest first."""
         sizes: list[int] = []
-        last = PREFIX + name_of(after)
+        last = self._prefix + name_of(after)
         while True:
             async with self._call():
                 page = await self._client.list_objects_v2(
-                    Bucket=self._bucket, Prefix=PREFIX, StartAfter=last, MaxKeys=PAGE
+                    Bucket=self._bucket, Prefix=self._prefix, StartAfter=last, MaxKeys=PAGE
                 )
                 keys = [str(found["Key"]) for found in page.get("Contents", ())]
             if not keys:
                 return sizes
-            names = (key.removeprefix(PREFIX) for key in keys)
+            names = (key.removeprefix(self._prefix) for key in keys)
             sizes += [int(name) for name in names if _NAME.fullmatch(name)]
             last = advanced(last, keys[-1])
 
     async def get(self, size: int) -> bytes:
         """Read one. Raises ArtifactMissing."""
-        key = PREFIX + name_of(size)
+        key = self._prefix + name_of(size)
         async with self._call(missing=key):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             async with answer["Body"] as stream:

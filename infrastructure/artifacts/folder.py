@@ -9,13 +9,13 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import PREFIX, FolderCheckpoints
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
+from infrastructure.artifacts.checkpoints import DESTROYED, PREFIX, FolderCheckpoints
+from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
 from infrastructure.gathering import Gathered
 
 _ASIDE: Final = "incoming"
@@ -71,6 +71,18 @@ class FolderStore:
     def checkpoints(self) -> FolderCheckpoints:
         """The signed checkpoints of the log, in a folder beside the tenants'."""
         return FolderCheckpoints(self._root / PREFIX)
+
+    def destroyed(self) -> FolderCheckpoints:
+        """Signed notes of what was destroyed, in another."""
+        return FolderCheckpoints(self._root / DESTROYED)
+
+    async def names(self) -> AsyncIterator[str]:
+        """The keys of all stored files, feature by feature."""
+        for tenant in await asyncio.to_thread(_entries, self._root):
+            for feature in await asyncio.to_thread(_entries, tenant):
+                for file in await asyncio.to_thread(_entries, feature):
+                    if is_key(key := f"{tenant.name}/{feature.name}/{file.name}"):
+                        yield key
 
     def _open(self) -> None:
         try:
@@ -158,6 +170,15 @@ class FolderStore:
         except OSError:
             return False
         return True
+
+
+def _entries(parent: Path) -> list[Path]:
+    try:
+        return sorted(parent.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise Unavailable("the artifact folder", error.strerror or "") from error
 
 
 @contextlib.contextmanager

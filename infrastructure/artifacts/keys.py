@@ -26,6 +26,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def is_key(key: str) -> bool:
+    """Whether it is the key of a stored file."""
+    return _KEY.fullmatch(key) is not None
+
+
 def checked_prefix(prefix: str) -> str:
     """Give the prefix back if it is one feature's. Raises KeyRefused."""
     if _PREFIX.fullmatch(prefix) is None:

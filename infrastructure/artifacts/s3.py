@@ -14,8 +14,15 @@ from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactDamaged, ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import ConditionRefused, KeyTaken, S3Checkpoints, advanced
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix
+from infrastructure.artifacts.checkpoints import (
+    DESTROYED,
+    PREFIX,
+    ConditionRefused,
+    KeyTaken,
+    S3Checkpoints,
+    advanced,
+)
+from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
 
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
@@ -65,7 +72,7 @@ class S3Store:
         self._open = AsyncExitStack()
         self._client: Any = None
         self._failures: tuple[type[Exception], ...] = ()
-        self._checkpoints: S3Checkpoints | None = None
+        self._notes: dict[str, S3Checkpoints] = {}
 
     async def __aenter__(self) -> Self:
         """Open the client. Nothing is asked of the store yet; see `ready`."""
@@ -151,13 +158,28 @@ class S3Store:
 
     def checkpoints(self) -> S3Checkpoints:
         """The signed checkpoints of the log, in the same bucket. For an open store."""
+        return self._numbered(PREFIX)
 
+    def destroyed(self) -> S3Checkpoints:
+        """Signed notes of what was destroyed, likewise."""
+        return self._numbered(DESTROYED)
+
+    async def names(self) -> AsyncIterator[str]:
+        """The keys of all stored files, feature by feature."""
+        last = ""
+        while keys := [found["Key"] for found in await self._keys_after(last, "")]:
+            for key in keys:
+                if is_key(key):
+                    yield key
+            last = keys[-1]
+
+    def _numbered(self, prefix: str) -> S3Checkpoints:
         def call(missing: str = "", *, new: bool = False) -> AbstractAsyncContextManager[None]:
             return self._call(self._call_seconds, missing=missing, new=new)
 
-        if self._checkpoints is None:
-            self._checkpoints = S3Checkpoints(self._client, self._bucket, call)
-        return self._checkpoints
+        if prefix not in self._notes:
+            self._notes[prefix] = S3Checkpoints(self._client, self._bucket, call, prefix)
+        return self._notes[prefix]
 
     async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:
         async with self._call(self._call_seconds):

@@ -107,6 +107,12 @@ class Stack:
         postgres.start()
         postgres.wait_ready()
 
+    def stop_postgres(self) -> Path:
+        """Stop PostgreSQL in order; its data folder, which may be copied or replaced now."""
+        postgres, _ = self._both()
+        postgres.stop()
+        return postgres.data
+
     def kill_postgres(self) -> None:
         """End PostgreSQL as a crash would; `restart_postgres` brings it back."""
         self._both()[0].kill()

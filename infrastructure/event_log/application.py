@@ -26,7 +26,7 @@ from typing_extensions import override
 from application.ports import Effects, Origin, Recorded, Unavailable, Unread, Unreadable, Why
 from domain.events import FeatureEvent
 from infrastructure.data_keys import KeyRing
-from infrastructure.database import BoundedConnection
+from infrastructure.database import BoundedConnection, Trust
 from infrastructure.event_log.mapper import FeatureMapper, NoTranscoder
 from infrastructure.event_log.recorder import FeatureRecorder
 from infrastructure.event_log.registry import Registry
@@ -49,6 +49,7 @@ class Append(Struct, frozen=True):
     expected: int
     origin: Origin
     effects: Effects
+    head: bytes | None = None
 
 
 class FeatureFactory(InfrastructureFactory[TrackingRecorder]):
@@ -100,11 +101,15 @@ class Features(Application[UUID]):
     """Appends and reads streams, synchronously: for threads."""
 
     def __init__(
-        self, pool: ConnectionPool[BoundedConnection], ring: KeyRing, registry: Registry
+        self,
+        pool: ConnectionPool[BoundedConnection],
+        ring: KeyRing,
+        registry: Registry,
+        trust: Trust | None = None,
     ) -> None:
-        """Take a pool, opened and closed by its owner, the key ring and the registry."""
+        """Take a pool, opened and closed by its owner, the key ring, the registry, the trust."""
         self._ring = ring
-        self._rows = FeatureRecorder(pool)
+        self._rows = FeatureRecorder(pool, trust)
         self._mapping = FeatureMapper(registry, self._find_key)
         super().__init__()
 
@@ -155,8 +160,9 @@ class Features(Application[UUID]):
                 for number, (event_id, event) in enumerate(append.events, start=1)
             )
             count = len(append.events)
+            origin, effects = append.origin, append.effects
             items.append(
-                Item(stream, append.expected, count, append.origin, append.effects, key, wrapped)
+                Item(stream, append.expected, count, origin, effects, key, wrapped, append.head)
             )
         outcomes: list[Outcome] = []
         self.events.put(
@@ -170,12 +176,13 @@ class Features(Application[UUID]):
         return outcomes
 
     def read(
-        self, tenant_id: UUID, feature_id: UUID, after: int, upto: int | None
+        self, tenant_id: UUID, feature_id: UUID, after: int, upto: int | None, head: bytes | None
     ) -> list[Recorded]:
-        """A stretch of a stream. Raises Unavailable, KeyDestroyed, Unreadable."""
-        stream = StreamId(tenant_id, feature_id)
-        found = self.events.get(stream, gt=after, lte=upto)
-        return [cast("Recorded", cast("Envelope", envelope).recorded) for envelope in found]
+        """A stretch of a stream. Raises Unavailable, Diverged, KeyDestroyed, Unreadable."""
+        stored = self._rows.select_events(
+            StreamId(tenant_id, feature_id), gt=after, lte=upto, head=head
+        )
+        return [cast("Recorded", self._mapping.to_domain_event(one).recorded) for one in stored]
 
     def read_versions(
         self, tenant_id: UUID, feature_id: UUID, versions: Sequence[int]

@@ -14,6 +14,7 @@ from uuid import UUID
 from application.ports import (
     Conflict,
     Effects,
+    Groundless,
     LeaseLost,
     Origin,
     ReceiptExists,
@@ -23,7 +24,7 @@ from application.ports import (
 )
 from domain.events import FeatureEvent
 from infrastructure.data_keys import KeyRing
-from infrastructure.database import sync_pool
+from infrastructure.database import Trust, sync_pool
 from infrastructure.event_log.application import Append, Features
 from infrastructure.event_log.registry import REGISTRY, Registry
 from infrastructure.event_log.stored import Outcome, Written
@@ -58,6 +59,8 @@ class PostgresEventLog:
         registry: Registry = REGISTRY,
         connections: int = WRITERS + READERS,
         grown: Callable[[], None] = lambda: None,
+        trust: Trust | None = None,
+        saw: Callable[[int, bytes], None] = lambda _position, _hash: None,
     ) -> None:
         """Describe the log.
 
@@ -68,13 +71,16 @@ class PostgresEventLog:
             registry: The events that are known.
             connections: To the database at most, 2 or more; a third of them write.
             grown: Called in the event loop after a transaction appended something.
+            trust: Whether to work on what a connection leads to; without it, on anything.
+            saw: Told position and hash of the last event of every answer.
         """
-        self._pool = sync_pool(url, role, max_size=connections)
+        self._pool = sync_pool(url, role, max_size=connections, trust=trust)
         self._writers_at_most = max(1, min(WRITERS, connections // 3))
         readers = connections - self._writers_at_most
-        self._features = Features(self._pool, ring, registry)
+        self._features = Features(self._pool, ring, registry, trust)
         self._tag_of = registry.tag_of
         self._grown = grown
+        self._saw = saw
         self._waiting: deque[_Waiting] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = False
@@ -108,21 +114,29 @@ class PostgresEventLog:
         await self.close()
 
     async def read(
-        self, tenant_id: UUID, feature_id: UUID, *, after: int = 0, upto: int | None = None
+        self,
+        tenant_id: UUID,
+        feature_id: UUID,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         """Events with versions in (after, upto], in order. Empty for an unknown stream.
 
         Raises:
             Unavailable: the database does not answer.
+            Diverged: `head` is not the hash of the event at `after`.
             KeyDestroyed: the feature was deleted, and part of this was sealed; a `NotFound`.
             Unreadable: one of them is of a later version, or damaged.
         """
         if upto is not None and upto <= after:
             return ()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, self._features.read, tenant_id, feature_id, after, upto
+        found = await loop.run_in_executor(
+            self._readers, self._features.read, tenant_id, feature_id, after, upto, head
         )
+        return self._told(found)
 
     async def at(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
@@ -161,6 +175,7 @@ class PostgresEventLog:
         expected: int,
         origin: Origin,
         effects: Effects = Effects(),
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         """Append events under ids the caller chose, if the stream is at version `expected`.
 
@@ -169,14 +184,19 @@ class PostgresEventLog:
         if len(self._waiting) >= WAITING_AT_MOST:
             raise Unavailable("database", "Too many appends are waiting.")
         loop = asyncio.get_running_loop()
-        asked = Append(feature_id, events, expected, origin, effects)
+        asked = Append(feature_id, events, expected, origin, effects, head)
         answer: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append(_Waiting(asked, answer))
         if not self._woken:
             # Everything that is handed in during this turn of the loop goes together.
             self._woken = True
             loop.call_soon(self._start)
-        return self._recorded(asked, await answer)
+        return self._told(self._recorded(asked, await answer))
+
+    def _told(self, recorded: Sequence[Recorded]) -> Sequence[Recorded]:
+        if recorded:
+            self._saw(recorded[-1].position, recorded[-1].hash)
+        return recorded
 
     def _start(self) -> None:
         self._woken = False
@@ -216,6 +236,8 @@ class PostgresEventLog:
                 raise ReceiptExists
             case "conflict":
                 raise Conflict from outcome.error
+            case "groundless":
+                raise Groundless
             case _:
                 raise outcome.error or RuntimeError(f"the log answered {outcome.word!r}")
 

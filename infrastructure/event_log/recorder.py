@@ -20,10 +20,13 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
+from application.ports import Diverged
 from infrastructure.database import (
     ANSWER_SECONDS,
     READ_SECONDS,
     BoundedConnection,
+    Trust,
+    admit,
     bears_another_try,
     is_connection_dead,
     is_session_at_fault,
@@ -56,9 +59,11 @@ theirs: two batches cannot deadlock."""
 READ: Final = (
     "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
     " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
-    " FROM es.read_stream(%s, %s, %s, %s, %s, %s)"
+    " FROM es.read_stream(%s, %s, %s, %b::bytea, %s, %s, %s)"
 )
 LONGEST: Final = 2**31 - 1
+DIVERGED: Final = "BP001"
+"""How es.read_stream says that the log does not hold what the reader goes on from."""
 
 
 class BatchItem(msgspec.Struct, omit_defaults=True):
@@ -93,14 +98,19 @@ class BatchItem(msgspec.Struct, omit_defaults=True):
     accepted: msgspec.Raw | None = None
     forked_from: UUID | None = None
     forked_at_version: int | None = None
+    head: bytes | None = None
+    answers: UUID | None = None
+    rests_at: int | None = None
+    rests_hash: bytes | None = None
 
 
 class FeatureRecorder(ApplicationRecorder):
     """Appends and reads features' streams. Safe for threads."""
 
-    def __init__(self, pool: ConnectionPool[BoundedConnection]) -> None:
-        """Take a pool that somebody else opens and closes."""
+    def __init__(self, pool: ConnectionPool[BoundedConnection], trust: Trust | None = None) -> None:
+        """Take a pool that somebody else opens and closes, and what may be worked on."""
         self._pool = pool
+        self._trust = trust
         self._encode = msgspec.json.Encoder().encode
 
     @override
@@ -136,26 +146,42 @@ class FeatureRecorder(ApplicationRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
+        head: bytes | None = None,
     ) -> Sequence[StoredFeatureEvent]:
-        """The stream's events in order. Raises Unavailable."""
-        found = self._select(originator_id, gt or 0, lte or LONGEST, None, limit or LONGEST)
+        """The stream's events in order, behind the one with the hash `head`, if it is given.
+
+        Raises:
+            Unavailable: the database does not answer.
+            Diverged: the event at `gt` is not there, or has another hash.
+        """
+        span = (gt or 0, head, lte or LONGEST)
+        found = self._select(originator_id, span, None, limit or LONGEST)
         return found[::-1] if desc else found
 
     def select_versions(
         self, originator_id: UUID | str, versions: Sequence[int]
     ) -> Sequence[StoredFeatureEvent]:
         """The stream's events at exactly these versions, in order. Raises Unavailable."""
-        return self._select(originator_id, 0, LONGEST, list(versions), LONGEST)
+        return self._select(originator_id, (0, None, LONGEST), list(versions), LONGEST)
 
     def _select(
-        self, originator_id: UUID | str, gt: int, lte: int, versions: list[int] | None, limit: int
+        self,
+        originator_id: UUID | str,
+        span: tuple[int, bytes | None, int],
+        versions: list[int] | None,
+        limit: int,
     ) -> list[StoredFeatureEvent]:
         stream = cast("StreamId", originator_id)
-        asked = (stream.tenant_id, stream, gt, lte, versions, limit)
-        with unavailable():
-            rows = self._once_more(
-                lambda c: c.execute(READ, asked, binary=True).fetchall(), READ_SECONDS
-            )
+        asked = (stream.tenant_id, stream, *span, versions, limit)
+        try:
+            with unavailable():
+                rows = self._once_more(
+                    lambda c: c.execute(READ, asked, binary=True).fetchall(), READ_SECONDS
+                )
+        except psycopg.Error as error:
+            if error.sqlstate == DIVERGED:
+                raise Diverged from None
+            raise
         return [
             StoredFeatureEvent(
                 originator_id=stream,
@@ -206,6 +232,7 @@ class FeatureRecorder(ApplicationRecorder):
         began = time.monotonic()
         try:
             with self._pool.connection() as connection:
+                admit(connection, self._trust)
                 connection.answer_seconds = answer_seconds
                 return ask(connection)
         except psycopg.Error as error:
@@ -214,6 +241,7 @@ class FeatureRecorder(ApplicationRecorder):
             if not bears_another_try(error, time.monotonic() - began):
                 raise
         with self._pool.connection() as connection:
+            admit(connection, self._trust)
             connection.answer_seconds = answer_seconds
             return ask(connection)
 
@@ -263,7 +291,11 @@ def _batch_item(
         wrapped=item.wrapped,
         cancel_tasks=effects.cancel_tasks,
         destroy_key=effects.destroy_key,
+        head=item.head,
+        answers=effects.answers,
     )
+    if effects.rests_on:
+        asked.rests_at, asked.rests_hash = effects.rests_on
     if effects.task:
         asked.task_id = effects.task.task_id
         asked.fence = effects.task.fence

@@ -43,6 +43,8 @@ class Item(Struct, frozen=True):
     """What the events are sealed under, if any is."""
     wrapped: bytes | None
     """The key, wrapped, if it is to be stored with the stream's first event."""
+    head: bytes | None = None
+    """Hash of the event at `expected`, as far as it is known."""
 
 
 class Written(NamedTuple):
@@ -60,7 +62,7 @@ class Outcome(NamedTuple):
     """What became of one item."""
 
     word: str
-    """`appended`, `stored`, `conflict`, `lease`, `receipt`, or `error`."""
+    """`appended`, `stored`, `conflict`, `groundless`, `lease`, `receipt`, or `error`."""
     written: tuple[Written, ...] = ()
     error: Exception | None = None
 

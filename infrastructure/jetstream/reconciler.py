@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -40,8 +41,11 @@ class Positions(Protocol):
     async def get(self, name: str) -> int:
         """The position, 0 for an unknown reader. Raises Unavailable."""
 
-    async def set(self, name: str, position: int) -> None:
-        """Move on. An earlier position than the stored one changes nothing. Raises Unavailable."""
+    async def set(self, name: str, position: int, event_id: UUID) -> None:
+        """Move on to an event. An earlier one, or one that is in no log, changes nothing.
+
+        Raises Unavailable.
+        """
 
 
 class Reconciler:
@@ -111,7 +115,7 @@ class Reconciler:
         if len(page) < PAGE:  # A full page is a backlog, which is older than any grace.
             await self._wait_for_consumers(stop)
         new = await self._make(page)
-        await self._positions.set(NAME, page[-1].position)
+        await self._positions.set(NAME, page[-1].position, page[-1].event_id)
         if new:
             self.made_up += new
             self._work.ring()

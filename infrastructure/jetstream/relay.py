@@ -2,10 +2,12 @@
 
 Invariant: the relay's position is the last message of the stream and stands nowhere else. Each
 message is accepted only directly behind the one it follows, so that any number of relays, killed
-at any point, write the same stream.
+at any point, write the same stream. With every page the event that was announced last is read
+again: a stream that announces what the log does not hold is emptied and filled anew.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -32,6 +34,8 @@ PAGE: Final = 256
 PUBLISH_SECONDS: Final = 2.0
 POLL_SECONDS: Final = (0.02, 0.25)
 """The first wait for a grown log, and the longest after finding it as it was."""
+LOST_NAMED: Final = 1_000
+"""So many announcements of events that are in no log are looked at, from the last one back."""
 PAUSE_SECONDS: Final = (0.1, 2.0)
 STAND_BACK_SECONDS: Final = (0.3, 0.9)
 LATE_SECONDS: Final = 15.0
@@ -39,6 +43,10 @@ LATE_SECONDS: Final = 15.0
 
 class Beaten(Exception):
     """Another relay was faster: leave the lead to it for a moment."""
+
+
+class SetBack(Exception):
+    """The log does not hold the event that was announced last."""
 
 
 class Relay:
@@ -52,6 +60,7 @@ class Relay:
         floor: Callable[[], Awaitable[int]],
         poke: Bell,
         limits: stream.Limits = stream.DEFAULT_LIMITS,
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
         """Connect the log with the stream.
 
@@ -64,12 +73,16 @@ class Relay:
                 events, and only costs time.
             poke: Rings when the log has grown.
             limits: What the stream may take.
+            doubt: Told when the log seems to be set back.
         """
         self._link = link
         self._headers = headers
         self._floor = floor
         self._poke = poke
         self._limits = limits
+        self._doubt = doubt
+        self._last: UUID | None = None
+        """The event at `position`, unless that is the floor."""
         self.position = 0
         """Position of the last event known to be announced."""
         self.lag = 0
@@ -87,6 +100,8 @@ class Relay:
                 before = self.published
                 try:
                     await self._lead(poked, stop, outage)
+                except SetBack:
+                    self._doubt()  # And look for the place again, which empties the stream.
                 except Beaten:
                     self.pulse.beat()
                     await _sleep(random.uniform(*STAND_BACK_SECONDS), stop)  # noqa: S311 - jitter.
@@ -106,11 +121,11 @@ class Relay:
 
     async def _lead(self, poked: Heard, stop: asyncio.Event, outage: Outage) -> None:
         generation, streams = self._link.generation, self._link.streams
-        sequence, self.position = await self._place(streams)
+        sequence, self.position, self._last = await self._place(streams)
         log.debug("relay_leads", position=self.position, sequence=sequence)
         wait = POLL_SECONDS[0]
         while not stop.is_set() and self._link.generation == generation:
-            page = await self._headers.after(self.position, PAGE)
+            page = await self._page()
             self.lag = len(page)
             if page:
                 await self._announce(streams, sequence, page)
@@ -123,24 +138,36 @@ class Relay:
             rung = await poked.wait(wait)
             wait = POLL_SECONDS[0] if rung else min(wait * 2, POLL_SECONDS[1])
 
-    async def _place(self, streams: JetStreamContext) -> tuple[int, int]:
-        """Find the stream's last sequence and the position in the log that it stands for."""
+    async def _page(self) -> Sequence[Header]:
+        """The next events behind the last announced one, if that is still there. Raises SetBack."""
+        if self._last is None:
+            page = await self._headers.after(self.position, PAGE)
+            if not page and await self._floor() < self.position:
+                raise SetBack
+            return page
+        page = await self._headers.after(self.position - 1, PAGE + 1)
+        if not page or (page[0].position, page[0].event_id) != (self.position, self._last):
+            raise SetBack
+        return page[1:]
+
+    async def _place(self, streams: JetStreamContext) -> tuple[int, int, UUID | None]:
+        """Find the stream's last sequence, and the position and event that it stands for."""
         info = await stream.ensure(streams, self._limits)
         last = info.state.last_seq
         if info.state.messages:
             try:
                 message = await streams.get_msg(stream.NAME, seq=last)
             except NotFoundError:  # It expired in between.
-                return last, await self._floor()
-            position = await self._known(message)
-            if position is not None:
-                return last, position
-            log.error("stream_is_not_of_this_log", stream=stream.NAME, consequence="rebuilt")
+                return last, await self._floor(), None
+            known = await self._known(message)
+            if known is not None:
+                return last, *known
+            await self._name_lost(streams, info.state.first_seq, last)
             last = (await stream.rebuild(streams, self._limits)).state.last_seq
-        return last, await self._floor()
+        return last, await self._floor(), None
 
-    async def _known(self, message: RawStreamMsg) -> int | None:
-        """Tell the position of a message, if the log holds its event there.
+    async def _known(self, message: RawStreamMsg) -> tuple[int, UUID] | None:
+        """Tell the position and event of a message, if the log holds that event there.
 
         It does not after the database was restored to an earlier time, or replaced.
         """
@@ -152,7 +179,28 @@ class Relay:
         if not 0 < position <= HIGHEST_POSITION:
             return None
         found = await self._headers.after(position - 1, 1)
-        return position if found and found[0].event_id == event_id else None
+        if found and (found[0].position, found[0].event_id) == (position, event_id):
+            return position, event_id
+        return None
+
+    async def _name_lost(self, streams: JetStreamContext, first: int, last: int) -> None:
+        """Say which announcements are of no log, before they are gone."""
+        lost: list[tuple[str, str]] = []
+        for sequence in range(last, max(first, last - LOST_NAMED + 1) - 1, -1):
+            with contextlib.suppress(NotFoundError):
+                message = await streams.get_msg(stream.NAME, seq=sequence)
+                if await self._known(message) is not None:
+                    break
+                headers = message.headers or {}
+                lost.append((headers.get("Bp-Seq", "?"), headers.get("Nats-Msg-Id", "?")))
+        log.error(
+            "stream_is_not_of_this_log",
+            stream=stream.NAME,
+            announced_and_lost=len(lost),
+            first=" ".join(lost[-1]) if lost else "",
+            last=" ".join(lost[0]) if lost else "",
+            consequence="rebuilt",
+        )
 
     async def _announce(self, streams: JetStreamContext, last: int, page: Sequence[Header]) -> None:
         """Publish a page directly behind sequence `last`.
@@ -172,7 +220,7 @@ class Relay:
             raise failure
         if len(ours) < len(page):
             raise Beaten from failure
-        self.position, self.lag = page[-1].position, 0
+        self.position, self._last, self.lag = page[-1].position, page[-1].event_id, 0
 
 
 def _is_new(answer: PubAck | BaseException) -> bool:

@@ -19,7 +19,7 @@ from application.outage import Outage
 from infrastructure.database import Database
 from infrastructure.read_models.fold import SPOILT, Batch
 from infrastructure.read_models.source import Source
-from infrastructure.read_models.views import Generations, clear, held, load, save
+from infrastructure.read_models.views import Generations, clear_feature, held, load, save
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -229,7 +229,7 @@ async def _retry(
             return None
         if anew:
             named = (feature.projection, feature.generation, feature.tenant_id)
-            await clear(connection, *named, feature.feature_id)
+            await clear_feature(connection, *named, feature.feature_id)
         batch.released.append((feature.projection, feature.feature_id))
         await save(connection, generations, batch, position)
     reached = batch.reached.get(feature.feature_id)

@@ -23,7 +23,15 @@ from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import LogPage, Source
-from infrastructure.read_models.views import Generations, load, locked, save, save_apart
+from infrastructure.read_models.views import (
+    Generations,
+    InNoLog,
+    clear,
+    load,
+    locked,
+    save,
+    save_apart,
+)
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -38,6 +46,8 @@ DOWN_SECONDS: Final = 1.0
 """How long it waits for a database that does not answer."""
 RATE_SECONDS: Final = 10.0
 LATE_SECONDS: Final = 15.0
+CONFIRM_SECONDS: Final = 1.0
+"""How often an idle projector looks where the database says that the read models stand."""
 
 Applied = Callable[[UUID, UUID, int, int], Awaitable[None]]
 """Told after the commit: tenant, feature, and the version and position that its rows show."""
@@ -76,6 +86,7 @@ class Projector:
         self._poked = asyncio.Event()
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
+        self._confirmed_at = 0.0
         self._recent: deque[tuple[float, int]] = deque()
         self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
@@ -98,9 +109,13 @@ class Projector:
             try:
                 moved = await self.step()
                 self.pulse.beat()
+            except InNoLog:
+                log.warning("page_in_no_log", consequence="it is read again")
+                self.start_over()
+                continue
             except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
                 outage.on(error)
-                self._start_over()
+                self.start_over()
                 await self._rest(stop, DOWN_SECONDS, poked=False)
                 continue
             outage.over()
@@ -117,12 +132,11 @@ class Projector:
             Unavailable: the database does not answer. Nothing was applied, or all of it.
         """
         if not self._generations:
-            async with self._database.system() as connection:
-                found = await known(connection, self._projections.values())
-            self._generations = [generation for generation in found if generation.active]
+            self._generations = await self._shown()
         generations, ahead = together(self._generations)
         page = await self._source.page(generations.position, self._page, ahead)
         if page.upto <= generations.position:
+            await self._confirm()
             return 0
         try:
             try:
@@ -134,16 +148,38 @@ class Projector:
                 self._cache = Cache()
                 batch = await self._commit(generations, page, apart=True)
         except BaseException:
-            self._start_over()
+            self.start_over()
             raise
         if batch is None:
             # Another projector was faster, or a rebuild was switched: look again.
-            self._start_over()
+            self.start_over()
             return 0
         self._moved(generations, page)
         for feature_id, (tenant_id, version, position) in batch.reached.items():
             await self._applied(tenant_id, feature_id, version, position)
         return page.upto - generations.position
+
+    def start_over(self) -> None:
+        """Look again where the read models stand, and keep no row in memory."""
+        self._generations = ()
+        self._cache = Cache()
+
+    async def _shown(self) -> Sequence[Generation]:
+        async with self._database.system() as connection:
+            found = await known(connection, self._projections.values())
+        shown = [generation for generation in found if generation.active]
+        if any(generation.position == 0 and generation.number > 1 for generation in shown):
+            await clear(self._database, list(self._projections))  # Of what was filled anew.
+        self._confirmed_at = time.monotonic()
+        return shown
+
+    async def _confirm(self) -> None:
+        """See now and then that they stand where they are believed to: the log may be set back."""
+        if time.monotonic() - self._confirmed_at < CONFIRM_SECONDS:
+            return
+        before, now = self._generations, await self._shown()
+        if [(*g[:3], g.head) for g in now] != [(*g[:3], g.head) for g in before]:
+            self.start_over()
 
     async def _commit(
         self, generations: Generations, page: LogPage, *, apart: bool = False
@@ -161,7 +197,7 @@ class Projector:
                 batch.add(page.entries[start : start + SLICE])
                 await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
             write = save_apart if apart else save
-            await write(connection, generations, batch, page.upto)
+            await write(connection, generations, batch, page.upto, page.head)
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}
         self._cache.keep(generations, read, batch.waiting)
@@ -169,7 +205,9 @@ class Projector:
 
     def _moved(self, generations: Generations, page: LogPage) -> None:
         self._generations = [
-            generation._replace(position=page.upto)
+            generation._replace(
+                position=page.upto, head=page.head[1] if page.head else generation.head
+            )
             if generations.of.get(generation.projection) == generation.number
             else generation
             for generation in self._generations
@@ -180,10 +218,6 @@ class Projector:
     def _forget(self) -> None:
         while self._recent and self._recent[0][0] < time.monotonic() - RATE_SECONDS:
             self._recent.popleft()
-
-    def _start_over(self) -> None:
-        self._generations = ()
-        self._cache = Cache()
 
     async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
         """Until poked or told to stop, but not longer."""

@@ -19,7 +19,15 @@ from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, Entry, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import Source
-from infrastructure.read_models.views import Generations, held, load, locked, save, save_apart
+from infrastructure.read_models.views import (
+    Generations,
+    clear,
+    held,
+    load,
+    locked,
+    save,
+    save_apart,
+)
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -32,8 +40,6 @@ BATCH: Final = 10_000
 CACHED_FEATURES: Final = 4_000
 GAP: Final = 500
 """How many events may be folded while the projections stand still for the switch."""
-REMOVED_AT_ONCE: Final = 5_000
-
 BEGIN: Final = """
     insert into app.positions (projection, generation, position, active)
     select name, 1 + max(p.generation), 0, false
@@ -46,17 +52,6 @@ SHOW: Final = """
     update app.positions p set active = true
     from unnest(%s::text[], %s::int[]) as wanted (projection, generation)
     where p.projection = wanted.projection and p.generation = wanted.generation
-"""
-CLEAR: Final = """
-    delete from app.views where ctid = any(array(
-      select v.ctid from app.views v where v.projection = %(projection)s and not exists (
-        select from app.positions p
-        where p.projection = v.projection and p.generation = v.generation)
-      limit %(limit)s)) and projection = %(projection)s
-"""
-CLEAR_PARKED: Final = """
-    delete from app.parked k where k.projection = any(%s) and not exists (
-      select from app.positions p where p.projection = k.projection and p.generation = k.generation)
 """
 
 
@@ -122,7 +117,7 @@ class Rebuilder:
         await self._begin([projection.name for projection in wanted])
         with _seldom_collected():
             await self._build(wanted, cache, progress)
-        await self._clear([projection.name for projection in wanted])
+        await clear(self._database, [projection.name for projection in wanted])
 
     async def _build(
         self,
@@ -164,7 +159,7 @@ class Rebuilder:
 
     async def _fill(self, generations: Generations, upto: int, cache: Cache) -> int:
         """Fold one batch and write it; the position it reached."""
-        position = generations.position
+        position, head = generations.position, None
         entries: list[Entry] = []
         while position < upto and len(entries) < self._batch:
             page = await self._source.page(position, self._page, upto)
@@ -172,15 +167,15 @@ class Rebuilder:
                 break
             entries.extend(page.entries)
             self._events += page.events
-            position = page.upto
+            position, head = page.upto, page.head or head
         try:
-            return await self._saved(generations, entries, cache, position)
+            return await self._saved(generations, entries, cache, position, head)
         except (Unavailable, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - one feature is at fault: which, is found out.
             log.warning("page_refused", cause=type(error).__name__, at=generations.position)
             cache.clear()
-            return await self._saved(generations, entries, cache, position, apart=True)
+            return await self._saved(generations, entries, cache, position, head, apart=True)
 
     async def _saved(
         self,
@@ -188,6 +183,7 @@ class Rebuilder:
         entries: Sequence[Entry],
         cache: Cache,
         position: int,
+        head: tuple[int, bytes] | None,
         *,
         apart: bool = False,
     ) -> int:
@@ -196,7 +192,7 @@ class Rebuilder:
         async with self._database.system() as connection:
             if await locked(connection, generations, wait=True):
                 write = save_apart if apart else save
-                await write(connection, generations, batch, position)
+                await write(connection, generations, batch, position, head)
                 return position
         cache.clear()
         return generations.position
@@ -244,18 +240,7 @@ class Rebuilder:
         """Fold what was appended since, while the old rows stand still."""
         page = await self._source.page(generations.position, GAP, position)
         batch = await self._folded(generations, page.entries, cache)
-        await save(connection, generations, batch, page.upto)
-
-    async def _clear(self, names: Sequence[str]) -> None:
-        """Remove rows of generations that are no more."""
-        for projection in names:
-            removed = REMOVED_AT_ONCE
-            while removed == REMOVED_AT_ONCE:
-                async with self._database.system() as connection:
-                    values = {"projection": projection, "limit": REMOVED_AT_ONCE}
-                    removed = (await connection.execute(CLEAR, values)).rowcount
-        async with self._database.system() as connection:
-            await connection.execute(CLEAR_PARKED, (list(names),))
+        await save(connection, generations, batch, page.upto, page.head)
 
 
 @contextlib.contextmanager

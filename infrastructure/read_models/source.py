@@ -38,6 +38,8 @@ class LogPage(NamedTuple):
     """The position that is read when these are: holes after the last event are crossed."""
     events: int
     """How many events were read, the sealed ones included."""
+    head: tuple[int, bytes] | None = None
+    """Position and hash of the last of them; None if there are none."""
 
 
 class Source(Protocol):
@@ -83,7 +85,9 @@ class PostgresSource:
             rows = [StoredRow(*row) for row in await cursor.fetchall()]
             keys = await self._reader.keys_of(connection, rows)
         entries = await self.open(rows, keys)
-        return LogPage(entries, rows[-1].position if len(rows) == limit else end, len(rows))
+        last = rows[-1] if rows else None
+        upto = rows[-1].position if len(rows) == limit else end
+        return LogPage(entries, upto, len(rows), (last.position, last.hash) if last else None)
 
     async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
         """One feature's events from a version on, none of them past the position `upto`."""

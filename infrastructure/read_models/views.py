@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from psycopg import AsyncCursor
 
-from infrastructure.database import LOST, AsyncBoundedConnection
+from infrastructure.database import LOST, AsyncBoundedConnection, Database
 from infrastructure.read_models.fold import SPOILT, Batch, Change, Parked, RowsOf
 from projections.projection import Projection
 
@@ -22,20 +23,41 @@ ENSURE: Final = """
     on conflict do nothing
 """
 ACTIVE: Final = """
-    select projection, generation, position, active, updated_at from app.positions
-    where projection = any(%s) order by projection, generation
+    select p.projection, p.generation, p.position, p.active, p.updated_at, p.anchor_hash,
+      p.anchor_position is null or exists (select from es.events e
+        where e.position = p.anchor_position and e.hash = p.anchor_hash)
+    from app.positions p where p.projection = any(%s) order by p.projection, p.generation
 """
+BEGIN_ANEW: Final = """
+    with gone as (
+      delete from app.positions p where p.projection = any(%(names)s) and exists (
+        select from app.positions x where x.projection = p.projection
+          and x.anchor_position is not null and not exists (select from es.events e
+            where e.position = x.anchor_position and e.hash = x.anchor_hash))
+      returning p.projection, p.generation
+    )
+    insert into app.positions (projection, generation, position, active)
+    select projection, 1 + max(generation), 0, true from gone group by projection
+    returning projection
+"""
+"""What was filled from events that the log does not hold is filled from the first event again."""
 LOCK: Final = """
-    select p.projection, p.generation, p.position from app.positions p
+    select p.projection, p.generation, p.position, p.anchor_hash,
+      p.anchor_position is null or exists (select from es.events e
+        where e.position = p.anchor_position and e.hash = p.anchor_hash)
+    from app.positions p
     join unnest(%s::text[], %s::int[]) as wanted (projection, generation)
       using (projection, generation)
     order by 1, 2 for update of p
 """
 LOCK_FREE: Final = f"{LOCK} skip locked"
 MOVE: Final = """
-    update app.positions p set position = %s, updated_at = clock_timestamp()
+    update app.positions p set position = %s, anchor_position = coalesce(%s, p.anchor_position),
+      anchor_hash = coalesce(%s, p.anchor_hash), updated_at = clock_timestamp()
     from unnest(%s::text[], %s::int[]) as wanted (projection, generation)
     where p.projection = wanted.projection and p.generation = wanted.generation
+      and (%s::bigint is null
+        or exists (select from es.events e where e.position = %s and e.hash = %s))
 """
 PARKED: Final = """
     select projection, feature_id from app.parked
@@ -74,12 +96,28 @@ REMOVE: Final = """
       and v.tenant_id = gone.tenant_id and v.feature_id = gone.feature_id and v.key = gone.key
 """
 
-CLEAR: Final = """
+CLEAR_FEATURE: Final = """
     delete from app.views
     where projection = %s and generation = %s and tenant_id = %s and feature_id = %s
 """
+CLEAR: Final = """
+    delete from app.views where ctid = any(array(
+      select v.ctid from app.views v where v.projection = %(projection)s and not exists (
+        select from app.positions p
+        where p.projection = v.projection and p.generation = v.generation)
+      limit %(limit)s)) and projection = %(projection)s
+"""
+CLEAR_PARKED: Final = """
+    delete from app.parked k where k.projection = any(%s) and not exists (
+      select from app.positions p where p.projection = k.projection and p.generation = k.generation)
+"""
+REMOVED_AT_ONCE: Final = 5_000
 
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class InNoLog(Exception):
+    """What was folded is in no log any more. Nothing of it was written."""
 
 
 class Generations(Struct, frozen=True):
@@ -88,6 +126,8 @@ class Generations(Struct, frozen=True):
     of: Mapping[str, int]
     """Projection name to generation."""
     position: int
+    head: bytes | None = None
+    """Hash of the last event that they hold, if there is one and it is known."""
 
     def columns(self) -> tuple[list[str], list[int]]:
         """Names and generations, side by side."""
@@ -99,21 +139,27 @@ async def locked(
 ) -> bool:
     """Lock the positions until the transaction ends; whether they are still what they were.
 
+    And whether the log holds the event that was applied last.
+
     Args:
         connection: In a transaction.
         generations: What to lock, and where it is believed to be.
         wait: Wait for another projector; otherwise a locked position counts as moved.
     """
     cursor = await connection.execute(LOCK if wait else LOCK_FREE, generations.columns())
-    found = {(name, generation): position for name, generation, position in await cursor.fetchall()}
-    return found == dict.fromkeys(generations.of.items(), generations.position)
+    found = {tuple(row[:2]): tuple(row[2:]) for row in await cursor.fetchall()}
+    at = (generations.position, generations.head, True)
+    return found == dict.fromkeys(generations.of.items(), at)
 
 
 async def held(connection: AsyncBoundedConnection, of: Mapping[str, int]) -> int | None:
-    """Hold positions until the transaction ends; where they are, if they all agree."""
+    """Hold positions until the transaction ends; where they are, if they all agree.
+
+    None also when the log does not hold what was applied last.
+    """
     cursor = await connection.execute(LOCK, ([*of], [*of.values()]))
     rows = await cursor.fetchall()
-    positions = {position for *_, position in rows}
+    positions = {position for _, _, position, _, in_log in rows if in_log}
     return positions.pop() if len(positions) == 1 and len(rows) == len(of) else None
 
 
@@ -150,32 +196,57 @@ async def load(
 
 
 async def save(
-    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
+    connection: AsyncBoundedConnection,
+    generations: Generations,
+    batch: Batch,
+    position: int,
+    head: tuple[int, bytes] | None = None,
 ) -> None:
-    """Write what a batch changed, park what it could not apply, and move the positions."""
+    """Write what a batch changed, park what it could not apply, and move the positions.
+
+    `head` is position and hash of the last event of the batch.
+
+    Raises:
+        InNoLog: the log does not hold that event: it was read before the log was set back.
+    """
     async with connection.pipeline():
         await _write(connection, generations.of, batch.changes())
-        await _settle(connection, generations, batch, position)
+        moved = await _settle(connection, generations, batch, position, head)
+    _all_moved(moved, generations)
 
 
 async def save_apart(
-    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
+    connection: AsyncBoundedConnection,
+    generations: Generations,
+    batch: Batch,
+    position: int,
+    head: tuple[int, bytes] | None = None,
 ) -> None:
     """The same feature by feature, after all together were refused: what is at fault is parked."""
     await _write_apart(connection, generations.of, batch)
-    await _settle(connection, generations, batch, position)
+    _all_moved(await _settle(connection, generations, batch, position, head), generations)
+
+
+def _all_moved(moved: AsyncCursor[Any], generations: Generations) -> None:
+    if moved.rowcount != len(generations.of):
+        raise InNoLog(InNoLog.__doc__)
 
 
 async def _settle(
-    connection: AsyncBoundedConnection, generations: Generations, batch: Batch, position: int
-) -> None:
+    connection: AsyncBoundedConnection,
+    generations: Generations,
+    batch: Batch,
+    position: int,
+    head: tuple[int, bytes] | None,
+) -> AsyncCursor[Any]:
     of = generations.of
     if batch.released:
         released = _columns((name, of[name], feature_id) for name, feature_id in batch.released)
         await connection.execute(RELEASE, released)
     if batch.parked:
         await connection.execute(PARK, _parked_columns(of, batch.parked))
-    await connection.execute(MOVE, (position, *generations.columns()))
+    at = head or (None, None)
+    return await connection.execute(MOVE, (position, *at, *generations.columns(), at[0], *at))
 
 
 async def _write(
@@ -217,11 +288,23 @@ async def _write_apart(
             batch.refuse(name, feature_id, f"{type(error).__name__}: its row cannot be written")
 
 
-async def clear(
+async def clear_feature(
     connection: AsyncBoundedConnection, name: str, generation: int, tenant_id: UUID, feature: UUID
 ) -> None:
     """Remove one feature's rows of a projection, to be folded anew."""
-    await connection.execute(CLEAR, (name, generation, tenant_id, feature))
+    await connection.execute(CLEAR_FEATURE, (name, generation, tenant_id, feature))
+
+
+async def clear(database: Database, names: Sequence[str]) -> None:
+    """Remove rows of generations that are no more. Raises Unavailable."""
+    for projection in names:
+        removed = REMOVED_AT_ONCE
+        while removed == REMOVED_AT_ONCE:
+            async with database.system() as connection:
+                values = {"projection": projection, "limit": REMOVED_AT_ONCE}
+                removed = (await connection.execute(CLEAR, values)).rowcount
+    async with database.system() as connection:
+        await connection.execute(CLEAR_PARKED, (list(names),))
 
 
 def _parked_columns(of: Mapping[str, int], parked: Iterable[Parked]) -> Sequence[list[Any]]:

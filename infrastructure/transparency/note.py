@@ -69,7 +69,17 @@ class NoteVerifier:
         return f"{self.origin}+{self._id.hex()}+{b64encode(ED25519 + self.public).decode()}"
 
     def read(self, note: bytes) -> Checkpoint:
-        """What the note says. Raises NoteRefused."""
+        """The checkpoint of a note. Raises NoteRefused."""
+        try:
+            checkpoint = Checkpoint.parse(self.body(note))
+        except NotACheckpoint as wrong:
+            raise NoteRefused(f"it holds no checkpoint: {wrong}") from None
+        if checkpoint.origin != self.origin:
+            raise NoteRefused("it is of another log")
+        return checkpoint
+
+    def body(self, note: bytes) -> str:
+        """The text that a note signs. Raises NoteRefused."""
         try:
             text = note[: LARGEST_NOTE_BYTES + 1].decode()
         except UnicodeDecodeError:
@@ -84,14 +94,9 @@ class NoteVerifier:
         try:
             for signature in signatures:
                 self._key.verify(signature, body.encode())
-            checkpoint = Checkpoint.parse(body)
         except InvalidSignature:
             raise NoteRefused("its signature does not verify") from None
-        except NotACheckpoint as wrong:
-            raise NoteRefused(f"it holds no checkpoint: {wrong}") from None
-        if checkpoint.origin != self.origin:
-            raise NoteRefused("it is of another log")
-        return checkpoint
+        return body
 
     def _ours(self, line: str) -> bytes | None:
         """The signature, if this line is one by this key."""
@@ -134,7 +139,10 @@ class NoteSigner(NoteVerifier):
 
     def sign(self, checkpoint: Checkpoint) -> bytes:
         """The note of a checkpoint of this log."""
-        body = checkpoint.text()
+        return self.note(checkpoint.text())
+
+    def note(self, body: str) -> bytes:
+        """The note of a text; its first line says what it is about, and of which log."""
         signature = b64encode(self._id + self._private.sign(body.encode())).decode()
         return f"{body}\n{_DASH} {self.origin} {signature}\n".encode()
 

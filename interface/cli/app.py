@@ -187,6 +187,14 @@ def log_verify(
     return operations.log_verify(feature, as_json=json)
 
 
+@log.command(name="orphans")
+def log_orphans(*, json: Json = False) -> int:
+    """Name stored files and requests to models that are in no log, as after a set-back."""
+    from interface.cli import evidence  # noqa: PLC0415
+
+    return evidence.orphans(as_json=json)
+
+
 @log.command(name="key")
 def log_key() -> int:
     """Print the public key that checkpoints of the log are signed with: keep it elsewhere."""

@@ -6,7 +6,8 @@ from typing import Final
 
 from msgspec import to_builtins
 
-from infrastructure.artifacts import FolderStore, S3Store, open_store
+from application.orphans import orphan_files
+from infrastructure.orphans import PostgresOrphans
 from infrastructure.transparency import (
     LogKeys,
     LogReport,
@@ -16,7 +17,7 @@ from infrastructure.transparency import (
 )
 from interface.cli.console import fail, progress, say, show
 from interface.cli.operations import Desk, act
-from interface.foundation import master_key
+from interface.foundation import master_key, store_of
 
 ROLE: Final = "bp_sweeper"
 KEY: Final = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+\S+")
@@ -50,7 +51,7 @@ def verify_all(given: str | None, *, as_json: bool) -> int:
             progress(f"{events:,} events")
 
     async def work(desk: Desk) -> int:
-        async with _store(desk) as store:
+        async with store_of(desk.settings, desk.addresses) as store:
             verifier = kept or await LogKeys(desk.database).verifier()
             report = await verify_store(
                 desk.addresses.database, store.checkpoints(), verifier, progress=told
@@ -74,13 +75,28 @@ def _given(given: str | None) -> NoteVerifier | None:
     return NoteVerifier.from_text(text)
 
 
-def _store(desk: Desk) -> FolderStore | S3Store:
-    secret = desk.settings.artifacts_secret_access_key
-    return open_store(
-        desk.addresses.artifacts,
-        access_key_id=desk.settings.artifacts_access_key_id,
-        secret_access_key=secret.get_secret_value() if secret else None,
-    )
+def orphans(*, as_json: bool) -> int:
+    """Name stored files and requests to models that are in no log."""
+
+    async def work(desk: Desk) -> int:
+        recorded = PostgresOrphans(desk.database, desk.ring())
+        async with store_of(desk.settings, desk.addresses) as store:
+            files = [each async for each in orphan_files(store, recorded)]
+        calls = await recorded.calls()
+        rows = [{"kind": "file", "what": each.key, "reason": each.reason} for each in files]
+        rows += [
+            {
+                "kind": "request",
+                "what": f"{each.tenant_id}/{each.feature_id}/{each.task_id}-{each.attempt}"
+                f"-{each.turn}",
+                "reason": f"no event announces it; {each.outcome or 'outcome unknown'}",
+            }
+            for each in calls
+        ]
+        show(rows, as_json=as_json, empty="Every stored file and every request is in the log.")
+        return 0
+
+    return act(ROLE, work)
 
 
 def _sentence(report: LogReport, *, kept: bool) -> str:

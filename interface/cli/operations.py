@@ -13,10 +13,12 @@ from uuid import UUID
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
+from application.continuity import Continuity
 from application.features import Features
 from application.ports import Unreadable
 from domain import commands as c
 from domain.errors import Refused
+from infrastructure.continuity import KeptOutside, PostgresContinuity
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
@@ -44,7 +46,9 @@ from interface.foundation import (
     master_key,
     new_id,
     read_note,
+    store_of,
 )
+from interface.processes import ROLES
 from interface.settings import Settings
 
 CONNECTIONS: Final = 2
@@ -52,6 +56,12 @@ CONNECTIONS: Final = 2
 LISTED: Final = 500
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+class EventLost(Refused):
+    """The log holds no such event: it was set back. Discard the dead letter."""
+
+    code = "not_found"
 
 
 class Desk:
@@ -106,12 +116,31 @@ def _servers(settings: Settings, servers: ExitStack) -> Addresses:
 async def _in_role(
     settings: Settings, addresses: Addresses, role: str, work: Callable[[Desk], Awaitable[int]]
 ) -> int:
+    await _vouched(settings, addresses)
     async with Database(addresses.database, role, max_size=CONNECTIONS) as database:
         try:
             return await work(Desk(settings, addresses, database))
         except (Refused, NoSuchDeadLetter, Unreadable) as refusal:
             fail(str(refusal))
             return 1
+
+
+async def _vouched(settings: Settings, addresses: Addresses) -> None:
+    """As every process, no command works on a database that came back before somebody looked."""
+    role = ROLES["sweeper"]
+
+    def log_of() -> PostgresEventLog:
+        ring = KeyRing(master_key(settings))
+        return PostgresEventLog(addresses.database, role, ring, connections=2)
+
+    async with Database(addresses.database, role, max_size=1) as database:
+        here = PostgresContinuity(database)
+        if (await here.look(())).vouched:
+            return
+        async with store_of(settings, addresses) as store:
+            continuity = Continuity("command")
+            continuity.bind(here, KeptOutside(database, store, log_of, new_id))
+            await continuity.look()
 
 
 def migrate() -> int:
@@ -280,8 +309,10 @@ def dead_letters_requeue(letter_id: UUID) -> int:
             raise NoSuchDeadLetter(NoSuchDeadLetter.__doc__)
         made = 0
         async with Database(desk.addresses.database, "bp_relay", max_size=1) as relay:
-            for header in await LogReader(relay).after(letter.position - 1, 1):
-                made += await PostgresTasks(desk.database).enqueue(due_steps(header))
+            found = await LogReader(relay).after(letter.position - 1, 1)
+            if not found or found[0].event_id != letter.event_id:
+                raise EventLost(EventLost.__doc__)
+            made += await PostgresTasks(desk.database).enqueue(due_steps(found[0]))
         await letters.requeue(letter_id, desk.operator)
         say(f"requeued; {made} new tasks")
         return 0

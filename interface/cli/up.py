@@ -42,6 +42,7 @@ from interface.foundation import (
 from interface.lasting import Running, keep_running
 from interface.listeners import Listener, shared, supervised
 from interface.processes import (
+    open_continuity,
     open_demo_model,
     open_projector,
     open_relay,
@@ -239,8 +240,10 @@ async def _main(
             base = await open_foundation(
                 scope, settings, addresses, stop, hurry, watch=watch, figures=figures
             )
+            continuity = await open_continuity(scope, base, names)
             demo_url = await open_demo_model(scope, settings) if "worker" in names else None
             opened = await _opened(scope, base, names, demo_url)
+            opened.last.append(continuity)
             async with asyncio.TaskGroup() as group:
                 tasks = {
                     running: group.create_task(

@@ -173,10 +173,14 @@ class Answer:
 
     async def follow(self, ear: Ear, version: int) -> None:
         """Read the log after the message until it says how the answer ends."""
+        set_backs = self._services.continuity.set_backs
         while True:
             async with self._services.looking:
                 feature = await self._services.features.load(*self._whose)
                 found = await self._read(version, feature.version)
+            if feature.version < version or set_backs != self._services.continuity.set_backs:
+                await self._fail(problem("set_back"))
+                return
             for recorded in found:
                 version = recorded.version
                 if await self._ends(recorded):

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from litestar import Response, get
 
-from application.ports import Recorded, Unread, Unreadable
+from application.ports import Diverged, Recorded, Unread, Unreadable
+from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
@@ -33,6 +34,7 @@ from interface.http.streams import (
     flow,
     frame,
     open_pipe,
+    set_back,
     until_unavailable,
 )
 from interface.http.views import event_view, unread_view
@@ -65,23 +67,29 @@ async def feature_live(
 ) -> Response[bytes]:
     """Its events, each with its version as `id`; without an id, what an agent is writing now.
 
-    Without `Last-Event-ID` or `after`, begins after the present version.
+    Without `Last-Event-ID` or `after`, begins after the present version. After `set_back`, what
+    was told before may be gone: read everything anew; the stream goes on behind its `id`.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after, SeenVersion)
+    set_backs = services.continuity.set_backs
     version = await services.chain.living(tenant_id, feature_id)
     if version is None:
         raise NotFound
-    begin = version if seen is None else seen
+    begin = version if seen is None else min(seen, version)
 
     async def produce(put: Put) -> None:
+        if seen is not None and seen > version:
+            await put(set_back(begin))
+
         async def hear(word: Word) -> None:
             kind = str(word.get("kind"))
             if kind in WORDS:
                 await put(frame(kind, {k: v for k, v in word.items() if k not in HIDDEN}))
 
         async with Ear(services.live, tenant_id, feature_id, hear) as ear:
-            await _follow_feature(services, (tenant_id, feature_id), begin, ear, put)
+            whose = (tenant_id, feature_id)
+            await _follow_feature(services, whose, begin, set_backs, ear, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
     return flow(services, open_pipe(request, Room.LIVE, lasting))
@@ -102,11 +110,17 @@ async def tenant_live(
     """That something changed, with its position in the log as `id`; read the feature for what.
 
     A change is told once the read models show it. Without `Last-Event-ID` or `after`, begins with
-    `hello`, whose `id` is the present position.
+    `hello`, whose `id` is the present position. After `set_back`, what was told before may be
+    gone: read everything anew; the stream goes on behind its `id`.
     """
     services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after, SeenPosition)
-    begin = await services.reads.position() if seen is None else seen
+    set_backs = services.continuity.set_backs
+    present = await services.reads.position()
+    lost = seen is not None and (
+        services.continuity.is_gap(seen) or await _is_ahead(services, seen, present)
+    )
+    begin = present if seen is None or lost else seen
 
     async def produce(put: Put) -> None:
         greeted = asyncio.Event()
@@ -119,26 +133,47 @@ async def tenant_live(
 
         # Whoever was greeted hears everything that is said from then on.
         async with Ear(services.live, tenant_id, None, hear if words else None) as ear:
+            if lost:
+                await put(set_back(begin))
             await put(frame("hello", {}, id=begin, retry=RETRY_MS))
             greeted.set()
-            await _follow_tenant(services, tenant_id, begin, ear, put)
+            await _follow_tenant(services, tenant_id, begin, set_backs, ear, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
     return flow(services, open_pipe(request, Room.LIVE, lasting))
 
 
 async def _follow_feature(
-    services: Services, whose: tuple[UUID, UUID], after: int, ear: Ear, put: Put
+    services: Services,
+    whose: tuple[UUID, UUID],
+    after: int,
+    set_backs: int,
+    ear: Ear,
+    put: Put,
 ) -> None:
+    head: bytes | None = None
     while True:
-        async with services.looking:
-            recorded = await _next(services, whose, after)
+        goes_on = set_backs == services.continuity.set_backs
+        recorded: Sequence[Recorded | Unread] = ()
+        try:
+            async with services.looking:
+                recorded = await _next(services, whose, after, head)
+        except Diverged:
+            goes_on = False
+        if not goes_on:
+            set_backs = services.continuity.set_backs
+            async with services.looking:
+                after, head = await services.chain.living(*whose) or 0, None
+            await put(set_back(after))
+            if after == 0:
+                raise NotFound
+            continue
         for one in recorded:
             if isinstance(one, Recorded):
                 await put(frame(one.type, event_view(one), id=one.version))
             else:
                 await put(frame(UNREAD, unread_view(one), id=one.version))
-            after = one.version
+            after, head = one.version, one.hash
             if one.type == "feature_deleted":
                 await put(BYE)
                 return
@@ -147,22 +182,34 @@ async def _follow_feature(
 
 
 async def _next(
-    services: Services, whose: tuple[UUID, UUID], after: int
+    services: Services, whose: tuple[UUID, UUID], after: int, head: bytes | None
 ) -> Sequence[Recorded | Unread]:
+    upto = min(after + PAGE, LARGEST_VERSION)
     try:
-        return await services.log.read(*whose, after=after, upto=after + PAGE)
+        return await services.log.read(*whose, after=after, upto=upto, head=head)
     except Unreadable:
-        return await services.log.entries(*whose, after=after, upto=after + PAGE)
+        return await services.log.entries(*whose, after=after, upto=upto)
+
+
+async def _is_ahead(services: Services, position: int, shown: int) -> bool:
+    """Whether a position that was told is ahead of the log, which was set back since."""
+    # A read model that is filled for the first time is behind what was told; the log never is.
+    return position > shown and position > await services.reads.lag() + shown
 
 
 async def _follow_tenant(
-    services: Services, tenant_id: UUID, after: int, ear: Ear, put: Put
+    services: Services, tenant_id: UUID, after: int, set_backs: int, ear: Ear, put: Put
 ) -> None:
     while True:
         async with services.looking:
             upto = await services.reads.position()
+            set_back_at = None
+            if set_backs != services.continuity.set_backs or await _is_ahead(services, after, upto):
+                set_backs, after, set_back_at = services.continuity.set_backs, upto, upto
             new = upto > after
             changes = await services.changes.since(tenant_id, after, upto, PAGE) if new else ()
+        if set_back_at is not None:
+            await put(set_back(set_back_at))
         for change in changes:
             await put(frame("change", change, id=change.position))
         if len(changes) == PAGE:

@@ -49,6 +49,11 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
+        self.set_backs = Counter(
+            "bp_log_set_backs",
+            "How often this process found the log set back.",
+            registry=self.registry,
+        )
         self._connections = Gauge(
             "bp_http_open_connections", "Connections open now.", registry=self.registry
         )

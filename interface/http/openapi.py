@@ -28,6 +28,7 @@ from interface.http.body import JsonRequest
 from interface.http.live import UNREAD, WORDS
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
 from interface.http.shapes import AgentWord, EventView, Nothing, UnreadEvent
+from interface.http.streams import SET_BACK, LogSetBack
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
 API_VERSION: Final = "1"
@@ -39,12 +40,14 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
         **{str(kind.__struct_config__.tag): EventView for kind in get_args(FeatureEvent)},
         UNREAD: UnreadEvent,
         **dict.fromkeys(sorted(WORDS), AgentWord),
+        SET_BACK: LogSetBack,
         "bye": Nothing,
     },
     "tenant_live": {
         "hello": Nothing,
         "change": Change,
         **dict.fromkeys(sorted(WORDS), AgentWord),
+        SET_BACK: LogSetBack,
         "bye": Nothing,
     },
 }

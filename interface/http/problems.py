@@ -162,6 +162,12 @@ PROBLEMS: Final[Mapping[str, Kind]] = {
         "The assistant could not answer",
         "Nothing is lost. `detail` says why; send the message again.",
     ),
+    "set_back": Kind(
+        409,
+        "The service was set back",
+        "It was restored to an earlier state, and what this was about is not in it. Read the "
+        "feature again; what is missing has to be said or decided again.",
+    ),
     "version_conflict": Kind(
         412,
         "The feature has changed",

@@ -18,6 +18,8 @@ from application.features import KeyReused, VersionMismatch
 from application.ports import (
     ArtifactDamaged,
     ArtifactMissing,
+    Diverged,
+    Groundless,
     ReceiptExists,
     Unavailable,
     Unreadable,
@@ -80,6 +82,9 @@ def problem_of(error: BaseException) -> Problem:
             if said.status == INTERNAL:
                 return said
             return replace(said, retry_after_seconds=UPGRADE_SECONDS)
+        case Diverged() | Groundless():
+            said = problem("unavailable", "The log was set back meanwhile. Try again.")
+            return replace(said, retry_after_seconds=1)
         case ReceiptExists():
             said = problem("unavailable", "The same request is being answered. Try again.")
             return replace(said, retry_after_seconds=1)

@@ -21,6 +21,7 @@ from application.api_keys import KeySettings
 from application.audit import AuditLog, Chain, Changes
 from application.comparing import Comparisons
 from application.computing import Here
+from application.continuity import Continuity
 from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
@@ -230,6 +231,8 @@ class Services:
     """Set when the process is about to stop: streams say goodbye, readiness turns false."""
     metrics: Metrics = field(default_factory=Metrics)
     security: SecurityLog = field(default_factory=SecurityLog)
+    continuity: Continuity = field(default_factory=Continuity)
+    """Whether the log is still the one that streams have told of."""
     pasts: Pasts = field(default_factory=Pasts)
     turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))

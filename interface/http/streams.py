@@ -8,6 +8,7 @@ order (WHATWG HTML, "Server-sent events").
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from application.ports import Unavailable
 from domain.errors import NotFound
@@ -50,6 +51,24 @@ def frame(event: str, data: Any, *, id: int | None = None, retry: int | None = N
 
 BYE: Final = frame("bye", {}, retry=RETRY_MS)
 """Said before a stream ends by itself: come again, with the last id."""
+
+
+class LogSetBack(Struct, frozen=True):
+    """What was told before may be in no log any more: read everything anew."""
+
+    reason: str = (
+        "The service was set back to an earlier state. Part of what you saw is not in it: "
+        "read everything anew."
+    )
+
+
+SET_BACK: Final = "set_back"
+"""The event that tells a client to begin anew; its `id` is where the stream goes on."""
+
+
+def set_back(place: int) -> bytes:
+    """The frame that says so."""
+    return frame(SET_BACK, LogSetBack(), id=place)
 
 
 def flow(services: Services, pipe: Pipe, *, farewell: bytes = BYE) -> Flow:

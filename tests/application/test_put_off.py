@@ -58,7 +58,7 @@ async def test_what_was_announced_is_put_off_too() -> None:
     append = shop.log.append
 
     async def later(*args: object, **more: object) -> object:
-        if shop.features.remembered(shop.tenant, shop.feature).running:
+        if shop.features.remembered(shop.tenant, shop.feature).feature.running:
             raise Unreadable("Event 9 (feature_paused)", Why.NEWER)
         return await append(*args, **more)
 

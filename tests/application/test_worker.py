@@ -157,6 +157,16 @@ async def test_a_step_that_does_not_end_in_time_or_in_a_hurry_is_handed_back(
     assert not again.alone
 
 
+async def test_what_was_under_way_when_the_log_was_set_back_is_handed_back_and_no_suspect() -> None:
+    shop, runner = await Workshop().confirmed(), Held()
+    async with working(shop, runner) as (worker, _, _, _):
+        await until(lambda: runner.begun)
+        worker.let_go_of_all()
+        await until(lambda: len(runner.begun) == 2)
+        assert [claim.alone for claim in runner.begun] == [False, False]
+        assert task(shop).error == "set_back"
+
+
 async def test_a_step_that_met_an_outage_is_handed_back_and_no_suspect() -> None:
     shop, runner = await Workshop().confirmed(), Held(Unavailable("database"))
     async with working(shop, runner):

@@ -228,9 +228,9 @@ class Bench:
                 status = await self.reached(feature, origin, seen_at)
                 seen_at.add(status)
                 if status in GATES:
-                    state = self.features.remembered(origin.tenant_id, feature)
-                    assert state is not None
-                    shown = state.content.deliverable(GATES[status])
+                    known = self.features.remembered(origin.tenant_id, feature)
+                    assert known is not None
+                    shown = known.feature.content.deliverable(GATES[status])
                     assert shown is not None
                     approve = c.Approve(GATES[status], shown.content_sha256)
                     written = await self.command(feature, approve, origin, "approve_ack")

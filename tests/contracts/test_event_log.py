@@ -11,8 +11,10 @@ from application.ports import (
     Accepted,
     Claim,
     Conflict,
+    Diverged,
     DueStep,
     Effects,
+    Groundless,
     LeaseLost,
     Receipt,
     ReceiptExists,
@@ -66,6 +68,66 @@ async def test_a_stretch_of_a_stream_can_be_read(adapters: Adapters) -> None:
     single = await adapters.log.at(tenant, feature_id, {4, 2, 9})
     assert {version: r.version for version, r in single.items()} == {2: 2, 4: 4}
     assert await adapters.log.at(tenant, feature_id, ()) == {}
+
+
+async def test_a_reader_goes_on_only_behind_the_event_that_it_knows(adapters: Adapters) -> None:
+    feature_id, origin = uuid7(), adapters.origin()
+    asked = new(e.FeatureCreated("A"), posted(), posted())
+    first, second, third = await adapters.log.append(feature_id, asked, expected=0, origin=origin)
+    tenant = origin.tenant_id
+    read = adapters.log.read
+    assert list(await read(tenant, feature_id, after=1, head=first.hash)) == [second, third]
+    assert list(await read(tenant, feature_id, after=3, head=third.hash)) == []
+    for whose, feature, after, head in (
+        (tenant, feature_id, 2, first.hash),  # Another event stands there,
+        (tenant, feature_id, 4, third.hash),  # or none,
+        (tenant, uuid7(), 1, first.hash),  # or there is no such feature,
+        (uuid7(), feature_id, 1, first.hash),  # or it is another tenant's.
+    ):
+        with pytest.raises(Diverged):
+            await read(whose, feature, after=after, head=head)
+
+
+async def test_nothing_is_appended_behind_another_event_than_it_was_decided_on(
+    adapters: Adapters,
+) -> None:
+    feature_id, origin = uuid7(), adapters.origin()
+    [first] = await adapters.log.append(
+        feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin, head=b""
+    )
+    asked = new(posted())
+    with pytest.raises(Conflict):
+        await adapters.log.append(feature_id, asked, expected=1, origin=origin, head=bytes(32))
+    assert len(await adapters.log.read(origin.tenant_id, feature_id)) == 1
+    await adapters.log.append(feature_id, asked, expected=1, origin=origin, head=first.hash)
+    # What is stored already is answered, whatever is believed of the head by now.
+    await adapters.log.append(feature_id, asked, expected=1, origin=origin, head=bytes(32))
+    assert len(await adapters.log.read(origin.tenant_id, feature_id)) == 2
+
+
+async def test_nothing_answers_an_event_that_is_in_no_log(adapters: Adapters) -> None:
+    feature_id, origin, other = uuid7(), adapters.origin(), adapters.origin()
+    [first] = await adapters.log.append(
+        feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin
+    )
+    [theirs] = await adapters.log.append(
+        uuid7(), new(e.FeatureCreated("B")), expected=0, origin=other
+    )
+    claim = await claimed(adapters, origin.tenant_id, feature_id)
+    task = TaskUpdate(claim.task_id, claim.fence, "done")
+    for effects in (
+        Effects(task=task, answers=uuid7()),
+        Effects(task=task, answers=theirs.event_id),
+        Effects(task=task, answers=first.event_id, rests_on=(1, theirs.hash)),
+        Effects(task=task, answers=first.event_id, rests_on=(2, first.hash)),
+    ):
+        with pytest.raises(Groundless):
+            await adapters.log.append(
+                feature_id, new(posted()), expected=1, origin=origin, effects=effects
+            )
+    effects = Effects(task=task, answers=first.event_id, rests_on=(1, first.hash))
+    await adapters.log.append(feature_id, new(posted()), expected=1, origin=origin, effects=effects)
+    assert len(await adapters.log.read(origin.tenant_id, feature_id)) == 2
 
 
 async def test_an_unknown_stream_is_empty(adapters: Adapters) -> None:

@@ -6,22 +6,27 @@ wanted; the suite runs a small one.
 
 import argparse
 import asyncio
+import contextlib
 import random
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from domain import events as e
 from domain.runs import OURS
 from infrastructure.embedded import Stack
+from tests.faults import time_machine
+from tests.faults.briefs import BRIEF
 from tests.faults.callers import Callers
 from tests.faults.invariants import assert_invariants
 from tests.faults.lag import longest_held
 from tests.faults.service import EVERYTHING, Part, Service, until
 from tests.faults.spoiling import rot, write_later
+from tests.faults.user import Problem
 from tests.growth.shapes import HARSH, SHAPES
 
 PAUSE_SECONDS = (0.1, 0.8)
@@ -200,6 +205,97 @@ async def hostile(service: Service, dice: random.Random, *, rounds: int) -> None
     for _ in range(rounds):
         brief = SHAPES[dice.choice(HARSH)](LONGEST_BRIEF)
         await user.drive(await user.create(brief), {"spec_ready", "failed"})
+
+
+class Turns:
+    """Lets people's commands pass, or none of them."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def command(self) -> AsyncIterator[None]:
+        """Give a command, unless the world stands still."""
+        async with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    @contextlib.asynccontextmanager
+    async def nobody(self) -> AsyncIterator[None]:
+        """Wait for every command that is under way, and let nobody begin another."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._under_way == 0)
+            yield
+
+
+async def set_backs(
+    service: Service, folder: Path, *, seed: int, features: int, times: int
+) -> None:
+    """Features from brief to code while the database is set back and processes die.
+
+    An acknowledged command that was given after the last set-back is in the log; what was lost with
+    one is given anew, and every feature gets done.
+    """
+    print(f"chaos: seed {seed}, {features} features, {times} set-backs")  # noqa: T201 - as above.
+    dice = random.Random(seed)  # noqa: S311 - a schedule, no secret.
+    turns, user = Turns(), await service.user()
+    user.patience = PATIENCE_SECONDS + times * 20
+    user.turn = turns.command
+    quiet = time_machine.keep(service.stack, folder / "first")
+
+    async def finish(feature: UUID) -> None:
+        while True:
+            match (await user.drive(feature, {"done", "failed", "drafting"}))["status"]:
+                case "drafting":  # The brief was lost: it is said again.
+                    brief = {"brief": BRIEF}
+                    await user.command("POST", f"/api/features/{feature}/brief", brief)
+                case "failed":
+                    await user.retry(feature)
+                case _:
+                    return
+
+    async def one() -> None:
+        feature = await user.draft()
+        while True:
+            try:
+                await finish(feature)
+            except Problem as problem:
+                # It went with the log; or what was to be decided there is not there any more.
+                assert problem.status in {404, 409, 412}, problem  # noqa: PT017 - all others are faults.
+                if problem.status == 404:
+                    feature = await user.draft()
+            else:
+                return
+
+    driving = [asyncio.create_task(one()) for _ in range(features)]
+    for number in range(times):
+        await asyncio.sleep(dice.uniform(0.5, 3.0))
+        if dice.random() < 0.5:  # To the copy before, or to one of just now.
+            quiet = time_machine.keep(service.stack, folder / str(number))
+            await asyncio.sleep(dice.uniform(0.5, 3.0))
+        if dice.random() < 0.5:
+            await kill(service, dice)
+            await service.ready(service.parts[-1])  # A start needs the database,
+            await user.read("/health")  # which an API that only listens is still asking.
+        async with turns.nobody():
+            service.set_back(quiet)
+            service.faults += AT_ONCE
+        print("chaos: set back")  # noqa: T201
+    await asyncio.gather(*driving)
+    # A feature that was given up for a moment may have come along after all.
+    user.features = [UUID(row["id"]) for row in (await user.read("/api/features"))["items"]]
+    for feature in user.features:
+        await finish(feature)
+    await assert_invariants(service)
+    assert service.told("log_set_back"), "nobody noticed"
+    code, said = await service.command("log", "certify", "--all")
+    assert code == 0, said
 
 
 async def _alone(seed: int, features: int, faults: int, stack: Stack, folder: Path) -> None:

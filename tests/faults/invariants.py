@@ -191,8 +191,8 @@ async def _followed(service: Service) -> None:
         return
     heads = dict(
         service.rows(
-            "SELECT stream_id, version FROM es.streams WHERE EXISTS"
-            " (SELECT FROM app.data_keys k WHERE k.scope = stream_id::text)"
+            "SELECT s.stream_id, s.version FROM es.streams s WHERE NOT EXISTS (SELECT FROM"
+            " es.events e WHERE e.stream_id = s.stream_id AND e.type = 'feature_deleted')"
         )
     )
 

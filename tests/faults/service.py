@@ -4,6 +4,7 @@ Invariant: whatever was started is ended by its own process id, however the test
 """
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -29,6 +30,7 @@ from infrastructure.embedded import Stack
 from infrastructure.event_log.reader import LogReader
 from infrastructure.migrations import migrate
 from infrastructure.sealing import MasterKey
+from tests.faults import time_machine
 from tests.faults.user import User
 
 PROJECT: Final = Path(__file__).parents[2]
@@ -286,6 +288,27 @@ class Service:
     def features(self) -> list[UUID]:
         """Those of this test."""
         return [feature for user in self.users for feature in user.features]
+
+    def set_back(self, kept: Path) -> None:
+        """Put a copy of the database back, under whoever lives, and give up what it lacks.
+
+        What was asked of the model before is in no log that could be held against it.
+        """
+        time_machine.set_back(self.stack, kept)
+        held = dict(self.rows("SELECT stream_id, version FROM es.streams"))
+        for user in self.users:
+            user.set_back(held)
+        self._asked_before = len(self.model.requests)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """What the processes of this test said under this name, in their logs."""
+        lines = [
+            json.loads(line)
+            for part in self.parts
+            for line in part.said().splitlines()
+            if f'"{event}"' in line and line.startswith("{")
+        ]
+        return [line for line in lines if line["event"] == event]
 
     def running(self, name: str) -> list[Part]:
         """The processes of a kind that live."""

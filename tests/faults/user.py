@@ -4,10 +4,12 @@ Invariant: `acknowledged` holds every answer to a command, so that the log can b
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,8 @@ import httpx2
 from tests.faults.briefs import BRIEF
 
 PATIENCE = 25.0
+
+Turn = Callable[[], AbstractAsyncContextManager[object]]
 
 
 class Problem(AssertionError):
@@ -39,6 +43,8 @@ class User:
         self.latest: dict[UUID, int] = {}
         """The version that this person's last command led to: they read what they wrote."""
         self.patience = PATIENCE
+        self.turn: Turn = contextlib.nullcontext
+        """Entered for as long as a command is under way."""
         self.unavailable = 0
         """How often an answer was 503."""
 
@@ -52,13 +58,20 @@ class User:
 
     async def command(self, method: str, path: str, body: Any = None) -> Any:
         """Carried out once, however often it must be sent."""
-        answer = await self._insist(
-            method, path, body, {"Idempotency-Key": secrets.token_urlsafe(12)}
-        )
-        if isinstance(answer, dict) and set(answer) == {"id", "version", "status"}:
-            self.acknowledged.append((UUID(answer["id"]), answer["version"]))
-            self.latest[UUID(answer["id"])] = answer["version"]
+        async with self.turn():
+            answer = await self._insist(
+                method, path, body, {"Idempotency-Key": secrets.token_urlsafe(12)}
+            )
+            if isinstance(answer, dict) and set(answer) == {"id", "version", "status"}:
+                self.acknowledged.append((UUID(answer["id"]), answer["version"]))
+                self.latest[UUID(answer["id"])] = answer["version"]
         return answer
+
+    def set_back(self, held: Mapping[UUID, int]) -> None:
+        """Give up what was acknowledged and is not in the log, by each stream's version."""
+        self.acknowledged = [(f, v) for f, v in self.acknowledged if v <= held.get(f, 0)]
+        self.features = [feature for feature in self.features if feature in held]
+        self.latest = {f: min(v, held[f]) for f, v in self.latest.items() if f in held}
 
     async def read(self, path: str, **params: Any) -> Any:
         return await self._insist("GET", path, None, {}, params or None)

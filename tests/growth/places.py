@@ -77,10 +77,10 @@ from infrastructure.inspection.imports import package_name
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings
 from infrastructure.redaction import Redactor
-from interface.http.asking import place_of
 from interface.http.audit_filter import words_of
 from interface.http.body import decode
 from interface.http.conversation import Said
+from interface.http.cursors import Cursors
 from interface.http.problems import HttpProblem
 from tests import given
 from tests.delivered import SOURCES, Shop
@@ -94,6 +94,7 @@ NOBODY: Final = UUID(int=1)
 ROSTER: Final = roster_of({}, {}, "")
 PAPERS: Final = {"brief_confirmed", *MAKES}
 LONGEST_LINE: Final = 2_000
+CURSORS: Final = Cursors([bytes(32)])
 
 
 def pieces(text: str) -> tuple[str, ...]:
@@ -383,7 +384,7 @@ def _body(text: str) -> object:
 
 def _query(text: str) -> object:
     with suppress(HttpProblem):
-        place_of(text)
+        CURSORS.of(NOBODY, "events").after(text)
     for words, meanings in ((text[:200], []), ("a", [text]), ("a", [f"a={text}"])):
         with suppress(HttpProblem):
             for number, word in enumerate(words_of(words, meanings)):

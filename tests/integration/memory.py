@@ -94,7 +94,7 @@ class MemoryPositions:
     async def get(self, name: str) -> int:
         return self.stored.get(name, 0)
 
-    async def set(self, name: str, position: int) -> None:
+    async def set(self, name: str, position: int, event_id: UUID) -> None:
         self.stored[name] = max(position, self.stored.get(name, 0))
 
 

@@ -9,21 +9,34 @@ from uuid import UUID
 import nats
 import psycopg
 import pytest
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from application.ports import Unavailable
 from domain import events as e
 from domain.pipeline import due_after
+from domain.status import Agent
 from infrastructure.cursors import PostgresCursors
 from infrastructure.database import Database
 from infrastructure.dead_letters import PostgresDeadLetters
 from infrastructure.embedded import Stack
 from infrastructure.event_log import LogReader
-from infrastructure.jetstream import Bell, Fanout, Link, NatsLive, Reconciler, Relay
+from infrastructure.jetstream import (
+    Bell,
+    Fanout,
+    Link,
+    NatsLive,
+    Reconciler,
+    Relay,
+    consumers,
+    stream,
+)
+from infrastructure.jetstream.announcement import Announcement, encode, subject_of
 from infrastructure.jetstream.stream import NAME
 from infrastructure.migrations import migrate
-from infrastructure.tasks import PostgresTasks
+from infrastructure.tasks import RecordedTasks
 from tests.integration.memory import until
 from tests.integration.reading import World, stories, world
 
@@ -45,12 +58,12 @@ async def spreading(
         Bell(link, "work") as work,
     ):
         fanout = Fanout(
-            link, PostgresTasks(working), PostgresDeadLetters(working), on_work=work.ring
+            link, RecordedTasks(working), PostgresDeadLetters(working), on_work=work.ring
         )
         reconciler = Reconciler(
             link,
             LogReader(sweeping),
-            PostgresTasks(sweeping),
+            RecordedTasks(sweeping),
             PostgresCursors(sweeping),
             PostgresDeadLetters(sweeping),
             poke=poke,
@@ -228,11 +241,33 @@ async def answers(truth: World) -> bool:
     return False
 
 
-async def test_a_position_never_moves_back(truth: World) -> None:
-    async with Database(truth.url, "bp_sweeper", max_size=1) as database:
-        positions = PostgresCursors(database)
-        assert await positions.get("reconciler") == 0
-        for position, expected in ((5, 5), (3, 5), (9, 9), (9, 9)):
-            await positions.set("reconciler", position)
-            assert await positions.get("reconciler") == expected
-        assert await positions.get("another") == 0
+async def test_a_message_whose_event_is_in_no_log_makes_no_task_and_no_dead_letter(
+    truth: World, nats_url: str
+) -> None:
+    """As one that was announced before the log was set back, and delivered after."""
+    lost = Announcement(1, truth.tenant, uuid7(), 2, uuid7(), "brief_confirmed", uuid7())
+    async with observing(nats_url) as streams:
+        await stream.ensure(streams, stream.DEFAULT_LIMITS)
+        await streams.publish(subject_of(lost), encode(lost))
+        with capture_logs() as said:
+            async with spreading(truth.url, nats_url, relay=False):
+                await until(lambda: acknowledged(streams, Agent.SPEC))
+    assert made(truth) == set()
+    assert not dead(truth)
+    assert "message_of_no_log" in {line["event"] for line in said}
+
+
+async def acknowledged(streams: JetStreamContext, agent: Agent) -> bool:
+    with contextlib.suppress(NotFoundError):
+        info = await streams.consumer_info(NAME, consumers.name_of(agent))
+        return info.delivered.consumer_seq > 0 and info.num_ack_pending == 0
+    return False
+
+
+@contextlib.asynccontextmanager
+async def observing(nats_url: str) -> AsyncIterator[JetStreamContext]:
+    client = await nats.connect(nats_url)
+    try:
+        yield client.jetstream()
+    finally:
+        await client.close()

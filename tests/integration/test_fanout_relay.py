@@ -11,6 +11,7 @@ import pytest
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
+from structlog.testing import capture_logs
 
 from infrastructure.embedded import Stack
 from infrastructure.jetstream import Bell, Link, NatsRefused, Relay
@@ -33,13 +34,14 @@ async def relaying(
     *,
     floor: Callable[[], int] = lambda: 0,
     limits: Limits = DEFAULT_LIMITS,
+    doubt: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Relay]:
     async def floor_of_log() -> int:
         return floor()
 
     stop = asyncio.Event()
     async with Link(url, name="relay", on_closed=never_closed) as link, Bell(link, "poke") as poke:
-        relay = Relay(link, log, floor=floor_of_log, poke=poke, limits=limits)
+        relay = Relay(link, log, floor=floor_of_log, poke=poke, limits=limits, doubt=doubt)
         task = asyncio.create_task(relay.run(stop))
         try:
             yield relay
@@ -272,6 +274,55 @@ async def test_a_stream_of_another_log_is_rebuilt(nats_url: str) -> None:
         async with relaying(nats_url, log):
             await until(lambda: last_is(streams, log))
             assert await announced(streams) == ids(log.events)
+
+
+@pytest.mark.parametrize("grown_again", [0, 3, 40])
+async def test_a_log_set_back_under_a_living_relay_empties_and_refills_the_stream(
+    nats_url: str, grown_again: int
+) -> None:
+    log = MemoryLog()
+    log.append(*TYPES * 4)
+    kept = log.events[:]
+    doubts: list[None] = []
+    async with (
+        observer(nats_url) as streams,
+        relaying(nats_url, log, doubt=lambda: doubts.append(None)) as relay,
+    ):
+        log.append(*TYPES * 2)
+        await until(lambda: last_is(streams, log))
+        lost = log.events[len(kept) :]
+        # In one turn of the loop, so that the relay sees the log before, or after.
+        log.events = kept[:]
+        for _ in range(grown_again):
+            log.append(TYPES[0])
+        with capture_logs() as said:
+            await until(lambda: filled_with(streams, log))
+        assert await announced(streams) == ids(log.events)
+        assert relay.position == log.events[-1].position
+        log.append(*TYPES)
+        await until(lambda: filled_with(streams, log))
+    assert doubts
+    [named] = [line for line in said if line["event"] == "stream_is_not_of_this_log"]
+    assert named["announced_and_lost"] == len(lost)
+    assert named["last"] == f"{lost[-1].position} {lost[-1].event_id}"
+
+
+async def filled_with(streams: JetStreamContext, log: MemoryLog) -> bool:
+    with contextlib.suppress(NotFoundError, nats.errors.Error, TimeoutError, AssertionError):
+        return await announced(streams) == ids(log.events)
+    return False
+
+
+async def test_a_relay_that_announced_nothing_yet_goes_back_with_its_floor(nats_url: str) -> None:
+    log = MemoryLog()
+    log.append(*TYPES * 4)
+    kept, floor = log.events[:10], [log.events[-1].position]
+    async with observer(nats_url) as streams:
+        async with relaying(nats_url, log, floor=lambda: floor[0]) as relay:
+            await until(lambda: relay.position == floor[0])
+            log.events, floor[0] = kept, kept[4].position
+            await until(lambda: last_is(streams, log))
+        assert await announced(streams) == ids(kept[5:])
 
 
 async def test_the_stream_forgets_its_oldest_instead_of_filling_the_disk(nats_url: str) -> None:

@@ -80,8 +80,8 @@ async def test_a_projector_that_dies_before_its_commit_applies_the_page_again(
     feature_id = await there.tell(story)
     saved = projecting.save
 
-    async def cut(connection, generations, batch, position):
-        await saved(connection, generations, batch, position)
+    async def cut(*given):
+        await saved(*given)
         raise ConnectionResetError
 
     dying = there.projector(page=7)

@@ -70,9 +70,9 @@ async def test_a_rebuild_that_died_goes_on_where_it_was(
     saved = rebuild.save
     seen = []
 
-    async def cut(connection, building, batch, position):
-        await saved(connection, building, batch, position)
-        seen.append(position)
+    async def cut(*given):
+        await saved(*given)
+        seen.append(given)
         if len(seen) == 3:
             raise ConnectionResetError
 

@@ -29,7 +29,7 @@ from infrastructure.receipts import PostgresReceipts
 from infrastructure.removals import PostgresRemovals
 from infrastructure.tasks import PostgresTasks
 from interface.settings import Settings
-from tests.integration.logs import new, opened
+from tests.integration.logs import new, opened, posted
 
 ALL = tuple(Agent)
 
@@ -214,13 +214,28 @@ def test_no_setting_forgets_a_task_that_a_message_could_make_again() -> None:
     assert least >= finished_tasks.LEAST_DAYS
 
 
-async def test_a_cursor_never_goes_back(workers: Database) -> None:
-    cursors = PostgresCursors(workers)
+async def test_a_cursor_never_goes_back(database: str, sweeper: Database) -> None:
+    cursors = PostgresCursors(sweeper)
+    async with opened(database) as log:
+        await log.begin(*[posted() for _ in range(8)])
+        events = await log.everything()
     assert await cursors.get("reconciler") == 0
-    for position in (5, 3, 9, 9):
-        await cursors.set("reconciler", position)
-    assert await cursors.get("reconciler") == 9
+    for position, expected in ((5, 5), (3, 5), (9, 9), (9, 9)):
+        await cursors.set("reconciler", position, events[position - 1].event_id)
+        assert await cursors.get("reconciler") == expected
     assert await cursors.get("another") == 0
+
+
+async def test_a_cursor_moves_to_no_event_that_is_in_no_log(
+    database: str, sweeper: Database
+) -> None:
+    cursors = PostgresCursors(sweeper)
+    async with opened(database) as log:
+        await log.begin(posted())
+        first, second = await log.everything()
+    await cursors.set("reconciler", 2, first.event_id)
+    await cursors.set("reconciler", 9, second.event_id)
+    assert await cursors.get("reconciler") == 0
 
 
 async def test_a_receipt_is_forgotten_after_a_day_and_its_key_is_free_again(

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import documents as d
 from domain.status import Step
+from interface.http.live import PAGE
 from interface.limits import LOOKS_AT_ONCE, Capacity, Room
 from interface.shares import Shares
 from tests import given
@@ -395,16 +396,16 @@ async def test_streams_look_into_the_log_a_few_at_a_time_and_the_less_the_more_a
     room_for(world, Room.LIVE, 100)
     read, under_way, most, looks = world.log.read, 0, 0, 0
 
-    async def counted(*whose: UUID, after: int = 0, upto: int | None = None) -> Any:
+    async def counted(*whose: UUID, after: int = 0, upto: int = 0, **more: Any) -> Any:
         nonlocal under_way, most, looks
-        if upto is None:  # A request's own, not a stream's.
-            return await read(*whose, after=after)
+        if upto - after != PAGE:  # A request's own, not a stream's.
+            return await read(*whose, after=after, upto=upto, **more)
         looks += 1
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0)
         try:
-            return await read(*whose, after=after, upto=upto)
+            return await read(*whose, after=after, upto=upto, **more)
         finally:
             under_way -= 1
 
@@ -465,10 +466,10 @@ async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_strea
     begun = asyncio.Event()
     read = world.log.read
 
-    async def late(*whose: UUID, after: int = 0, upto: int | None = None) -> Any:
-        if upto is not None:
+    async def late(*whose: UUID, after: int = 0, upto: int = 0, **more: Any) -> Any:
+        if upto - after == PAGE:  # The stream's, not a request's.
             await begun.wait()
-        return await read(*whose, after=after, upto=upto)
+        return await read(*whose, after=after, upto=upto, **more)
 
     world.log.read = late  # type: ignore[method-assign]
     async with ann.stream("GET", f"/api/features/{feature}/live?after=1") as events:
@@ -476,3 +477,107 @@ async def test_a_feature_deleted_before_its_last_events_were_read_ends_its_strea
         begun.set()
         assert [event["event"] async for event in events] == ["bye"]
     await settled(world)
+
+
+def set_back(world: World, events: int, *, noticed: bool = True) -> None:
+    """The log loses all but the first events; the process notices it, or not yet."""
+    world.log.set_back(events)
+    if noticed:
+        world.features.forget()
+        world.services.continuity.set_backs += 1
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_who_watches_a_feature_that_is_set_back_begins_anew(
+    ann: Person, world: World, *, noticed: bool
+) -> None:
+    feature = await ann.new_feature()
+    path = f"/api/features/{feature}"
+    async with ann.stream("GET", f"{path}/live?after=0") as events:
+        assert (await anext(events))["event"] == "feature_created"
+        kept = len(world.log.events)
+        await ann.ask("PATCH", path, json={"title": "Lost"})
+        assert (await anext(events))["event"] == "feature_renamed"
+        set_back(world, kept, noticed=noticed)
+        # As many events as before, and another history.
+        await world.system(UUID(feature), c.RenameFeature("New"), ann.tenant)
+        told = await anext(events)
+        assert told["event"] == "set_back"
+        assert "anew" in json.loads(told["data"])["reason"]
+        assert int(told["id"]) == 2
+        await ann.ask("PATCH", path, json={"title": "Newer"})
+        assert (await anext(events))["id"] == "3"
+
+
+async def test_who_comes_back_ahead_of_a_feature_is_told_and_goes_on(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    path = f"/api/features/{feature}"
+    async with ann.stream("GET", f"{path}/live", headers={"Last-Event-ID": "9"}) as events:
+        told = await anext(events)
+        assert (told["event"], told["id"]) == ("set_back", "1")
+        await ann.ask("PATCH", path, json={"title": "New"})
+        assert (await anext(events))["event"] == "feature_renamed"
+
+
+async def test_who_watches_a_feature_that_is_gone_with_the_log_is_told_so(
+    ann: Person, world: World
+) -> None:
+    kept = len(world.log.events)
+    feature = await ann.new_feature()
+    async with ann.stream("GET", f"/api/features/{feature}/live") as events:
+        set_back(world, kept)
+        assert [event["event"] async for event in events] == ["set_back", "bye"]
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_who_watches_all_features_begins_anew(
+    ann: Person, world: World, *, noticed: bool
+) -> None:
+    await ann.new_feature()
+    kept = len(world.log.events)
+    async with ann.stream("GET", "/api/live") as events:
+        assert (await anext(events))["event"] == "hello"
+        await ann.new_feature()
+        assert (await anext(events))["event"] == "change"
+        set_back(world, kept, noticed=noticed)
+        told = await anext(events)
+        assert (told["event"], int(told["id"])) == ("set_back", world.log.events[-1].position)
+        another = await ann.new_feature()
+        change = await anext(events)
+        assert (change["event"], json.loads(change["data"])["feature_id"]) == ("change", another)
+
+
+@pytest.mark.parametrize("lost", ["beyond the end", "in a gap"])
+async def test_who_comes_back_with_the_id_of_a_lost_change_is_told_and_goes_on(
+    ann: Person, world: World, lost: str
+) -> None:
+    await ann.new_feature()
+    end = world.log.events[-1].position
+    seen = end + 5
+    if lost == "in a gap":
+        seen = end
+        world.services.continuity._gaps = [(end - 1, end)]  # noqa: SLF001 - as a look finds it.
+    headers = {"Last-Event-ID": str(seen)}
+    async with ann.stream("GET", "/api/live", headers=headers) as events:
+        told = [await anext(events) for _ in range(2)]
+        assert [event["event"] for event in told] == ["set_back", "hello"]
+        assert {int(event["id"]) for event in told} == {end}
+        world.services.continuity._gaps = ()  # noqa: SLF001
+        another = await ann.new_feature()
+        change = await anext(events)
+        assert (change["event"], json.loads(change["data"])["feature_id"]) == ("change", another)
+
+
+async def test_an_answer_to_a_message_that_is_in_no_log_ends_with_the_reason(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    kept = len(world.log.events)
+    path = f"/api/features/{feature}/messages"
+    async with ann.stream("POST", path, json={"text": "I want to lend tools."}) as events:
+        await posted(world, ann, feature)
+        set_back(world, kept)
+        [error] = data([event async for event in events], "error")
+    assert error["problem"]["code"] == "set_back"

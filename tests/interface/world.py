@@ -104,9 +104,10 @@ class Log(MemoryLog):
         expected: int,
         origin: Origin,
         effects: Effects = Effects(),
+        head: bytes | None = None,
     ) -> Sequence[Recorded]:
         recorded = await super().append(
-            feature_id, events, expected=expected, origin=origin, effects=effects
+            feature_id, events, expected=expected, origin=origin, effects=effects, head=head
         )
         async with self.grown:
             self.grown.notify_all()

@@ -67,7 +67,9 @@ NO_TENANT = {
     "app.cursors": {"bp_worker", "bp_relay", "bp_sweeper"},
     "app.signing_keys": {"bp_api", "bp_keeper"},
     "app.log_tree": {"bp_sweeper"},
-    "app.log_keys": {"bp_api", "bp_sweeper", "bp_keeper"},
+    "app.log_keys": {"bp_api", "bp_worker", "bp_sweeper", "bp_keeper"},
+    "app.clock": {"bp_worker", "bp_sweeper"},
+    "app.incarnations": {"bp_api", "bp_worker", "bp_relay", "bp_projector", "bp_sweeper"},
 }
 """Tables about no tenant, and who may read them."""
 

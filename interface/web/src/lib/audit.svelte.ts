@@ -3,7 +3,12 @@
  *
  * Invariant: what is shown answers one and the same question; an answer to another is dropped.
  */
-import { answerOf, listAllEvents, type AuditEntry, type ListAllEventsData } from '#lib/api/index.ts';
+import {
+	answerOf,
+	listAllEvents,
+	type AuditEntry,
+	type ListAllEventsData
+} from '#lib/api/index.ts';
 
 export const PAGE = 200;
 const STRETCH = 25;

@@ -3,7 +3,8 @@
  *
  * Invariant: the address is the only place where a filter is kept.
  */
-import { EVENTS, type Agent, type Direction, type EventType } from '#lib/api/index.ts';
+import type { Direction } from '#lib/api/generated/index.ts';
+import { EVENTS, type Agent, type EventType } from '#lib/api/lifecycle_tables.ts';
 import { t } from '#lib/i18n/index.ts';
 import type { Question } from './audit.svelte';
 
@@ -12,7 +13,8 @@ export const NEWEST: Direction = 'desc';
 export const PERSON = 'user';
 export const SYSTEM = 'system';
 /** The names of filters in the address. */
-export type Name = 'q' | 'type' | 'not_type' | 'actor' | 'feature' | 'from' | 'to' | 'problems' | 'order';
+export type Name =
+	'q' | 'type' | 'not_type' | 'actor' | 'feature' | 'from' | 'to' | 'problems' | 'order';
 
 export interface Filter {
 	q: string;
@@ -45,8 +47,14 @@ export function filterOf(asked: URLSearchParams): Filter {
 /** Whether anything is left out. */
 export const isNarrow = (filter: Filter): boolean =>
 	Boolean(
-		filter.q || filter.type.length || filter.not_type.length || filter.actor || filter.feature ||
-			filter.from || filter.to || filter.problems
+		filter.q ||
+		filter.type.length ||
+		filter.not_type.length ||
+		filter.actor ||
+		filter.feature ||
+		filter.from ||
+		filter.to ||
+		filter.problems
 	);
 
 export function questionOf(filter: Filter): Question {
@@ -103,4 +111,5 @@ export function localOf(moment: string): string {
 	return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-export const momentOf = (local: string): string => (local ? `${new Date(local).toISOString().slice(0, 16)}Z` : '');
+export const momentOf = (local: string): string =>
+	local ? `${new Date(local).toISOString().slice(0, 16)}Z` : '';

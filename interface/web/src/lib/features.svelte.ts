@@ -3,7 +3,14 @@
  *
  * Invariant: rows come from the service; a change that is told only says which list to read again.
  */
-import { answerOf, isWorking, listFeatures, type DashboardRow, type FeaturePage, type Status } from '#lib/api/index.ts';
+import {
+	answerOf,
+	isWorking,
+	listFeatures,
+	type DashboardRow,
+	type FeaturePage,
+	type Status
+} from '#lib/api/index.ts';
 import { t } from '#lib/i18n/index.ts';
 import { hub } from '#lib/live/hub.svelte.ts';
 

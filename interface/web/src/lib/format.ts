@@ -38,7 +38,9 @@ export function duration(seconds: number): string {
 export function roughly(seconds: number): string {
 	if (seconds < 60) return `${Math.round(seconds)} s`;
 	if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
-	return seconds < 86_400 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+	return seconds < 86_400
+		? `${Math.round(seconds / 3_600)} h`
+		: `${Math.round(seconds / 86_400)} d`;
 }
 
 export const day = (at: string): string => DAY.format(new Date(at));

@@ -56,8 +56,10 @@ export const workOf = (step: Step): Work | undefined => WORK.get(step);
 export const waitsForPerson = (status: Status): boolean => !isWorking(status) && status !== 'done';
 
 /** Whether it may be done now; the server's list, in this app's types. */
-export const may = (one: { actions: readonly string[] } | null | undefined, action: Action): boolean =>
-	one?.actions.includes(action) ?? false;
+export const may = (
+	one: { actions: readonly string[] } | null | undefined,
+	action: Action
+): boolean => one?.actions.includes(action) ?? false;
 
 /** Whether a brief can be given at a status: the first one, or another. */
 export const mayBrief = (status: Status): boolean =>

@@ -4,7 +4,14 @@
  *
  * Invariant: refresh tokens are good once, so over all tabs only one asks for a new one at a time.
  */
-import { logIn, logOut, refresh as askAgain, signUp, type Credentials, type TokenAnswer } from './generated';
+import {
+	logIn,
+	logOut,
+	refresh as askAgain,
+	signUp,
+	type Credentials,
+	type TokenAnswer
+} from './generated';
 import { client } from './generated/client.gen';
 import { patiently } from './patience';
 import { Refusal, answerOf } from './refusal';

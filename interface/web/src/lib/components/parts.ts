@@ -1,7 +1,12 @@
 /** The parts of a feature's page, as they stand in its address. */
 import type { Documents, FeatureView } from '#lib/api/index.ts';
 
-export const DOCUMENTS = ['brief', 'spec', 'plan', 'tests'] as const satisfies readonly (keyof Documents)[];
+export const DOCUMENTS = [
+	'brief',
+	'spec',
+	'plan',
+	'tests'
+] as const satisfies readonly (keyof Documents)[];
 export const RESULTS = ['files', 'security_review', 'code_review'] as const;
 export const BEHIND = ['talk', 'runs', 'history', 'compare', 'log'] as const;
 

@@ -1,6 +1,22 @@
 /** All English words of the app, in one place. Keys that are names of the API are checked by type. */
-import type { Action, Agent, EventType, Gate, Stage, Status, Step } from '#lib/api/lifecycle_tables.ts';
-import type { Basis, Estimate, Fate, Outcome, Problem, Progress, Severity } from '#lib/api/generated/index.ts';
+import type {
+	Action,
+	Agent,
+	EventType,
+	Gate,
+	Stage,
+	Status,
+	Step
+} from '#lib/api/lifecycle_tables.ts';
+import type {
+	Basis,
+	Estimate,
+	Fate,
+	Outcome,
+	Problem,
+	Progress,
+	Severity
+} from '#lib/api/generated/index.ts';
 import { duration, money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
@@ -40,6 +56,8 @@ export const en = {
 		palette: 'Find or do something',
 		theme: 'Change between light and dark'
 	},
+	setBack:
+		'The service was restored to an earlier state. Look through your latest work: some of it may be missing.',
 	lost: {
 		title: 'The connection is lost.',
 		help: 'Nothing is lost with it: this page goes on by itself as soon as the service answers.'
@@ -51,15 +69,30 @@ export const en = {
 		signIn: 'Sign in',
 		how: 'How it goes',
 		steps: [
-			['Talk', 'An analyst asks short questions, one at a time, and proposes a brief. You correct it until it says what you mean.'],
-			['Decide at three gates', 'Specification, plan, tests: each is checked by a reviewer who tells you whether it fits, and why. You decide; the exact text you read is the text that counts.'],
-			['Take the code', 'The code is written, then read by two reviewers, one for security. You get a zip with everything, and the reasons behind it.']
+			[
+				'Talk',
+				'An analyst asks short questions, one at a time, and proposes a brief. You correct it until it says what you mean.'
+			],
+			[
+				'Decide at three gates',
+				'Specification, plan, tests: each is checked by a reviewer who tells you whether it fits, and why. You decide; the exact text you read is the text that counts.'
+			],
+			[
+				'Take the code',
+				'The code is written, then read by two reviewers, one for security. You get a zip with everything, and the reasons behind it.'
+			]
 		],
 		promisesTitle: 'What you can rely on',
 		promises: [
 			['Nothing is run', 'Agents write files. Their code is read by parsers, never executed here.'],
-			['Nothing is lost', 'Every step is kept. Go back to any point; what was paid for is not paid for twice.'],
-			['Nothing is hidden', 'Who did what, with which model, for how much: on the page, and in a log whose chain you can verify.']
+			[
+				'Nothing is lost',
+				'Every step is kept. Go back to any point; what was paid for is not paid for twice.'
+			],
+			[
+				'Nothing is hidden',
+				'Who did what, with which model, for how much: on the page, and in a log whose chain you can verify.'
+			]
 		],
 		sampleGate: 'The reviewer recommends to approve',
 		sampleWhy: 'Each of the six points of the brief is answered.',
@@ -82,7 +115,8 @@ export const en = {
 		forgotTitle: 'Ask for a new password',
 		forgotLead: 'If there is an account with this address, a letter with a link is on its way.',
 		forgotButton: 'Send me a link',
-		forgotDone: 'If there is such an account, the link is in its mailbox. It is good for an hour, once.',
+		forgotDone:
+			'If there is such an account, the link is in its mailbox. It is good for an hour, once.',
 		resetTitle: 'Choose a new password',
 		resetLead: 'All sessions of this account end, and you sign in with the new one.',
 		resetButton: 'Set the password',
@@ -102,7 +136,8 @@ export const en = {
 		failed: 'Failed',
 		more: 'Show more',
 		count: (n: number) => plural(n, 'feature', 'features'),
-		unread: (n: number) => `${plural(n, 'feature', 'features')} cannot be shown until an update of the service is through. Nothing is lost.`,
+		unread: (n: number) =>
+			`${plural(n, 'feature', 'features')} cannot be shown until an update of the service is through. Nothing is lost.`,
 		rename: (title: string) => `Rename “${title}”`,
 		renamed: 'Renamed',
 		undo: 'Undo',
@@ -111,7 +146,8 @@ export const en = {
 		workingFor: (time: string) => `for ${time}`,
 		advice: { APPROVE: 'Reviewer: approve', REVISE: 'Reviewer: revise' },
 		emptyTitle: 'Nothing here yet',
-		empty: 'Say in a sentence or two what you would like to have. The analyst asks about the rest, and you can stop and come back at any time.',
+		empty:
+			'Say in a sentence or two what you would like to have. The analyst asks about the rest, and you can stop and come back at any time.',
 		emptyButton: 'Describe your first feature',
 		emptyExamples: 'For instance',
 		examples: [
@@ -285,7 +321,8 @@ export const en = {
 		failed: 'The answer did not come.',
 		log: 'Conversation',
 		briefTitle: 'The brief',
-		briefWaiting: 'The brief appears here, when the analyst knows enough. It says what will be built, and what will not.',
+		briefWaiting:
+			'The brief appears here, when the analyst knows enough. It says what will be built, and what will not.',
 		briefHow: 'You may also write it yourself, or bring one along.',
 		briefWrite: 'Write the brief myself',
 		briefEdit: 'Edit',
@@ -331,18 +368,21 @@ export const en = {
 		version: (n: number) => `version ${n}`,
 		updated: (when: string) => `changed ${when}`,
 		notYet: 'Not written yet',
-		notYetHelp: 'It appears here as soon as it is written, and you decide about it before anything goes on.',
+		notYetHelp:
+			'It appears here as soon as it is written, and you decide about it before anything goes on.',
 		writtenBy: (who: string, when: string) => `${who}, ${when}`,
 		approvedBy: (when: string) => `You approved this, ${when}`,
 		fingerprint: 'Fingerprint',
 		goOn: 'Go on talking',
 		draftTitle: 'Still a conversation',
-		draft: 'There is no confirmed brief yet. Talk with the analyst until the brief says what you mean.',
+		draft:
+			'There is no confirmed brief yet. Talk with the analyst until the brief says what you mean.',
 		rename: 'Rename',
 		more: 'More',
 		delete: 'Delete',
 		deleteTitle: 'Delete this feature?',
-		deleteHelp: 'Its texts become unreadable for ever, and its files are removed. This cannot be undone.',
+		deleteHelp:
+			'Its texts become unreadable for ever, and its files are removed. This cannot be undone.',
 		deleteButton: 'Delete for ever',
 		deleted: 'The feature is deleted.',
 		download: 'Download the code',
@@ -351,7 +391,10 @@ export const en = {
 		toList: 'To the features'
 	},
 	atGate: {
-		title: { APPROVE: 'The reviewer recommends to approve', REVISE: 'The reviewer recommends to revise' },
+		title: {
+			APPROVE: 'The reviewer recommends to approve',
+			REVISE: 'The reviewer recommends to revise'
+		},
 		waiting: 'The reviewer compares it with what you asked for…',
 		none: 'There is no recommendation for this one. Read it, then decide.',
 		why: 'Why',
@@ -365,7 +408,8 @@ export const en = {
 		exactly: (what: string) => `You approve exactly the ${what} with the fingerprint`,
 		readIt: (what: string) => `Read the ${what}`,
 		changedTitle: 'The text has changed since you opened this page',
-		changedHelp: 'It was written anew, perhaps after you or somebody else revised the brief in another window. Read the new text; what you approve is the new one.',
+		changedHelp:
+			'It was written anew, perhaps after you or somebody else revised the brief in another window. Read the new text; what you approve is the new one.',
 		changedRead: 'I have read the new text',
 		discuss: 'Discuss it',
 		revise: 'Revise the brief',
@@ -397,7 +441,8 @@ export const en = {
 		words: {
 			nothing: () => 'Costs nothing, for no agent works before you decide again.',
 			demo: () => 'Costs nothing, for the demo model answers.',
-			runs: (one) => `${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')}.`,
+			runs: (one) =>
+				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')}.`,
 			prices: (one) => `${roughly(one)}, an estimate from list prices: no earlier run yet.`,
 			runs_and_prices: (one) =>
 				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')} and list prices.`
@@ -417,7 +462,8 @@ export const en = {
 		reviewTitle: 'The code did not pass its review',
 		review: 'It cannot be downloaded like this. What is wrong, and where, stands in the review.',
 		findings: (what: string) => `${what}: read the findings`,
-		reviewNext: 'Try again: the code is written anew with these findings at hand, then reviewed again. Or change the brief where they point to it.',
+		reviewNext:
+			'Try again: the code is written anew with these findings at hand, then reviewed again. Or change the brief where they point to it.',
 		settings: 'To the settings',
 		retried: 'Trying again from the last checkpoint.'
 	},
@@ -458,7 +504,8 @@ export const en = {
 		back: 'Go back to here',
 		since: (cost: string) => `${cost} spent since then`,
 		confirmTitle: 'Go back to this place?',
-		confirm: (n: number) => `The feature stands again as it was at version ${n}. What came after stays in the log and can be taken up again.`,
+		confirm: (n: number) =>
+			`The feature stands again as it was at version ${n}. What came after stays in the log and can be taken up again.`,
 		button: 'Go back',
 		went: (n: number) => `Back at version ${n}.`
 	},
@@ -474,7 +521,8 @@ export const en = {
 		},
 		running: 'now',
 		note: 'Note',
-		eventAt: (first: number, last: number) => (first === last ? `event ${first}` : `events ${first} to ${last}`),
+		eventAt: (first: number, last: number) =>
+			first === last ? `event ${first}` : `events ${first} to ${last}`,
 		asItWas: 'as it was then',
 		loading: (n: number) => `Reading the log: ${plural(n, 'event', 'events')} so far…`,
 		none: 'Nothing has happened yet.',
@@ -521,12 +569,17 @@ export const en = {
 		title: 'Take it with you, and check it',
 		lead: 'For your records, or for somebody who wants proof.',
 		log: 'Download the log',
-		logHelp: 'Every event with its hash, one per line (CloudEvents). Anybody can check the chain with “bp log verify”.',
+		logHelp:
+			'Every event with its hash, one per line (CloudEvents). Anybody can check the chain with “bp log verify”.',
 		certify: 'Check what is shown',
-		certifyHelp: 'Works everything out anew from the log alone, without any model, and compares it with what the pages show.',
-		equal: (n: number) => `What is shown is what happened: ${plural(n, 'event gives', 'events give')} the same.`,
-		unequal: (n: number) => `What is shown differs from what ${plural(n, 'event gives', 'events give')}.`,
-		unequalHelp: 'Do not decide anything on these pages now. Tell whoever runs this service, and pass the certificate on.',
+		certifyHelp:
+			'Works everything out anew from the log alone, without any model, and compares it with what the pages show.',
+		equal: (n: number) =>
+			`What is shown is what happened: ${plural(n, 'event gives', 'events give')} the same.`,
+		unequal: (n: number) =>
+			`What is shown differs from what ${plural(n, 'event gives', 'events give')}.`,
+		unequalHelp:
+			'Do not decide anything on these pages now. Tell whoever runs this service, and pass the certificate on.',
 		same: 'equal',
 		different: 'different',
 		view: 'What is compared',
@@ -545,7 +598,8 @@ export const en = {
 		help: 'Each event is sealed to the one before it. The whole chain was worked out anew and fits.',
 		unknownHelp: 'The service did not answer when it was asked to check. It is asked again soon.',
 		brokenTitle: (n: number) => `This feature’s log was changed, at event ${n}`,
-		brokenHelp: 'What these pages show from there on may not be what happened. Approve nothing and download nothing for now. Tell whoever runs this service: what to do stands in its operations guide, under “The log must be checked”.'
+		brokenHelp:
+			'What these pages show from there on may not be what happened. Approve nothing and download nothing for now. Tell whoever runs this service: what to do stands in its operations guide, under “The log must be checked”.'
 	},
 	audit: {
 		title: 'Audit',
@@ -600,14 +654,21 @@ export const en = {
 			tree: 'What led to what',
 			content: 'Content of the event',
 			gone: 'The feature was deleted: its content is unreadable for ever. What the log keeps is here.',
-			unread: 'This version of the service cannot read what is in this event. What the log keeps beside it is here.'
+			unread:
+				'This version of the service cannot read what is in this event. What the log keeps beside it is here.'
 		}
 	},
 	usage: {
 		title: 'Usage',
 		lead: 'Tokens and cost of everything agents did for you, from the log. What deleted features cost stays in it.',
 		period: 'Period',
-		periods: { all: 'All time', today: 'Today', week: 'Last 7 days', month: 'Last 30 days', own: 'Dates of your own' },
+		periods: {
+			all: 'All time',
+			today: 'Today',
+			week: 'Last 7 days',
+			month: 'Last 30 days',
+			own: 'Dates of your own'
+		},
 		from: 'From',
 		to: 'Until and with',
 		none: 'No agent worked in this time.',
@@ -617,10 +678,17 @@ export const en = {
 		tokensOut: 'Tokens out',
 		runs: 'Runs',
 		lost: 'Superseded',
-		lostHelp: 'Superseded is what does not count any more: it failed, came too late, was cut off by a restart of ours, was replaced by a revision, a retry or going back, or its feature was deleted.',
+		lostHelp:
+			'Superseded is what does not count any more: it failed, came too late, was cut off by a restart of ours, was replaced by a revision, a retry or going back, or its feature was deleted.',
 		lostShare: (percent: string) => `${percent} superseded`,
 		bars: { cost: 'Bars show cost.', tokens: 'Bars show tokens.' },
-		by: { agent: 'By agent', model: 'By model', feature: 'By feature', day: 'By day', fate: 'What became of it' },
+		by: {
+			agent: 'By agent',
+			model: 'By model',
+			feature: 'By feature',
+			day: 'By day',
+			fate: 'What became of it'
+		},
 		name: { agent: 'Agent', model: 'Model', feature: 'Feature', day: 'Day', fate: 'Outcome' },
 		utc: 'Days by UTC',
 		unknownModel: 'not known',
@@ -640,7 +708,8 @@ export const en = {
 		slider: 'Version that this page shows',
 		now: 'now',
 		past: (n: number, latest: number) => `You are looking at version ${n} of ${latest}`,
-		pastHelp: 'The whole page shows the feature as it was then. Nothing can be changed in the past; you can go back to it, or try something else from there.',
+		pastHelp:
+			'The whole page shows the feature as it was then. Nothing can be changed in the past; you can go back to it, or try something else from there.',
 		toNow: 'Back to now',
 		earlier: 'One version earlier',
 		later: 'One version later',
@@ -705,7 +774,8 @@ export const en = {
 	settings: {
 		title: 'Settings',
 		keyTitle: 'API key',
-		keyLead: 'Your own Anthropic key. It is stored sealed, used only for your features, and never shown again.',
+		keyLead:
+			'Your own Anthropic key. It is stored sealed, used only for your features, and never shown again.',
 		keyLabel: 'Anthropic API key',
 		keyHint: 'Begins with sk-ant-. It is checked with Anthropic when that can be reached.',
 		keySave: 'Store the key',
@@ -726,10 +796,12 @@ export const en = {
 		sessionLead: 'Signing out ends it on this device, in all tabs.',
 		signOut: 'Sign out',
 		passwordTitle: 'Password',
-		passwordLead: 'A new one is set by a link in a letter to your address. It ends all your sessions, on every device.',
+		passwordLead:
+			'A new one is set by a link in a letter to your address. It ends all your sessions, on every device.',
 		passwordAsk: 'Ask for a new password',
 		logKeyTitle: 'Public key of the log',
-		logKeyLead: 'Checkpoints of the whole log are signed with it. Keep a copy somewhere else: whoever checks the log later needs it, and it shows if the key was exchanged.',
+		logKeyLead:
+			'Checkpoints of the whole log are signed with it. Keep a copy somewhere else: whoever checks the log later needs it, and it shows if the key was exchanged.',
 		logKeyNone: 'Nothing is signed yet: the first checkpoint is made within a minute or so.'
 	},
 	palette: {
@@ -764,19 +836,27 @@ export const en = {
 		unauthenticated: 'Your session has ended. Sign in again: what you have typed here is kept.',
 		session_ended: 'Your session has ended. Sign in again: what you have typed here is kept.',
 		not_found: 'It is not there any more. Go back to the features.',
-		not_now: 'The feature has moved on, so this is not possible any more. The page shows how it stands now.',
+		not_now:
+			'The feature has moved on, so this is not possible any more. The page shows how it stands now.',
 		superseded: 'It has changed in the meantime. Look at it again, then decide.',
 		version_conflict: 'It has changed in the meantime. Look at it again, then decide.',
 		no_such_checkpoint: 'There is no way back to that version. Choose another place under History.',
-		api_key_missing: 'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',
+		api_key_missing:
+			'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',
 		too_large: 'That is too much text at once. Make it shorter, then try again.',
-		too_many_requests: 'That was very often in a short time. Nothing was done, and what you have typed is kept.',
-		internal_error: 'Something went wrong on our side. Try again; if it happens again, tell the operator.',
+		too_many_requests:
+			'That was very often in a short time. Nothing was done, and what you have typed is kept.',
+		internal_error:
+			'Something went wrong on our side. Try again; if it happens again, tell the operator.',
 		artifact_lost: 'A stored file cannot be read. Tell the operator.',
-		event_damaged: 'Part of this feature cannot be read. Your other features go on. Tell the operator.',
-		newer_version: 'A newer version of the service wrote to this feature, and the update is not through yet. Nothing is lost: try again in a few minutes.',
-		key_not_given: 'This feature cannot be opened at the moment: the operator has to give the service a key. Nothing is lost.',
-		unavailable: 'The service cannot reach something that it needs. Nothing was half done: try again in a moment.'
+		event_damaged:
+			'Part of this feature cannot be read. Your other features go on. Tell the operator.',
+		newer_version:
+			'A newer version of the service wrote to this feature, and the update is not through yet. Nothing is lost: try again in a few minutes.',
+		key_not_given:
+			'This feature cannot be opened at the moment: the operator has to give the service a key. Nothing is lost.',
+		unavailable:
+			'The service cannot reach something that it needs. Nothing was half done: try again in a moment.'
 	} satisfies Partial<Record<Problem['code'], string>>,
 	errors: {
 		odd: 'The service answers with something that this page does not understand. Reload the page; if it happens again, tell the operator.',
@@ -784,7 +864,8 @@ export const en = {
 		/** How long to wait before trying again by hand. */
 		again: (seconds: number) => `Try again in ${duration(seconds)}.`,
 		/** It is tried again by itself. */
-		waits: (seconds: number) => `That was very often in a short time. It goes on by itself in ${duration(seconds)}.`,
+		waits: (seconds: number) =>
+			`That was very often in a short time. It goes on by itself in ${duration(seconds)}.`,
 		unreachable: 'The service cannot be reached. Check that it runs; then try again.',
 		title: 'That did not work',
 		missing: 'There is no such page',

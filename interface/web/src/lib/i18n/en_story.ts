@@ -1,5 +1,11 @@
 /** The English sentences of a log: one for each type of event, checked against the generated list. */
-import { OURS, type Agent, type EventType, type Gate, type Step } from '#lib/api/lifecycle_tables.ts';
+import {
+	OURS,
+	type Agent,
+	type EventType,
+	type Gate,
+	type Step
+} from '#lib/api/lifecycle_tables.ts';
 import type { Chapter, PayloadOf } from '#lib/log/events.ts';
 
 /** What a sentence may say beside its event. */
@@ -36,7 +42,8 @@ const GATE: Record<Gate, string> = { spec: 'specification', plan: 'plan', tests:
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 const tries = ({ attempts, spent }: About): string =>
 	spent + (attempts > 1 ? `, at attempt ${attempts}` : '');
-const asSentence = (text: string): string => (/[.!?…]$/.test(text.trim()) ? text.trim() : `${text.trim()}.`);
+const asSentence = (text: string): string =>
+	/[.!?…]$/.test(text.trim()) ? text.trim() : `${text.trim()}.`;
 
 /** What was written, or taken up again from what had been written before. */
 function wrote(what: string, event: { reused_from?: number | null }, about: About): string {
@@ -45,7 +52,11 @@ function wrote(what: string, event: { reused_from?: number | null }, about: Abou
 		: `${about.who} wrote the ${what}${tries(about)}`;
 }
 
-function reviewed(what: string, event: { verdict: string; dropped_findings?: number }, about: About): string {
+function reviewed(
+	what: string,
+	event: { verdict: string; dropped_findings?: number },
+	about: About
+): string {
 	const fate = event.verdict === 'PASS' ? 'passed it' : 'did not pass it';
 	const dropped = event.dropped_findings
 		? `; ${plural(event.dropped_findings, 'finding', 'findings')} did not count, for lack of evidence`
@@ -53,7 +64,10 @@ function reviewed(what: string, event: { verdict: string; dropped_findings?: num
 	return `${about.who} ${what} and ${fate}${tries(about)}${dropped}`;
 }
 
-function approved(what: string, event: { override?: boolean; recommendation?: string | null; note?: string }): string {
+function approved(
+	what: string,
+	event: { override?: boolean; recommendation?: string | null; note?: string }
+): string {
 	if (event.override) return `You approved the ${what} although the reviewer advised to revise`;
 	return event.recommendation
 		? `You approved the ${what} as it stood, as the reviewer advised`
@@ -72,10 +86,12 @@ const SENTENCES: Sentences = {
 		event.title ? `${who} began the feature “${event.title}”` : `${who} began the feature`,
 	feature_forked: (event, { who }) =>
 		`${who} began a second way from version ${event.parent_version} of another feature, and brought ${plural(event.parts, 'part', 'parts')} along`,
-	part_carried: (event) => `Brought along from version ${event.parent_version} of the feature it began from`,
+	part_carried: (event) =>
+		`Brought along from version ${event.parent_version} of the feature it began from`,
 	feature_renamed: (event, { who }) => `${who} named it “${event.title}”`,
 	feature_deleted: (_, { who }) => `${who} deleted the feature: its texts are unreadable for ever`,
-	message_posted: (_, about) => (about.answers > 0 ? talked(about) : 'You said something to the analyst'),
+	message_posted: (_, about) =>
+		about.answers > 0 ? talked(about) : 'You said something to the analyst',
 	step_started: (event, about) => {
 		const to = TO[event.attempt.step];
 		const number = about.attempts > 1 ? `, attempt ${about.attempts}` : '';
@@ -91,17 +107,24 @@ const SENTENCES: Sentences = {
 	run_discarded: (event, about) =>
 		`${about.who} tried to ${TO[event.attempt.step]}${about.spent}, but the result came too late and was not used`,
 	agent_replied: (event, about) => {
-		const ending = event.brief ? '. A brief was proposed' : event.question ? ', the last one with a question' : '';
+		const ending = event.brief
+			? '. A brief was proposed'
+			: event.question
+				? ', the last one with a question'
+				: '';
 		return talked(about) + ending;
 	},
 	brief_confirmed: (_, { who }) => `${who} confirmed the brief: the work began`,
-	brief_revised: (_, { who }) => `${who} revised the brief: what was made from the one before does not count any more`,
+	brief_revised: (_, { who }) =>
+		`${who} revised the brief: what was made from the one before does not count any more`,
 	spec_generated: (event, about) => wrote('specification', event, about),
 	plan_generated: (event, about) => wrote('plan', event, about),
 	tests_generated: (event, about) => wrote('tests', event, about),
 	recommendation_made: (event, about) => {
 		const advice = event.recommendation === 'APPROVE' ? 'approve' : 'revise';
-		const lost = event.lost?.length ? `; ${plural(event.lost.length, 'point', 'points')} not covered` : '';
+		const lost = event.lost?.length
+			? `; ${plural(event.lost.length, 'point', 'points')} not covered`
+			: '';
 		return `${about.who} advised to ${advice} the ${GATE[event.gate]}${tries(about)}${lost}`;
 	},
 	feature_titled: (event, about) =>
@@ -120,7 +143,9 @@ const SENTENCES: Sentences = {
 	security_reviewed: (event, about) => reviewed('looked for weak points', event, about),
 	code_reviewed: (event, about) => reviewed('read the code', event, about),
 	verdict_reached: (event) =>
-		event.verdict === 'PASS' ? 'Both reviews are in, and passed: the code is done' : 'Both reviews are in, and not both passed',
+		event.verdict === 'PASS'
+			? 'Both reviews are in, and passed: the code is done'
+			: 'Both reviews are in, and not both passed',
 	step_abandoned: (event, about) =>
 		`${about.agent} could not ${TO[event.step]}, and it went on without: ${asSentence(event.reason)}`,
 	feature_failed: (event, about) =>
@@ -141,10 +166,14 @@ const subject = (actor: string, agents: Record<Agent, string>): string => {
 
 export const story = {
 	subject,
-	spent: (time: string, cost: string): string => (time ? ` in ${time}` : '') + (cost ? ` for ${cost}` : ''),
+	spent: (time: string, cost: string): string =>
+		(time ? ` in ${time}` : '') + (cost ? ` for ${cost}` : ''),
 	/** Ends with a full stop, whatever the event's own words end with. */
 	sentence: <K extends EventType>(event: PayloadOf<K>, about: About): string => {
-		const tell = SENTENCES[(event as { type: K }).type] as (event: PayloadOf<K>, about: About) => string;
+		const tell = SENTENCES[(event as { type: K }).type] as (
+			event: PayloadOf<K>,
+			about: About
+		) => string;
 		return asSentence(tell(event, about));
 	},
 	chapter: {

@@ -22,7 +22,15 @@ import {
 } from '#lib/api/index.ts';
 import { hub } from './hub.svelte';
 import type { Frame } from './sse';
-import { fresh, withDelta, withFile, withTurn, type Delta, type WrittenFile, type Writing } from './writing';
+import {
+	fresh,
+	withDelta,
+	withFile,
+	withTurn,
+	type Delta,
+	type WrittenFile,
+	type Writing
+} from './writing';
 
 const PAGE = 200;
 const AGAIN_MS = 1_000;
@@ -85,7 +93,8 @@ export class FeatureStore {
 	open(version = 0): void {
 		this.#stop ??= hub.listen(this.id, {
 			onFrame: (frame) => this.#hear(frame),
-			onAgain: () => this.#catchUp()
+			onAgain: () => this.#catchUp(),
+			onSetBack: () => this.#forget()
 		});
 		void this.read(Math.max(version, reached.get(this.id) ?? 0));
 	}
@@ -158,6 +167,15 @@ export class FeatureStore {
 		}
 	}
 
+	/** The service was set back: what this page has led to may be gone, and is not waited for. */
+	#forget(): void {
+		reached.clear();
+		this.#wanted = 0;
+		this.pending = this.pending.filter(({ version }) => version === null);
+		this.writing = {};
+		this.travel(null);
+	}
+
 	/** A stream begins now: what happened before is read. */
 	#catchUp(): void {
 		this.#stale = true;
@@ -211,13 +229,10 @@ export class FeatureStore {
 	#settle(view: FeatureView): void {
 		const alive = new Set<Step>(view.in_progress.map((one) => one.step));
 		const kept = Object.entries(this.writing).filter(
-			([step, now]) =>
-				alive.has(step as Step) || (isWorking(view.status) && now.files.length > 0)
+			([step, now]) => alive.has(step as Step) || (isWorking(view.status) && now.files.length > 0)
 		);
 		this.writing = Object.fromEntries(kept);
-		this.pending = this.pending.filter(
-			({ version }) => version === null || version > view.version
-		);
+		this.pending = this.pending.filter(({ version }) => version === null || version > view.version);
 	}
 }
 

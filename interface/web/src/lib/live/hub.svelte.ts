@@ -6,20 +6,26 @@
  * and every page reads its state again.
  */
 import { session, type TenantLiveData } from '#lib/api/index.ts';
+import { t } from '#lib/i18n/index.ts';
+import { toasts } from '#lib/toasts.svelte.ts';
 import { frames, StreamRefused, type Frame } from './sse';
 
 /** All features, or one by its id. */
 export type Topic = 'all' | (string & {});
 
-type Word = { kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
+type Word =
+	{ kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
 
 interface Listener {
 	onFrame: (frame: Frame) => void;
 	/** What was missed is not known: read the state anew. */
 	onAgain: () => void;
+	/** The service was restored to an earlier state: forget what it no longer knows. */
+	onSetBack?: () => void;
 }
 
 const STREAM: TenantLiveData['url'] = '/api/live';
+const SET_BACK = 'set_back';
 /** Streams end and begin again as a matter of course: only a longer silence is told. */
 const SILENT_MS = 2_500;
 
@@ -137,6 +143,11 @@ class Hub {
 			if (frame.id !== null) this.#listeners.get('all')?.forEach((one) => one.onFrame(frame));
 			this.#listeners.get(feature)?.forEach((one) => one.onFrame(frame));
 		} else if (frame.id !== null) {
+			if (frame.event === SET_BACK) {
+				toasts.say(t.setBack, { tone: 'bad' });
+				for (const listeners of this.#listeners.values())
+					listeners.forEach((one) => one.onSetBack?.());
+			}
 			// A stream begins: what was said before, nobody has heard.
 			for (const listeners of this.#listeners.values()) listeners.forEach((one) => one.onAgain());
 		}

@@ -5,7 +5,13 @@
  * taken it; sent again under that key it is the same message.
  */
 import { createParser } from 'eventsource-parser';
-import { Refusal, answerOf, type AnswerFrame, type Delta, type PostMessageData } from '#lib/api/index.ts';
+import {
+	Refusal,
+	answerOf,
+	type AnswerFrame,
+	type Delta,
+	type PostMessageData
+} from '#lib/api/index.ts';
 import { client } from '#lib/api/generated/client.gen.ts';
 import type { FeatureStore, Pending } from './feature.svelte';
 

@@ -30,9 +30,15 @@ export const POINT_PX = 14;
 export function drawingOf(lanes: readonly Lane[], now: number, room: number): Drawing {
 	const ordered = lanes
 		.flatMap((lane, row) => lane.marks.map((mark) => ({ mark, row })))
-		.sort((one, other) => one.mark.from - other.mark.from || one.mark.event.version - other.mark.event.version);
+		.sort(
+			(one, other) =>
+				one.mark.from - other.mark.from || one.mark.event.version - other.mark.event.version
+		);
 	const until = (mark: Mark): number => mark.to ?? Math.max(now, mark.from);
-	const axis = axisOf(ordered.map(({ mark }): Span => [mark.from, until(mark)]), room - POINT_PX);
+	const axis = axisOf(
+		ordered.map(({ mark }): Span => [mark.from, until(mark)]),
+		room - POINT_PX
+	);
 	const ends = new Map<number, number>();
 	const marks = ordered.map(({ mark, row }, order): Drawn => {
 		const exact = axis.x(mark.from);

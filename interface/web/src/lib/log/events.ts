@@ -3,7 +3,8 @@
  *
  * Invariant: every type of the generated list has its row here, or the check of types fails.
  */
-import { workOf, type EventType, type EventView, type Stage, type Step } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { workOf, type EventType, type Stage, type Step } from '#lib/api/lifecycle_tables.ts';
 
 export type Payload = EventView['payload'];
 export type PayloadOf<K extends EventType> = Extract<Payload, { type: K }>;
@@ -89,7 +90,8 @@ export function isTalk(payload: Payload): boolean {
 /** Names all attempts of a step between two decisions of a person. */
 export function effortOf(payload: Payload): string | null {
 	const step = stepOf(payload);
-	const epoch = 'attempt' in payload ? payload.attempt.epoch : 'epoch' in payload ? payload.epoch : 0;
+	const epoch =
+		'attempt' in payload ? payload.attempt.epoch : 'epoch' in payload ? payload.epoch : 0;
 	return step === null ? null : `${step} ${epoch}`;
 }
 

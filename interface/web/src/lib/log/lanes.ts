@@ -5,7 +5,8 @@
  * Invariant: each attempt is one bar, from its announcement to the event that ended it; every other
  * event is one point, but what a fork brought along, which happened elsewhere.
  */
-import { workOf, type Agent, type EventView } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { workOf, type Agent } from '#lib/api/lifecycle_tables.ts';
 import { attemptOf, endsWhatRuns, kindOf, spentBy, stepOf } from './events.ts';
 
 export type LaneName = 'person' | 'system' | Agent;
@@ -82,7 +83,8 @@ export function lanesOf(marks: readonly Mark[]): Lane[] {
 	const lanes = new Map<LaneName, Lane>([['person', { name: 'person', marks: [] }]]);
 	const system: Lane = { name: 'system', marks: [] };
 	for (const mark of marks) {
-		const lane = mark.lane === 'system' ? system : (lanes.get(mark.lane) ?? { name: mark.lane, marks: [] });
+		const lane =
+			mark.lane === 'system' ? system : (lanes.get(mark.lane) ?? { name: mark.lane, marks: [] });
 		if (lane !== system) lanes.set(mark.lane, lane);
 		lane.marks.push(mark);
 	}

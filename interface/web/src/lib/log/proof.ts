@@ -16,5 +16,8 @@ export async function saveLog(feature: string): Promise<void> {
 
 export function saveCertificate(certificate: Certificate): void {
 	const text = `${JSON.stringify(certificate, null, 2)}\n`;
-	saved(new Blob([text], { type: 'application/json' }), `certificate-${certificate.feature_id}.json`);
+	saved(
+		new Blob([text], { type: 'application/json' }),
+		`certificate-${certificate.feature_id}.json`
+	);
 }

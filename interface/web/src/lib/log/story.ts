@@ -4,7 +4,8 @@
  * Invariant: every event is in exactly one entry, and entries stand in the order in which they came
  * to what is now their end.
  */
-import { stageAt, workOf, type EventView, type Status } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { stageAt, workOf, type Status } from '#lib/api/lifecycle_tables.ts';
 import {
 	attemptOf,
 	chapterOf,

@@ -1,5 +1,6 @@
 /** Entries and events of a log, in sentences. */
-import { workOf, type EventView } from '#lib/api/index.ts';
+import type { EventView } from '#lib/api/generated/index.ts';
+import { workOf } from '#lib/api/lifecycle_tables.ts';
 import { duration, money } from '#lib/format.ts';
 import { t } from '#lib/i18n/index.ts';
 import { spentBy, stepOf } from './events.ts';
@@ -7,7 +8,10 @@ import type { Entry } from './story.ts';
 
 const SECOND = 1;
 
-type Telling = Pick<Entry, 'head' | 'cost' | 'seconds' | 'attempts' | 'replaced' | 'said' | 'answers'>;
+type Telling = Pick<
+	Entry,
+	'head' | 'cost' | 'seconds' | 'attempts' | 'replaced' | 'said' | 'answers'
+>;
 
 export function tell(entry: Telling): string {
 	const { head } = entry;
@@ -31,7 +35,14 @@ export function tell(entry: Telling): string {
 export function tellOne(head: EventView): string {
 	const { payload } = head;
 	const number = 'attempt' in payload ? payload.attempt.number : 1;
-	return tell({ head, ...spentBy(payload), attempts: number, replaced: false, said: 1, answers: 0 });
+	return tell({
+		head,
+		...spentBy(payload),
+		attempts: number,
+		replaced: false,
+		said: 1,
+		answers: 0
+	});
 }
 
 /** What a person wrote down with a decision; empty if nothing. */

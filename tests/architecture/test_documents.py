@@ -193,6 +193,9 @@ def test_the_hooks_before_a_commit_are_ours_alone_and_the_same_that_ci_runs() ->
     tested = {"docs": "test_generated.py", "openapi": "test_openapi.py"}
     for program, command, *options in entries:
         assert program == "./bp"
+        if command == "web":
+            assert '/bp" web --check' in text(".ci/run")
+            continue
         assert command == "lint" or (
             options == ["--check"] and any((PROJECT / "tests").rglob(tested[command]))
         )

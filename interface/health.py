@@ -17,6 +17,7 @@ from infrastructure.artifacts import FolderStore, S3Store
 from infrastructure.database import Database
 from infrastructure.jetstream import Link
 from infrastructure.jetstream.progress import announced_upto
+from infrastructure.operating import PostgresOperating, Queue
 from infrastructure.standing import DatabaseWatch, Standing
 
 T = TypeVar("T")
@@ -24,11 +25,6 @@ T = TypeVar("T")
 LOOK_SECONDS: Final = 2.0
 AGAIN_SECONDS: Final = 10.0
 """How often an object store is asked that did not answer whether it does conditional writes."""
-
-FIGURES: Final = (
-    "SELECT head, projection_lag, checkpoint_lag, due, postponed, running, oldest_due,"
-    " failed_lately, dead_letters, parked, removals, oldest_removal FROM app.figures()"
-)
 
 log = structlog.get_logger(__name__)
 
@@ -39,26 +35,6 @@ def service_version() -> str:
         return version("build-practical")
     except PackageNotFoundError:
         return "0.1.0"
-
-
-class Queue(Struct, frozen=True):
-    """What waits for the processes or for an operator, over all tenants."""
-
-    head: int
-    """The last position of the log that was handed out."""
-    projection_lag: int
-    checkpoint_lag: float
-    due: int
-    postponed: int
-    running: int
-    oldest_due: float
-    """Seconds since the oldest due step could have been begun."""
-    failed_lately: int
-    """Steps that failed within the last hour."""
-    dead_letters: int
-    parked: int
-    removals: int
-    oldest_removal: float
 
 
 class Seen(Struct, frozen=True):
@@ -150,7 +126,7 @@ class Servers:
                 await _rest(AGAIN_SECONDS, stop)
 
     async def _queue(self) -> Queue:
-        return Queue(*(await self._database.call(FIGURES))[0])
+        return await PostgresOperating(self._database).queue()
 
     async def _stands(self) -> Standing:
         """What the watch saw, unless it has not noticed yet that anything is wrong."""

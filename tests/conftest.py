@@ -1,4 +1,4 @@
-"""The real servers for every test that asks for them.
+"""The real servers for every test that asks for them, and the rule for those that do not.
 
 Each pytest-xdist worker runs one embedded PostgreSQL and NATS of its own; nothing is started for
 tests that ask for none of these fixtures. Invariant: a test sees no row and no message of another.
@@ -16,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 
 from infrastructure.embedded import Stack
 
+pytest_plugins = ["tests.servers"]
+
 TEMPLATE = "migrated"
 
 # A machine that others load answers late; how long something may take is measured in benchmarks.
@@ -24,7 +26,7 @@ settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL and NATS shared by all tests of a worker, without fsync; leave them running.
 
     A test that kills or restarts a server asks for `own_stack`.
@@ -34,7 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own_stack(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Servers of this test alone, to be killed, restarted and wiped; takes about 0.6 s."""
     with Stack(tmp_path_factory.mktemp("own"), durable=False) as running:
         yield running

@@ -30,7 +30,13 @@ from interface.limits import COUNTED, IN_ROOMS, OF_CONNECTIONS, RATES, ROOMS
 from interface.settings import PROJECT, Settings, variable
 
 WHOLE: Final = {"docs/lifecycle.md": lifecycle_page, "docs/events.md": events_page}
-MARKED: Final = ("README.md", "docs/api.md", "docs/operations.md", "docs/security.md")
+MARKED: Final = (
+    "README.md",
+    "docs/api.md",
+    "docs/decisions/README.md",
+    "docs/operations.md",
+    "docs/security.md",
+)
 
 _MARKS: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _VERBS: Final = ("get", "post", "put", "patch", "delete")
@@ -187,6 +193,19 @@ def rates_table() -> str:
     )
 
 
+def decisions_table(folder: Path) -> str:
+    """Every decision by its number, as its page's first line has it."""
+    titles = [(page.name, _title(page)) for page in sorted(folder.glob("[0-9]*.md"))]
+    rows = ((str(int(name[:4])), f"[{title}]({name})") for name, title in titles)
+    return table(("number", "decision"), rows)
+
+
+def _title(page: Path) -> str:
+    """The first line without the number, which `test_a_decision_is_one_page` holds to the name."""
+    first = page.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip().partition(". ")[2]
+
+
 def _blocks(root: Path, app: App) -> dict[str, str]:
     return {
         "lifecycle": f"```mermaid\n{diagram()}\n```",
@@ -200,6 +219,7 @@ def _blocks(root: Path, app: App) -> dict[str, str]:
         "connections": connections_table(),
         "places": places_table(),
         "rates": rates_table(),
+        "decisions": decisions_table(root / "docs" / "decisions"),
     }
 
 

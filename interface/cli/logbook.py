@@ -23,7 +23,6 @@ from interface.cli.console import fail, say, show, write_lines
 from interface.cli.operations import Desk, act
 from projections.certificate import Certificate, fingerprints, fold
 
-STREAMS: Final = "SELECT tenant_id, stream_id FROM es.streams ORDER BY created_at, stream_id"
 ROLE: Final = "bp_projector"
 
 
@@ -32,9 +31,10 @@ def export(feature_id: UUID, out: Path | None) -> int:
     chunks: list[bytes] = []
 
     async def work(desk: Desk) -> int:
-        tenant_id, version, _ = await desk.stream(feature_id)
+        head = await desk.ask.stream(feature_id)
         log = PostgresStoredLog(desk.database, desk.ring())
-        chunks.extend([chunk async for chunk in lines_of(log, tenant_id, feature_id, version)])
+        lines = lines_of(log, head.tenant_id, feature_id, head.version)
+        chunks.extend([chunk async for chunk in lines])
         return 0
 
     failed = act(ROLE, work)
@@ -129,11 +129,9 @@ def certify(feature_id: UUID | None, *, as_json: bool) -> int:
     async def work(desk: Desk) -> int:
         certifier = PostgresCertifier(desk.database, desk.ring())
         if feature_id is None:
-            async with desk.database.system() as connection:
-                streams = await (await connection.execute(STREAMS)).fetchall()
+            streams = await desk.ask.streams()
         else:
-            tenant_id, _, _ = await desk.stream(feature_id)
-            streams = [(tenant_id, feature_id)]
+            streams = [((await desk.ask.stream(feature_id)).tenant_id, feature_id)]
         found, crashed = await _certified(certifier, streams)
         rows = [_line(one) for one in found] if len(streams) > 1 else _table(found)
         if as_json:

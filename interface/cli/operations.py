@@ -11,12 +11,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from msgspec import to_builtins
+from msgspec.structs import asdict
 
 from application.continuity import Continuity
 from application.features import Features
 from application.ports import Unreadable
 from domain import commands as c
-from domain.errors import NotFound, Refused
+from domain.errors import Refused
 from infrastructure.continuity import KeptOutside, PostgresContinuity
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
@@ -29,6 +30,7 @@ from infrastructure.event_log.reader import LogReader
 from infrastructure.jetstream import Bell, NatsLive
 from infrastructure.jetstream.announcement import due_steps
 from infrastructure.migrations import migrate as apply_migrations
+from infrastructure.operating import PostgresOperating
 from infrastructure.read_models import PostgresSource, Progress, Rebuilder
 from infrastructure.read_models import status as read_model_status
 from infrastructure.receipts import PostgresReceipts
@@ -51,14 +53,6 @@ from interface.settings import Settings
 
 CONNECTIONS: Final = 2
 
-STREAM: Final = "SELECT tenant_id, version, head_hash FROM es.streams WHERE stream_id = %s"
-NEWEST: Final = """
-SELECT v.feature_id, v.tenant_id, v.row ->> 'title', v.row ->> 'status', v.version,
-       v.row ->> 'created_at'
-FROM app.views v JOIN app.positions p USING (projection, generation)
-WHERE v.projection = 'dashboard' AND p.active
-ORDER BY v.row ->> 'created_at' DESC LIMIT %s
-"""
 LISTED: Final = 500
 
 Rows = Sequence[Mapping[str, Any]]
@@ -83,13 +77,10 @@ class Desk:
         """The data keys, under the master key."""
         return KeyRing(master_key(self.settings))
 
-    async def stream(self, feature_id: UUID) -> tuple[UUID, int, bytes]:
-        """Tenant, version and head hash of a feature. Raises NotFound."""
-        async with self.database.system() as connection:
-            row = await (await connection.execute(STREAM, (feature_id,))).fetchone()
-        if row is None:
-            raise NotFound
-        return row[0], row[1], bytes(row[2])
+    @property
+    def ask(self) -> PostgresOperating:
+        """What can be asked over all tenants."""
+        return PostgresOperating(self.database)
 
 
 def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
@@ -171,10 +162,7 @@ def features(*, as_json: bool) -> int:
     """The newest features of all tenants."""
 
     async def work(desk: Desk) -> int:
-        async with desk.database.system() as connection:
-            rows = await (await connection.execute(NEWEST, (LISTED,))).fetchall()
-        names = ("id", "tenant_id", "title", "status", "version", "created_at")
-        listed = [dict(zip(names, row, strict=True)) for row in rows]
+        listed = [asdict(one) for one in await desk.ask.newest_features(LISTED)]
         show(listed, as_json=as_json, empty="There are no features yet.")
         return 0
 
@@ -185,7 +173,7 @@ def replay(feature_id: UUID, version: int) -> int:
     """Append the replay, as this operator."""
 
     async def work(desk: Desk) -> int:
-        tenant_id, _, _ = await desk.stream(feature_id)
+        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
         async with AsyncExitStack() as scope:
             write = await _features(desk, scope)
             accepted = await write.do(
@@ -205,7 +193,7 @@ def fork(feature_id: UUID, version: int) -> int:
     """Append the fork's beginning, as this operator."""
 
     async def work(desk: Desk) -> int:
-        tenant_id, _, _ = await desk.stream(feature_id)
+        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
         async with AsyncExitStack() as scope:
             write = await _features(desk, scope)
             accepted = await write.fork(
@@ -235,7 +223,7 @@ def log_show(feature_id: UUID, *, as_json: bool) -> int:
     """The headers of a feature's events."""
 
     async def work(desk: Desk) -> int:
-        tenant_id, _, _ = await desk.stream(feature_id)
+        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
         rows = await LogReader(desk.database).of_feature_raw(tenant_id, feature_id)
         listed = [
             {
@@ -259,11 +247,11 @@ def log_verify(feature_id: UUID, *, as_json: bool) -> int:
     """Recompute the chain."""
 
     async def work(desk: Desk) -> int:
-        tenant_id, version, head = await desk.stream(feature_id)
-        rows = await LogReader(desk.database).of_feature_raw(tenant_id, feature_id)
-        report = {"valid": True, "events": len(rows), "head": head.hex(), "broken": None}
+        head = await desk.ask.stream(feature_id)
+        rows = await LogReader(desk.database).of_feature_raw(head.tenant_id, feature_id)
+        report = {"valid": True, "events": len(rows), "head": head.head_hash.hex(), "broken": None}
         try:
-            verify_chain(rows, head=(version, head))
+            verify_chain(rows, head=(head.version, head.head_hash))
         except ChainBroken as broken:
             report |= {"valid": False, "broken": str(broken)}
         show([report], as_json=as_json, empty="")

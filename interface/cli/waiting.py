@@ -18,12 +18,7 @@ from infrastructure.removals import PostgresRemovals
 from interface.cli.console import fail, say, show
 from interface.cli.operations import Desk, act
 
-PUT_OFF: Final = """
-SELECT feature_id, step, created_at, attempt, error, not_before FROM app.tasks
-WHERE status = 'queued' AND error = any(%s) ORDER BY created_at LIMIT %s
-"""
 LISTED: Final = 1_000
-TYPE: Final = "SELECT e.type FROM es.events e WHERE e.stream_id = %s AND e.version = %s"
 
 PARKED: Final[Mapping[str, tuple[str, str]]] = {
     "UnknownEvent": (
@@ -96,11 +91,9 @@ def projections_parked(*, as_json: bool) -> int:
     async def work(desk: Desk) -> int:
         rows: list[dict[str, Any]] = []
         for waiting in await parked(desk.database):
-            async with desk.database.system() as connection:
-                asked = (waiting.feature_id, waiting.version)
-                found = await (await connection.execute(TYPE, asked)).fetchone()
+            found = await desk.ask.event_type(waiting.feature_id, waiting.version)
             means, then = explained(waiting)
-            told = {**to_builtins(waiting), "event": found[0] if found else None}
+            told = {**to_builtins(waiting), "event": found}
             rows.append({**told, "means": means, "next": then})
         show(rows, as_json=as_json, empty="No feature waits: every read model has applied all.")
         return 0
@@ -149,13 +142,12 @@ def everything(*, as_json: bool) -> int:
                 _row("removal of files", gone.feature_id, at, gone.tries, told, gone.retry_at)
                 | {"next": REMOVAL}
             )
-        async with desk.database.system() as connection:
-            found = await connection.execute(PUT_OFF, ([*map(str, Why)], LISTED))
-            for feature_id, step, at, attempt, error, again in await found.fetchall():
-                rows.append(
-                    _row(f"step {step}", feature_id, at, attempt, CAUSES[Why(error)], again)
-                    | {"next": STEPS[error]}
-                )
+        for step in await desk.ask.put_off_steps(LISTED):
+            what, about, why = f"step {step.step}", step.feature_id, CAUSES[step.why]
+            rows.append(
+                _row(what, about, step.since, step.tries, why, step.retry_at)
+                | {"next": STEPS[step.why]}
+            )
         for letter in await PostgresDeadLetters(desk.database).list():
             _, then = explained_letter(letter)
             what = f"dead letter {letter.id}"

@@ -27,6 +27,7 @@ from domain.feature import Feature
 from domain.status import Gate, Step
 from tests.application.test_estimate import traces
 from tests.domain.test_feature_properties import MOVES, lived
+from tests.examples import examples
 from tests.given import Story, at_gate, done
 
 TENANT, FEATURE = UUID(int=2), UUID(int=1)
@@ -91,7 +92,7 @@ def decisions(feature: Feature) -> list[c.FeatureCommand]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @forall(st.lists(MOVES, max_size=50), st.integers(0, 40_000))
 def test_whatever_has_happened_a_decision_is_estimated_or_refused_as_it_would_be(moves, length):
     story, _ = lived(moves)

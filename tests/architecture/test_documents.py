@@ -30,7 +30,7 @@ _TOP = {
 }  # fmt: skip
 _COMMAND = re.compile(r"\./bp ([a-z][a-z -]*[a-z])")
 _VARIABLE = re.compile(r"\b(?:BP|ANTHROPIC)_[A-Z][A-Z_]+\b")
-_SCRIPT_COMMANDS = {"test", "lint"}
+_SCRIPT_COMMANDS = {"test", "lint", "web"}
 
 
 def _all(kind: type) -> set[type]:
@@ -156,7 +156,7 @@ def test_every_page_can_be_found_from_the_readme() -> None:
     assert [page for page in sorted(top) if f"({page})" not in readme] == []
 
 
-@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("0*.md")), ids=name_of)
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("[0-9]*.md")), ids=name_of)
 def test_a_decision_is_one_page_with_its_check(page: Path) -> None:
     body = page.read_text(encoding="utf-8")
     number = int(page.name[:4])
@@ -166,6 +166,36 @@ def test_a_decision_is_one_page_with_its_check(page: Path) -> None:
     assert len(body.split()) < LARGEST_DECISION_WORDS
 
 
-def test_each_decision_has_a_number_of_its_own() -> None:
-    numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("0*.md"))]
+def test_each_decision_has_a_number_of_its_own_and_the_index_accounts_for_every_gap() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
     assert len(set(numbers)) == len(numbers)
+    told = {
+        int(n) for n in re.findall(r"^- (\d+): ", text("docs/decisions/README.md"), re.MULTILINE)
+    }
+    assert told == set(range(1, max(numbers) + 1)) - set(numbers)
+
+
+def test_the_index_of_decisions_names_every_page() -> None:
+    index = text("docs/decisions/README.md")
+    pages = [page.name for page in (DOCS / "decisions").glob("*.md") if page.name != "README.md"]
+    assert [page for page in pages if index.count(f"]({page})") != 1] == []
+
+
+def test_the_hooks_before_a_commit_are_ours_alone_and_the_same_that_ci_runs() -> None:
+    hooks = text(".pre-commit-config.yaml")
+    assert re.findall(r"- repo: (.*)", hooks) == ["local"]
+    entries = [words.split() for words in re.findall(r"entry: (.*)", hooks)]
+    assert entries
+    assert 'bp" test' in text(".ci/run"), "CI runs ./bp test"
+    lints = re.search(r"\ntest\)\n(.*?);;", text("bp"), re.DOTALL)
+    assert lints is not None
+    assert "lint\n" in lints[1], "and ./bp test begins with ./bp lint"
+    tested = {"docs": "test_generated.py", "openapi": "test_openapi.py"}
+    for program, command, *options in entries:
+        assert program == "./bp"
+        if command == "web":
+            assert '/bp" web --check' in text(".ci/run")
+            continue
+        assert command == "lint" or (
+            options == ["--check"] and any((PROJECT / "tests").rglob(tested[command]))
+        )

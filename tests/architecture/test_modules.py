@@ -2,12 +2,13 @@
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.architecture.pages import PROJECT, name_of
+from tests.architecture.pages import PROJECT, name_of, tree_of
 
 PACKAGES = ("domain", "application", "projections", "infrastructure", "interface")
 NO_NOUN = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
@@ -44,9 +45,10 @@ def _modules() -> list[Path]:
 MODULES = _modules()
 
 
+@cache
 def _imported(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -56,8 +58,8 @@ def _imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_says_what_it_is_for(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    assert not source.strip() or ast.get_docstring(ast.parse(source))
+    tree = tree_of(path)
+    assert not tree.body or ast.get_docstring(tree)
 
 
 def test_no_module_has_a_name_without_a_noun() -> None:

@@ -16,7 +16,7 @@ import pytest
 from ast_grep_py import SgRoot
 
 from tests.architecture.backtracking import growth
-from tests.architecture.pages import PROJECT, name_of
+from tests.architecture.pages import PROJECT, name_of, tree_of
 from tests.architecture.test_modules import MODULES
 
 OURS = "reads files of this project only, on the machine of whoever develops it"
@@ -60,7 +60,7 @@ def _patterns(value: object, depth: int = 0) -> Iterator[re.Pattern[Any]]:
 
 
 def _trees() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    return {path: tree_of(path) for path in MODULES}
 
 
 TREES = _trees()

@@ -1,16 +1,31 @@
-"""What the migrations name a second time is what the code names."""
+"""SQL stands under infrastructure only, and what it names a second time is what the code names."""
 
+import ast
 import re
+from collections.abc import Iterator
 from typing import get_args
+
+import pytest
 
 from domain.events import FeatureEvent
 from infrastructure.database import ROLES
 from infrastructure.migrations import FOLDER
 from interface.cli import rights
 from projections.catalogue import PROJECTIONS
-from tests.architecture.pages import PROJECT
+from tests.architecture.pages import PROJECT, tree_of
 
 CODE = ("application", "infrastructure", "interface", "projections")
+
+STATEMENT = re.compile(
+    r"^\s*(?:with\s[^;]*?\bas\s*(?:materialized\s*)?\()|"
+    r"\bselect\b[\s\S]*?\bfrom\s+[\w{]|\bselect\s+[\w.]+\(|\binsert\s+into\s|\bdelete\s+from\s|"
+    r"\bupdate\s+(?:only\s+)?[\w.{]+\s+(?:as\s+\w+\s+)?set\s|\btruncate\s|\bmerge\s+into\s|"
+    r"^\s*(?:create|alter|drop|grant|revoke|lock|listen|notify|copy|call|vacuum|set\s+local)\s+\w",
+    re.IGNORECASE,
+)
+UPPER = re.compile(r"\b[A-Z]{4,}\b")
+ASKING = frozenset({"execute", "executemany", "fetchone", "fetchmany", "fetchall"})
+"""What a connection or cursor of psycopg is asked with."""
 
 SQL = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql")))
 
@@ -81,3 +96,83 @@ def test_no_statement_takes_columns_that_it_does_not_name() -> None:
             if "demo_model" not in path.parts and not given.match(code, match.end())
         ]
     assert found == []
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every text of a module but its docstrings, a formatted one as a whole."""
+    silent = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+    }  # A text that is a statement of its own documents something.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
+            yield node.lineno, "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and id(node) not in silent:
+            yield node.lineno, str(node.value)
+
+
+def _sql_in(tree: ast.Module) -> list[str]:
+    """The lines of a module that hold SQL, or ask a connection for something."""
+    texts = [
+        f"{line}: {text.strip()[:60]}"
+        for line, text in _texts(tree)
+        if STATEMENT.search(text) and (UPPER.search(text) or text == text.lower())
+    ]
+    asked = [
+        f"{node.lineno}: .{node.func.attr}(…)"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ASKING
+    ]
+    return [*texts, *asked]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'NEWEST = "SELECT version FROM es.streams WHERE stream_id = %s"',
+        'NEWEST = """\nselect version\nfrom es.streams\n"""',
+        'async def f(t):\n    return f"SELECT version FROM {t}"',
+        'x = "SELECT app.figures()"',
+        'x = "INSERT INTO app.tasks VALUES (1)"',
+        'x = "UPDATE app.tasks SET status = 1"',
+        'x = "DELETE FROM app.tasks"',
+        'x = "WITH old AS (SELECT 1) SELECT a FROM old"',
+        'x = "LISTEN poke"',
+        'x = "SET LOCAL role bp_api"',
+        "async def f(connection):\n    return await connection.execute(QUESTION)",
+    ],
+    ids=range(11),
+)
+def test_the_check_knows_sql_when_it_sees_it(code: str) -> None:
+    assert _sql_in(ast.parse(code)) != []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'def f():\n    """Select what is wanted from the list. UPDATE nothing."""',
+        'say("Select a version from the list.")',
+        'say("Drop the file here")',
+        'say("The schema is up to date.")',
+    ],
+    ids=range(4),
+)
+def test_the_check_takes_no_sentence_for_sql(code: str) -> None:
+    assert _sql_in(ast.parse(code)) == []
+
+
+def test_sql_stands_under_infrastructure_only() -> None:
+    elsewhere = [
+        path
+        for folder in ("domain", "application", "projections", "interface")
+        for path in sorted((PROJECT / folder).rglob("*.py"))
+    ]
+    assert len(elsewhere) > 150
+    found = {
+        str(path.relative_to(PROJECT)): lines
+        for path in elsewhere
+        if (lines := _sql_in(tree_of(path)))
+    }
+    assert found == {}, "move it into an adapter under infrastructure, behind a function with types"

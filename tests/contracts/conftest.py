@@ -3,11 +3,13 @@
 Invariant: a test sees one of the two, and cannot tell which but by its name.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -33,29 +35,46 @@ class Adapters:
     tasks: Tasks
     receipts: Receipts
     ledger: Ledger
+    silent_for: Callable[[UUID, float], Awaitable[None]]
+    """Put the last progress of a running task so many seconds back."""
 
     @staticmethod
     def origin(tenant_id: UUID | None = None) -> Origin:
         return Origin(tenant_id or uuid7(), "user:somebody", uuid7())
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])
 async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
     """Give the log and what shares its transactions."""
     if request.param == "memory":
         clock = Clock()
         tasks = MemoryTasks(clock, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT)
         receipts = MemoryReceipts(clock)
-        yield Adapters(MemoryLog(clock, tasks, receipts), tasks, receipts, MemoryLedger(tasks))
+
+        async def silent_in_memory(task_id: UUID, seconds: float) -> None:
+            tasks.rows[task_id].progress_at = clock() - timedelta(seconds=seconds)
+
+        log = MemoryLog(clock, tasks, receipts)
+        yield Adapters(log, tasks, receipts, MemoryLedger(tasks), silent_in_memory)
         return
     url = request.getfixturevalue("database")
     ring = KeyRing(MasterKey.from_text(MasterKey.generate_text()))
     async with AsyncExitStack() as opened:
         log = await opened.enter_async_context(PostgresEventLog(url, "bp_worker", ring))
         database = await opened.enter_async_context(Database(url, "bp_worker", max_size=4))
+
+        async def silent(task_id: UUID, seconds: float) -> None:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as superuser:
+                await superuser.execute(
+                    "UPDATE app.tasks SET last_progress_at = last_progress_at"
+                    " - make_interval(secs => %s) WHERE task_id = %s",
+                    (seconds, task_id),
+                )
+
         yield Adapters(
             log,
             PostgresTasks(database, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT),
             PostgresReceipts(database),
             PostgresLedger(database, DataKeys(database, ring)),
+            silent,
         )

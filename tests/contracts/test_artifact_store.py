@@ -37,7 +37,7 @@ def key_of(body: bytes, tenant: UUID = TENANT, feature: UUID = FEATURE) -> str:
 
 
 @pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
+def s3_endpoint(servers: None) -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -52,7 +52,7 @@ def s3_store(endpoint: str, bucket: str = BUCKET) -> S3Store:
     return store
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.servers)])
 async def opened(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[tuple[ArtifactStore, Damage]]:
@@ -234,6 +234,7 @@ async def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Pa
             pass
 
 
+@pytest.mark.servers
 async def test_a_bucket_that_refuses_connections_is_unavailable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -244,6 +245,7 @@ async def test_a_bucket_that_refuses_connections_is_unavailable() -> None:
                 await store.get(key_of(BODY))
 
 
+@pytest.mark.servers
 async def test_a_bucket_that_never_answers_is_given_up_in_time() -> None:
     gone = asyncio.Event()
 

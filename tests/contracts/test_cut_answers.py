@@ -40,6 +40,8 @@ from tests.integration.cutting_proxy import CutShort
 from tests.integration.logs import new, new_ring
 from tests.model_server import START, ModelServer, Sent, end, text
 
+pytestmark = pytest.mark.servers
+
 MODES: Final = ("end", "reset", "noise")
 PLACES: Final = (0, 9, 150, 500)
 """Bytes of an answer that arrive: none, within the first line, the head, the body."""

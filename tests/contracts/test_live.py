@@ -32,7 +32,7 @@ async def over_nats(url: str) -> AsyncIterator[NatsLive]:
         yield NatsLive(link, poke)
 
 
-@pytest.fixture(params=["nats", "process"])
+@pytest.fixture(params=[pytest.param("nats", marks=pytest.mark.servers), "process"])
 async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     if request.param == "process":
         alone = NatsLive(None, Bell(None, "poke"))

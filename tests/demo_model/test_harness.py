@@ -64,7 +64,7 @@ class DemoDesk:
 
 
 @pytest.fixture
-async def model():
+async def model(servers):
     async with DemoModel(pace=0.0) as running:
         yield running
 

@@ -15,6 +15,7 @@ from domain.feature import Feature, evolve, fold
 from domain.lifecycle import LIFECYCLE, WORKING, target_of
 from domain.pipeline import work_left
 from domain.status import Gate, Status, Step, Verdict
+from tests.examples import examples
 from tests.given import MESSAGE, RUN, Story, answer, start
 
 MOVES = st.tuples(st.integers(0, 14), st.integers(0, 10_000))
@@ -86,7 +87,7 @@ def lived(moves: list[tuple[int, int]]) -> tuple[Story, list[Feature]]:
     return story, states
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=60))
 def test_any_sequence_of_commands_leaves_a_legal_log_that_folds_to_the_same_feature(moves):
     story, states = lived(moves)
@@ -105,7 +106,7 @@ def test_any_sequence_of_commands_leaves_a_legal_log_that_folds_to_the_same_feat
     assert fold(msgspec.json.decode(encoded, type=list[e.FeatureEvent])) == story.feature
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80))
 def test_content_after_a_replay_equals_content_at_its_target(moves):
     story, states = lived(moves)
@@ -120,7 +121,7 @@ def test_content_after_a_replay_equals_content_at_its_target(moves):
             assert now.shows(version) == visible_then
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80))
 def test_going_back_appends_one_event_forgets_nothing_and_refuses_every_late_answer(moves):
     story, states = lived(moves)
@@ -144,7 +145,7 @@ def test_going_back_appends_one_event_forgets_nothing_and_refuses_every_late_ans
             assert started.attempt.number == before.attempts.get(step, 0) + 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80))
 def test_no_approval_outlives_the_checkpoint_that_was_gone_back_to(moves):
     story, states = lived(moves)
@@ -154,7 +155,7 @@ def test_no_approval_outlives_the_checkpoint_that_was_gone_back_to(moves):
             assert all(a is None or a.version <= event.to_version for a in given_then)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80))
 def test_nothing_is_implemented_without_live_approvals_of_the_current_content(moves):
     story, states = lived(moves)
@@ -168,7 +169,7 @@ def test_nothing_is_implemented_without_live_approvals_of_the_current_content(mo
                 assert approval.content_sha256 == shown.content_sha256
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80))
 def test_a_working_feature_always_has_the_steps_due_that_it_waits_for(moves):
     _, states = lived(moves)
@@ -190,7 +191,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @forall(st.lists(EVENTS, max_size=12))
 def test_evolve_never_refuses(events):
     feature = Feature()

@@ -15,6 +15,7 @@ from domain.feature import fold
 from domain.forking import gate_of
 from domain.status import Gate, Part, Status, Step, Verdict
 from tests.domain.test_feature_properties import MOVES, lived
+from tests.examples import examples
 from tests.given import MESSAGE, PARENT, Story, approve, at_gate, done, drafted, given, in_review
 
 GATES = {Gate.SPEC: Status.SPEC_READY, Gate.PLAN: Status.PLAN_READY, Gate.TESTS: Status.TESTS_READY}
@@ -164,7 +165,7 @@ def plain(content: Content, events: list[e.FeatureEvent]) -> Content:
     return marks | named
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @forall(st.lists(MOVES, max_size=80), st.integers(0, 10_000))
 def test_a_fork_holds_what_its_checkpoint_held_but_the_approvals(moves, pick):
     story, _ = lived(moves)

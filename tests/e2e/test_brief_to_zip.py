@@ -20,7 +20,7 @@ from tests.e2e.service import PROJECT, up
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 PASSWORD = "correct horse battery staple"  # noqa: S105  # Of accounts that live for a test.
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

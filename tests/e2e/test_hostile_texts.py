@@ -19,7 +19,7 @@ from tests.faults.lag import complaints
 from tests.faults.user import User
 from tests.growth.shapes import SHAPES
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 LONGEST_BRIEF, LONGEST_MESSAGE = 40_000, 20_000
 HARSH = ("units '- a\\n'", "units 'We need to:\\n'")

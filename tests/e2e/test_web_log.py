@@ -15,7 +15,7 @@ from tests.e2e.made_up_log import examples, one_of_each, revised_again_and_again
 from tests.e2e.service import PROJECT, up
 from tests.e2e.web_walk import GATES, approve, at_gate, sign_up, with_own_brief
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
 ZOOMS = {"Story": "story", "Timeline": "timeline", "Events": "raw"}
 NOT_WORDS = re.compile(r"undefined|null|NaN|\[object|_")

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def broken_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def broken_stack(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Servers to be killed, restarted and wiped."""
     with Stack(tmp_path_factory.mktemp("faults"), durable=False) as running:
         yield running

@@ -1,14 +1,26 @@
 """Whole lives that golden logs are made of: together they hold an event of every type."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from application.export import StoredEvent
 from application.ports import Origin, Recorded
 from domain import commands as c
 from domain import events as e
+from domain.runs import Run, Tokens
 from domain.status import Gate, Step, Verdict
 from tests.fakes import Clock, MemoryLog
-from tests.given import Story, at_gate, done, drafted, in_review, start
+from tests.given import (
+    RUN,
+    Story,
+    answer,
+    at_gate,
+    attempt_of,
+    done,
+    drafted,
+    in_review,
+    start,
+)
 from tests.stored import stored_as_it_would_be
 
 TENANT = UUID("0190a000-0000-7000-8000-000000000001")
@@ -33,6 +45,7 @@ def lives() -> dict[str, Story]:
     forked = parent.fork(parent.feature.version, "Forked").approve(Gate.SPEC)
     return {
         "done": done(),
+        "everything-else": with_troubles(),
         "forked": forked,
         "talked": talked,
         "replayed": replayed,
@@ -41,6 +54,24 @@ def lives() -> dict[str, Story]:
         "running": running,
         "deleted": deleted,
     }
+
+
+def with_troubles() -> Story:
+    """What the other lives have not: attempts that fail, answers too late, steps that give up."""
+    story = drafted().do(c.PostMessage(UUID(int=5), "hello"))
+    story.do(start(story.feature, Step.CONVERSE)).do(_failing(story, Step.CONVERSE, final=True))
+    story.do(c.ConfirmBrief("- BF-1 lend")).do(start(story.feature, Step.SPEC))
+    late = attempt_of(story, Step.SPEC)
+    story.do(_failing(story, Step.SPEC, final=False)).do(start(story.feature, Step.SPEC))
+    story.do(c.DiscardRun(late, Run(Tokens(700, 50), Decimal("0.0142"), 2.5, 3), "superseded"))
+    story.do(answer(story.feature, Step.SPEC)).approve(Gate.SPEC)
+    story.do(start(story.feature, Step.PLAN)).do(_failing(story, Step.PLAN, final=True))
+    return story.do(c.RetryFeature()).work(Step.PLAN).do(c.RenameFeature("Library"))
+
+
+def _failing(story: Story, step: Step, *, final: bool) -> c.FailAttempt:
+    attempt = attempt_of(story, step)
+    return c.FailAttempt(attempt, RUN, "overloaded", "It was busy.", "Try again.", final, 2.5)
 
 
 def stored(events: list[e.FeatureEvent]) -> list[StoredEvent]:

@@ -94,6 +94,7 @@ NOBODY: Final = UUID(int=1)
 ROSTER: Final = roster_of({}, {}, "")
 PAPERS: Final = {"brief_confirmed", *MAKES}
 LONGEST_LINE: Final = 2_000
+CURSORS: Final = Cursors([bytes(32)])
 
 
 def pieces(text: str) -> tuple[str, ...]:
@@ -383,7 +384,7 @@ def _body(text: str) -> object:
 
 def _query(text: str) -> object:
     with suppress(HttpProblem):
-        Cursors([b"key"]).of("features").after(text)
+        CURSORS.of(NOBODY, "events").after(text)
     for words, meanings in ((text[:200], []), ("a", [text]), ("a", [f"a={text}"])):
         with suppress(HttpProblem):
             for number, word in enumerate(words_of(words, meanings)):

@@ -53,6 +53,7 @@ async def asked(*, check: bool = False) -> list[Received]:
         return server.received
 
 
+@pytest.mark.servers
 @pytest.mark.usefixtures("strange")
 @pytest.mark.parametrize("check", [False, True])
 async def test_a_request_to_the_provider_holds_nothing_of_the_environment(*, check: bool) -> None:

@@ -223,7 +223,7 @@ def verifier_of(keys: RemoteKeys, configured: str, clock: Time) -> TokenVerifier
 
 
 @pytest.fixture(params=SHAPES)
-async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+async def running(servers: None, request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     shape, clock = SHAPES[request.param], Time()
     async with Provider() as provider:
         provider.issuer = provider.issuer.removesuffix("/realm") + shape.path
@@ -290,6 +290,7 @@ OTHERS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
+@pytest.mark.servers
 async def test_nothing_else_that_an_issuer_signs_is_an_access_token() -> None:
     clock = Time()
     async with Provider() as provider:
@@ -305,6 +306,7 @@ async def test_nothing_else_that_an_issuer_signs_is_an_access_token() -> None:
                     await verifier.verify(provider.token("RS256", clock, {"typ": typ}, scope="x"))
 
 
+@pytest.mark.servers
 async def test_a_token_with_many_groups_is_accepted() -> None:
     clock = Time()
     async with Provider() as provider:
@@ -318,6 +320,7 @@ async def test_a_token_with_many_groups_is_accepted() -> None:
                 assert await verifier.verify(token)
 
 
+@pytest.mark.servers
 async def test_a_new_key_is_taken_without_a_restart_and_inventing_kids_is_bounded() -> None:
     clock = Time()
     async with Provider() as provider:
@@ -335,6 +338,7 @@ async def test_a_new_key_is_taken_without_a_restart_and_inventing_kids_is_bounde
             assert provider.requests.count("/realm/jwks") == 2
 
 
+@pytest.mark.servers
 async def test_what_is_wrong_with_a_provider_is_said_to_the_operator() -> None:
     clock = Time()
     async with Provider() as provider:
@@ -354,6 +358,7 @@ async def test_what_is_wrong_with_a_provider_is_said_to_the_operator() -> None:
         assert "speaks for another issuer" in unavailable.value.cause
 
 
+@pytest.mark.servers
 async def test_a_stream_knows_when_its_foreign_token_ends() -> None:
     clock = Time()
     async with Provider() as provider:

@@ -18,6 +18,7 @@ from infrastructure.identity.refresh import (
     RefreshRecord,
     RefreshTokens,
 )
+from tests.examples import examples
 from tests.exchanging import exchange
 
 USER = UUID("019a0000-0000-7000-8000-000000000001")
@@ -178,7 +179,7 @@ async def test_of_many_at_once_whichever_answer_is_kept_is_good_and_then_no_othe
         await tokens.rotate(following.token)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @forall(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=4), min_size=1, max_size=6))
 def test_however_answers_are_lost_or_kept_in_another_order_nobody_is_signed_out(
     rounds: list[list[int]],
@@ -202,7 +203,7 @@ def test_however_answers_are_lost_or_kept_in_another_order_nobody_is_signed_out(
     asyncio.run(live())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @forall(st.lists(st.booleans(), min_size=2, max_size=10), st.integers(0, 12))
 def test_a_thief_and_the_owner_never_both_go_on(owners: list[bool], stolen_after: int) -> None:
     """Somebody copies the cookie while the owner has it. Whoever comes second with what the other

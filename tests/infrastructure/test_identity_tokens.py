@@ -469,7 +469,7 @@ class Provider:
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
+async def provider(servers: None) -> AsyncIterator[Provider]:
     async with Provider() as running:
         running.publish(*(FOREIGN_KEYS[name] for name in ("ES256", "RS256", "EdDSA")))
         yield running
@@ -665,6 +665,7 @@ async def test_keys_are_fetched_by_https_or_on_the_loopback_address_only(
             await keys.keys()
 
 
+@pytest.mark.servers
 async def test_a_provider_that_cannot_be_reached_is_unavailable(clock: Time) -> None:
     async with Provider() as gone:
         address = gone.issuer

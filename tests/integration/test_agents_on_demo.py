@@ -23,6 +23,8 @@ from infrastructure.anthropic_model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from infrastructure.inspection import Inspector
 
+pytestmark = pytest.mark.servers
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.md"))
 KEY = "sk-ant-test-0123456789"
 MESSAGE = UUID(int=1)

@@ -12,6 +12,8 @@ from infrastructure.anthropic_model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from tests.model_server import START, ModelServer, Sent, end, failure, sse, text, tool
 
+pytestmark = pytest.mark.servers
+
 KEY = "sk-ant-api03-canary-0123456789abcdef"
 PROMPT = "The prompt that nobody else may read."
 REQUEST = ModelRequest(

@@ -25,6 +25,8 @@ from tests.integration.scripted_s3 import (
 )
 from tests.security.notarised import FIRST, notarised
 
+pytestmark = pytest.mark.servers
+
 UNFIT = {
     "501": answers_501,
     "501 without a body": answers_501_without_a_body,

@@ -36,6 +36,8 @@ from tests.integration.logs import MASTER_TEXT, Opened, new, new_ring, opened, p
 from tests.integration.servers import Tcp, primary
 from tests.integration.test_tasks import due
 
+pytestmark = pytest.mark.servers
+
 ALL = tuple(Agent)
 HOUR = 3600
 LEASE = 2.0

@@ -21,6 +21,8 @@ from infrastructure.demo_model.author.tables import statements
 from infrastructure.demo_model.faults import UnknownFault
 from tests.demo_model.asking import EXAMPLES, STRANGE, request
 
+pytestmark = pytest.mark.servers
+
 KEY = "sk-ant-test-0123456789"
 BRIEF = "We lend tools to neighbours. Each tool has a name and a price."
 BRIEFS = {path.stem: path.read_text() for path in EXAMPLES} | STRANGE

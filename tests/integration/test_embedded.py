@@ -30,6 +30,8 @@ from infrastructure.embedded.errors import (
 )
 from infrastructure.embedded.postgres import SOCKET_PATH_LIMIT
 
+pytestmark = pytest.mark.servers
+
 REPOSITORY = Path(__file__).parents[2]
 
 HOLD = """

@@ -10,6 +10,7 @@ from infrastructure.computing import Pool
 from infrastructure.inspection import Inspector, sql
 from infrastructure.inspection.imports import package_name
 from infrastructure.inspection.inspector import NOT_TRIED
+from tests.examples import examples
 
 TS = "export const a: number = 1;\n"
 TABLES = "create table repairs (id bigint primary key, part text not null);\n"
@@ -211,7 +212,7 @@ async def test_without_the_tool_sql_is_a_note(monkeypatch):
     assert [(f.rule, f.error) for f in findings] == [("not_inspected", False)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @forall(
     st.dictionaries(
         st.sampled_from(["a.ts", "b.tsx", "c.js", "d.css", "e.html", "f.yml", "g.json", "h.md"]),

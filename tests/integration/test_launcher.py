@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.servers
+
 BP = Path(__file__).parents[2] / "bp"
 SHOW = """
 import os, sys

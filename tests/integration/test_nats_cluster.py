@@ -25,6 +25,8 @@ from tests.integration.memory import MemoryLog
 from tests.integration.servers import free_port
 from tests.integration.test_fanout_relay import TYPES, announced, last_is, observer, relaying
 
+pytestmark = pytest.mark.servers
+
 CONFIGURATION = """
 server_name: {name}
 listen: "127.0.0.1:{port}"

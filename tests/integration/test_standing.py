@@ -22,6 +22,8 @@ from tests.integration.cutting_proxy import CuttingProxy
 from tests.integration.logs import new, opened
 from tests.integration.servers import Tcp, free_port, old_server, primary, standby, url
 
+pytestmark = pytest.mark.servers
+
 SHORT_SECONDS = 1.5
 """Instead of the seconds that a dead connection is waited for: the test has four of them."""
 

@@ -23,7 +23,7 @@ async def world() -> World:
 
 
 @pytest.fixture
-async def url(world: World) -> AsyncIterator[str]:
+async def url(servers: None, world: World) -> AsyncIterator[str]:
     async with serving(public(world)) as address:
         yield address
         world.services.stopping.set()

@@ -168,11 +168,13 @@ async def test_until_there_is_a_web_app_one_page_says_so(ann: Person) -> None:
     assert described.json()["openapi"].startswith("3.1")
 
 
+@pytest.mark.servers
 async def test_with_the_demo_model_the_page_says_so(http: httpx2.AsyncClient) -> None:
     async with serving(public(World(demo_model=True))) as address:
         assert "demo model" in (await http.get(address)).text
 
 
+@pytest.mark.servers
 async def test_the_web_app_is_served_with_hashes_for_its_own_scripts(
     http: httpx2.AsyncClient, tmp_path: Path
 ) -> None:

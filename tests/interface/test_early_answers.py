@@ -21,7 +21,7 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module")
-def server(world: World) -> Iterator[Server]:
+def server(servers: None, world: World) -> Iterator[Server]:
     with serving_raw(public(world)) as running:
         yield running
 

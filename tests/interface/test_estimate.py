@@ -13,7 +13,7 @@ KEY = {"api_key": "sk-ant-mine-0123456789abc"}
 
 
 @pytest.fixture
-async def ann() -> AsyncIterator[Person]:
+async def ann(servers: None) -> AsyncIterator[Person]:
     world = World()
     async with (
         serving(public(world)) as address,

@@ -6,9 +6,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from application.pulse import Pulse
 from infrastructure import logs
+from infrastructure.operating import Queue
 from infrastructure.standing import Standing
 from interface.figures import Figures
-from interface.health import Queue, Seen, report
+from interface.health import Seen, report
 from interface.operator import operator_app, waiting_app
 from tests.architecture.pages import text
 

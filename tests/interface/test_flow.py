@@ -22,6 +22,20 @@ async def never() -> Any:
     await asyncio.Event().wait()
 
 
+def taking(under_way: asyncio.Event) -> Any:
+    """A client that takes everything, and says so once some of the body is there."""
+    taken = 0
+
+    async def send(_: Any) -> None:
+        nonlocal taken
+        taken += 1
+        if taken > 2 * QUEUED_CHUNKS:
+            under_way.set()
+        await asyncio.sleep(0)
+
+    return send
+
+
 class Ended:
     """What a producer notes of its end; its clean-up takes a while, and may."""
 
@@ -37,7 +51,8 @@ class Ended:
             while True:
                 await put(b"x" * 1000)
         finally:
-            await asyncio.sleep(0.01)
+            for _ in range(20):  # It gives way often, and is still waited for.
+                await asyncio.sleep(0)
             self.cleaned = True
 
 
@@ -52,34 +67,30 @@ async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.Monke
         if taken > 3:
             await never()
 
-    async with asyncio.timeout(5):
-        await flow_of(Pipe(ended.produce, ended.release))({}, never, send)
+    await flow_of(Pipe(ended.produce, ended.release))({}, never, send)
     assert (ended.cleaned, ended.released) == (True, 1)
 
 
 async def test_a_client_that_goes_away_ends_the_producer_with_its_clean_up() -> None:
     ended = Ended()
 
+    under_way = asyncio.Event()
+
     async def receive() -> Any:
-        await asyncio.sleep(0.05)
+        await under_way.wait()
         return {"type": "http.disconnect"}
 
-    async def send(_: Any) -> None:
-        await asyncio.sleep(0.001)
-
-    async with asyncio.timeout(5):
-        await flow_of(Pipe(ended.produce, ended.release))({}, receive, send)
+    await flow_of(Pipe(ended.produce, ended.release))({}, receive, taking(under_way))
     assert (ended.cleaned, ended.released) == (True, 1)
 
 
 async def test_a_cancelled_request_cleans_up_too() -> None:
     ended = Ended()
 
-    async def send(_: Any) -> None:
-        await asyncio.sleep(0.001)
-
-    request = asyncio.create_task(flow_of(Pipe(ended.produce, ended.release))({}, never, send))
-    await asyncio.sleep(0.05)
+    under_way = asyncio.Event()
+    flow = flow_of(Pipe(ended.produce, ended.release))
+    request = asyncio.create_task(flow({}, never, taking(under_way)))
+    await under_way.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
@@ -96,8 +107,11 @@ async def test_a_producer_is_never_far_ahead_of_its_client() -> None:
             put_so_far += 1
 
     pipe = Pipe(produce, lambda: None)
-    await asyncio.sleep(0.05)
-    assert put_so_far == QUEUED_CHUNKS
+    for taken in range(3):
+        for _ in range(10 * QUEUED_CHUNKS):  # As many turns as would take it further, if it could.
+            await asyncio.sleep(0)
+        assert put_so_far == QUEUED_CHUNKS + taken
+        await pipe.get()
     await pipe.close()
 
 
@@ -142,8 +156,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
         f"Authorization: {ann.headers['Authorization']}\r\nContent-Length: 100\r\n\r\n{{"
     )
     writer.write(head.encode())
-    async with asyncio.timeout(5):
-        line = await reader.readline()
+    line = await reader.readline()
     assert b" 408 " in line
     writer.close()
     await writer.wait_closed()

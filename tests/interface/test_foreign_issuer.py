@@ -34,7 +34,7 @@ class Foreign:
 
 
 @pytest.fixture
-async def foreign(http: httpx2.AsyncClient) -> AsyncIterator[Foreign]:
+async def foreign(servers: None, http: httpx2.AsyncClient) -> AsyncIterator[Foreign]:
     world, stop, ready = World(accounts=None), asyncio.Event(), asyncio.Event()
     async with Provider() as provider:
         provider.issuer += "/"

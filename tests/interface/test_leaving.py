@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from interface.server import listen, serve
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -56,6 +58,7 @@ async def served() -> AsyncIterator[Served]:
         await serving
 
 
+@pytest.mark.servers
 async def test_connections_are_taken_as_long_as_it_is_leaving_and_each_is_the_last() -> None:
     async with served() as one:
         kept_reader, kept_writer = await asyncio.open_connection(*one.address)
@@ -78,6 +81,7 @@ async def test_connections_are_taken_as_long_as_it_is_leaving_and_each_is_the_la
                 await one.ask()
 
 
+@pytest.mark.servers
 async def test_an_answer_under_way_is_finished_after_nobody_is_let_in_any_more() -> None:
     async with served() as one:
         slow = asyncio.create_task(one.ask(b"/slow"))

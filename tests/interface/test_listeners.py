@@ -13,6 +13,8 @@ from interface.listeners import Listener, shared, supervised
 from interface.server import PortTaken, listen
 from interface.settings import passed_descriptors
 
+pytestmark = pytest.mark.servers
+
 HOST = "127.0.0.1"
 
 

@@ -75,28 +75,28 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def calm() -> Iterator[Server]:
+def calm(servers: None) -> Iterator[Server]:
     """A server that is never in a hurry."""
     with serving_raw(App(), Calm) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def quick_head() -> Iterator[Server]:
+def quick_head(servers: None) -> Iterator[Server]:
     """A server that waits for heads as long as a test does."""
     with serving_raw(App(), QuickHead) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def quick_body() -> Iterator[Server]:
+def quick_body(servers: None) -> Iterator[Server]:
     """The same for bodies."""
     with serving_raw(App(), QuickBody) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def quick_taking() -> Iterator[Server]:
+def quick_taking(servers: None) -> Iterator[Server]:
     """The same for whoever takes answers."""
     with serving_raw(App(), QuickTaking) as server:
         yield server
@@ -324,6 +324,7 @@ def test_a_body_without_pace_is_given_up_and_told_so(quick_body: Server, shape: 
         quick_body.wait_until_left()
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize(
     "headers", [(b"Content-Length: 10000000",), CHUNKED], ids=["sized", "chunks"]
 )
@@ -411,6 +412,7 @@ def test_an_answer_that_nobody_takes_keeps_nothing_open(
         quick_taking.wait_until_left(came + 1)
 
 
+@pytest.mark.servers
 def test_a_client_that_takes_its_time_gets_all_of_it() -> None:
     class Looking(Calm):
         send_seconds = 0.01
@@ -445,6 +447,7 @@ def test_a_flood_of_requests_at_once_ends_the_connection(calm: Server) -> None:
     calm.wait_until_left()
 
 
+@pytest.mark.servers
 def test_whoever_leaves_with_requests_waiting_ends_what_they_were_getting() -> None:
     app = App()
     with serving_raw(app) as server:
@@ -466,6 +469,7 @@ def test_what_is_asked_already_is_answered_before_a_refusal(calm: Server) -> Non
 # Many connections.
 
 
+@pytest.mark.servers
 def test_an_address_gets_its_share_and_another_gets_in() -> None:
     with serving_raw(App(), crowd=Watched(30)) as server:
         many = [server.connect() for _ in range(60)]
@@ -481,6 +485,7 @@ def test_an_address_gets_its_share_and_another_gets_in() -> None:
             assert answer_of(client, b"ok")
 
 
+@pytest.mark.servers
 def test_beyond_all_connections_one_is_told_to_come_again() -> None:
     with serving_raw(App(), crowd=Watched(2)) as server:
         kept = [server.connect(f"127.0.0.{n}") for n in (1, 2)]
@@ -500,6 +505,7 @@ def test_a_trusted_proxy_stands_for_many_people() -> None:
     assert crowd.enter("127.0.0.1") is not None
 
 
+@pytest.mark.servers
 def test_a_proxy_keeps_its_idle_connections_longer() -> None:
     class Impatient(Calm):
         idle_seconds = 0.05
@@ -543,6 +549,7 @@ SMALL = """
 """
 
 
+@pytest.mark.servers
 def test_a_thousand_idle_connections_of_one_address_leave_room_for_another() -> None:
     process = subprocess.Popen(  # noqa: S603 - our own program.
         [sys.executable, "-c", textwrap.dedent(SMALL)],
@@ -567,6 +574,7 @@ def test_a_thousand_idle_connections_of_one_address_leave_room_for_another() -> 
         process.communicate()
 
 
+@pytest.mark.servers
 def test_a_server_that_stops_lets_go_of_idle_connections() -> None:
     with serving_raw(App()) as server:
         idle = server.connect()

@@ -15,7 +15,7 @@ from tests.interface.world import Person, World, public, serving
 
 
 @pytest.fixture
-async def person() -> AsyncIterator[Person]:
+async def person(servers: None) -> AsyncIterator[Person]:
     world = World()
     async with serving(public(world)) as url, httpx2.AsyncClient(trust_env=False) as http:
         yield Person(world, url, http)

@@ -11,6 +11,7 @@ from projections.message import MESSAGE
 from projections.past import Looking, Past, Pasts
 from projections.run import RUN
 from tests.domain.test_feature_properties import MOVES, lived
+from tests.examples import examples
 from tests.given import Story, at_gate
 from tests.projections.given_events import FEATURE_ID, TENANT, all_rows_after, facts_of
 
@@ -22,7 +23,7 @@ def past_of(facts) -> Past | None:
     return looking.past()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @forall(st.lists(MOVES, max_size=60), st.integers(0, 10_000))
 def test_what_is_seen_of_a_version_is_what_was_shown_then(moves, pick):
     facts = facts_of(lived(moves)[0].events)

@@ -22,10 +22,11 @@ from projections.message import MESSAGE
 from projections.projection import Rows, Touched, apply
 from projections.run import RUN, Outcome
 from tests.domain.test_feature_properties import MOVES, lived
+from tests.examples import examples
 from tests.projections.given_events import FEATURE_ID, all_rows_after, fact_of, facts_of
 
 LIVES = st.lists(MOVES, max_size=60)
-MANY = settings(max_examples=120, deadline=None)
+MANY = settings(max_examples=examples(120), deadline=None)
 ALL_EVENTS = get_args(e.FeatureEvent)
 
 st.register_type_strategy(
@@ -142,7 +143,7 @@ def agree(rows: dict[str, Rows], feature: Feature) -> None:
 
 @pytest.mark.parametrize("event_type", ALL_EVENTS, ids=lambda t: t.__struct_config__.tag)
 def test_every_event_is_taken_by_every_read_model_with_and_without_rows(event_type):
-    @settings(max_examples=6, deadline=None)
+    @settings(max_examples=examples(6), deadline=None)
     @forall(st.from_type(event_type), st.integers(0, 3))
     def holds(event, seed):
         facts = facts_of(lived([(2, 0), (7, 0), (9, 0), (7, 1), (4, 1)][: seed + 2])[0].events)

@@ -43,7 +43,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def people() -> AsyncIterator[tuple[Person, Person]]:
+async def people(servers: None) -> AsyncIterator[tuple[Person, Person]]:
     world = World()
     async with (
         serving(public(world)) as address,

@@ -24,6 +24,8 @@ from uuid_utils.compat import uuid7
 from infrastructure.sealing import MasterKey
 from interface.cli.app import main
 
+pytestmark = pytest.mark.servers
+
 PROJECT: Final = Path(__file__).parents[2]
 READY: Final = re.compile(r"is ready at (http://\S+)")
 PATIENCE: Final = 40.0

@@ -198,16 +198,22 @@ begin
       end if;
     end if;
     if outcome is null and i.receipt_key is not null then
-      insert into app.receipts as r (tenant_id, key, request_sha256, accepted, event_id)
+      insert into app.receipts (tenant_id, key, request_sha256, accepted, event_id)
         values (i.tenant_id, i.receipt_key, i.request_sha256, i.accepted, i.event_ids[n])
-        on conflict (tenant_id, key) do update
-          set request_sha256 = excluded.request_sha256, accepted = excluded.accepted,
-              event_id = excluded.event_id, created_at = clock_timestamp()
-          where r.created_at <= clock_timestamp() - interval '24 hours'
-            or (r.event_id is not null
-                and not exists (select from es.events e where e.event_id = r.event_id));
+        on conflict (tenant_id, key) do nothing;
       if not found then
-        outcome := 'receipt';
+        -- Three statements, for each sees what was committed while the one before it waited: the event of a
+        -- receipt that was given meanwhile is in the log, too.
+        perform from app.receipts r where r.tenant_id = i.tenant_id and r.key = i.receipt_key for update;
+        update app.receipts r set request_sha256 = i.request_sha256, accepted = i.accepted,
+            event_id = i.event_ids[n], created_at = clock_timestamp()
+          where r.tenant_id = i.tenant_id and r.key = i.receipt_key
+            and (r.created_at <= clock_timestamp() - interval '24 hours'
+              or (r.event_id is not null
+                  and not exists (select from es.events e where e.event_id = r.event_id)));
+        if not found then
+          outcome := 'receipt';
+        end if;
       end if;
     end if;
     if outcome is not null then

@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from application.agents.roster import Roster, roster_of
+from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.desk import Tools
 from application.fail_points import FailPoint
 from application.features import Features

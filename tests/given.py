@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from application.agents.material import Material
 from domain import commands as c
 from domain import documents as d
 from domain import events as e
@@ -60,6 +61,15 @@ def manifest(step: Step, salt: str = "") -> Manifest:
     """A manifest whose hash differs by step and salt."""
     sha = sha256_of(f"{step}{salt}")
     return Manifest("claude-sonnet-5-5", "cd" * 32, "prices-2026-11", {}, {}, sha)
+
+
+def holding(material: Material, gate: Gate, document: d.Document, markdown: str = "") -> Material:
+    """What a step may read, with a document at a gate."""
+    return replace(
+        material,
+        documents={**material.documents, gate: document},
+        markdowns={**material.markdowns, gate: markdown or material.markdowns.get(gate, "")},
+    )
 
 
 def start(feature: Feature, step: Step, salt: str = "") -> c.StartStep:

@@ -120,7 +120,7 @@ class Exchange:
             max_tokens=self._entry.max_tokens,
             system=system_blocks(self._agent, self._entry),
             messages=tuple(self._with_mark() if self._growing else self._messages),
-            tools=tool_definitions(self._agent),
+            tools=tool_definitions(self._entry),
             parameters=parameters,
         )
 

@@ -15,7 +15,6 @@ from typing import Any, Final
 import msgspec
 
 from application.agents.roster import Entry
-from application.agents.tools import TOOLS, Tool
 from domain.status import Agent
 
 CACHED: Final = {"type": "ephemeral"}
@@ -42,17 +41,17 @@ def system_blocks(agent: Agent, entry: Entry) -> tuple[dict[str, Any], ...]:
 
 
 @cache
-def tool_definitions(agent: Agent) -> tuple[dict[str, Any], ...]:
-    """The agent's tools, in the order of `TOOLS`; made once, and changed by nobody."""
-    return tuple(tool.definition() for tool in TOOLS[agent])
+def tool_definitions(entry: Entry) -> tuple[dict[str, Any], ...]:
+    """An agent's tools, in their order; made once, and changed by nobody."""
+    return tuple(tool.definition() for tool in entry.tools)
 
 
 @cache
-def prompt_sha256(agent: Agent, entry: Entry) -> str:
+def prompt_sha256(entry: Entry) -> str:
     """The version of a prompt: the hash of governance, prompt file and tools."""
     digest = sha256(prompt_text("governance.md").encode())
     digest.update(prompt_text(entry.prompt).encode())
-    digest.update(_ENCODER.encode(tool_definitions(agent)))
+    digest.update(_ENCODER.encode(tool_definitions(entry)))
     return digest.hexdigest()
 
 
@@ -60,7 +59,7 @@ def prompt_sha256(agent: Agent, entry: Entry) -> str:
 def prompt_length(agent: Agent, entry: Entry) -> int:
     """Characters of every request of an agent, whatever it works on: role, rules and tools."""
     texts = sum(len(block["text"]) for block in system_blocks(agent, entry))
-    return texts + len(to_json(tool_definitions(agent)))
+    return texts + len(to_json(tool_definitions(entry)))
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode.
@@ -91,11 +90,6 @@ def first_message(
     if cached:
         block["cache_control"] = CACHED
     return [block, {"type": "text", "text": task}]
-
-
-def tool_named(agent: Agent, name: str) -> Tool | None:
-    """The agent's tool of that name."""
-    return next((tool for tool in TOOLS[agent] if tool.name == name), None)
 
 
 def listed(findings: Sequence[str]) -> str:

@@ -54,7 +54,6 @@ PARTS = "asks others; what it does with their words is tried by itself"
 ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
-    "application/agents/prompting.py:tool_named": SHORT,
     "application/agents/roster.py:roster_of": SHORT,
     "application/agents/submission.py:obtain": PARTS,
     "application/delivery/bill.py:is_declaration": SHORT,

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from application.ports import Unavailable
 from domain import events as e
 from domain.pipeline import due_after
+from domain.status import OutputMode
 from infrastructure.cursors import PostgresCursors
 from infrastructure.database import Database
 from infrastructure.dead_letters import PostgresDeadLetters
@@ -76,7 +77,7 @@ def due(feature_id: UUID, events: Sequence[e.FeatureEvent]) -> Due:
     return {
         (feature_id, version, step.value)
         for version, event in enumerate(events, start=1)
-        for step in due_after(event)
+        for step in due_after(event, OutputMode.FULL_CODE)
     }
 
 

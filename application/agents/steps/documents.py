@@ -16,6 +16,7 @@ from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS
 from domain import commands as c
 from domain.documents import Plan, Spec, Tests
 from domain.runs import Run
+from domain.status import Gate
 
 _SPEC_TASK = "Write the specification of the brief, and hand it over with `submit_spec`."
 _PLAN_TASK = "Write the implementation plan of the specification; hand it over with `submit_plan`."
@@ -53,7 +54,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
     async def check(plan: Plan) -> list[str]:
         return await work.desk.compute(plan_findings, plan, spec)
 
-    task = _PLAN_TASK + (_AGAIN if work.material.previous_plan else "")
+    task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
     return c.RecordPlan(
         attempt=work.attempt,
@@ -72,7 +73,7 @@ async def write_tests(work: Work) -> c.RecordTests:
         found = await work.desk.compute(tests_findings, tests, spec, plan)
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
-    task = _TESTS_TASK + (_AGAIN if work.material.previous_tests else "")
+    task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
     tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
     return c.RecordTests(
         attempt=work.attempt,

@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from application.agents.roster import Entry
-from domain.status import Agent
+from application.output import OUTPUTS
+from domain.status import Agent, OutputMode
 
 CACHED: Final = {"type": "ephemeral"}
 """Everything up to the block that carries this is kept in the provider's prompt cache."""
@@ -26,17 +27,24 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 @cache
-def prompt_text(name: str) -> str:
-    """A prompt file, as it stands beside this module."""
-    return files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
+def prompt_text(name: str, mode: OutputMode = OutputMode.FULL_CODE) -> str:
+    """A prompt file of this package, with the words of a mode's output for its `{placeholders}`.
+
+    Raises:
+        KeyError: the output has no such word. A brace that is meant is written twice.
+    """
+    text = files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
+    return text.format(**OUTPUTS[mode].words())
 
 
-def system_blocks(agent: Agent, entry: Entry) -> tuple[dict[str, Any], ...]:
+def system_blocks(
+    agent: Agent, entry: Entry, mode: OutputMode = OutputMode.FULL_CODE
+) -> tuple[dict[str, Any], ...]:
     """Role and contract, then governance: the same bytes for every run, and cached."""
-    role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt)}"
+    role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt, mode)}"
     return (
         {"type": "text", "text": role},
-        {"type": "text", "text": prompt_text("governance.md"), "cache_control": CACHED},
+        {"type": "text", "text": prompt_text("governance.md", mode), "cache_control": CACHED},
     )
 
 
@@ -47,10 +55,10 @@ def tool_definitions(entry: Entry) -> tuple[dict[str, Any], ...]:
 
 
 @cache
-def prompt_sha256(entry: Entry) -> str:
+def prompt_sha256(entry: Entry, mode: OutputMode = OutputMode.FULL_CODE) -> str:
     """The version of a prompt: the hash of governance, prompt file and tools."""
-    digest = sha256(prompt_text("governance.md").encode())
-    digest.update(prompt_text(entry.prompt).encode())
+    digest = sha256(prompt_text("governance.md", mode).encode())
+    digest.update(prompt_text(entry.prompt, mode).encode())
     digest.update(_ENCODER.encode(tool_definitions(entry)))
     return digest.hexdigest()
 

@@ -49,7 +49,7 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
     (Step.SPEC, FULL_CODE): PipelineStep(
         Agent.SPEC,
         due_after=(e.BriefConfirmed, e.BriefRevised),
-        answer=c.RecordSpec,
+        answer=c.RecordDocument,
         result=e.SpecGenerated,
         reads=(Input.BRIEF, Input.POINTS, Input.PREVIOUS_SPEC),
         waits_at=(Status.SPEC_GENERATING,),
@@ -74,7 +74,7 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
     (Step.PLAN, FULL_CODE): PipelineStep(
         Agent.PLANNER,
         due_after=(e.SpecApproved,),
-        answer=c.RecordPlan,
+        answer=c.RecordDocument,
         result=e.PlanGenerated,
         reads=(Input.SPEC, Input.PREVIOUS_PLAN),
         waits_at=(Status.SPEC_APPROVED, Status.PLAN_GENERATING),
@@ -99,7 +99,7 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
     (Step.TESTS, FULL_CODE): PipelineStep(
         Agent.CONTRACT_TEST,
         due_after=(e.PlanApproved,),
-        answer=c.RecordTests,
+        answer=c.RecordDocument,
         result=e.TestsGenerated,
         reads=(Input.SPEC, Input.PLAN, Input.PREVIOUS_TESTS),
         waits_at=(Status.PLAN_APPROVED, Status.TESTS_GENERATING),

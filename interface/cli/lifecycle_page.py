@@ -39,7 +39,7 @@ _NAMED: Final = (
 _PAGE: Final = """\
 # The life of a feature
 
-Made from `domain/lifecycle.py`, `domain/pipeline.py`, `application/agents/roster.py` and
+Made from `domain/lifecycle.py`, `domain/pipeline.py`, `application/agents/table.py` and
 `application/agents/failures.py` by `./bp docs`; never edited by hand.
 
 ```mermaid

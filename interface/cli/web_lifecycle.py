@@ -8,7 +8,7 @@ import json
 from typing import Any, Final
 
 from domain.lifecycle import GATE_STATUS, LIFECYCLE, WORKING, actions_at
-from domain.pipeline import AGENT_OF, DISPENSABLE, GATE_OF, STAGE_OF, WORK_AT
+from domain.pipeline import AGENT_OF, DISPENSABLE, GATE_OF, RESULTS, STAGE_OF, WORK_AT
 from domain.runs import OURS
 from domain.status import Stage, Status
 from interface.cli.lifecycle_page import tag_of
@@ -51,7 +51,7 @@ def table() -> dict[str, Any]:
             for step, agent in AGENT_OF.items()
         ],
         "events": [
-            {"type": tag_of(event), "checkpoint": row.checkpoint}
+            {"type": tag_of(event), "checkpoint": row.checkpoint, "result": event in RESULTS}
             for event, row in LIFECYCLE.items()
         ],
         "ours": sorted(OURS),

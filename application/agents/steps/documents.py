@@ -27,7 +27,7 @@ _AGAIN = (
 )
 
 
-async def write_spec(work: Work) -> c.RecordSpec:
+async def write_spec(work: Work) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
     points, previous = points_of(material.brief), material.previous_spec
@@ -38,7 +38,7 @@ async def write_spec(work: Work) -> c.RecordSpec:
     task = _SPEC_TASK + (_AGAIN if previous else "")
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
     spec = with_history(spec, previous)
-    return c.RecordSpec(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=spec,
@@ -47,7 +47,7 @@ async def write_spec(work: Work) -> c.RecordSpec:
     )
 
 
-async def write_plan(work: Work) -> c.RecordPlan:
+async def write_plan(work: Work) -> c.RecordDocument:
     """The plan of the approved specification."""
     spec = needed(work.material.spec)
 
@@ -56,7 +56,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
 
     task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
-    return c.RecordPlan(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=plan,
@@ -65,7 +65,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
     )
 
 
-async def write_tests(work: Work) -> c.RecordTests:
+async def write_tests(work: Work) -> c.RecordDocument:
     """The contract tests of the approved specification and plan."""
     spec, plan = needed(work.material.spec), needed(work.material.plan)
 
@@ -75,7 +75,7 @@ async def write_tests(work: Work) -> c.RecordTests:
 
     task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
     tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
-    return c.RecordTests(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=tests,

@@ -44,6 +44,12 @@ export const STATUSES: readonly Status[] = lifecycle.statuses
 /** Every kind of event, in the order of a feature's life. */
 export const EVENTS: readonly EventType[] = lifecycle.events.map((one) => one.type);
 
+const RESULTS: ReadonlySet<string> = new Set<string>(
+	lifecycle.events.filter((one) => one.result).map((one) => one.type)
+);
+/** Whether an event records what a step came to. */
+export const isResult = (type: EventType): boolean => RESULTS.has(type);
+
 export const gateAt = (status: Status): Gate | null => STANDINGS.get(status)?.gate ?? null;
 export const stageAt = (status: Status): Stage | null => STANDINGS.get(status)?.stage ?? null;
 export const isWorking = (status: Status): boolean => STANDINGS.get(status)?.working ?? false;

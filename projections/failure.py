@@ -44,7 +44,8 @@ def failure_of(event: e.FeatureEvent, version: int) -> Failure | None:
         case e.FeatureFailed(step=step, code=code):
             return Failure(step, code, NEXT.get(code, RETRY), version)
         case e.VerdictReached(verdict=Verdict.FAIL):
-            step = next(one for one in REVIEWS if getattr(event, one.value) is Verdict.FAIL)
+            failed = (one for one in REVIEWS if getattr(event, one.value) is Verdict.FAIL)
+            step = next(failed, REVIEWS[-1])  # A fold takes what no decider would record, too.
             return Failure(step, REVIEW_FAILED, RETRY, version)
         case _:
             return None

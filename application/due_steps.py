@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from application.ports import DueStep, Origin
 from domain.events import FeatureEvent
 from domain.pipeline import due_after
-from domain.status import Step
+from domain.status import OutputMode, Step
 
 
 def task_id_of(event_id: UUID, step: Step) -> UUID:
@@ -18,9 +18,16 @@ def task_id_of(event_id: UUID, step: Step) -> UUID:
 
 
 def due_steps(
-    feature_id: UUID, after: int, events: Sequence[tuple[UUID, FeatureEvent]], origin: Origin
+    feature_id: UUID,
+    after: int,
+    events: Sequence[tuple[UUID, FeatureEvent]],
+    origin: Origin,
+    mode: OutputMode = OutputMode.FULL_CODE,
 ) -> tuple[DueStep, ...]:
-    """The steps that events make due which follow version `after` of a stream, in their order."""
+    """The steps that events make due which follow version `after` of a stream, in their order.
+
+    `mode` is that of the feature after these events.
+    """
     return tuple(
         DueStep(
             task_id=task_id_of(event_id, step),
@@ -32,5 +39,5 @@ def due_steps(
             correlation_id=origin.correlation_id,
         )
         for version, (event_id, event) in enumerate(events, start=after + 1)
-        for step in due_after(event)
+        for step in due_after(event, mode)
     )

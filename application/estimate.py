@@ -12,9 +12,11 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from application.agents.roster import Roster
+from application.agents.table import AGENTS
 from application.providers import DEMO_MODEL
+from domain.pipeline import STEPS, PipelineStep
 from domain.runs import Tokens
-from domain.status import Agent, Step
+from domain.status import Agent, Input, Step
 
 NEWEST: Final = 10
 """Recorded runs of a step and model that an estimate rests on at most."""
@@ -94,20 +96,21 @@ class Typical(NamedTuple):
     """Tokens of what it reads that other steps write first."""
 
 
-TYPICAL: Final[Mapping[Step, Typical]] = {
-    Step.CONVERSE: Typical((100, 1_000)),
-    Step.SPEC: Typical((2_000, 8_000)),
-    Step.TITLE: Typical((20, 200)),
-    Step.ALIGN_SPEC: Typical((200, 1_000), unwritten=(2_000, 8_000)),
-    Step.PLAN: Typical((1_500, 6_000)),
-    Step.ALIGN_PLAN: Typical((200, 1_000), unwritten=(1_500, 6_000)),
-    Step.TESTS: Typical((3_000, 12_000)),
-    Step.ALIGN_TESTS: Typical((200, 1_000), unwritten=(3_000, 12_000)),
-    Step.IMPLEMENT: Typical((8_000, 40_000), requests=(3, 30)),
-    Step.SECURITY_REVIEW: Typical((800, 4_000), unwritten=(8_000, 40_000)),
-    Step.CODE_REVIEW: Typical((800, 4_000), unwritten=(8_000, 40_000)),
-}
-"""Assumed, wide on purpose, and used only until the first run of a step is recorded."""
+def _typical(row: PipelineStep) -> Typical:
+    agent = AGENTS[row.agent]
+    # What stands before it begins is measured; what the step just before it writes is not there.
+    fresh = [
+        AGENTS[STEPS[before].agent].output
+        for before in STEPS
+        if STEPS[before].result in row.due_after and not _FRESH.isdisjoint(row.reads)
+    ]
+    few, many = zip((0, 0), *fresh, strict=True)
+    return Typical(agent.output, agent.requests, (sum(few), sum(many)))
+
+
+_FRESH: Final = frozenset({Input.DELIVERABLE, Input.FILES})
+"""Inputs that the step before has written."""
+TYPICAL: Final[Mapping[Step, Typical]] = {step: _typical(row) for (step, _), row in STEPS.items()}
 
 
 def estimate(ahead: Iterable[Ahead], past: Sequence[Past], roster: Roster) -> Estimate:

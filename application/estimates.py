@@ -23,8 +23,9 @@ from domain import events as e
 from domain.decider import decide
 from domain.errors import NotFound
 from domain.feature import Feature, fold
+from domain.lifecycle import WRITTEN_AT
 from domain.pipeline import AGENT_OF, until_a_person
-from domain.status import Part, Step
+from domain.status import Gate, Part, Step
 
 
 class Told(Protocol):
@@ -156,9 +157,7 @@ def _standing(feature: Feature, after: Feature) -> dict[Part, int]:
     content = after.content
     made = {
         Part.BRIEF: content.brief,
-        Part.SPEC: content.spec,
-        Part.PLAN: content.plan,
-        Part.TESTS: content.tests,
+        **{Part(gate.value): content.deliverable(gate) for gate in Gate},
     }
     return {part: d.version for part, d in made.items() if d and d.version <= feature.version}
 
@@ -180,7 +179,7 @@ def _length(event: e.FeatureEvent) -> int:
     match event:
         case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
             return len(brief)
-        case e.SpecGenerated() | e.PlanGenerated() | e.TestsGenerated():
-            return len(to_json(event.document))
+        case _ if type(event) in WRITTEN_AT:
+            return len(to_json(getattr(event, "document")))  # noqa: B009 - of each of these.
         case _:
             return 0

@@ -13,30 +13,26 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import events as e
+from domain.lifecycle import DOCUMENTS
+from domain.pipeline import RESULT_OF, RESULTS, STEPS
 from domain.runs import Attempt, Run
-from domain.status import Part, Step
+from domain.status import Gate, Input, Part, Step
 
+_HELD_BY: Final[Mapping[Input, Part]] = {
+    Input.BRIEF: Part.BRIEF,
+    Input.FILES: Part.TESTS,  # The frozen tests are among the files.
+    **{Input(gate.value): Part(gate.value) for gate in Gate},
+}
 READS: Final[Mapping[Step, tuple[Part, ...]]] = {
-    Step.CONVERSE: (),
-    Step.SPEC: (Part.BRIEF,),
-    Step.TITLE: (Part.BRIEF,),
-    Step.ALIGN_SPEC: (Part.BRIEF,),
-    Step.PLAN: (Part.SPEC,),
-    Step.ALIGN_PLAN: (Part.SPEC,),
-    Step.TESTS: (Part.SPEC, Part.PLAN),
-    Step.ALIGN_TESTS: (Part.SPEC, Part.PLAN),
-    Step.IMPLEMENT: (Part.SPEC, Part.PLAN, Part.TESTS),
-    Step.SECURITY_REVIEW: (Part.SPEC, Part.PLAN, Part.TESTS),
-    Step.CODE_REVIEW: (Part.SPEC, Part.PLAN, Part.TESTS),
+    step: tuple(_HELD_BY[one] for one in row.reads if one in _HELD_BY)
+    for (step, _), row in STEPS.items()
 }
 """The documents that were approved before a step begins: by their length the steps compare."""
 
 WRITES: Final[Mapping[type[e.FeatureEvent], Part]] = {
     e.BriefConfirmed: Part.BRIEF,
     e.BriefRevised: Part.BRIEF,
-    e.SpecGenerated: Part.SPEC,
-    e.PlanGenerated: Part.PLAN,
-    e.TestsGenerated: Part.TESTS,
+    **{row.written: Part(gate.value) for gate, row in DOCUMENTS.items()},
 }
 IN_VAIN: Final = (e.AttemptFailed, e.RunDiscarded)
 
@@ -111,10 +107,6 @@ TELLING: Final = (
     *IN_VAIN,
     e.PartCarried,
     e.StepStarted,
-    e.RecommendationMade,
-    e.FeatureTitled,
-    e.ImplementationCompleted,
-    e.SecurityReviewed,
-    e.CodeReviewed,
+    *(result for result in RESULTS if result not in {*WRITES, RESULT_OF[Step.CONVERSE]}),
 )
 """The events that leave a trace. Conversations cost too, but nobody decides on their cost."""

@@ -45,28 +45,18 @@ from domain.events import (
     FeatureEvent,
     ImplementationCompleted,
     PartCarried,
-    PlanGenerated,
-    SpecGenerated,
-    TestsGenerated,
     told,
 )
 from domain.feature import Feature, evolve
 from domain.forking import Told, fork_of
+from domain.lifecycle import WRITTEN_AT
 from domain.status import Status
 
 REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
 REMEMBERED_TEXTS = 2_000
 """How many events with documents a process keeps; each is some tens of kilobytes at most."""
-WITH_TEXT = (
-    BriefConfirmed,
-    BriefRevised,
-    SpecGenerated,
-    PlanGenerated,
-    TestsGenerated,
-    ImplementationCompleted,
-    PartCarried,
-)
+WITH_TEXT = (BriefConfirmed, BriefRevised, *WRITTEN_AT, ImplementationCompleted, PartCarried)
 """Events that later steps read again, and that never change."""
 TRIES = 20
 """How often a command is decided anew when others append in between."""
@@ -422,7 +412,7 @@ class Features:
         superseding = after.epoch != feature.epoch
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
         named = [(self._new_id(), event) for event in events]
-        due = due_steps(feature_id, feature.version, named, origin)
+        due = due_steps(feature_id, feature.version, named, origin, after.content.mode)
         recorded = await self._log.append(
             feature_id,
             named,

@@ -6,7 +6,7 @@ exactly what a person was shown.
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from application.agents.material import Material, Message
@@ -15,11 +15,16 @@ from application.ports import ArtifactStore, EventLog, Recorded
 from application.stored_files import read_stored
 from application.stretches import stretches
 from domain import events as e
+from domain.content import Deliverable
 from domain.feature import Feature
-from domain.status import Step
+from domain.pipeline import REVIEWS, row_of
+from domain.status import Gate, Input, Step
 
 FILES_AT_ONCE = 8
-REVIEWS: Final = frozenset({Step.SECURITY_REVIEW, Step.CODE_REVIEW})
+
+K = TypeVar("K", Gate, Step)
+_Name: TypeAlias = str | tuple[str, Gate | Step]
+"""What is looked for: one of its kind, or one for each gate or review."""
 
 
 class Materials:
@@ -35,39 +40,33 @@ class Materials:
     ) -> Material:
         """Everything that `step` may read of the feature as it stands."""
         content, rework = feature.content, feature.content.rework
-        wanted = {
+        reads = row_of(step, content.mode).reads
+        implementation = content.implementation if Input.FILES in reads else None
+        failed = rework if Input.PREVIOUS_FILES in reads else None
+        wanted: dict[_Name, int | None] = {
             "brief": content.brief.version if content.brief else None,
-            "spec": content.spec.version if content.spec else None,
-            "plan": content.plan.version if content.plan else None,
-            "tests": content.tests.version if content.tests else None,
-            "previous_spec": content.previous_spec,
-            "previous_plan": content.previous_plan,
-            "previous_tests": content.previous_tests,
-            "implementation": content.implementation.version
-            if content.implementation and step in REVIEWS
-            else None,
-            "previous_implementation": rework.implementation
-            if rework and step is Step.IMPLEMENT
-            else None,
-            "security_report": rework.security_review if rework else None,
-            "code_report": rework.code_review if rework else None,
+            "files": implementation.version if implementation else None,
+            "previous_files": failed.implementation if failed else None,
+            **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
+            **{("previous", gate): content.previous(gate) for gate in Gate},
+            **{("report", one): rework.review(one) if rework else None for one in REVIEWS},
         }
-        versions = {version for version in wanted.values() if version is not None}
-        found = await self._features.texts(tenant_id, feature_id, versions)
-        named = {
-            name: found[version].event for name, version in wanted.items() if version is not None
-        }
+        versions = {name: version for name, version in wanted.items() if version is not None}
+        found = await self._features.texts(tenant_id, feature_id, set(versions.values()))
+        named = {name: found[version].event for name, version in versions.items()}
         conversation: tuple[Message, ...] = ()
-        if step is Step.CONVERSE:
+        if Input.CONVERSATION in reads:
             conversation = await self._conversation(tenant_id, feature_id, feature)
         return Material(
             feature=feature,
+            brief=getattr(named.get("brief"), "brief", ""),
             conversation=conversation,
-            files=await self._files(tenant_id, feature_id, named.get("implementation")),
-            previous_files=await self._files(
-                tenant_id, feature_id, named.get("previous_implementation")
-            ),
-            **_texts(named),
+            documents=_column(named, "document", Gate, "document"),
+            markdowns=_column(named, "document", Gate, "markdown"),
+            previous=_column(named, "previous", Gate, "document"),
+            reports=_column(named, "report", REVIEWS, "document"),
+            files=await self._files(tenant_id, feature_id, named.get("files")),
+            previous_files=await self._files(tenant_id, feature_id, named.get("previous_files")),
         )
 
     async def _conversation(
@@ -112,18 +111,12 @@ def _asked(reply: e.AgentReplied) -> str:
     return reply.question.question if reply.question else ""
 
 
-def _texts(named: Mapping[str, e.FeatureEvent]) -> dict[str, Any]:
-    texts: dict[str, Any] = {}
-    for name, event in named.items():
-        match event:
-            case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
-                texts[name] = brief
-            case e.SpecGenerated() | e.PlanGenerated() | e.TestsGenerated():
-                texts[name] = event.document
-                if not name.startswith("previous_"):
-                    texts[f"{name}_markdown"] = event.markdown
-            case e.SecurityReviewed(document=report) | e.CodeReviewed(document=report):
-                texts[name] = report
-            case _:
-                pass
-    return texts
+def _version(made: Deliverable | None) -> int | None:
+    return made.version if made else None
+
+
+def _column(
+    named: Mapping[_Name, e.FeatureEvent], kind: str, keys: Iterable[K], field: str
+) -> dict[K, Any]:
+    """A field of the events that were found for these keys."""
+    return {key: getattr(named[kind, key], field) for key in keys if (kind, key) in named}

@@ -2,6 +2,7 @@
 
 from domain import commands as c
 from domain import events as e
+from domain.pipeline import ANSWER_OF, RESULT_OF
 from domain.runs import Attempt, Run
 
 FREE = Run()
@@ -11,48 +12,11 @@ def recorded_again(event: e.FeatureEvent, attempt: Attempt, version: int) -> c.A
     """The command that records the result of an earlier attempt, found at `version`, once more.
 
     Raises:
-        TypeError: the event is no result of a step.
+        TypeError: the event is no result of the attempt's step, or one that cannot be reused.
     """
-    match event:
-        case e.SpecGenerated():
-            return c.RecordSpec(
-                attempt, FREE, event.document, event.markdown, event.manifest_sha256, version
-            )
-        case e.PlanGenerated():
-            return c.RecordPlan(
-                attempt, FREE, event.document, event.markdown, event.manifest_sha256, version
-            )
-        case e.TestsGenerated():
-            return c.RecordTests(
-                attempt, FREE, event.document, event.markdown, event.manifest_sha256, version
-            )
-        case e.RecommendationMade():
-            return c.RecordRecommendation(
-                attempt,
-                FREE,
-                event.gate,
-                event.content_sha256,
-                event.document,
-                event.manifest_sha256,
-                version,
-                event.lost,
-                event.added,
-            )
-        case e.ImplementationCompleted():
-            return c.RecordImplementation(
-                attempt, FREE, event.files, event.manifest_sha256, event.notes, version
-            )
-        case e.SecurityReviewed() | e.CodeReviewed():
-            return c.RecordReview(
-                attempt,
-                FREE,
-                event.document,
-                event.markdown,
-                event.manifest_sha256,
-                event.verdict,
-                event.reasons,
-                event.dropped_findings,
-                version,
-            )
-        case _:
-            raise TypeError(f"{type(event).__name__} is no result of a step")
+    answer = ANSWER_OF[attempt.step]
+    names = answer.__struct_fields__
+    if type(event) is not RESULT_OF[attempt.step] or "reused_from" not in names:
+        raise TypeError(f"{type(event).__name__} is no result that {attempt.step} can have again")
+    again = {"attempt": attempt, "run": FREE, "reused_from": version}
+    return answer(**{name: getattr(event, name) for name in names if name not in again} | again)

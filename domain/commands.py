@@ -160,28 +160,10 @@ class RecordReply(Answer, frozen=True):
     brief_markdown: str | None = None
 
 
-class RecordSpec(Answer, frozen=True):
-    """A specification that passed its checks."""
+class RecordDocument(Answer, frozen=True):
+    """A document that passed its checks (the attempt's step says which), as people see it."""
 
-    document: d.Spec
-    markdown: str
-    manifest_sha256: str
-    reused_from: int | None = None
-
-
-class RecordPlan(Answer, frozen=True):
-    """A plan that passed its checks."""
-
-    document: d.Plan
-    markdown: str
-    manifest_sha256: str
-    reused_from: int | None = None
-
-
-class RecordTests(Answer, frozen=True):
-    """Contract tests that passed their checks."""
-
-    document: d.Tests
+    document: d.Document
     markdown: str
     manifest_sha256: str
     reused_from: int | None = None
@@ -270,9 +252,7 @@ FeatureCommand: TypeAlias = (
     | ReplayFeature
     | StartStep
     | RecordReply
-    | RecordSpec
-    | RecordPlan
-    | RecordTests
+    | RecordDocument
     | RecordRecommendation
     | RecordTitle
     | RecordImplementation
@@ -284,9 +264,7 @@ FeatureCommand: TypeAlias = (
 
 AgentAnswer: TypeAlias = (
     RecordReply
-    | RecordSpec
-    | RecordPlan
-    | RecordTests
+    | RecordDocument
     | RecordRecommendation
     | RecordTitle
     | RecordImplementation

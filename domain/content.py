@@ -3,13 +3,18 @@
 A deliverable's text stands once, in the event that recorded it; here it is named by that event's
 version and the SHA-256 of the text that people see. So going back is cheap, and what is shown,
 approved and restored can never be two things.
+
+The fields of `Content` are wire format: they stand in events and read models. Whoever asks by gate
+or by step asks the methods, which find the field of that name; `test_steps.py` holds every gate and
+review to having its fields.
 """
 
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.status import Gate, Recommendation, Status, Verdict
+from domain.status import Gate, OutputMode, Recommendation, Status, Step, Verdict
 
 
 def sha256_of(text: str) -> str:
@@ -61,6 +66,14 @@ class Rework(Struct, frozen=True):
     security_review: int | None
     code_review: int | None
 
+    def review(self, step: Step) -> int | None:
+        """The version of a step's review."""
+        return getattr(self, step.value)  # type: ignore[no-any-return]  # See above.
+
+    def with_review(self, step: Step, version: int) -> "Rework":
+        """With a step's review, by its version."""
+        return replace(self, **{step.value: version})
+
 
 class Content(Struct, frozen=True, omit_defaults=True):
     """A feature's deliverables, approvals and visible conversation at one version."""
@@ -88,6 +101,8 @@ class Content(Struct, frozen=True, omit_defaults=True):
     """Closed spans of the log whose messages are visible."""
     since: int = 1
     """Messages from this version on are visible too."""
+    mode: OutputMode = OutputMode.FULL_CODE
+    """What the brief is made into."""
 
     def shows(self, version: int) -> bool:
         """Whether a message recorded at `version` belongs to the visible conversation."""
@@ -105,12 +120,33 @@ class Content(Struct, frozen=True, omit_defaults=True):
 
     def deliverable(self, gate: Gate) -> Deliverable | None:
         """The document a gate is about."""
-        return {Gate.SPEC: self.spec, Gate.PLAN: self.plan, Gate.TESTS: self.tests}[gate]
+        return getattr(self, gate.value)  # type: ignore[no-any-return]  # See above.
 
     def approval(self, gate: Gate) -> Approval | None:
         """The approval given at a gate, if it still counts."""
-        return {
-            Gate.SPEC: self.spec_approval,
-            Gate.PLAN: self.plan_approval,
-            Gate.TESTS: self.tests_approval,
-        }[gate]
+        return getattr(self, f"{gate}_approval")  # type: ignore[no-any-return]  # See above.
+
+    def previous(self, gate: Gate) -> int | None:
+        """Version of the gate's document that a revised brief replaced; its ids stay taken."""
+        return getattr(self, f"previous_{gate}")  # type: ignore[no-any-return]  # See above.
+
+    def review(self, step: Step) -> Review | None:
+        """What a step found as a review of the implementation; None of other steps."""
+        found = getattr(self, step.value, None)
+        return found if isinstance(found, Review) else None
+
+    def with_deliverable(self, gate: Gate, made: Deliverable) -> "Content":
+        """With another document at a gate, which nobody has advised on."""
+        return replace(self, advice=None, **{gate.value: made})
+
+    def with_approval(self, gate: Gate, given: Approval) -> "Content":
+        """With an approval at a gate."""
+        return replace(self, **{f"{gate}_approval": given})
+
+    def with_previous(self, gate: Gate, version: int | None) -> "Content":
+        """With a document of an earlier epoch, by its version."""
+        return replace(self, **{f"previous_{gate}": version})
+
+    def with_review(self, step: Step, made: Review) -> "Content":
+        """With a step's review of the implementation."""
+        return replace(self, **{step.value: made})

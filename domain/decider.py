@@ -7,7 +7,7 @@ late answers, changed content, checkpoints, and the verdict.
 from functools import reduce
 from hashlib import sha256
 from operator import sub
-from typing import assert_never
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -15,11 +15,11 @@ from domain import commands as c
 from domain import events as e
 from domain.content import Content, Span, sha256_of
 from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Superseded
-from domain.feature import GATE_STATUS, Feature
-from domain.lifecycle import APPROVED_BY, LIFECYCLE
-from domain.pipeline import DISPENSABLE, work_left
+from domain.feature import Feature
+from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
+from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
 from domain.runs import Attempt, Tokens
-from domain.status import Recommendation, Status, Step, Verdict
+from domain.status import Gate, Recommendation, Status, Step, Verdict
 
 
 def decide(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:
@@ -62,7 +62,8 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
         case c.ConfirmBrief(brief):
             return (e.BriefConfirmed(brief, sha256_of(brief), feature.epoch + 1),)
         case c.ReviseBrief(brief):
-            return (e.BriefRevised(brief, sha256_of(brief), feature.epoch + 1),)
+            mode = feature.content.mode
+            return (e.BriefRevised(brief, sha256_of(brief), feature.epoch + 1, mode),)
         case c.Approve():
             return (_approved(command, feature),)
         case c.RetryFeature():
@@ -101,7 +102,7 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
         return e.ApprovalRenewed(command.gate, command.content_sha256, command.note)
     advice = feature.content.advice
     advised = advice.recommendation if advice and advice.gate is command.gate else None
-    return APPROVED_BY[command.gate](
+    return DOCUMENTS[command.gate].approved(
         content_sha256=command.content_sha256,
         recommendation=advised,
         override=advised is Recommendation.REVISE,
@@ -112,9 +113,10 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
 def _retried(feature: Feature) -> e.FeatureRetried:
     content = feature.content
     to_version = content.checkpoint
-    if content.tests_approval and content.security_review and content.code_review:
+    approval = content.approval(LAST_GATE)
+    if approval and all(content.review(step) for step in REVIEWS):
         # The reviews found fault with the code: the code is written again, with their findings.
-        to_version = content.tests_approval.version
+        to_version = approval.version
     target = feature.checkpoint_at(to_version)
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
@@ -191,93 +193,52 @@ def _ending(step: Step, feature: Feature, code: str, reason: str, advice: str) -
     return e.FeatureFailed(step, feature.epoch, code, reason, advice)
 
 
-def _recorded(
-    command: c.RecordReply
-    | c.RecordSpec
-    | c.RecordPlan
-    | c.RecordTests
-    | c.RecordRecommendation
-    | c.RecordTitle
-    | c.RecordImplementation
-    | c.RecordReview,
-    feature: Feature,
-) -> tuple[e.FeatureEvent, ...]:
+def _recorded(command: c.AgentAnswer, feature: Feature) -> tuple[e.FeatureEvent, ...]:
     _current(command.attempt, feature)
     match command:
-        case c.RecordReply(attempt, run, message_id, text, question, brief, brief_markdown):
-            return (
-                e.AgentReplied(attempt, message_id, text, run, question, brief, brief_markdown),
-            )
-        case c.RecordSpec(attempt, run, document, markdown, manifest, reused):
-            sha = sha256_of(markdown)
-            return (e.SpecGenerated(attempt, document, markdown, sha, manifest, run, reused),)
-        case c.RecordPlan(attempt, run, document, markdown, manifest, reused):
-            sha = sha256_of(markdown)
-            return (e.PlanGenerated(attempt, document, markdown, sha, manifest, run, reused),)
-        case c.RecordTests(attempt, run, document, markdown, manifest, reused):
-            sha = sha256_of(markdown)
-            return (e.TestsGenerated(attempt, document, markdown, sha, manifest, run, reused),)
-        case c.RecordTitle(attempt, run, title, by_model):
+        case c.RecordTitle():
             if feature.titled:
                 raise Superseded
-            return (e.FeatureTitled(attempt, title, run, by_model),)
-        case c.RecordRecommendation():
-            return (_recommended(command, feature),)
-        case c.RecordImplementation(attempt, run, files, manifest, notes, reused):
-            sha = implementation_sha256(files)
-            return (e.ImplementationCompleted(attempt, files, sha, manifest, run, notes, reused),)
+            return (_result(command),)
+        case c.RecordRecommendation(gate=gate, content_sha256=sha, document=document):
+            shown = feature.content.deliverable(gate)
+            if shown is None or shown.content_sha256 != sha:
+                raise Superseded
+            return (_result(command, recommendation=document.recommendation),)
+        case c.RecordImplementation(files=files):
+            return (_result(command, content_sha256=implementation_sha256(files)),)
         case c.RecordReview():
-            return _reviewed(command, feature)
+            return (_result(command), *_verdict(command, feature))
         case _:
-            assert_never(command)
+            return (_result(command),)
 
 
-def _recommended(command: c.RecordRecommendation, feature: Feature) -> e.FeatureEvent:
-    shown = feature.content.deliverable(command.gate)
-    if shown is None or shown.content_sha256 != command.content_sha256:
-        raise Superseded
-    return e.RecommendationMade(
-        attempt=command.attempt,
-        gate=command.gate,
-        recommendation=command.document.recommendation,
-        content_sha256=command.content_sha256,
-        document=command.document,
-        manifest_sha256=command.manifest_sha256,
-        run=command.run,
-        reused_from=command.reused_from,
-        lost=command.lost,
-        added=command.added,
-    )
+def _result(command: c.AgentAnswer, **computed: object) -> e.FeatureEvent:
+    """The event that records an answer: the command's fields, and what code adds to them.
+
+    Raises:
+        TypeError: the answer is none to the step of its attempt.
+    """
+    step = command.attempt.step
+    if type(command) is not ANSWER_OF[step]:
+        raise TypeError(f"{type(command).__name__} is no answer of the step {step}")
+    kind: Any = RESULT_OF[step]
+    given = {name: getattr(command, name) for name in command.__struct_fields__}
+    if "content_sha256" in kind.__struct_fields__ and "markdown" in given:
+        given["content_sha256"] = sha256_of(given["markdown"])
+    return kind(**given, **computed)  # type: ignore[no-any-return]  # Held by `test_steps.py`.
 
 
-def _reviewed(command: c.RecordReview, feature: Feature) -> tuple[e.FeatureEvent, ...]:
-    security = command.attempt.step is Step.SECURITY_REVIEW
-    reviewed = (e.SecurityReviewed if security else e.CodeReviewed)(
-        attempt=command.attempt,
-        document=command.document,
-        markdown=command.markdown,
-        content_sha256=sha256_of(command.markdown),
-        manifest_sha256=command.manifest_sha256,
-        verdict=command.verdict,
-        run=command.run,
-        reasons=command.reasons,
-        dropped_findings=command.dropped_findings,
-        reused_from=command.reused_from,
-    )
-    other = feature.content.code_review if security else feature.content.security_review
-    if other is None:
-        return (reviewed,)
-    both = {command.verdict, other.verdict}
-    first, second = command.verdict, other.verdict
-    verdict = Verdict.PASS if both == {Verdict.PASS} else Verdict.FAIL
-    return (
-        reviewed,
-        e.VerdictReached(
-            verdict,
-            security_review=first if security else second,
-            code_review=second if security else first,
-        ),
-    )
+def _verdict(command: c.RecordReview, feature: Feature) -> tuple[e.VerdictReached, ...]:
+    """The verdict over all reviews, with the last of them."""
+    made = {step: feature.content.review(step) for step in REVIEWS}
+    verdicts = {step: review.verdict for step, review in made.items() if review}
+    verdicts[command.attempt.step] = command.verdict
+    if len(verdicts) < len(REVIEWS):
+        return ()
+    passed = set(verdicts.values()) == {Verdict.PASS}
+    each = {str(step): verdict for step, verdict in verdicts.items()}
+    return (e.VerdictReached(Verdict.PASS if passed else Verdict.FAIL, **each),)
 
 
 def implementation_sha256(files: tuple[e.FileWritten, ...]) -> str:
@@ -286,3 +247,6 @@ def implementation_sha256(files: tuple[e.FileWritten, ...]) -> str:
     for file in sorted(files, key=lambda f: f.path):
         digest.update(f"{len(file.path.encode())}:{file.path}{file.sha256}".encode())
     return digest.hexdigest()
+
+
+LAST_GATE: Final = list(Gate)[-1]

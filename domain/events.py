@@ -14,7 +14,7 @@ from msgspec import Struct
 from domain import documents as d
 from domain.content import Content
 from domain.runs import Attempt, Manifest, Run
-from domain.status import Agent, Gate, Part, Recommendation, Step, Verdict
+from domain.status import Agent, Gate, OutputMode, Part, Recommendation, Step, Verdict
 
 
 class Event(Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -101,6 +101,8 @@ class BriefConfirmed(Event, frozen=True, tag="brief_confirmed"):
     brief: str
     content_sha256: str
     epoch: int
+    mode: OutputMode = OutputMode.FULL_CODE
+    """What is made of it. Absent in events from before there was a choice."""
 
 
 class BriefRevised(Event, frozen=True, tag="brief_revised"):
@@ -110,6 +112,8 @@ class BriefRevised(Event, frozen=True, tag="brief_revised"):
     brief: str
     content_sha256: str
     epoch: int
+    mode: OutputMode = OutputMode.FULL_CODE
+    """What is made of it. Absent in events from before there was a choice."""
 
 
 class SpecGenerated(Event, frozen=True, tag="spec_generated"):

@@ -6,15 +6,15 @@ projections; texts stay in the log and are named here by hash and version.
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from typing import TypeVar, assert_never
+from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
 from domain.content import Advice, Approval, Content, Deliverable, Review, Rework
-from domain.lifecycle import GATES, LIFECYCLE, target_of
-from domain.pipeline import AGENT_OF, due_after
+from domain.lifecycle import APPROVED_AT, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
+from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
 from domain.status import Gate, Part, Status, Step, Verdict
 
@@ -70,8 +70,12 @@ def evolve(feature: Feature, event: e.FeatureEvent) -> Feature:
     """The feature after one more event."""
     version = feature.version + 1
     content = _content(feature.content, event, version)
+    due = _due(feature, event, content, version)
     after = replace(
-        _work(feature, event, version), version=version, content=content, used=_used(feature, event)
+        _work(feature, event, version, due),
+        version=version,
+        content=content,
+        used=_used(feature, event),
     )
     if not _is_checkpoint(feature, event):
         return after
@@ -104,101 +108,98 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
     target = target_of(event)
     moved = content if target is None else replace(content, status=target)
     match event:
-        case e.BriefConfirmed(content_sha256=sha) | e.BriefRevised(content_sha256=sha):
-            return Content(
+        case (
+            e.BriefConfirmed(content_sha256=sha, mode=mode)
+            | e.BriefRevised(content_sha256=sha, mode=mode)
+        ):
+            begun = Content(
                 status=target,
                 brief=Deliverable(version, sha),
-                previous_spec=_replaced(content.spec, content.previous_spec),
-                previous_plan=_replaced(content.plan, content.previous_plan),
-                previous_tests=_replaced(content.tests, content.previous_tests),
                 conversation=content.conversation,
                 since=content.since,
+                mode=mode,
             )
-        case e.SpecGenerated(content_sha256=sha):
-            return replace(moved, spec=Deliverable(version, sha), advice=None)
-        case e.PlanGenerated(content_sha256=sha):
-            return replace(moved, plan=Deliverable(version, sha), advice=None)
-        case e.TestsGenerated(content_sha256=sha):
-            return replace(moved, tests=Deliverable(version, sha), advice=None)
+            return reduce(lambda now, gate: _kept(now, gate, content), Gate, begun)
         case e.PartCarried(part=part, event=carried):
             return _carried(moved, part, carried, version)
-        case e.ApprovalRenewed(gate=Gate.SPEC, content_sha256=sha):
-            return replace(moved, spec_approval=Approval(version, sha))
-        case e.ApprovalRenewed(gate=Gate.PLAN, content_sha256=sha):
-            return replace(moved, plan_approval=Approval(version, sha))
+        case e.ApprovalRenewed(gate=gate, content_sha256=sha):
+            return moved.with_approval(gate, Approval(version, sha))
         case e.RecommendationMade(gate=gate, recommendation=advised):
             return replace(moved, advice=Advice(version, gate, advised))
-        case e.SpecApproved(content_sha256=sha):
-            return replace(moved, spec_approval=Approval(version, sha))
-        case e.PlanApproved(content_sha256=sha):
-            return replace(moved, plan_approval=Approval(version, sha))
-        case e.TestsApproved(content_sha256=sha):
-            return replace(moved, tests_approval=Approval(version, sha))
         case e.ImplementationCompleted(content_sha256=sha):
             return replace(moved, implementation=Deliverable(version, sha))
-        case e.SecurityReviewed(content_sha256=sha, verdict=verdict):
-            return replace(moved, security_review=Review(version, sha, verdict))
-        case e.CodeReviewed(content_sha256=sha, verdict=verdict):
-            return replace(moved, code_review=Review(version, sha, verdict))
         case e.VerdictReached(verdict=Verdict.FAIL):
             return replace(moved, rework=_rework(content))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)
         case _:
-            return moved
+            return _made(moved, event, version)
+
+
+def _made(content: Content, event: e.FeatureEvent, version: int) -> Content:
+    """With the document, approval or review that an event records."""
+    kind, sha = type(event), getattr(event, "content_sha256", "")
+    if kind in WRITTEN_AT:
+        return content.with_deliverable(WRITTEN_AT[kind], Deliverable(version, sha))
+    if kind in APPROVED_AT:
+        return content.with_approval(APPROVED_AT[kind], Approval(version, sha))
+    if kind in REVIEWED_BY:
+        verdict: Verdict = getattr(event, "verdict")  # noqa: B009 - of every review; see there.
+        return content.with_review(REVIEWED_BY[kind], Review(version, sha, verdict))
+    return content
+
+
+def _kept(content: Content, gate: Gate, before: Content) -> Content:
+    """With what a revised brief replaces at a gate: its ids stay taken."""
+    current = before.deliverable(gate)
+    return content.with_previous(gate, current.version if current else before.previous(gate))
 
 
 def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Content:
     made = Deliverable(version, getattr(event, "content_sha256", ""))
+    rework = content.rework
     match part:
         case Part.BRIEF:
-            return replace(content, brief=made)
-        case Part.SPEC:
-            return replace(content, spec=made, advice=None)
-        case Part.PLAN:
-            return replace(content, plan=made, advice=None)
-        case Part.TESTS:
-            return replace(content, tests=made, advice=None)
+            mode = getattr(event, "mode", content.mode)
+            return replace(content, brief=made, mode=mode)
         case Part.ADVICE if isinstance(event, e.RecommendationMade):
             return replace(content, advice=Advice(version, event.gate, event.recommendation))
-        case Part.PREVIOUS_SPEC:
-            return replace(content, previous_spec=version)
-        case Part.PREVIOUS_PLAN:
-            return replace(content, previous_plan=version)
-        case Part.PREVIOUS_TESTS:
-            return replace(content, previous_tests=version)
         case Part.REWORK_IMPLEMENTATION:
             return replace(content, rework=Rework(version, None, None))
-        case Part.REWORK_SECURITY_REVIEW if content.rework:
-            return replace(content, rework=replace(content.rework, security_review=version))
-        case Part.REWORK_CODE_REVIEW if content.rework:
-            return replace(content, rework=replace(content.rework, code_review=version))
+        case _ if part in GATE_BY_PART:
+            return content.with_deliverable(Gate(part.value), made)
+        case _ if part in _PREVIOUS:
+            return content.with_previous(_PREVIOUS[part], version)
+        case _ if part in _REWORKED and rework:
+            return replace(content, rework=rework.with_review(_REWORKED[part], version))
         case _:
             return content
-
-
-def _replaced(current: Deliverable | None, before: int | None) -> int | None:
-    return current.version if current else before
 
 
 def _rework(content: Content) -> Rework | None:
     if content.implementation is None:
         return None
-    return Rework(
-        content.implementation.version,
-        content.security_review.version if content.security_review else None,
-        content.code_review.version if content.code_review else None,
-    )
+    found = Rework(content.implementation.version, None, None)
+    for step in REVIEWS:
+        if (review := content.review(step)) is not None:
+            found = found.with_review(step, review.version)
+    return found
 
 
-def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
+def _due(
+    feature: Feature, event: e.FeatureEvent, content: Content, version: int
+) -> Mapping[Step, int]:
+    """What the event makes due, with its version."""
+    titled = feature.titled
+    steps = due_after(event, content.mode)
+    return {step: version for step in steps if not (step is Step.TITLE and titled)}
+
+
+def _work(
+    feature: Feature, event: e.FeatureEvent, version: int, due: Mapping[Step, int]
+) -> Feature:
     """Which steps wait, run, or are over."""
-    due = {
-        step: version for step in due_after(event) if not (step is Step.TITLE and feature.titled)
-    }
     match event:
-        case e.FeatureCreated():
-            return feature
         case e.FeatureForked(epoch=epoch, titled=titled, parts=parts):
             return replace(feature, epoch=epoch, due=due, titled=titled, carrying=parts)
         case e.PartCarried(event=carried):
@@ -207,8 +208,6 @@ def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
             if result is None:
                 return left
             return replace(left, recorded={result: version, **feature.recorded})
-        case e.ApprovalRenewed():
-            return feature
         case e.FeatureRenamed():
             return replace(_ended(feature, Step.TITLE), titled=True)
         case (
@@ -232,43 +231,31 @@ def _work(feature: Feature, event: e.FeatureEvent, version: int) -> Feature:
             return _ended(feature, step)
         case e.FeatureFailed():
             return replace(feature, due={}, running={})
-        case e.VerdictReached():
-            return feature
-        case e.SpecApproved() | e.PlanApproved() | e.TestsApproved() | e.MessagePosted():
-            # Advice or a reply still under way is about what stood before: it is not waited for.
-            over = _superseded_by(event)
-            kept = {s: v for s, v in feature.due.items() if s not in over}
-            running = {s: a for s, a in feature.running.items() if s not in over}
-            return replace(feature, due={**kept, **due}, running=running)
-        case e.RunDiscarded():
-            return feature
-        case e.AgentReplied(attempt=attempt):
-            return _ended(feature, attempt.step)
         case e.FeatureTitled(attempt=attempt):
             return replace(_ended(feature, attempt.step), titled=True)
-        case (
-            e.SpecGenerated(attempt=attempt, manifest_sha256=manifest)
-            | e.PlanGenerated(attempt=attempt, manifest_sha256=manifest)
-            | e.TestsGenerated(attempt=attempt, manifest_sha256=manifest)
-            | e.RecommendationMade(attempt=attempt, manifest_sha256=manifest)
-            | e.ImplementationCompleted(attempt=attempt, manifest_sha256=manifest)
-            | e.SecurityReviewed(attempt=attempt, manifest_sha256=manifest)
-            | e.CodeReviewed(attempt=attempt, manifest_sha256=manifest)
-        ):
-            ended = _ended(feature, attempt.step)
-            ended = replace(ended, due={**ended.due, **due})
-            if getattr(event, "verdict", None) is Verdict.FAIL:
-                return ended  # Whoever retries after a bad review wants another look, not the same.
-            first = feature.recorded.get(manifest, version)
-            return replace(ended, recorded={**feature.recorded, manifest: first})
+        case _ if type(event) in APPROVED_AT:
+            # Advice or a reply still under way is about what stood before: it is not waited for.
+            kept = {s: v for s, v in feature.due.items() if s not in _TALK}
+            running = {s: a for s, a in feature.running.items() if s not in _TALK}
+            return replace(feature, due={**kept, **due}, running=running)
+        case _ if type(event) in RESULTS:
+            return _answered(feature, event, version, due)
         case _:
-            assert_never(event)
+            return replace(feature, due={**feature.due, **due}) if due else feature
 
 
-def _superseded_by(event: e.FeatureEvent) -> frozenset[Step]:
-    if isinstance(event, e.MessagePosted):
-        return frozenset()
-    return frozenset(s for s in AGENT_OF if s.startswith("align_") or s is Step.CONVERSE)
+def _answered(
+    feature: Feature, event: e.FeatureEvent, version: int, due: Mapping[Step, int]
+) -> Feature:
+    """After the result of a step, which makes others due and need not be paid for again."""
+    attempt: Attempt = getattr(event, "attempt")  # noqa: B009 - every result names its attempt.
+    ended = _ended(feature, attempt.step)
+    ended = replace(ended, due={**ended.due, **due})
+    manifest: str | None = getattr(event, "manifest_sha256", None)
+    if manifest is None or getattr(event, "verdict", None) is Verdict.FAIL:
+        return ended  # Whoever retries after a bad review wants another look, not the same.
+    first = feature.recorded.get(manifest, version)
+    return replace(ended, recorded={**feature.recorded, manifest: first})
 
 
 def _ended(feature: Feature, step: Step) -> Feature:
@@ -281,7 +268,7 @@ def _without(mapping: Mapping[Step, V], step: Step) -> Mapping[Step, V]:
     return {k: v for k, v in mapping.items() if k is not step}
 
 
-GATE_STATUS: Mapping[Status, Gate] = dict(
-    zip(sorted(GATES, key=list(Status).index), (Gate.SPEC, Gate.PLAN, Gate.TESTS), strict=True)
-)
-"""The gate at each status where a person decides."""
+_TALK: Final = frozenset({*GATE_OF, Step.CONVERSE})
+"""Steps that speak about a document: whoever approves it waits for none of them."""
+_PREVIOUS: Final[Mapping[Part, Gate]] = {Part(f"previous_{gate}"): gate for gate in Gate}
+_REWORKED: Final[Mapping[Part, Step]] = {Part(f"rework_{step}"): step for step in REVIEWS}

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.commands import UNTITLED, ForkFeature
-from domain.content import Content
+from domain.content import Content, Deliverable
 from domain.errors import NoSuchCheckpoint, NotFound
 from domain.feature import Feature
-from domain.pipeline import ADVICE_AT
+from domain.lifecycle import DOCUMENTS
+from domain.pipeline import ADVICE_AT, REVIEWS
 from domain.status import Gate, Part, Status
 
 
@@ -72,7 +73,7 @@ def fork_of(
             epoch=1 if content.brief else 0,
             parts=len(carried),
             titled=named or command.title is not None,
-            resume=() if gate is None or advised else (ADVICE_AT[Status(f"{gate}_ready")],),
+            resume=() if gate is None or advised else (ADVICE_AT[DOCUMENTS[gate].status],),
         ),
         *carried,
     )
@@ -95,21 +96,20 @@ def _documents(content: Content) -> Iterator[tuple[int, Part]]:
     gate, advice, rework = gate_of(content), content.advice, content.rework
     versions: Mapping[Part, int | None] = {
         Part.BRIEF: content.brief.version if content.brief else None,
-        Part.SPEC: content.spec.version if content.spec else None,
-        Part.PLAN: content.plan.version if content.plan else None,
-        Part.TESTS: content.tests.version if content.tests else None,
         Part.ADVICE: advice.version if advice and advice.gate is gate else None,
-        Part.PREVIOUS_SPEC: content.previous_spec,
-        Part.PREVIOUS_PLAN: content.previous_plan,
-        Part.PREVIOUS_TESTS: content.previous_tests,
         Part.REWORK_IMPLEMENTATION: rework.implementation if rework else None,
-        Part.REWORK_SECURITY_REVIEW: rework.security_review if rework else None,
-        Part.REWORK_CODE_REVIEW: rework.code_review if rework else None,
+        **{Part(each.value): _version(content.deliverable(each)) for each in Gate},
+        **{Part(f"previous_{each}"): content.previous(each) for each in Gate},
+        **{Part(f"rework_{step}"): rework.review(step) if rework else None for step in REVIEWS},
     }
     yield from ((version, part) for part, version in versions.items() if version is not None)
-    for made in (content.implementation, content.security_review, content.code_review):
+    for made in (content.implementation, *map(content.review, REVIEWS)):
         if made is not None:
             yield made.version, Part.RESULT
+
+
+def _version(made: Deliverable | None) -> int | None:
+    return made.version if made else None
 
 
 def _carried_before(history: Iterable[Told]) -> Iterator[tuple[int, Part]]:

@@ -2,31 +2,55 @@
 
 `decide` reads the sources (is this legal now?); `evolve` reads only the targets, so replaying
 yesterday's log never depends on today's rules. The docs diagram, the OpenAPI enumerations, the
-breadcrumb and the list of what a user may do now are all read from these rows.
+breadcrumb and the list of what a user may do now are all read from these rows. What stands at the
+gates is a table of its own, and so are the steps (`pipeline.py`).
 """
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
+from domain import documents as d
 from domain import events as e
+from domain.pipeline import START_OF, WORK_AT
 from domain.status import Gate, Part, Verdict
 from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
-from domain.status import Step as T
+
+
+class GateDocument(NamedTuple):
+    """The document that a person approves at a gate."""
+
+    document: type[Struct]
+    """Its structure."""
+    written: type[e.SpecGenerated | e.PlanGenerated | e.TestsGenerated]
+    """The event that records it, and takes the feature to the gate."""
+    approved: type[e.SpecApproved | e.PlanApproved | e.TestsApproved]
+    """The event that records a person's yes."""
+    status: S
+    """Where the feature stands while it waits for that."""
+
+
+DOCUMENTS: Final[Mapping[Gate, GateDocument]] = {
+    Gate.SPEC: GateDocument(d.Spec, e.SpecGenerated, e.SpecApproved, S.SPEC_READY),
+    Gate.PLAN: GateDocument(d.Plan, e.PlanGenerated, e.PlanApproved, S.PLAN_READY),
+    Gate.TESTS: GateDocument(d.Tests, e.TestsGenerated, e.TestsApproved, S.TESTS_READY),
+}
+"""In the order in which a person comes to the gates."""
+GATE_STATUS: Final[Mapping[S, Gate]] = {row.status: gate for gate, row in DOCUMENTS.items()}
+"""The gate at each status where a person decides."""
+WRITTEN_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
+    row.written: gate for gate, row in DOCUMENTS.items()
+}
+"""The gate of each event that records a document."""
+APPROVED_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
+    row.approved: gate for gate, row in DOCUMENTS.items()
+}
+"""The gate of each event that records an approval."""
 
 DRAFTABLE: Final = frozenset({S.DRAFTING})
-GATES: Final = frozenset({S.SPEC_READY, S.PLAN_READY, S.TESTS_READY})
-WORKING: Final = frozenset(
-    {
-        S.SPEC_GENERATING,
-        S.SPEC_APPROVED,
-        S.PLAN_GENERATING,
-        S.PLAN_APPROVED,
-        S.TESTS_GENERATING,
-        S.TESTS_APPROVED,
-        S.IMPLEMENTING,
-        S.REVIEW,
-    }
-)
+GATES: Final = frozenset(GATE_STATUS)
+WORKING: Final = frozenset(WORK_AT)
 """Where it is an agent's turn; each of these can end in `failed`."""
 ENDED: Final = frozenset({S.DONE, S.FAILED})
 ALIVE: Final = frozenset(S) - {S.DELETED}
@@ -70,7 +94,7 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.AgentReplied: _mark(DRAFTABLE | GATES, STAYS),
     e.BriefConfirmed: _mark(S.DRAFTING, S.SPEC_GENERATING),
     e.BriefRevised: _mark(GATES, S.SPEC_GENERATING),
-    e.StepStarted: _row(ALIVE, frozenset({S.PLAN_GENERATING, S.TESTS_GENERATING, S.IMPLEMENTING})),
+    e.StepStarted: _row(ALIVE, frozenset(START_OF.values())),
     e.AttemptFailed: _row(ALIVE, STAYS),
     e.RunDiscarded: _row(ANYWHERE, STAYS),
     e.SpecGenerated: _mark(S.SPEC_GENERATING, S.SPEC_READY),
@@ -92,24 +116,8 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.FeatureReplayed: _row(ALIVE, ALIVE - {S.FAILED}),
 }
 
-START_OF: Final[Mapping[T, S]] = {
-    T.PLAN: S.PLAN_GENERATING,
-    T.TESTS: S.TESTS_GENERATING,
-    T.IMPLEMENT: S.IMPLEMENTING,
-}
-"""Where a step's first announcement moves the feature; other steps stay."""
-
-APPROVED_BY: Final[Mapping[Gate, type[e.SpecApproved | e.PlanApproved | e.TestsApproved]]] = {
-    Gate.SPEC: e.SpecApproved,
-    Gate.PLAN: e.PlanApproved,
-    Gate.TESTS: e.TestsApproved,
-}
-
-
 GATE_BY_PART: Final[Mapping[Part, S]] = {
-    Part.SPEC: S.SPEC_READY,
-    Part.PLAN: S.PLAN_READY,
-    Part.TESTS: S.TESTS_READY,
+    Part(gate.value): row.status for gate, row in DOCUMENTS.items()
 }
 """Where a carried deliverable takes a fork: to its gate and never beyond. Other parts stay."""
 

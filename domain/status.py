@@ -31,6 +31,13 @@ class Gate(StrEnum):
     TESTS = "tests"
 
 
+class OutputMode(StrEnum):
+    """What the pipeline makes of a brief: chosen when the brief is confirmed."""
+
+    FULL_CODE = "full_code"
+    """A whole project in source code, with its tests."""
+
+
 class Agent(StrEnum):
     """Who works: one model, one prompt, one job."""
 
@@ -59,6 +66,43 @@ class Step(StrEnum):
     IMPLEMENT = "implement"
     SECURITY_REVIEW = "security_review"
     CODE_REVIEW = "code_review"
+
+
+class Stage(StrEnum):
+    """A part of the way from a brief to its result, as people see it."""
+
+    SPEC = "spec"
+    PLAN = "plan"
+    TESTS = "tests"
+    IMPLEMENTATION = "implementation"
+    REVIEW = "review"
+
+
+class Input(StrEnum):
+    """What an agent can be given to read. Values name the blocks of a request."""
+
+    STATUS = "status"
+    GATE = "gate"
+    """The gate that the step advises on, or where the feature stands."""
+    BRIEF = "brief"
+    POINTS = "points"
+    """The brief's points by id, made by code."""
+    DELIVERABLE = "deliverable"
+    """The document at the gate."""
+    CONVERSATION = "conversation"
+    SPEC = "spec"
+    PLAN = "plan"
+    TESTS = "tests"
+    PREVIOUS_SPEC = "previous_spec"
+    """The last one of an earlier epoch, whose ids stay stable; so with the next two."""
+    PREVIOUS_PLAN = "previous_plan"
+    PREVIOUS_TESTS = "previous_tests"
+    FILES = "files"
+    """The implementation, frozen tests included."""
+    PREVIOUS_FILES = "previous_files"
+    """The implementation that failed its reviews, when it is written again."""
+    REVIEWS = "reviews"
+    """The reviews that it failed."""
 
 
 class Part(StrEnum):

@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from application.agents.roster import Roster, roster_of
+from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.deletions import DeletionNotes
 from application.desk import Tools
 from application.fail_points import FailPoint

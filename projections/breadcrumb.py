@@ -6,19 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from domain.feature import GATE_STATUS
-from domain.pipeline import WORK_AT
-from domain.status import Status, Step
-
-
-class Stage(StrEnum):
-    """A part of the way from a brief to source code."""
-
-    SPEC = "spec"
-    PLAN = "plan"
-    TESTS = "tests"
-    IMPLEMENTATION = "implementation"
-    REVIEW = "review"
+from domain.lifecycle import GATE_STATUS
+from domain.pipeline import STAGE_OF, WORK_AT
+from domain.status import Stage, Status, Step
 
 
 class Progress(StrEnum):
@@ -36,16 +26,6 @@ class Crumb(Struct, frozen=True):
     stage: Stage
     state: Progress
 
-
-STAGE_OF: Final[Mapping[Step, Stage]] = {
-    Step.SPEC: Stage.SPEC,
-    Step.PLAN: Stage.PLAN,
-    Step.TESTS: Stage.TESTS,
-    Step.IMPLEMENT: Stage.IMPLEMENTATION,
-    Step.SECURITY_REVIEW: Stage.REVIEW,
-    Step.CODE_REVIEW: Stage.REVIEW,
-}
-"""The stage of each step that can fail a feature."""
 
 STAGE_AT: Final[Mapping[Status, Stage]] = {
     **{status: Stage(gate.value) for status, gate in GATE_STATUS.items()},

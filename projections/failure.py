@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain import events as e
+from domain.pipeline import REVIEWS
 from domain.status import Step, Verdict
 
 RETRY: Final = "retry"
@@ -42,8 +43,9 @@ def failure_of(event: e.FeatureEvent, version: int) -> Failure | None:
     match event:
         case e.FeatureFailed(step=step, code=code):
             return Failure(step, code, NEXT.get(code, RETRY), version)
-        case e.VerdictReached(verdict=Verdict.FAIL, security_review=security):
-            step = Step.SECURITY_REVIEW if security is Verdict.FAIL else Step.CODE_REVIEW
+        case e.VerdictReached(verdict=Verdict.FAIL):
+            failed = (one for one in REVIEWS if getattr(event, one.value) is Verdict.FAIL)
+            step = next(failed, REVIEWS[-1])  # A fold takes what no decider would record, too.
             return Failure(step, REVIEW_FAILED, RETRY, version)
         case _:
             return None

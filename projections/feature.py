@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.content import Approval, Deliverable, Review
-from domain.feature import GATE_STATUS, Feature
+from domain.feature import Feature
 from domain.feature import evolve as live_on
-from domain.lifecycle import actions_at
+from domain.lifecycle import GATE_STATUS, actions_at
+from domain.pipeline import REVIEWS
 from domain.runs import Attempt, Tokens
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb, breadcrumb
@@ -142,11 +143,8 @@ class FeatureRow(Struct, frozen=True):
         content = self.state.content
         return Deliverables(
             self._written(content.brief),
-            self._written(content.spec),
-            self._written(content.plan),
-            self._written(content.tests),
-            self._written(content.security_review),
-            self._written(content.code_review),
+            **{gate.value: self._written(content.deliverable(gate)) for gate in Gate},
+            **{step.value: self._written(content.review(step)) for step in REVIEWS},
         )
 
     @property

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from domain import events as e
 from domain.feature import Feature
 from domain.feature import evolve as live_on
+from domain.lifecycle import APPROVED_AT
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Agent, Step
 from projections.fact import Fact
@@ -78,9 +79,7 @@ ENDING = (
     e.FeatureDeleted,
     e.BriefConfirmed,
     e.BriefRevised,
-    e.SpecApproved,
-    e.PlanApproved,
-    e.TestsApproved,
+    *APPROVED_AT,
     e.StepAbandoned,
     e.FeatureFailed,
     e.FeatureRetried,

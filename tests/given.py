@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from application.agents.material import Material
 from domain import commands as c
 from domain import documents as d
 from domain import events as e
@@ -18,9 +19,10 @@ from domain.decider import decide
 from domain.errors import Refused
 from domain.feature import Feature, evolve, fold
 from domain.forking import Told, fork_of
-from domain.pipeline import AGENT_OF
+from domain.pipeline import AGENT_OF, ANSWER_OF, GATE_OF, RESULT_OF
 from domain.runs import Attempt, Manifest, Run, Tokens
 from domain.status import Gate, Recommendation, Step, Verdict
+from tests.golden.filled import filled
 
 TASK = UUID(int=7)
 MESSAGE = UUID(int=8)
@@ -62,6 +64,15 @@ def manifest(step: Step, salt: str = "") -> Manifest:
     return Manifest("claude-sonnet-5-5", "cd" * 32, "prices-2026-11", {}, {}, sha)
 
 
+def holding(material: Material, gate: Gate, document: d.Document, markdown: str = "") -> Material:
+    """What a step may read, with a document at a gate."""
+    return replace(
+        material,
+        documents={**material.documents, gate: document},
+        markdowns={**material.markdowns, gate: markdown or material.markdowns.get(gate, "")},
+    )
+
+
 def start(feature: Feature, step: Step, salt: str = "") -> c.StartStep:
     """The announcement of the next attempt of a due step."""
     return c.StartStep(step, feature.due[step], AGENT_OF[step], TASK, manifest(step, salt))
@@ -72,14 +83,16 @@ def answer(feature: Feature, step: Step, *, verdict: Verdict = Verdict.PASS) -> 
     attempt = feature.running[step]
     sha = manifest(step).sha256
     match step:
+        case _ if step not in TOLD:
+            return made_up(attempt, sha)
         case Step.CONVERSE:
             return c.RecordReply(attempt, RUN, MESSAGE, "Who will use it?")
         case Step.SPEC:
-            return c.RecordSpec(attempt, RUN, SPEC, f"# Spec {feature.epoch}", sha)
+            return c.RecordDocument(attempt, RUN, SPEC, f"# Spec {feature.epoch}", sha)
         case Step.PLAN:
-            return c.RecordPlan(attempt, RUN, PLAN, f"# Plan {feature.epoch}", sha)
+            return c.RecordDocument(attempt, RUN, PLAN, f"# Plan {feature.epoch}", sha)
         case Step.TESTS:
-            return c.RecordTests(attempt, RUN, TESTS, f"# Tests {feature.epoch}", sha)
+            return c.RecordDocument(attempt, RUN, TESTS, f"# Tests {feature.epoch}", sha)
         case Step.TITLE:
             return c.RecordTitle(attempt, RUN, "Tool library")
         case Step.IMPLEMENT:
@@ -93,6 +106,34 @@ def answer(feature: Feature, step: Step, *, verdict: Verdict = Verdict.PASS) -> 
             return c.RecordRecommendation(
                 attempt, RUN, gate, shown.content_sha256 if shown else "", advice, sha
             )
+
+
+TOLD = frozenset(
+    {
+        Step.CONVERSE,
+        Step.SPEC,
+        Step.PLAN,
+        Step.TESTS,
+        Step.TITLE,
+        Step.IMPLEMENT,
+        Step.SECURITY_REVIEW,
+        Step.CODE_REVIEW,
+        *GATE_OF,
+    }
+)
+"""Steps whose answers are written out; whatever others record is made up from its shape."""
+
+
+def made_up(attempt: Attempt, sha: str) -> c.FeatureCommand:
+    """An answer of any step, as its result may be recorded."""
+    result = filled(RESULT_OF[attempt.step])[0]
+    kind = ANSWER_OF[attempt.step]
+    known = {"attempt": attempt, "run": RUN, "manifest_sha256": sha, "reused_from": None}
+    values = {
+        name: known[name] if name in known else getattr(result, name)
+        for name in kind.__struct_fields__
+    }
+    return kind(**values)
 
 
 def approve(feature: Feature, gate: Gate) -> c.Approve:

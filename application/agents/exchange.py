@@ -21,7 +21,7 @@ from application.agents.prompting import (
 )
 from application.agents.roster import Entry
 from application.ports import Block, ModelAnswer, ModelRequest
-from domain.status import Agent
+from domain.status import Agent, OutputMode
 
 _UNREADABLE = {"unreadable": "The call was no valid JSON."}
 
@@ -37,18 +37,28 @@ class Result(Struct, frozen=True):
 class Exchange:
     """The conversation with one agent about one task."""
 
-    def __init__(self, agent: Agent, entry: Entry, desk: Desk, *, growing: bool = False) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        entry: Entry,
+        desk: Desk,
+        *,
+        mode: OutputMode = OutputMode.FULL_CODE,
+        growing: bool = False,
+    ) -> None:
         """Prepare it; nothing is sent.
 
         Args:
             agent: Who is asked.
             entry: How.
             desk: Through whom.
+            mode: What is made in the end.
             growing: Whether it becomes long: then what stands is cached at the provider.
         """
         self._agent = agent
         self._entry = entry
         self._desk = desk
+        self._mode = mode
         self._growing = growing
         self._messages: list[dict[str, Any]] = []
         self._turns = 0
@@ -118,9 +128,9 @@ class Exchange:
         return ModelRequest(
             model=self._entry.model,
             max_tokens=self._entry.max_tokens,
-            system=system_blocks(self._agent, self._entry),
+            system=system_blocks(self._agent, self._entry, self._mode),
             messages=tuple(self._with_mark() if self._growing else self._messages),
-            tools=tool_definitions(self._agent),
+            tools=tool_definitions(self._entry),
             parameters=parameters,
         )
 

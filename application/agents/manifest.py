@@ -17,9 +17,8 @@ from domain.status import Step
 
 def manifest(step: Step, material: Material, roster: Roster) -> Manifest:
     """What the step's answer depends on, by hash; pure, and the same for every attempt."""
-    agent = AGENT_OF[step]
-    entry = roster[agent]
-    prompt = prompt_sha256(agent, entry)
+    entry = roster[AGENT_OF[step]]
+    prompt = prompt_sha256(entry, material.feature.content.mode)
     hashes = {
         name: sha256(json.encode()).hexdigest() for name, json in inputs_of(step, material).items()
     }

@@ -17,10 +17,11 @@ from domain import documents as d
 from domain.content import sha256_of
 from domain.feature import Feature
 from domain.runs import Run
-from domain.status import Gate
+from domain.status import Gate, Step
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T", bound=d.Document)
 
 
 class Message(Struct, frozen=True):
@@ -39,39 +40,47 @@ class Material(Struct, frozen=True, kw_only=True):
     brief: str = ""
     """The confirmed brief's Markdown; empty while drafting."""
     conversation: tuple[Message, ...] = ()
-    spec: d.Spec | None = None
-    plan: d.Plan | None = None
-    tests: d.Tests | None = None
-    spec_markdown: str = ""
-    plan_markdown: str = ""
-    tests_markdown: str = ""
+    documents: Mapping[Gate, d.Document] = {}
+    """What is written at each gate."""
+    markdowns: Mapping[Gate, str] = {}
+    """What people see of it."""
+    previous: Mapping[Gate, d.Document] = {}
+    """The last ones of an earlier epoch, whose ids stay stable."""
     files: Mapping[str, str] = {}
     """The implementation by path, frozen tests included."""
-    previous_spec: d.Spec | None = None
-    """The last one of an earlier epoch, whose ids stay stable."""
-    previous_plan: d.Plan | None = None
-    previous_tests: d.Tests | None = None
     previous_files: Mapping[str, str] = {}
     """The implementation that failed its review, when it is written again."""
-    security_report: d.Report | None = None
-    """The review that it failed, or the current one."""
-    code_report: d.Report | None = None
+    reports: Mapping[Step, d.Report] = {}
+    """The reviews that it failed."""
 
-    def document(self, gate: Gate) -> d.Spec | d.Plan | d.Tests | None:
-        """The document that a gate is about."""
-        return {Gate.SPEC: self.spec, Gate.PLAN: self.plan, Gate.TESTS: self.tests}[gate]
+    @property
+    def spec(self) -> d.Spec | None:
+        """The specification."""
+        return _as(d.Spec, self.documents.get(Gate.SPEC))
 
-    def markdown(self, gate: Gate) -> str:
-        """What people see of it."""
-        return {
-            Gate.SPEC: self.spec_markdown,
-            Gate.PLAN: self.plan_markdown,
-            Gate.TESTS: self.tests_markdown,
-        }[gate]
+    @property
+    def plan(self) -> d.Plan | None:
+        """The plan."""
+        return _as(d.Plan, self.documents.get(Gate.PLAN))
+
+    @property
+    def tests(self) -> d.Tests | None:
+        """The contract tests."""
+        return _as(d.Tests, self.documents.get(Gate.TESTS))
+
+    @property
+    def previous_spec(self) -> d.Spec | None:
+        """The specification of an earlier epoch."""
+        return _as(d.Spec, self.previous.get(Gate.SPEC))
 
     def content_sha256(self, gate: Gate) -> str:
         """What they approve: the hash of what they see."""
-        return sha256_of(self.markdown(gate))
+        return sha256_of(self.markdowns.get(gate, ""))
+
+
+def _as(kind: type[T], document: object) -> T | None:
+    """The document, if it is of that kind."""
+    return document if isinstance(document, kind) else None
 
 
 class Desk(Protocol):

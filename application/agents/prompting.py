@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from application.agents.roster import Entry
-from application.agents.tools import TOOLS, Tool
-from domain.status import Agent
+from application.output import OUTPUTS
+from domain.status import Agent, OutputMode
 
 CACHED: Final = {"type": "ephemeral"}
 """Everything up to the block that carries this is kept in the provider's prompt cache."""
@@ -27,32 +27,39 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 @cache
-def prompt_text(name: str) -> str:
-    """A prompt file, as it stands beside this module."""
-    return files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
+def prompt_text(name: str, mode: OutputMode = OutputMode.FULL_CODE) -> str:
+    """A prompt file of this package, with the words of a mode's output for its `{placeholders}`.
+
+    Raises:
+        KeyError: the output has no such word. A brace that is meant is written twice.
+    """
+    text = files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
+    return text.format(**OUTPUTS[mode].words())
 
 
-def system_blocks(agent: Agent, entry: Entry) -> tuple[dict[str, Any], ...]:
+def system_blocks(
+    agent: Agent, entry: Entry, mode: OutputMode = OutputMode.FULL_CODE
+) -> tuple[dict[str, Any], ...]:
     """Role and contract, then governance: the same bytes for every run, and cached."""
-    role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt)}"
+    role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt, mode)}"
     return (
         {"type": "text", "text": role},
-        {"type": "text", "text": prompt_text("governance.md"), "cache_control": CACHED},
+        {"type": "text", "text": prompt_text("governance.md", mode), "cache_control": CACHED},
     )
 
 
 @cache
-def tool_definitions(agent: Agent) -> tuple[dict[str, Any], ...]:
-    """The agent's tools, in the order of `TOOLS`; made once, and changed by nobody."""
-    return tuple(tool.definition() for tool in TOOLS[agent])
+def tool_definitions(entry: Entry) -> tuple[dict[str, Any], ...]:
+    """An agent's tools, in their order; made once, and changed by nobody."""
+    return tuple(tool.definition() for tool in entry.tools)
 
 
 @cache
-def prompt_sha256(agent: Agent, entry: Entry) -> str:
+def prompt_sha256(entry: Entry, mode: OutputMode = OutputMode.FULL_CODE) -> str:
     """The version of a prompt: the hash of governance, prompt file and tools."""
-    digest = sha256(prompt_text("governance.md").encode())
-    digest.update(prompt_text(entry.prompt).encode())
-    digest.update(_ENCODER.encode(tool_definitions(agent)))
+    digest = sha256(prompt_text("governance.md", mode).encode())
+    digest.update(prompt_text(entry.prompt, mode).encode())
+    digest.update(_ENCODER.encode(tool_definitions(entry)))
     return digest.hexdigest()
 
 
@@ -60,7 +67,7 @@ def prompt_sha256(agent: Agent, entry: Entry) -> str:
 def prompt_length(agent: Agent, entry: Entry) -> int:
     """Characters of every request of an agent, whatever it works on: role, rules and tools."""
     texts = sum(len(block["text"]) for block in system_blocks(agent, entry))
-    return texts + len(to_json(tool_definitions(agent)))
+    return texts + len(to_json(tool_definitions(entry)))
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode.
@@ -91,11 +98,6 @@ def first_message(
     if cached:
         block["cache_control"] = CACHED
     return [block, {"type": "text", "text": task}]
-
-
-def tool_named(agent: Agent, name: str) -> Tool | None:
-    """The agent's tool of that name."""
-    return next((tool for tool in TOOLS[agent] if tool.name == name), None)
 
 
 def listed(findings: Sequence[str]) -> str:

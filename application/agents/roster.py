@@ -1,4 +1,4 @@
-"""Who works with which model, within which limits, at which price: one table, as data.
+"""Who works with which model, within which limits, at which price.
 
 Invariant: every agent has exactly one entry, and whatever a run used can be priced. The prices are
 the provider's list prices as known in November 2026, in US dollars per million tokens; they are to
@@ -8,11 +8,11 @@ cache write a quarter more.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from msgspec import Meta, Struct, convert, field
-from msgspec.structs import asdict
+from msgspec import Meta, Struct, field
 
+from application.agents.tools import Tool
 from domain.runs import Tokens
 from domain.status import Agent
 
@@ -26,8 +26,8 @@ MILLION: Final = Decimal(1_000_000)
 CENT_FRACTION: Final = Decimal("0.000001")
 
 
-class Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    """How one agent is called."""
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an operator may set of an agent."""
 
     tier: str
     """`sonnet`, `opus` or `haiku`: what the agent is meant for, whatever model is set."""
@@ -46,24 +46,19 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """`low` to `max`; empty for the provider's default."""
 
 
+class Entry(Limits, frozen=True):
+    """How one agent is called."""
+
+    tools: tuple[Tool, ...] = ()
+    """What it answers with, in this order."""
+
+
 class Price(Struct, frozen=True):
     """US dollars per million tokens."""
 
     input: Decimal
     output: Decimal
 
-
-ENTRIES: Final[Mapping[Agent, Entry]] = {
-    Agent.BA: Entry("sonnet", SONNET, 4_000, 4, 180, "ba.md"),
-    Agent.SPEC: Entry("sonnet", SONNET, 32_000, 5, 900, "spec.md"),
-    Agent.PLANNER: Entry("sonnet", SONNET, 32_000, 5, 900, "planner.md"),
-    Agent.CONTRACT_TEST: Entry("sonnet", SONNET, 32_000, 5, 900, "contract_test.md"),
-    Agent.IMPLEMENTER: Entry("opus", OPUS, 128_000, 60, 3_600, "implementer.md"),
-    Agent.SECURITY_REVIEW: Entry("sonnet", SONNET, 16_000, 5, 900, "security_review.md"),
-    Agent.CODE_REVIEW: Entry("sonnet", SONNET, 16_000, 5, 900, "code_review.md"),
-    Agent.ALIGNMENT_REVIEW: Entry("haiku", HAIKU, 4_000, 4, 180, "alignment_review.md", 500),
-    Agent.TITLE: Entry("haiku", HAIKU, 2_000, 3, 60, "title.md", 50),
-}
 
 PRICES_NAME: Final = "prices-2026-11"
 PRICES: Final[Mapping[str, Price]] = {
@@ -76,7 +71,7 @@ PRICES: Final[Mapping[str, Price]] = {
 class Roster(Struct, frozen=True):
     """All agents, and the price table in force."""
 
-    entries: Mapping[Agent, Entry] = field(default_factory=lambda: ENTRIES)
+    entries: Mapping[Agent, Entry]
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
     prices_name: str = PRICES_NAME
 
@@ -98,29 +93,3 @@ class Roster(Struct, frozen=True):
     def rounded(usd: Decimal) -> Decimal:
         """US dollars to a millionth."""
         return usd.quantize(CENT_FRACTION)
-
-
-def roster_of(
-    agents: Mapping[str, Mapping[str, Any]] | None = None,
-    prices: Mapping[str, Mapping[str, Any]] | None = None,
-    prices_name: str = "",
-) -> Roster:
-    """The roster with what the operator set.
-
-    Args:
-        agents: Agent name to the fields that differ, such as `{"spec": {"model": "…"}}`; values
-            may be text, as they come from the environment.
-        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices.
-        prices_name: Name of the price table, recorded with every run; needed with `prices`.
-
-    Raises:
-        ValueError: an unknown agent, an unknown field, a value out of range, unnamed prices.
-    """
-    entries = dict(ENTRIES)
-    for name, fields in (agents or {}).items():
-        agent = Agent(name)
-        entries[agent] = convert({**asdict(entries[agent]), **fields}, Entry, strict=False)
-    if prices and not prices_name:
-        raise ValueError("Prices that are set need a name, such as `prices-2027-01`.")
-    table = {**PRICES, **{m: convert(p, Price, strict=False) for m, p in (prices or {}).items()}}
-    return Roster(entries, table, prices_name or PRICES_NAME)

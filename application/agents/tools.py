@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domain import documents as d
-from domain.status import Agent
 
 
 class WriteFiles(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,18 +88,6 @@ SUBMIT_RECOMMENDATION: Final = Tool(
     "submit_recommendation", "Hand over your recommendation, once.", d.Alignment
 )
 SUBMIT_TITLE: Final = Tool("submit_title", "Hand over the title, once.", d.Title)
-
-TOOLS: Final[Mapping[Agent, tuple[Tool, ...]]] = {
-    Agent.BA: (ASK_QUESTION, PROPOSE_BRIEF),
-    Agent.SPEC: (SUBMIT_SPEC,),
-    Agent.PLANNER: (SUBMIT_PLAN,),
-    Agent.CONTRACT_TEST: (SUBMIT_TESTS,),
-    Agent.IMPLEMENTER: (WRITE_FILES, REPORT_BLOCKED, TASK_DONE),
-    Agent.SECURITY_REVIEW: (SUBMIT_REVIEW,),
-    Agent.CODE_REVIEW: (SUBMIT_REVIEW,),
-    Agent.ALIGNMENT_REVIEW: (SUBMIT_RECOMMENDATION,),
-    Agent.TITLE: (SUBMIT_TITLE,),
-}
 
 LIMITS: Final[Mapping[str, str]] = {
     "maxLength": "at most {} characters",

@@ -14,6 +14,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from application.output import FULL_CODE
+
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 ROOT: Final = "delivery"
 SECTIONS: Final = {
@@ -22,14 +24,13 @@ SECTIONS: Final = {
     "peerDependencies": "optional",
     "devDependencies": "excluded",
 }
-"""Of a `package.json`, with the scope of its packages; `excluded` is not there at run time."""
+"""Of a declaration, with the scope of its packages; `excluded` is not there at run time."""
 EXACT: Final = re.compile(r"\d+\.\d+\.\d+(?:-[\w.-]+)?(?:\+[\w.-]+)?", re.ASCII)
-BUILT_IN: Final = "node:"
 
 
 def is_declaration(path: str) -> bool:
     """Whether a file declares what the code uses."""
-    return path.rpartition("/")[2] == "package.json"
+    return path.rpartition("/")[2] == FULL_CODE.declaration
 
 
 def bill_of_materials(
@@ -45,7 +46,7 @@ def bill_of_materials(
         feature_id: Whose code it is.
         title: What the code is called.
         made_at: When the code was finished.
-        declared: Each `package.json` of the code by its path.
+        declared: Each declaration of the code by its path.
         planned: Packages that the approved plan allows, by name.
     """
     components: dict[str, dict[str, Any]] = {}
@@ -59,7 +60,7 @@ def bill_of_materials(
             _add(components, _component(name, wanted, scope, path))
     known = {each["name"] for each in components.values()}
     for name in sorted(set(planned) - known):
-        if not name.startswith(BUILT_IN):
+        if not name.startswith(FULL_CODE.built_in):
             _add(components, _component(name, "", "optional", "the plan"))
     bill = _bill(feature_id, title, made_at, list(components.values()), unreadable)
     number = uuid5(feature_id, json.dumps(bill, sort_keys=True))

@@ -130,13 +130,5 @@ def markdown_of(event: e.FeatureEvent) -> str:
     match event:
         case e.BriefConfirmed(brief=brief) | e.BriefRevised(brief=brief):
             return brief
-        case (
-            e.SpecGenerated(markdown=markdown)
-            | e.PlanGenerated(markdown=markdown)
-            | e.TestsGenerated(markdown=markdown)
-            | e.SecurityReviewed(markdown=markdown)
-            | e.CodeReviewed(markdown=markdown)
-        ):
-            return markdown
         case _:
-            return ""
+            return getattr(event, "markdown", "")

@@ -10,7 +10,8 @@ from application.delivery.checker import PARTS
 from application.delivery.dossier import Finished
 from application.features import Features
 from domain.errors import NotFound, NotNow
-from domain.status import Status
+from domain.pipeline import REVIEWS
+from domain.status import Gate, Status
 
 
 async def finished(
@@ -30,12 +31,9 @@ async def finished(
     content = feature.content
     made = (
         content.brief,
-        content.spec,
-        content.plan,
-        content.tests,
+        *map(content.deliverable, Gate),
         content.implementation,
-        content.security_review,
-        content.code_review,
+        *map(content.review, REVIEWS),
     )
     versions = {part: each.version for part, each in zip(PARTS, made, strict=True) if each}
     if feature.status is not Status.DONE or len(versions) < len(PARTS):

@@ -22,6 +22,7 @@ from domain import events as e
 from domain.characters import visible
 from domain.content import Content
 from domain.feature import Feature, evolve
+from domain.lifecycle import APPROVED_AT
 
 DOCS: Final = "docs/"
 DOCUMENTS: Final = ("brief", "spec", "plan", "tests", "security_review", "code_review")
@@ -179,12 +180,10 @@ def _message(recorded: Recorded, content: Content) -> str:
 def _said(event: e.FeatureEvent) -> str:
     """What a person or an agent said with it."""
     match event:
-        case (
-            e.SpecApproved(note=note)
-            | e.PlanApproved(note=note)
-            | e.TestsApproved(note=note)
-            | e.ApprovalRenewed(note=note)
-        ):
+        case e.ApprovalRenewed(note=note):
+            return _one_paragraph(note)
+        case _ if type(event) in APPROVED_AT:
+            note = getattr(event, "note")  # noqa: B009 - of every approval.
             return _one_paragraph(note)
         case e.RecommendationMade(gate=gate, recommendation=advice, document=document):
             return _one_paragraph(f"{gate}: {advice}. {document.summary}")

@@ -33,6 +33,8 @@ class Ask(Struct, frozen=True):
     stream: bool
     inputs: dict[str, Any]
     tools: frozenset[str]
+    schemas: dict[str, Any]
+    """Of each tool, by its name."""
     past: tuple[PastCall, ...]
     feedback: str
     """The text of the last turn of the user, if it is not the first one; inputs left out."""
@@ -133,6 +135,7 @@ def read_request(body: bytes) -> Ask:
             stream=bool(request.get("stream")),
             inputs={**_inputs(first), **_written(messages[1:])},
             tools=frozenset(tool["name"] for tool in request.get("tools") or ()),
+            schemas={tool["name"]: tool.get("input_schema") for tool in request.get("tools") or ()},
             past=_past(messages),
             feedback=_outside(_texts(last["content"])) if len(messages) > 1 else "",
             input_tokens=tokens_of(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from application.agents.inspection import StaticFinding
+from application.output import FULL_CODE
 from infrastructure.inspection.syntax import LANGUAGES, SCRIPTS, parsed, suffix
 
 ENDINGS: Final = ("ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json", "d.ts")
@@ -61,7 +62,7 @@ def package_name(wanted: str) -> str:
 
 
 def _is_node(wanted: str) -> bool:
-    return wanted.startswith("node:") or wanted.split("/", maxsplit=1)[0] in NODE
+    return wanted.startswith(FULL_CODE.built_in) or wanted.split("/", maxsplit=1)[0] in NODE
 
 
 def _imports(content: str, language: str) -> Iterator[tuple[int, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from application.agents.inspection import StaticFinding
+from application.output import FULL_CODE
 from infrastructure.inspection.imports import package_name
 
 BY_THEMSELVES: Final = (
@@ -21,17 +22,15 @@ SILENT: Final = ("gypfile", "overrides", "resolutions", "packageManager", "pnpm"
 """Fields that build native code, replace packages, or fetch another package manager."""
 ELSEWHERE: Final = re.compile(r"[:/\\]")
 """In a wanted version: an address, a folder, another package's name, a repository."""
-TOOLS: Final = frozenset({"typescript"})
-"""Packages that every project here is built with."""
 
 
 def manifest_findings(path: str, content: str, packages: Sequence[str]) -> Iterator[StaticFinding]:
     """Scripts that run by themselves, and packages that nobody planned."""
-    if path.rpartition("/")[2].casefold() != "package.json":
+    if path.rpartition("/")[2].casefold() != FULL_CODE.declaration:
         return
     manifest: Any = json.loads(content)
     if not isinstance(manifest, dict):
-        yield StaticFinding(path, 1, "syntax", "A package.json holds an object.")
+        yield StaticFinding(path, 1, "syntax", f"A {FULL_CODE.declaration} holds an object.")
         return
     scripts = manifest.get("scripts")
     for name in scripts if isinstance(scripts, dict) else ():
@@ -42,7 +41,7 @@ def manifest_findings(path: str, content: str, packages: Sequence[str]) -> Itera
         if name in manifest:
             message = f"`{name}` changes what is installed without the plan saying so."
             yield StaticFinding(path, _line(content, name), "install_script", message)
-    allowed = {package_name(package) for package in packages} | TOOLS
+    allowed = {package_name(package) for package in packages} | FULL_CODE.build_tools
     for group in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
         named = manifest.get(group)
         for name, wanted in named.items() if isinstance(named, dict) else ():

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from application.agents.failures import CODES
-from application.agents.roster import ENTRIES
+from application.agents.table import AGENTS
 from application.runner import ATTEMPTS
 from domain import events as e
 from domain.events import FeatureEvent
@@ -13,12 +13,11 @@ from domain.lifecycle import (
     ANYWHERE,
     GATES,
     LIFECYCLE,
-    START_OF,
     WORKING,
     Transition,
     actions_at,
 )
-from domain.pipeline import AGENT_OF, DISPENSABLE, DUE_AFTER, WORK_AT
+from domain.pipeline import AGENT_OF, DISPENSABLE, DUE_AFTER, START_OF, WORK_AT
 from domain.runs import OURS
 from domain.status import Status
 from interface.cli.markdown import code, table
@@ -40,7 +39,7 @@ _NAMED: Final = (
 _PAGE: Final = """\
 # The life of a feature
 
-Made from `domain/lifecycle.py`, `domain/pipeline.py`, `application/agents/roster.py` and
+Made from `domain/lifecycle.py`, `domain/pipeline.py`, `application/agents/table.py` and
 `application/agents/failures.py` by `./bp docs`; never edited by hand.
 
 ```mermaid
@@ -204,10 +203,10 @@ def _steps() -> str:
                 f"`{step}`",
                 f"`{agent}`",
                 f"`{awaited[step]}`" if step in awaited else "",
-                f"`{ENTRIES[agent].model}`",
-                f"{ENTRIES[agent].max_tokens:,}",
-                str(ENTRIES[agent].turns),
-                f"{ENTRIES[agent].deadline_seconds:,.0f}",
+                f"`{AGENTS[agent].entry.model}`",
+                f"{AGENTS[agent].entry.max_tokens:,}",
+                str(AGENTS[agent].entry.turns),
+                f"{AGENTS[agent].entry.deadline_seconds:,.0f}",
                 "yes" if step in DISPENSABLE else "",
             )
             for step, agent in AGENT_OF.items()

@@ -7,15 +7,15 @@ the API document and what may follow what from this file.
 import json
 from typing import Any, Final
 
-from domain.lifecycle import GATES, LIFECYCLE, WORKING, actions_at
-from domain.pipeline import ADVICE_AT, AGENT_OF, DISPENSABLE, GATE_OF, WORK_AT
+from domain.lifecycle import GATE_STATUS, LIFECYCLE, WORKING, actions_at
+from domain.pipeline import AGENT_OF, DISPENSABLE, GATE_OF, RESULTS, STAGE_OF, WORK_AT
 from domain.runs import OURS
-from domain.status import Status
+from domain.status import Stage, Status
 from interface.cli.lifecycle_page import tag_of
 from interface.http.conversation import FRAMES
 from interface.http.live import WORDS
 from interface.settings import PROJECT
-from projections.breadcrumb import STAGE_AT, STAGE_OF, Stage
+from projections.breadcrumb import STAGE_AT
 
 FILE: Final = PROJECT / "interface" / "web" / "src" / "lib" / "api" / "lifecycle.ts"
 
@@ -32,7 +32,7 @@ def table() -> dict[str, Any]:
             {
                 "status": status,
                 "stage": STAGE_AT.get(status),
-                "gate": GATE_OF[ADVICE_AT[status]] if status in GATES else None,
+                "gate": GATE_STATUS.get(status),
                 "working": status in WORKING,
                 "steps": WORK_AT.get(status, ()),
                 "actions": actions_at(status),
@@ -51,7 +51,7 @@ def table() -> dict[str, Any]:
             for step, agent in AGENT_OF.items()
         ],
         "events": [
-            {"type": tag_of(event), "checkpoint": row.checkpoint}
+            {"type": tag_of(event), "checkpoint": row.checkpoint, "result": event in RESULTS}
             for event, row in LIFECYCLE.items()
         ],
         "ours": sorted(OURS),

@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from application.estimate import Estimate
 from domain import commands as c
 from domain.errors import NotFound, NotNow
-from domain.feature import GATE_STATUS
+from domain.lifecycle import GATE_STATUS
 from domain.status import Status
 from interface.http.body import JsonRequest
 from interface.http.parameters import FeatureId, Length, Target

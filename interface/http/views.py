@@ -197,7 +197,6 @@ def _document(written: Written | None, texts: Mapping[int, Recorded]) -> Documen
     if written is None or written.version not in texts:
         return None
     event = texts[written.version].event
-    reasons = event.reasons if isinstance(event, e.SecurityReviewed | e.CodeReviewed) else ()
     return Document(
         markdown=markdown_of(event),
         content_sha256=written.content_sha256,
@@ -205,7 +204,7 @@ def _document(written: Written | None, texts: Mapping[int, Recorded]) -> Documen
         by=written.by,
         at=written.at,
         verdict=written.verdict,
-        reasons=reasons,
+        reasons=getattr(event, "reasons", ()),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from application import patience
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.desk import AttemptDesk, Tools
 from application.ports import (
     Block,
@@ -89,7 +89,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _desk(outages: Outages, model: Model, known: tuple[LedgerEntry, ...] = ()) -> AttemptDesk:
     tools = Tools(outages, outages, None, Silent())  # type: ignore[arg-type]  # What is asked of it.
-    provision = Provision(model, "a-key", Roster())  # type: ignore[arg-type]
+    provision = Provision(model, "a-key", roster_of())  # type: ignore[arg-type]
     return AttemptDesk(tools, CLAIM, Attempt(Step.SPEC, 1, 1), provision, known, lambda: None)
 
 

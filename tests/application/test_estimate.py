@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.estimate import NEWEST, TYPICAL, Ahead, Basis, Past, estimate
 from application.experience import READS, TELLING, Trace, recorded_runs
 from application.providers import Choice, demo_roster, roster_for
 from domain import commands as c
 from domain import events as e
-from domain.pipeline import AGENT_OF, RESULT_OF, until_a_person
+from domain.pipeline import AGENT_OF, DUE_AFTER, RESULT_OF, until_a_person
 from domain.status import Gate, Step
 from tests.given import RUN, Story, answer, at_gate, attempt_of, done, drafted, start
 
 FEATURE = UUID(int=1)
-ROSTER = Roster()
+ROSTER = roster_of()
 STEPS = st.sampled_from(list(Step))
 LENGTHS = st.integers(0, 2_000_000)
 MONEY = st.decimals(0, 1_000, places=6)
@@ -128,6 +129,8 @@ def test_the_steps_until_a_person_decides_are_those_that_the_fold_makes_due():
 def test_what_a_step_leads_to_is_what_the_decider_answers():
     recorded = done().events
     for step, result in RESULT_OF.items():
+        if result not in DUE_AFTER:
+            continue
         assert [one.attempt.step for one in recorded if isinstance(one, result)] == [step]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.api_keys import KeyDescription
 from application.estimate import Basis
 from application.estimates import Estimates
@@ -77,7 +77,7 @@ class Known:
 
 def estimates(story: Story) -> Estimates:
     known = Known(story)
-    return Estimates(known, known, known, Choice.AUTO, Roster())
+    return Estimates(known, known, known, Choice.AUTO, roster_of())
 
 
 def decisions(feature: Feature) -> list[c.FeatureCommand]:

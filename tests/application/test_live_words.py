@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.desk import AttemptDesk, Tools
 from application.ports import Block, Claim, ModelAnswer, ModelRequest
 from application.providers import Provision
@@ -53,7 +53,7 @@ async def test_a_document_is_shown_as_it_is_written(step: Step, text: str) -> No
     heard, (task, tenant, feature, event, token) = Heard(), (UUID(int=n) for n in range(1, 6))
     claim = Claim(task, tenant, feature, step, event, 5, token, attempt=1, fence=7)
     tools = Tools(Ledger(), None, None, heard)  # type: ignore[arg-type]  # What is asked of it.
-    provision = Provision(Writing(), "a-key", Roster())  # type: ignore[arg-type]
+    provision = Provision(Writing(), "a-key", roster_of())  # type: ignore[arg-type]
     desk = AttemptDesk(tools, claim, Attempt(step, 1, 1), provision, (), lambda: None)
     await desk.ask(REQUEST)
     assert "".join(word["text"] for word in heard.words) == text

@@ -8,7 +8,8 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from application.agents.material import Desk, Material, Outcome
-from application.agents.roster import Roster, roster_of
+from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.desk import Tools
 from application.due_steps import due_steps
 from application.features import Features

@@ -9,8 +9,8 @@ from msgspec.structs import fields
 from domain import events as e
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
-from domain.lifecycle import ACTIONS, APPROVED_BY, GATES, LIFECYCLE, START_OF, WORKING, actions_at
-from domain.pipeline import ADVICE_AT, AGENT_OF, DISPENSABLE, DUE_AFTER, GATE_OF, WORK_AT
+from domain.lifecycle import ACTIONS, DOCUMENTS, GATES, LIFECYCLE, WORKING, actions_at
+from domain.pipeline import ADVICE_AT, AGENT_OF, DISPENSABLE, DUE_AFTER, GATE_OF, START_OF, WORK_AT
 from domain.status import Agent, Gate, Status, Step
 from projections.catalogue import PROJECTIONS
 
@@ -76,7 +76,7 @@ def test_a_step_is_waited_for_or_can_be_done_without() -> None:
 
 
 def test_every_gate_has_its_approval_and_its_adviser() -> None:
-    assert set(APPROVED_BY) == set(Gate) == set(GATE_OF.values())
+    assert set(DOCUMENTS) == set(Gate) == set(GATE_OF.values())
 
 
 def test_a_step_moves_the_feature_only_to_where_its_announcement_may_lead() -> None:

@@ -2,8 +2,11 @@
 
 import re
 
-from domain.lifecycle import ACTIONS
-from domain.status import Agent, Gate, Status, Step
+import pytest
+
+from domain.lifecycle import ACTIONS, LIFECYCLE
+from domain.status import Agent, Gate, Stage, Status, Step
+from interface.cli.lifecycle_page import tag_of
 from interface.cli.web_lifecycle import FILE, web_lifecycle
 from tests.architecture.pages import PROJECT
 
@@ -19,6 +22,26 @@ def test_the_lifecycle_names_every_status_step_and_action() -> None:
     text = web_lifecycle()
     for name in (*Status, *Step, *Agent, *Gate, *ACTIONS):
         assert f'"{name}"' in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("Status", set(Status)),
+        ("Stage", set(Stage)),
+        ("Gate", set(Gate)),
+        ("Agent", set(Agent)),
+        ("Step", set(Step)),
+        ("EventType", {tag_of(event) for event in LIFECYCLE}),
+    ],
+)
+def test_the_web_app_has_words_for_everything_of_the_lifecycle(keys: str, words: set[str]) -> None:
+    """The check of types says so too, but that takes a Node."""
+    text = (TEXTS / "en.ts").read_text(encoding="utf-8")
+    tables = re.findall(rf"\{{([^{{}}]*)\}} satisfies Record<{keys}, string>", text)
+    assert tables
+    for table in tables:
+        assert set(re.findall(r"^\s*(\w+): ", table, re.MULTILINE)) == words
 
 
 def test_the_web_app_compares_no_status_by_hand() -> None:

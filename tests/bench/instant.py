@@ -69,11 +69,11 @@ async def instant(
     sha = manifest(step, material, roster).sha256
     match step:
         case Step.SPEC:
-            return Outcome(c.RecordSpec(attempt, RUN, SPEC, DOCUMENT[step], sha))
+            return Outcome(c.RecordDocument(attempt, RUN, SPEC, DOCUMENT[step], sha))
         case Step.PLAN:
-            return Outcome(c.RecordPlan(attempt, RUN, PLAN, DOCUMENT[step], sha))
+            return Outcome(c.RecordDocument(attempt, RUN, PLAN, DOCUMENT[step], sha))
         case Step.TESTS:
-            return Outcome(c.RecordTests(attempt, RUN, TESTS, DOCUMENT[step], sha))
+            return Outcome(c.RecordDocument(attempt, RUN, TESTS, DOCUMENT[step], sha))
         case Step.TITLE:
             return Outcome(c.RecordTitle(attempt, RUN, "Tool library"))
         case Step.IMPLEMENT:

@@ -27,7 +27,7 @@ import psycopg
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
-from application.agents.roster import roster_of
+from application.agents.table import roster_of
 from application.computing import Here
 from application.desk import Tools
 from application.features import Features, Written

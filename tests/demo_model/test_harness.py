@@ -13,17 +13,18 @@ from application.agents.failures import StepFailed
 from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.computing import Here
 from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
 from domain.runs import Attempt
-from domain.status import Recommendation, Status, Step, Verdict
+from domain.status import Gate, Recommendation, Status, Step, Verdict
 from infrastructure.anthropic_model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from infrastructure.inspection import Inspector
 from tests.demo_model.asking import EXAMPLES, STRANGE
+from tests.given import holding
 
 KEY = "sk-ant-demo"
 PERSON = str(UUID(int=1))
@@ -84,14 +85,13 @@ class Pipeline:
         self.material = material
 
     async def do(self, step: Step):
-        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, Roster())
+        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, roster_of())
         return outcome.command
 
     async def documents(self) -> None:
-        for step, name in ((Step.SPEC, "spec"), (Step.PLAN, "plan"), (Step.TESTS, "tests")):
-            made = await self.do(step)
-            found = {name: made.document, f"{name}_markdown": made.markdown}
-            self.material = replace(self.material, **found)
+        for gate in Gate:
+            made = await self.do(Step(gate.value))
+            self.material = holding(self.material, gate, made.document, made.markdown)
 
     async def files(self) -> None:
         made = await self.do(Step.IMPLEMENT)
@@ -144,7 +144,7 @@ async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
         conversation=(*talk.conversation, Message("user", wish, str(UUID(int=2)))),
         brief=first.brief_markdown,
         feature=Feature(content=Content(status=Status.SPEC_READY)),
-        spec=pipeline.material.spec,
+        documents={Gate.SPEC: pipeline.material.spec},
     )
     second = await Pipeline(desk, talk).do(Step.CONVERSE)
     assert second.brief.must_haves[:-1] == tuple(
@@ -152,7 +152,8 @@ async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
         for p, q in zip(first.brief.must_haves, second.brief.must_haves, strict=False)
     )
     assert second.brief.must_haves[-1].text == wish
-    revised = Material(brief=second.brief_markdown, previous_spec=pipeline.material.spec)
+    previous = {Gate.SPEC: pipeline.material.spec}
+    revised = Material(brief=second.brief_markdown, previous=previous)
     spec = (await Pipeline(desk, revised).do(Step.SPEC)).document
     assert {r.id for r in pipeline.material.spec.requirements} <= {r.id for r in spec.requirements}
     assert "Repair" in {entity.name for entity in spec.entities}
@@ -234,10 +235,10 @@ async def test_a_specification_of_another_model_still_becomes_files(desk):
         ),
         entities=(d.Entity("Order", "An order.", (d.Field("order id", "uuid"),)),),
     )  # fmt: skip
-    pipeline = Pipeline(desk, Material(brief="- I mend bicycles.", spec=spec))
-    for step, name in ((Step.PLAN, "plan"), (Step.TESTS, "tests")):
-        made = await pipeline.do(step)
-        pipeline.material = replace(pipeline.material, **{name: made.document})
+    pipeline = Pipeline(desk, Material(brief="- I mend bicycles.", documents={Gate.SPEC: spec}))
+    for gate in (Gate.PLAN, Gate.TESTS):
+        made = await pipeline.do(Step(gate.value))
+        pipeline.material = holding(pipeline.material, gate, made.document)
     assert [u.id for u in pipeline.material.tests.untestable] == ["FR-2"]
     await pipeline.files()
     assert "src/entities/orders.ts" in pipeline.material.files

@@ -98,7 +98,7 @@ def test_approving_against_advice_is_recorded_as_an_override():
 
 def test_a_late_answer_to_an_old_brief_is_refused():
     story = at_gate(Gate.SPEC).work(Step.ALIGN_SPEC)
-    late = c.RecordSpec(Attempt(Step.SPEC, 1, 1), RUN, answer_document(), "# Late", "0" * 64)
+    late = c.RecordDocument(Attempt(Step.SPEC, 1, 1), RUN, answer_document(), "# Late", "0" * 64)
     story.do(c.ReviseBrief("SMS")).do(start(story.feature, Step.SPEC))
     given(story).when(late).refused(Superseded)
 
@@ -107,7 +107,7 @@ def answer_document():
     story = drafted().do(c.ConfirmBrief("x"))
     story.do(start(story.feature, Step.SPEC))
     command = answer(story.feature, Step.SPEC)
-    assert isinstance(command, c.RecordSpec)
+    assert isinstance(command, c.RecordDocument)
     return command.document
 
 

@@ -21,6 +21,8 @@ from tests.given import (
     in_review,
     start,
 )
+from tests.golden.filled import filled
+from tests.golden.shapes import kinds
 from tests.stored import stored_as_it_would_be
 
 TENANT = UUID("0190a000-0000-7000-8000-000000000001")
@@ -43,7 +45,7 @@ def lives() -> dict[str, Story]:
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
     parent = at_gate(Gate.PLAN)
     forked = parent.fork(parent.feature.version, "Forked").approve(Gate.SPEC)
-    return {
+    told = {
         "done": done(),
         "everything-else": with_troubles(),
         "forked": forked,
@@ -54,6 +56,11 @@ def lives() -> dict[str, Story]:
         "running": running,
         "deleted": deleted,
     }
+    held = {type(event) for life in told.values() for event in life.events}
+    # An event that nobody has told a life of yet is told by itself, made up from its shape.
+    alone = {tag: kind for tag, kind in kinds().items() if kind not in held}
+    begun = e.FeatureCreated("Whole")
+    return {**told, **{tag: Story(begun, filled(kind)[0]) for tag, kind in alone.items()}}
 
 
 def with_troubles() -> Story:

@@ -79,7 +79,10 @@ def _left_out(shape: Shape, told: list[Any], at: str = "") -> Iterator[str]:
     match shape:
         case {"is": "object", "fields": fields}:
             for name, field in fields.items():
-                if not any(name in value for value in told):
+                # An enum of one value, which is the default, is never written.
+                choices = field["type"].get("values")
+                silent = "default" in field and choices == [field["default"]]
+                if not silent and not any(name in value for value in told):
                     yield f"{at}.{name}".removeprefix(".")
                 values = [value.get(name, field.get("default")) for value in told]
                 yield from _left_out(field["type"], values, f"{at}.{name}".removeprefix("."))

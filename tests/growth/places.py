@@ -40,11 +40,11 @@ from application.agents.render import (
     spec_markdown,
     tests_markdown,
 )
-from application.agents.roster import roster_of
 from application.agents.steps.alignment import lost_and_added
 from application.agents.steps.reviews import judged
 from application.agents.steps.workbench import Workbench
 from application.agents.submission import decoded
+from application.agents.table import roster_of
 from application.agents.title import fallback_title, title_findings
 from application.agents.tools import WRITE_FILES
 from application.delivery.bill import bill_of_materials
@@ -167,12 +167,10 @@ def _material(text: str) -> Material:
     return Material(
         brief=text,
         conversation=(Message("user", text, str(NOBODY)),),
-        spec=spec(text),
-        plan=plan(text),
-        tests=tests(text),
+        documents={Gate.SPEC: spec(text), Gate.PLAN: plan(text), Gate.TESTS: tests(text)},
         files={"src/0.ts": text},
-        previous_spec=spec(text[::-1]),
-        security_report=report(text),
+        previous={Gate.SPEC: spec(text[::-1])},
+        reports={Step.SECURITY_REVIEW: report(text)},
     )
 
 

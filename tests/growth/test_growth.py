@@ -55,12 +55,11 @@ PARTS = "asks others; what it does with their words is tried by itself"
 ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
-    "application/agents/prompting.py:tool_named": SHORT,
-    "application/agents/roster.py:roster_of": SHORT,
     "application/agents/submission.py:obtain": PARTS,
     "application/delivery/beside.py:is_litter": OFFLINE,
     "application/delivery/beside.py:passed_over": OFFLINE,
     "application/delivery/beside.py:runs_by_itself": OFFLINE,
+    "application/agents/table.py:roster_of": SHORT,
     "application/delivery/bill.py:is_declaration": SHORT,
     "application/delivery/checker.py:check": OFFLINE,
     "application/delivery/checker.py:main": OFFLINE,
@@ -70,6 +69,7 @@ ELSEWHERE = {
     "application/verifier.py:main": OFFLINE,
     "infrastructure/audit_words.py:titled": PARTS,
     "infrastructure/audit_words.py:titles_of": PARTS,
+    "infrastructure/demo_model/author/by_schema.py:filled": SHORT,
     "infrastructure/demo_model/author/reviews.py:failing_review": SPOILS,
     **{
         f"infrastructure/demo_model/author/spoiled.py:{fault}": SPOILS

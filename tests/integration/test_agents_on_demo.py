@@ -14,14 +14,15 @@ from application.agents.inspection import StaticFinding
 from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.computing import Here
 from application.ports import ModelAnswer, ModelRequest
 from domain.runs import Attempt, Run
-from domain.status import Recommendation, Step, Verdict
+from domain.status import Gate, Recommendation, Step, Verdict
 from infrastructure.anthropic_model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from infrastructure.inspection import Inspector
+from tests.given import holding
 
 pytestmark = pytest.mark.servers
 
@@ -76,7 +77,7 @@ class Pipeline:
         self.material = Material(brief=brief)
 
     async def do(self, step: Step) -> Any:
-        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, Roster())
+        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, roster_of())
         return outcome.with_run(Run())
 
     async def until(self, last: Step) -> Any:
@@ -93,10 +94,8 @@ class Pipeline:
             files = {f.path: self.desk.files[f.sha256].decode() for f in done.files}
             self.material = replace(self.material, files=files)
         else:
-            name = step.value
-            self.material = replace(
-                self.material, **{name: done.document, f"{name}_markdown": done.markdown}
-            )
+            gate = Gate(step.value)
+            self.material = holding(self.material, gate, done.document, done.markdown)
 
 
 @pytest.fixture
@@ -203,7 +202,7 @@ async def test_a_review_that_finds_fault_fails_and_the_code_is_written_again(dem
         line.material,
         previous_files=line.material.files,
         files={},
-        security_report=review.document,
+        reports={Step.SECURITY_REVIEW: review.document},
     )
     again = await line.do(Step.IMPLEMENT)
     line.keep(Step.IMPLEMENT, again)

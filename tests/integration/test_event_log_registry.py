@@ -15,6 +15,7 @@ from domain.content import Content, Deliverable
 from domain.runs import Attempt, Manifest, Run, Tokens
 from domain.status import Agent, Gate, Part, Recommendation, Status, Step, Verdict
 from infrastructure.event_log import REGISTRY, Registry, UnknownEvent
+from tests.golden.filled import filled
 
 ATTEMPT = Attempt(Step.SPEC, 2, 3)
 RUN = Run(Tokens(1, 2, 3, 4), seconds=1.5, turns=2)
@@ -25,7 +26,7 @@ SPEC = d.Spec("Title", "Summary", (d.Requirement("FR-1", "a", "t", "r", ("BF-1",
 PLAN = d.Plan("Summary", (d.PlannedFile("a.py", "p", "T-1"),), (d.Task("T-1", "t", (), ("a.py",)),))
 TESTS = d.Tests("Summary", (d.TestFile("t.py", "assert 1", ("FR-1",)),))
 MANIFEST = Manifest("model", SHA, "prices", {"brief": SHA}, {"effort": "high", "n": 3}, SHA)
-EXAMPLES: tuple[e.FeatureEvent, ...] = (
+TOLD: tuple[e.FeatureEvent, ...] = (
     e.FeatureCreated("Grüße"),
     e.FeatureRenamed("B"),
     e.FeatureDeleted(),
@@ -64,6 +65,9 @@ EXAMPLES: tuple[e.FeatureEvent, ...] = (
     ),
     e.ApprovalRenewed(Gate.SPEC, SHA, "again"),
 )
+OTHERS = [kind for kind in get_args(e.FeatureEvent) if kind not in set(map(type, TOLD))]
+EXAMPLES = (*TOLD, *(filled(kind)[0] for kind in OTHERS))
+"""Events that are written out above, and one of every other type, made up from its shape."""
 
 
 def test_there_is_an_example_of_every_event() -> None:

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from application.ports import Unavailable
 from domain import events as e
 from domain.pipeline import due_after
-from domain.status import Agent
+from domain.status import Agent, OutputMode
 from infrastructure.cursors import PostgresCursors
 from infrastructure.database import Database
 from infrastructure.dead_letters import PostgresDeadLetters
@@ -89,7 +89,7 @@ def due(feature_id: UUID, events: Sequence[e.FeatureEvent]) -> Due:
     return {
         (feature_id, version, step.value)
         for version, event in enumerate(events, start=1)
-        for step in due_after(event)
+        for step in due_after(event, OutputMode.FULL_CODE)
     }
 
 

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from application.account_ports import EVER, Account
 from application.accounts import Accounts
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.api_keys import KeyDescription, KeySettings
 from application.artifact_keys import artifact_key
 from application.audit import ChainReport, Change
@@ -489,7 +489,7 @@ class World:
             stored=self.log,
             audit=audit,
             expenses=audit,
-            estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, Roster()),
+            estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, roster_of()),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,

@@ -118,7 +118,7 @@ def test_a_reused_result_is_told_from_a_bought_one():
     story.do(start(story.feature, Step.SPEC))
     bought = answer(story.feature, Step.SPEC)
     story.do(
-        c.RecordSpec(
+        c.RecordDocument(
             bought.attempt, RUN, bought.document, bought.markdown, bought.manifest_sha256, 4
         )
     )

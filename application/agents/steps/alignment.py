@@ -13,7 +13,7 @@ from application.agents.steps.work import Work
 from application.agents.submission import obtain
 from application.agents.tools import SUBMIT_RECOMMENDATION
 from domain import commands as c
-from domain.documents import Alignment, Plan, Reason, Spec, Tests
+from domain.documents import Alignment, Document, Plan, Reason, Spec, Tests
 from domain.pipeline import GATE_OF
 from domain.runs import Run
 from domain.status import Gate
@@ -59,13 +59,9 @@ def lost_and_added(gate: Gate, material: Material) -> tuple[tuple[str, ...], tup
     no task of a plan builds, requirements and criteria that no test covers. Against the version of
     an earlier epoch: requirements that it had or that are new.
     """
-    now = set(_references(material.document(gate)))
+    now = set(_references(material.documents.get(gate)))
     lost = {ident for ident in _source(gate, material) if ident not in now}
-    previous = {
-        Gate.SPEC: material.previous_spec,
-        Gate.PLAN: material.previous_plan,
-        Gate.TESTS: material.previous_tests,
-    }[gate]
+    previous = material.previous.get(gate)
     added: set[str] = set()
     if previous is not None:
         before = {ident for ident in _references(previous) if not ident.startswith("BF-")}
@@ -75,7 +71,7 @@ def lost_and_added(gate: Gate, material: Material) -> tuple[tuple[str, ...], tup
     return _in_order(lost), _in_order(added)
 
 
-def _references(document: Spec | Plan | Tests | None) -> Iterable[str]:
+def _references(document: Document | None) -> Iterable[str]:
     """The ids that a document carries on, and those it defines for the ones after it."""
     match document:
         case Spec():
@@ -88,7 +84,7 @@ def _references(document: Spec | Plan | Tests | None) -> Iterable[str]:
         case Tests():
             for file in document.files:
                 yield from file.covers
-        case None:
+        case _:
             return
 
 
@@ -114,8 +110,8 @@ def _known(material: Material) -> set[str]:
     for spec in (material.spec, material.previous_spec):
         for requirement in spec.requirements if spec else ():
             known |= {requirement.id, *(x.id for x in requirement.criteria)}
-    for plan in (material.plan, material.previous_plan):
-        known |= {task.id for task in plan.tasks} if plan else set()
+    for plan in (material.plan, material.previous.get(Gate.PLAN)):
+        known |= {task.id for task in plan.tasks} if isinstance(plan, Plan) else set()
     return known
 
 

@@ -16,6 +16,7 @@ from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS
 from domain import commands as c
 from domain.documents import Plan, Spec, Tests
 from domain.runs import Run
+from domain.status import Gate
 
 _SPEC_TASK = "Write the specification of the brief, and hand it over with `submit_spec`."
 _PLAN_TASK = "Write the implementation plan of the specification; hand it over with `submit_plan`."
@@ -26,7 +27,7 @@ _AGAIN = (
 )
 
 
-async def write_spec(work: Work) -> c.RecordSpec:
+async def write_spec(work: Work) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
     points, previous = points_of(material.brief), material.previous_spec
@@ -37,7 +38,7 @@ async def write_spec(work: Work) -> c.RecordSpec:
     task = _SPEC_TASK + (_AGAIN if previous else "")
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
     spec = with_history(spec, previous)
-    return c.RecordSpec(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=spec,
@@ -46,16 +47,16 @@ async def write_spec(work: Work) -> c.RecordSpec:
     )
 
 
-async def write_plan(work: Work) -> c.RecordPlan:
+async def write_plan(work: Work) -> c.RecordDocument:
     """The plan of the approved specification."""
     spec = needed(work.material.spec)
 
     async def check(plan: Plan) -> list[str]:
         return await work.desk.compute(plan_findings, plan, spec)
 
-    task = _PLAN_TASK + (_AGAIN if work.material.previous_plan else "")
+    task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
-    return c.RecordPlan(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=plan,
@@ -64,7 +65,7 @@ async def write_plan(work: Work) -> c.RecordPlan:
     )
 
 
-async def write_tests(work: Work) -> c.RecordTests:
+async def write_tests(work: Work) -> c.RecordDocument:
     """The contract tests of the approved specification and plan."""
     spec, plan = needed(work.material.spec), needed(work.material.plan)
 
@@ -72,9 +73,9 @@ async def write_tests(work: Work) -> c.RecordTests:
         found = await work.desk.compute(tests_findings, tests, spec, plan)
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
-    task = _TESTS_TASK + (_AGAIN if work.material.previous_tests else "")
+    task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
     tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
-    return c.RecordTests(
+    return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=tests,

@@ -51,6 +51,7 @@ class Work:
         self, task: str, *, inputs: dict[str, str] | None = None, growing: bool = False
     ) -> Exchange:
         """A conversation that begins with the inputs and the task."""
-        exchange = Exchange(self.agent, self.entry, self.desk, growing=growing)
+        mode = self.material.feature.content.mode
+        exchange = Exchange(self.agent, self.entry, self.desk, mode=mode, growing=growing)
         exchange.begin(self.inputs if inputs is None else inputs, self.manifest_sha256, task)
         return exchange

@@ -8,6 +8,7 @@ from typing import Any
 from domain import documents as d
 from infrastructure.demo_model.author.alignment import write_alignment
 from infrastructure.demo_model.author.brief import text_of
+from infrastructure.demo_model.author.by_schema import filled
 from infrastructure.demo_model.author.contract_tests import write_tests
 from infrastructure.demo_model.author.conversation import converse
 from infrastructure.demo_model.author.implementer import implement
@@ -57,7 +58,14 @@ def _right(ask: Ask, *, fail: bool) -> Reply:
             known = text_of(inputs.get("brief")) or text_of(inputs.get("spec"))
             name, document = "submit_title", d.Title(title_of(known))
         case _:
-            return Reply(
-                (Text("This is the demo model. It knows the agents of this service only."),)
-            )
+            return _by_schema(ask)
     return Reply((Call.of(name, document),))
+
+
+def _by_schema(ask: Ask) -> Reply:
+    """An agent that has a tool, and no author here."""
+    text = "This is the demo model. It writes little for this agent."
+    for name, schema in ask.schemas.items():
+        if ask.agent and isinstance(schema, dict):
+            return Reply((Call.of(name, filled(schema, text)),))
+    return Reply((Text("This is the demo model. It knows the agents of this service only."),))

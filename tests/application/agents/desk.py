@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from application.agents.inspection import StaticFinding
 from application.agents.material import Material, Message
 from application.agents.perform import perform
-from application.agents.roster import Roster
+from application.agents.table import roster_of
 from application.ports import Block, ModelAnswer, ModelError, ModelRequest
 from domain import commands as c
 from domain import documents as d
 from domain.runs import Attempt, Run, Tokens
-from domain.status import Step
+from domain.status import Gate, Step
 from infrastructure.computing.frames import signature_of
+from tests.given import holding
 
 BRIEF = """# Repairs
 
@@ -80,9 +81,9 @@ README = "# Repairs\n\nRun `npm start`.\n"
 FILES = {"src/requests.ts": CODE, "README.md": README, "tests/requests.test.ts": TEST_CODE}
 REPORT = d.Report(summary="Nothing stands out.")
 BEFORE_SPEC = Material(brief=BRIEF)
-BEFORE_PLAN = replace(BEFORE_SPEC, spec=SPEC, spec_markdown="# Repairs\n")
-BEFORE_TESTS = replace(BEFORE_PLAN, plan=PLAN, plan_markdown="# Plan\n")
-BEFORE_CODE = replace(BEFORE_TESTS, tests=TESTS, tests_markdown="# Tests\n")
+BEFORE_PLAN = holding(BEFORE_SPEC, Gate.SPEC, SPEC, "# Repairs\n")
+BEFORE_TESTS = holding(BEFORE_PLAN, Gate.PLAN, PLAN, "# Plan\n")
+BEFORE_CODE = holding(BEFORE_TESTS, Gate.TESTS, TESTS, "# Tests\n")
 BEFORE_REVIEW = replace(BEFORE_CODE, files=FILES)
 TALKING = Material(conversation=(Message("user", "I mend bicycles.", USER),))
 
@@ -182,6 +183,6 @@ def attempt(step: Step) -> Attempt:
 
 async def done(step: Step, material: Material, desk: ScriptedDesk) -> c.AgentAnswer:
     """What the step gives, all scripted answers used."""
-    outcome = await perform(step, attempt(step), material, desk, Roster())
+    outcome = await perform(step, attempt(step), material, desk, roster_of())
     assert not desk.answers
     return outcome.with_run(Run(turns=len(desk.requests)))

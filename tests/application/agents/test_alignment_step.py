@@ -9,6 +9,7 @@ from domain.content import sha256_of
 from domain.status import Gate, Recommendation, Step
 from tests.application.agents import desk as s
 from tests.application.agents.desk import ScriptedDesk, answer, call, done
+from tests.given import holding
 
 ADVICE = d.Alignment(
     Recommendation.APPROVE, (d.Reason("All is there.", ("BF-1", "FR-2", "FR-99")),), "Fine."
@@ -35,7 +36,7 @@ async def advised(step, material, *answers):
 async def test_advice_is_for_exactly_what_people_see(step, material, gate):
     command, desk = await advised(step, material)
     assert command.gate is gate
-    assert command.content_sha256 == sha256_of(material.markdown(gate))
+    assert command.content_sha256 == sha256_of(material.markdowns[gate])
     assert command.document.recommendation is Recommendation.APPROVE
     assert (command.lost, command.added) == ((), ())
     assert '<input name="deliverable"' in s.first_message(desk.requests[0])
@@ -48,23 +49,23 @@ async def test_ids_that_do_not_exist_are_not_cited():
 
 async def test_a_point_left_out_is_lost_even_if_the_model_approves():
     only = replace(s.SPEC, requirements=s.SPEC.requirements[:1])
-    command, _ = await advised(Step.ALIGN_SPEC, replace(s.BEFORE_PLAN, spec=only))
+    command, _ = await advised(Step.ALIGN_SPEC, holding(s.BEFORE_PLAN, Gate.SPEC, only))
     assert command.lost == ("BF-2",)
     assert command.document.recommendation is Recommendation.APPROVE
 
 
 async def test_a_revision_shows_what_it_dropped_and_brought_in():
     now = replace(s.SPEC, requirements=(s.SPEC.requirements[0], NEW))
-    material = replace(s.BEFORE_PLAN, spec=now, previous_spec=s.SPEC)
+    material = replace(holding(s.BEFORE_PLAN, Gate.SPEC, now), previous={Gate.SPEC: s.SPEC})
     command, _ = await advised(Step.ALIGN_SPEC, material)
     assert (command.lost, command.added) == (("FR-2",), ("FR-3",))
 
 
 async def test_a_requirement_without_task_or_test_is_lost():
     more = replace(s.SPEC, requirements=(*s.SPEC.requirements, NEW))
-    plan, _ = await advised(Step.ALIGN_PLAN, replace(s.BEFORE_TESTS, spec=more))
+    plan, _ = await advised(Step.ALIGN_PLAN, holding(s.BEFORE_TESTS, Gate.SPEC, more))
     assert plan.lost == ("FR-3",)
-    tests, _ = await advised(Step.ALIGN_TESTS, replace(s.BEFORE_CODE, spec=more))
+    tests, _ = await advised(Step.ALIGN_TESTS, holding(s.BEFORE_CODE, Gate.SPEC, more))
     assert tests.lost == ("FR-3",)
 
 

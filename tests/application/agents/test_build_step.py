@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
-from application.agents.roster import ENTRIES
+from application.agents.table import AGENTS
 from domain import documents as d
 from domain.status import Agent, Step
 from tests.application.agents import desk as s
@@ -207,7 +207,7 @@ async def test_silence_before_that_fails_after_two_reminders():
 
 async def test_no_attempt_asks_more_often_than_its_entry_allows():
     # The same file again and again is progress each time, yet never the other one.
-    turns = ENTRIES[Agent.IMPLEMENTER].turns
+    turns = AGENTS[Agent.IMPLEMENTER].entry.turns
     error = await failed(*[answer(written(CODE)) for _ in range(turns)])
     assert error.code == "turns_used_up"
 
@@ -220,7 +220,7 @@ async def test_a_refusal_in_the_middle_fails():
 REWORK = replace(
     s.BEFORE_CODE,
     previous_files=s.FILES,
-    code_report=d.Report(
+    reports={Step.CODE_REVIEW: d.Report(
         summary="One fault.",
         findings=(
             d.Finding(
@@ -228,7 +228,7 @@ REWORK = replace(
                 "src/requests.ts", 6, "export function ask", "Nobody can confirm.", "Add it.",
             ),
         ),
-    ),
+    )},
 )  # fmt: skip
 
 

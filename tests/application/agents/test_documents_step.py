@@ -11,7 +11,7 @@ from application.agents.inspection import StaticFinding
 from application.agents.material import Material
 from application.ports import ModelError
 from domain import documents as d
-from domain.status import Step
+from domain.status import Gate, Step
 from tests.application.agents import desk as s
 from tests.application.agents.desk import ScriptedDesk, answer, call, cut, done, prose
 
@@ -176,7 +176,7 @@ async def test_ids_of_an_earlier_spec_stay_and_superseded_ones_are_kept_for_ever
     )  # fmt: skip
     renumbered = replace(s.SPEC, requirements=(s.SPEC.requirements[0], new))
     listed = replace(renumbered, superseded=("FR-2", "FR-77"))
-    material = replace(s.BEFORE_SPEC, previous_spec=previous)
+    material = replace(s.BEFORE_SPEC, previous={Gate.SPEC: previous})
     desk = ScriptedDesk(
         answer(call("submit_spec", renumbered)), answer(call("submit_spec", listed))
     )
@@ -187,7 +187,8 @@ async def test_ids_of_an_earlier_spec_stay_and_superseded_ones_are_kept_for_ever
 
 
 async def test_an_id_that_was_superseded_is_never_used_again():
-    material = replace(s.BEFORE_SPEC, previous_spec=replace(s.SPEC, superseded=("FR-2",)))
+    previous = replace(s.SPEC, superseded=("FR-2",))
+    material = replace(s.BEFORE_SPEC, previous={Gate.SPEC: previous})
     same = answer(call("submit_spec", s.SPEC))
     failed, _ = await failure(Step.SPEC, material, same, answer(call("submit_spec", s.SPEC)))
     assert "FR-2 is superseded" in failed.reason

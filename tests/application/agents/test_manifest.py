@@ -11,11 +11,11 @@ from application.agents import failures
 from application.agents.inputs import inputs_of
 from application.agents.manifest import manifest
 from application.agents.prompting import input_block, prompt_text, system_blocks, tool_definitions
-from application.agents.roster import ENTRIES, HAIKU, OPUS, SONNET, Roster, roster_of
-from application.agents.tools import TOOLS
+from application.agents.roster import HAIKU, OPUS, SONNET
+from application.agents.table import AGENTS, roster_of
 from domain.pipeline import AGENT_OF
 from domain.runs import Tokens
-from domain.status import Agent, Step
+from domain.status import Agent, Gate, Step
 from tests.application.agents import desk as s
 from tests.application.agents.desk import ScriptedDesk, answer, call, done
 
@@ -24,15 +24,15 @@ every_agent = pytest.mark.parametrize("agent", list(Agent))
 
 @pytest.mark.parametrize("step", list(Step))
 def test_the_same_material_is_the_same_manifest_and_any_change_another(step):
-    before = manifest(step, s.BEFORE_REVIEW, Roster())
-    assert before == manifest(step, s.BEFORE_REVIEW, Roster())
+    before = manifest(step, s.BEFORE_REVIEW, roster_of())
+    assert before == manifest(step, s.BEFORE_REVIEW, roster_of())
     other = roster_of({AGENT_OF[step].value: {"model": "claude-other"}})
     assert manifest(step, s.BEFORE_REVIEW, other).sha256 != before.sha256
-    assert before.model == ENTRIES[AGENT_OF[step]].model
+    assert before.model == AGENTS[AGENT_OF[step]].entry.model
 
 
 def test_steps_of_one_agent_differ_in_their_manifests():
-    found = {manifest(step, s.BEFORE_REVIEW, Roster()).sha256 for step in Step}
+    found = {manifest(step, s.BEFORE_REVIEW, roster_of()).sha256 for step in Step}
     assert len(found) == len(Step)
 
 
@@ -40,18 +40,18 @@ def test_steps_of_one_agent_differ_in_their_manifests():
     ("step", "change"),
     [
         (Step.SPEC, {"brief": "- Other."}),
-        (Step.SPEC, {"previous_spec": s.SPEC}),
-        (Step.PLAN, {"spec": replace(s.SPEC, title="x")}),
-        (Step.TESTS, {"plan": replace(s.PLAN, summary="x")}),
-        (Step.IMPLEMENT, {"tests": replace(s.TESTS, summary="x")}),
-        (Step.IMPLEMENT, {"code_report": s.REPORT}),
+        (Step.SPEC, {"previous": {Gate.SPEC: s.SPEC}}),
+        (Step.PLAN, {"documents": {Gate.SPEC: replace(s.SPEC, title="x")}}),
+        (Step.TESTS, {"documents": {Gate.PLAN: replace(s.PLAN, summary="x")}}),
+        (Step.IMPLEMENT, {"documents": {Gate.TESTS: replace(s.TESTS, summary="x")}}),
+        (Step.IMPLEMENT, {"reports": {Step.CODE_REVIEW: s.REPORT}}),
         (Step.IMPLEMENT, {"previous_files": s.FILES}),
         (Step.CODE_REVIEW, {"files": {"a.ts": "x"}}),
     ],
 )
 def test_each_input_counts(step, change):
-    before = manifest(step, s.BEFORE_REVIEW, Roster())
-    assert manifest(step, replace(s.BEFORE_REVIEW, **change), Roster()).sha256 != before.sha256
+    before = manifest(step, s.BEFORE_REVIEW, roster_of())
+    assert manifest(step, replace(s.BEFORE_REVIEW, **change), roster_of()).sha256 != before.sha256
 
 
 async def test_a_repeated_attempt_sends_the_very_same_request():
@@ -93,9 +93,9 @@ def test_effort_is_sent_where_it_is_set():
 
 @every_agent
 def test_every_agent_has_entry_prompt_and_tools(agent):
-    entry = Roster()[agent]
+    entry = roster_of()[agent]
     words = prompt_text(entry.prompt)
-    for tool in TOOLS[agent]:
+    for tool in AGENTS[agent].entry.tools:
         assert f"`{tool.name}`" in words
     role, governance = system_blocks(agent, entry)
     assert role["text"].splitlines()[0] == f"# Agent: {agent.value}"
@@ -105,7 +105,7 @@ def test_every_agent_has_entry_prompt_and_tools(agent):
 
 @every_agent
 def test_every_input_that_an_agent_gets_is_explained_in_its_prompt(agent):
-    words = prompt_text(ENTRIES[agent].prompt)
+    words = prompt_text(AGENTS[agent].entry.prompt)
     for step, doer in AGENT_OF.items():
         if doer is agent:
             for name in inputs_of(step, s.BEFORE_REVIEW):
@@ -114,7 +114,7 @@ def test_every_input_that_an_agent_gets_is_explained_in_its_prompt(agent):
 
 @every_agent
 def test_tool_schemas_are_in_one_piece_and_closed(agent):
-    for definition in tool_definitions(agent):
+    for definition in tool_definitions(AGENTS[agent].entry):
         text = msgspec.json.encode(definition).decode()
         for refused in ("$ref", "$defs", "minLength", "maxItems", 'pattern":', 'anyOf":[{"$'):
             assert refused not in text
@@ -133,17 +133,17 @@ def _open_objects(node) -> list[dict]:
 def test_no_prompt_file_is_left_over():
     folder = files("application.agents").joinpath("prompts")
     names = {file.name for file in folder.iterdir()}
-    assert names == {"governance.md", *(entry.prompt for entry in ENTRIES.values())}
+    assert names == {"governance.md", *(row.entry.prompt for row in AGENTS.values())}
 
 
 def test_models_are_those_of_their_tiers():
     tiers = {"sonnet": SONNET, "opus": OPUS, "haiku": HAIKU}
-    assert all(tiers[entry.tier] == entry.model for entry in ENTRIES.values())
+    assert all(tiers[row.entry.tier] == row.entry.model for row in AGENTS.values())
 
 
 def test_costs_count_the_cache_at_its_own_rates():
     million = 1_000_000
-    roster = Roster()
+    roster = roster_of()
     assert roster.cost(Tokens(input=million), SONNET) == Decimal(3)
     assert roster.cost(Tokens(output=million), OPUS) == Decimal(25)
     assert roster.cost(Tokens(cache_read=million), SONNET) == Decimal("0.3")
@@ -155,7 +155,7 @@ def test_costs_count_the_cache_at_its_own_rates():
 def test_what_the_operator_sets_holds_and_mistakes_are_refused():
     roster = roster_of({"spec": {"max_tokens": "16000", "model": "claude-x"}})
     assert (roster[Agent.SPEC].max_tokens, roster[Agent.SPEC].model) == (16_000, "claude-x")
-    assert roster[Agent.BA] == ENTRIES[Agent.BA]
+    assert roster[Agent.BA] == AGENTS[Agent.BA].entry
     priced = roster_of(prices={"claude-x": {"input": "7", "output": 9}}, prices_name="mine")
     assert priced.cost(Tokens(input=1_000_000), "claude-x") == Decimal(7)
     assert priced.prices_name == "mine"

@@ -311,119 +311,148 @@ export const lifecycle = {
 	"events": [
 		{
 			"type": "feature_created",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "feature_forked",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "part_carried",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "feature_renamed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "feature_deleted",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "message_posted",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "agent_replied",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "brief_confirmed",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "brief_revised",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "step_started",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "attempt_failed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "run_discarded",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "spec_generated",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "spec_approved",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "plan_generated",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "plan_approved",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "tests_generated",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "tests_approved",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "approval_renewed",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "recommendation_made",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "feature_titled",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": true
 		},
 		{
 			"type": "implementation_completed",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": true
 		},
 		{
 			"type": "security_reviewed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": true
 		},
 		{
 			"type": "code_reviewed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": true
 		},
 		{
 			"type": "verdict_reached",
-			"checkpoint": true
+			"checkpoint": true,
+			"result": false
 		},
 		{
 			"type": "step_abandoned",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "feature_failed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "feature_retried",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		},
 		{
 			"type": "feature_replayed",
-			"checkpoint": false
+			"checkpoint": false,
+			"result": false
 		}
 	],
 	"ours": [

@@ -1,6 +1,6 @@
 /** Questions to the lifecycle table: where a feature stands, and what may be done there. */
 import { lifecycle } from './lifecycle';
-import type { Agent, Gate, ProjectionsBreadcrumbStage as Stage, Status, Step } from './generated';
+import type { Agent, Gate, DomainStatusStage as Stage, Status, Step } from './generated';
 
 export type Action = (typeof lifecycle.statuses)[number]['actions'][number];
 export type EventType = (typeof lifecycle.events)[number]['type'];
@@ -43,6 +43,12 @@ export const STATUSES: readonly Status[] = lifecycle.statuses
 
 /** Every kind of event, in the order of a feature's life. */
 export const EVENTS: readonly EventType[] = lifecycle.events.map((one) => one.type);
+
+const RESULTS: ReadonlySet<string> = new Set<string>(
+	lifecycle.events.filter((one) => one.result).map((one) => one.type)
+);
+/** Whether an event records what a step came to. */
+export const isResult = (type: EventType): boolean => RESULTS.has(type);
 
 export const gateAt = (status: Status): Gate | null => STANDINGS.get(status)?.gate ?? null;
 export const stageAt = (status: Status): Stage | null => STANDINGS.get(status)?.stage ?? null;

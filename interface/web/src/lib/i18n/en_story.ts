@@ -1,4 +1,7 @@
-/** The English sentences of a log: one for each type of event, checked against the generated list. */
+/**
+ * The English sentences of a log. A type of event that has none here is told in the words that the
+ * log has for it.
+ */
 import {
 	OURS,
 	type Agent,
@@ -14,6 +17,8 @@ export interface About {
 	who: string;
 	/** The agent whose work it is, in the middle of a sentence. */
 	agent: string;
+	/** What the log says that somebody did. */
+	did: string;
 	attempts: number;
 	replaced: boolean;
 	said: number;
@@ -22,9 +27,9 @@ export interface About {
 	spent: string;
 }
 
-type Sentences = { [K in EventType]: (event: PayloadOf<K>, about: About) => string };
+type Sentences = { [K in EventType]?: (event: PayloadOf<K>, about: About) => string };
 
-const TO: Record<Step, string> = {
+const TO: Partial<Record<Step, string>> = {
 	converse: 'answer you',
 	spec: 'write the specification',
 	title: 'find a title',
@@ -37,6 +42,7 @@ const TO: Record<Step, string> = {
 	security_review: 'look for weak points',
 	code_review: 'read the code'
 };
+const to = (step: Step): string => TO[step] ?? 'do its part';
 const GATE: Record<Gate, string> = { spec: 'specification', plan: 'plan', tests: 'tests' };
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
@@ -93,19 +99,19 @@ const SENTENCES: Sentences = {
 	message_posted: (_, about) =>
 		about.answers > 0 ? talked(about) : 'You said something to the analyst',
 	step_started: (event, about) => {
-		const to = TO[event.attempt.step];
+		const what = to(event.attempt.step);
 		const number = about.attempts > 1 ? `, attempt ${about.attempts}` : '';
 		return about.replaced
-			? `${about.who} began to ${to}, but something newer took its place`
-			: `${about.who} set out to ${to}${number}`;
+			? `${about.who} began to ${what}, but something newer took its place`
+			: `${about.who} set out to ${what}${number}`;
 	},
 	attempt_failed: (event, about) =>
 		OURS.has(event.code)
-			? `${about.who} was cut off while it set out to ${TO[event.attempt.step]}, by a restart or a loss of ours. The work goes on`
-			: `${about.who} tried to ${TO[event.attempt.step]} and did not succeed${tries(about)}: ${asSentence(event.reason)}` +
+			? `${about.who} was cut off while it set out to ${to(event.attempt.step)}, by a restart or a loss of ours. The work goes on`
+			: `${about.who} tried to ${to(event.attempt.step)} and did not succeed${tries(about)}: ${asSentence(event.reason)}` +
 				(event.retried ? ' Another attempt follows' : ''),
 	run_discarded: (event, about) =>
-		`${about.who} tried to ${TO[event.attempt.step]}${about.spent}, but the result came too late and was not used`,
+		`${about.who} tried to ${to(event.attempt.step)}${about.spent}, but the result came too late and was not used`,
 	agent_replied: (event, about) => {
 		const ending = event.brief
 			? '. A brief was proposed'
@@ -147,9 +153,9 @@ const SENTENCES: Sentences = {
 			? 'Both reviews are in, and passed: the code is done'
 			: 'Both reviews are in, and not both passed',
 	step_abandoned: (event, about) =>
-		`${about.agent} could not ${TO[event.step]}, and it went on without: ${asSentence(event.reason)}`,
+		`${about.agent} could not ${to(event.step)}, and it went on without: ${asSentence(event.reason)}`,
 	feature_failed: (event, about) =>
-		`${about.agent} could not ${TO[event.step]}${about.attempts > 1 ? ` in ${about.attempts} attempts` : ''}, and the feature failed${about.spent ? `, after ${about.spent.trim().replace(/^in /, '')}` : ''}: ${asSentence(event.reason)}`,
+		`${about.agent} could not ${to(event.step)}${about.attempts > 1 ? ` in ${about.attempts} attempts` : ''}, and the feature failed${about.spent ? `, after ${about.spent.trim().replace(/^in /, '')}` : ''}: ${asSentence(event.reason)}`,
 	feature_retried: (event, { who }) => `${who} tried again, from version ${event.to_version}`,
 	feature_replayed: (event, { who }) =>
 		`${who} went back to version ${event.to_version}: what came after stays in the log`
@@ -170,11 +176,9 @@ export const story = {
 		(time ? ` in ${time}` : '') + (cost ? ` for ${cost}` : ''),
 	/** Ends with a full stop, whatever the event's own words end with. */
 	sentence: <K extends EventType>(event: PayloadOf<K>, about: About): string => {
-		const tell = SENTENCES[(event as { type: K }).type] as (
-			event: PayloadOf<K>,
-			about: About
-		) => string;
-		return asSentence(tell(event, about));
+		const tell = SENTENCES[(event as { type: K }).type] as
+			((event: PayloadOf<K>, about: About) => string) | undefined;
+		return asSentence(tell ? tell(event, about) : `${about.who} ${about.did}${tries(about)}`);
 	},
 	chapter: {
 		talk: 'Conversation and brief',

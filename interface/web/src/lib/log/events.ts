@@ -1,10 +1,17 @@
 /**
  * What kinds of events there are, for those who fold a log into something shorter.
  *
- * Invariant: every type of the generated list has its row here, or the check of types fails.
+ * Invariant: every event has a kind. The results of steps are those of the generated list; what has
+ * no row of its own beside them is a decision.
  */
 import type { EventView } from '#lib/api/generated/index.ts';
-import { workOf, type EventType, type Stage, type Step } from '#lib/api/lifecycle_tables.ts';
+import {
+	isResult,
+	workOf,
+	type EventType,
+	type Stage,
+	type Step
+} from '#lib/api/lifecycle_tables.ts';
 
 export type Payload = EventView['payload'];
 export type PayloadOf<K extends EventType> = Extract<Payload, { type: K }>;
@@ -40,7 +47,7 @@ interface Row {
 	chapter?: Chapter;
 }
 
-const ROWS: Record<EventType, Row> = {
+const ROWS: Partial<Record<EventType, Row>> = {
 	feature_created: { kind: 'decision', chapter: 'talk' },
 	feature_forked: { kind: 'decision', chapter: 'talk' },
 	part_carried: { kind: 'part', chapter: 'talk' },
@@ -50,21 +57,12 @@ const ROWS: Record<EventType, Row> = {
 	step_started: { kind: 'start' },
 	attempt_failed: { kind: 'miss' },
 	run_discarded: { kind: 'late' },
-	agent_replied: { kind: 'result' },
 	brief_confirmed: { kind: 'decision', chapter: 'talk' },
 	brief_revised: { kind: 'decision', chapter: 'talk' },
-	spec_generated: { kind: 'result' },
-	plan_generated: { kind: 'result' },
-	tests_generated: { kind: 'result' },
-	recommendation_made: { kind: 'result' },
-	feature_titled: { kind: 'result' },
 	spec_approved: { kind: 'decision', chapter: 'spec' },
 	plan_approved: { kind: 'decision', chapter: 'plan' },
 	tests_approved: { kind: 'decision', chapter: 'tests' },
 	approval_renewed: { kind: 'decision' },
-	implementation_completed: { kind: 'result' },
-	security_reviewed: { kind: 'result' },
-	code_reviewed: { kind: 'result' },
 	verdict_reached: { kind: 'computed', chapter: 'review' },
 	step_abandoned: { kind: 'dropped' },
 	feature_failed: { kind: 'failed' },
@@ -72,8 +70,9 @@ const ROWS: Record<EventType, Row> = {
 	feature_replayed: { kind: 'decision' }
 };
 
-export const kindOf = (payload: Payload): Kind => ROWS[payload.type].kind;
-export const chapterOf = (payload: Payload): Chapter | undefined => ROWS[payload.type].chapter;
+export const kindOf = ({ type }: Payload): Kind =>
+	ROWS[type]?.kind ?? (isResult(type) ? 'result' : 'decision');
+export const chapterOf = (payload: Payload): Chapter | undefined => ROWS[payload.type]?.chapter;
 
 /** The step that an event is about, if it is about one. */
 export function stepOf(payload: Payload): Step | null {

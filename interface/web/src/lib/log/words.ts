@@ -20,6 +20,7 @@ export function tell(entry: Telling): string {
 	return t.story.sentence(head.payload, {
 		who: t.story.subject(head.actor, t.agent),
 		agent: t.story.subject(agent ? `agent:${agent}` : head.actor, t.agent),
+		did: t.event[head.payload.type],
 		attempts: entry.attempts,
 		replaced: entry.replaced,
 		said: entry.said,

@@ -35,6 +35,7 @@ from infrastructure.audit_words import (
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.ledger import PURPOSE, record_of_call
+from infrastructure.read_models.views import COMPLETE_UPTO
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 HEADER: Final = (
@@ -63,9 +64,7 @@ CONDITIONS: Final = {
         "(type <> %(verdict)s OR coalesce(app.text_at(payload, 'verdict'), '') <> %(passed)s)"
     ),
 }
-COMPLETE: Final = (
-    "position <= (SELECT coalesce(min(p.position), 0) FROM app.positions p WHERE p.active)"
-)
+COMPLETE: Final = f"position <= {COMPLETE_UPTO}"
 """What every read model has applied: nothing below it is still to come."""
 
 OF_COMMAND: Final = (

@@ -29,10 +29,11 @@ from infrastructure.read_models.views import (
     clear,
     load,
     locked,
+    retire,
     save,
     save_apart,
 )
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import PROJECTIONS, RETIRED
 from projections.projection import Projection
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,7 @@ class Projector:
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
         self._confirmed_at = 0.0
+        self._retired: Sequence[str] = RETIRED
         self._recent: deque[tuple[float, int]] = deque()
         self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
@@ -177,6 +179,9 @@ class Projector:
         """See now and then that they stand where they are believed to: the log may be set back."""
         if time.monotonic() - self._confirmed_at < CONFIRM_SECONDS:
             return
+        if self._retired:  # Once, when there is nothing better to do.
+            await retire(self._database, self._retired)
+            self._retired = ()
         before, now = self._generations, await self._shown()
         if [(*g[:3], g.head) for g in now] != [(*g[:3], g.head) for g in before]:
             self.start_over()

@@ -50,7 +50,7 @@ AT_MOST = {
     # A page for each append, when no two share one; rows are read once for each read model.
     "project: positions": 28,
     "project: parked": 28,
-    "project: read rows": 6,
+    "project: read rows": 4,
     "project: write rows": 28,
     "project: advance": 28,
 }

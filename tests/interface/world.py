@@ -60,8 +60,6 @@ from interface.patient import PatientProtocol
 from projections.dashboard import DASHBOARD
 from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
-from projections.file import FILE
-from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
@@ -219,20 +217,11 @@ class FoldedReads:
         shown = [m for m in said if row and row.shows(m.version) and m.version > after]
         return _page(shown, limit)
 
-    async def files(self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None) -> Any:
-        made = self._of(FILE, tenant_id, feature_id)
-        return next((f for f in made if version in (None, f.version)), None)
-
     async def runs(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         runs = sorted(self._of(RUN, tenant_id, feature_id), key=lambda r: r.version)
         return _page([r for r in runs if r.version > after], limit)
-
-    async def in_progress(
-        self, tenant_id: UUID, *, limit: int = 50, after: UUID | None = None
-    ) -> Page[Any]:
-        return _page(self._all(IN_PROGRESS, tenant_id), limit)
 
     async def position(self) -> int:
         known = self._known()

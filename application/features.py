@@ -28,7 +28,6 @@ from application.ports import (
     Origin,
     Receipt,
     Receipts,
-    Recorded,
     Unavailable,
     Unreadable,
 )
@@ -51,7 +50,8 @@ from domain.events import (
     told,
 )
 from domain.feature import Feature, evolve
-from domain.forking import Told, fork_of
+from domain.forking import fork_of
+from domain.recorded import Recorded
 from domain.status import Status
 
 REMEMBERED_FEATURES = 2_000
@@ -321,7 +321,7 @@ class Features:
                     command,
                     parent_id,
                     parent,
-                    [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
+                    history,
                     head.hash.hex() if head else "",
                 )
                 cause = head.event_id if head else None

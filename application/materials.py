@@ -11,11 +11,12 @@ from uuid import UUID
 
 from application.agents.material import Material, Message
 from application.features import Features
-from application.ports import ArtifactStore, EventLog, Recorded
+from application.ports import ArtifactStore, EventLog
 from application.stored_files import read_stored
 from application.stretches import stretches
 from domain import events as e
 from domain.feature import Feature
+from domain.recorded import Recorded
 from domain.status import Step
 
 FILES_AT_ONCE = 8

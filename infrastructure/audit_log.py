@@ -19,10 +19,9 @@ from application.audit import (
     Found,
     ModelCall,
     Wanted,
-    tag_of,
     tree_of,
 )
-from domain.events import StepStarted
+from domain.events import StepStarted, tag_of
 from domain.runs import Attempt, Tokens
 from domain.status import Verdict
 from infrastructure.audit_words import (

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from projections.fact import Fact
+from domain.recorded import Recorded
 from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE, MessageRow
 from projections.projection import Rows, apply
@@ -67,7 +67,7 @@ class Looking:
         self._messages: Rows = {}
         self._runs: Rows = {}
 
-    def add(self, fact: Fact) -> None:
+    def add(self, fact: Recorded) -> None:
         """Take in the next fact."""
         apply(FEATURE, self._feature, fact)
         apply(MESSAGE, self._messages, fact)

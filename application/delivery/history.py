@@ -16,12 +16,13 @@ from application.agents.paths import key
 from application.delivery.dossier import FOLDER, markdown_of
 from application.delivery.finished import finished
 from application.features import Features
-from application.ports import ArtifactStore, Recorded
+from application.ports import ArtifactStore
 from application.stored_files import read_stored
 from domain import events as e
 from domain.characters import visible
 from domain.content import Content
 from domain.feature import Feature, evolve
+from domain.recorded import Recorded
 
 DOCS: Final = "docs/"
 DOCUMENTS: Final = ("brief", "spec", "plan", "tests", "security_review", "code_review")

@@ -18,11 +18,11 @@ from application.ports import (
     LeaseLost,
     Origin,
     ReceiptExists,
-    Recorded,
     Unavailable,
     Unread,
 )
-from domain.events import FeatureEvent
+from domain.events import FeatureEvent, tag_of
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Trust, sync_pool
 from infrastructure.event_log.application import Append, Features
@@ -78,7 +78,6 @@ class PostgresEventLog:
         self._writers_at_most = max(1, min(WRITERS, connections // 3))
         readers = connections - self._writers_at_most
         self._features = Features(self._pool, ring, registry, trust)
-        self._tag_of = registry.tag_of
         self._grown = grown
         self._saw = saw
         self._waiting: deque[_Waiting] = deque()
@@ -229,7 +228,7 @@ class PostgresEventLog:
         match outcome.word:
             case "appended" | "stored":
                 pairs = zip(append.events, outcome.written, strict=True)
-                return [_one(append, self._tag_of(e), e, written) for (_, e), written in pairs]
+                return [_one(append, tag_of(e), e, written) for (_, e), written in pairs]
             case "lease":
                 raise LeaseLost
             case "receipt":

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
-from application.ports import Recorded
 from application.usage import Usage
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from interface.http.asking import etag
 from interface.http.audit_filter import Direction, OfLog, Order
 from interface.http.body import JsonRequest

@@ -14,11 +14,12 @@ from litestar import Response, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from application.ports import Accepted, Recorded, Unavailable, Unreadable
+from application.ports import Accepted, Unavailable, Unreadable
 from domain import documents as d
 from domain import events as e
 from domain.commands import MessageText, PostMessage
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Step
 from interface.http.asking import OnTerms, carry_out

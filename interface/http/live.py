@@ -11,9 +11,10 @@ from uuid import UUID
 
 from litestar import Response, get
 
-from application.ports import Diverged, Recorded, Unread, Unreadable
+from application.ports import Diverged, Unread, Unreadable
 from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
 from interface.http.parameters import (

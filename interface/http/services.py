@@ -25,13 +25,14 @@ from application.continuity import Continuity
 from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
-from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
+from application.ports import Accepted, ArtifactStore, EventLog, Live
 from application.security_log import SecurityLog
 from application.throttle import Allowance, Throttle
 from application.turns import Turns
 from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
+from domain.recorded import Recorded
 from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
 from interface.http.places import AllPlaces

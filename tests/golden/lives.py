@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from application.export import StoredEvent
-from application.ports import Origin, Recorded
+from application.ports import Origin
 from domain import commands as c
 from domain import events as e
 from domain.status import Gate, Step, Verdict
@@ -46,7 +46,7 @@ def lives() -> dict[str, Story]:
 def stored(events: list[e.FeatureEvent]) -> list[StoredEvent]:
     """A life as a database would have stored it; the same bytes every time."""
     log = MemoryLog(Clock())
-    stream: list[Recorded] = []
+    stream = []
     for version, event in enumerate(events, start=1):
         cause = stream[-1].event_id if stream else None
         origin = Origin(TENANT, "user:golden", COMMAND, cause)

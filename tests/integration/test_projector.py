@@ -16,7 +16,6 @@ from infrastructure.read_models import parked, retry_parked, status
 from infrastructure.read_models import projector as projecting
 from projections.catalogue import PROJECTIONS, RETIRED
 from projections.dashboard import DASHBOARD
-from projections.fact import Fact
 from tests.given import Story, at_gate, done, drafted
 from tests.integration.reading import World, stories, world
 from tests.projections.given_events import rows_after
@@ -37,25 +36,11 @@ async def test_rows_equal_those_folded_in_memory(there: World, page: int):
     shown = {(name, feature, key): row for name, feature, key, _, row in there.shown()}
     expected = 0
     for feature_id, story in told:
-        log = (
+        facts = (
             []
             if isinstance(story.events[-1], e.FeatureDeleted)
             else await there.log.read(there.tenant, feature_id)
         )
-        facts = [
-            Fact(
-                r.event,
-                r.version,
-                r.position,
-                r.tenant_id,
-                r.feature_id,
-                r.event_id,
-                r.actor,
-                r.recorded_at,
-                r.correlation_id,
-            )
-            for r in log
-        ]
         for projection in PROJECTIONS:
             for key, row in rows_after(projection, facts).items():
                 expected += 1

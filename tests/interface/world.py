@@ -28,18 +28,13 @@ from application.download import Download
 from application.estimates import Estimates
 from application.export import StoredEvent
 from application.features import Features
-from application.ports import (
-    ArtifactMissing,
-    Effects,
-    Origin,
-    Recorded,
-    Unavailable,
-)
+from application.ports import ArtifactMissing, Effects, Origin, Unavailable
 from application.providers import Choice
 from application.security_log import SecurityLog
 from application.throttle import Throttle
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
+from domain.recorded import Recorded
 from domain.status import Status, Step
 from infrastructure.archive import ZipArchive
 from infrastructure.git_bundle import GitBundle
@@ -58,7 +53,6 @@ from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
 from interface.patient import PatientProtocol
 from projections.dashboard import DASHBOARD
-from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
@@ -155,7 +149,7 @@ class FoldedReads:
         rows: dict[UUID, dict[str, Any]] = {}
         for event in self._known():
             if event.tenant_id == tenant_id:
-                apply(projection, rows.setdefault(event.feature_id, {}), _fact(event))
+                apply(projection, rows.setdefault(event.feature_id, {}), event)
         return rows
 
     def _all(self, projection: Projection[Any], tenant_id: UUID) -> list[Any]:
@@ -529,21 +523,6 @@ class World:
         """A bearer header."""
         token = self.issuer.issue(user, tenant, uuid7()).token
         return {"Authorization": f"Bearer {token}"}
-
-
-def _fact(recorded: Recorded) -> Fact:
-    return Fact(
-        recorded.event,
-        recorded.version,
-        recorded.position,
-        recorded.tenant_id,
-        recorded.feature_id,
-        recorded.event_id,
-        recorded.actor,
-        recorded.recorded_at,
-        recorded.correlation_id,
-        recorded.causation_id,
-    )
 
 
 def _page(rows: Sequence[Any], limit: int) -> Page[Any]:

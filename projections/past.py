@@ -3,10 +3,6 @@
 Invariant: nothing is folded here that the read models do not fold; there is one `evolve` for each.
 """
 
-from collections import OrderedDict
-from typing import Final
-from uuid import UUID
-
 from msgspec import Struct
 
 from domain.recorded import Recorded
@@ -14,9 +10,6 @@ from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE, MessageRow
 from projections.projection import Rows, apply
 from projections.run import RUN, RunRow
-
-REMEMBERED: Final = 64
-"""Versions that a process keeps; each is some kilobytes, of a very long life a megabyte."""
 
 
 class Past(Struct, frozen=True):
@@ -27,35 +20,6 @@ class Past(Struct, frozen=True):
     """The conversation that was visible then, oldest first."""
     runs: tuple[RunRow, ...]
     """Every run that was announced by then, oldest first, with what had come of it."""
-
-
-class Pasts:
-    """Versions that were looked at lately: a past version never changes."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[UUID, UUID, int], Past] = OrderedDict()
-
-    def find(self, tenant_id: UUID, feature_id: UUID, version: int) -> Past | None:
-        """The rows at a version, if they are remembered."""
-        found = self._kept.get((tenant_id, feature_id, version))
-        if found is not None:
-            self._kept.move_to_end((tenant_id, feature_id, version))
-        return found
-
-    def keep(self, tenant_id: UUID, past: Past) -> None:
-        """Remember the rows under their own feature and version."""
-        self._kept[tenant_id, past.feature.id, past.feature.version] = past
-        if len(self._kept) > REMEMBERED:
-            self._kept.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget everything: the log was set back."""
-        self._kept.clear()
-
-    def forget(self, feature_id: UUID) -> None:
-        """Forget what was deleted."""
-        for key in [key for key in self._kept if key[1] == feature_id]:
-            del self._kept[key]
 
 
 class Looking:

@@ -18,6 +18,7 @@ from application.outage import Outage
 from application.ports import Unavailable
 from application.pulse import Pulse
 from application.turns import SLICE
+from application.waiting import any_set_within
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -227,10 +228,4 @@ class Projector:
     async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
         """Until poked or told to stop, but not longer."""
         events = (stop, self._poked) if poked else (stop,)
-        waiting = [asyncio.ensure_future(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiting:
-                waiter.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await any_set_within(events, seconds)

@@ -3,11 +3,10 @@
 Invariant: both only read the feature they begin from; its log is not touched.
 """
 
-import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -17,7 +16,7 @@ from msgspec import Struct
 from application.diff import Change, Text
 from application.download import markdown_of
 from application.ports import Accepted
-from application.stored_files import read_stored
+from application.stored_files import read_all_stored
 from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
@@ -36,8 +35,6 @@ from projections.past import Past
 from projections.run import Outcome, RunRow
 
 T = TypeVar("T")
-
-FILES_AT_ONCE: Final = 8
 
 
 class Side(StrEnum):
@@ -185,16 +182,14 @@ async def _texts(
 async def _files(services: Services, tenant_id: UUID, begin: Seen, end: Seen) -> tuple[Change, ...]:
     before = await _written(services, tenant_id, begin)
     after = await _written(services, tenant_id, end)
-    turn = asyncio.Semaphore(FILES_AT_ONCE)
-
-    async def body(seen: Seen, file: e.FileWritten) -> Text:
-        async with turn:
-            found = await read_stored(services.artifacts, tenant_id, seen.row.id, file)
-            return Text(file.sha256, found)
 
     async def side(seen: Seen, files: Mapping[str, e.FileWritten]) -> dict[str, Text]:
-        bodies = await asyncio.gather(*(body(seen, file) for file in files.values()))
-        return dict(zip(files, bodies, strict=True))
+        wanted = files.values()
+        bodies = await read_all_stored(services.artifacts, tenant_id, seen.row.id, wanted)
+        return {
+            path: Text(file.sha256, body)
+            for (path, file), body in zip(files.items(), bodies, strict=True)
+        }
 
     async def read(names: tuple[str, ...]) -> tuple[dict[str, Text], dict[str, Text]]:
         return await side(begin, _only(before, names)), await side(end, _only(after, names))

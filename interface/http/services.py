@@ -35,6 +35,7 @@ from domain.feature import Feature
 from domain.recorded import Recorded
 from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
+from interface.http.pasts import Pasts
 from interface.http.places import AllPlaces
 from interface.http.ranges import Lengths
 from interface.limits import (
@@ -48,7 +49,6 @@ from interface.limits import (
     Room,
 )
 from projections.certificate import Certifier
-from projections.past import Pasts
 from projections.store import ReadStore
 
 

@@ -79,6 +79,13 @@ class ReadStore(Protocol):
             timeout: Seconds to wait at most; then what there is, is the answer.
         """
 
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        """One feature, if its row shows all that the log holds of it, as it nearly always does.
+
+        None if the row is behind, or waits for a version that can read its events, or if there is
+        none: then the log says which of these it is.
+        """
+
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:

@@ -47,6 +47,7 @@ FORKS: Final = """
     order by v.feature_id desc limit %(limit)s
 """
 ROW: Final = "select app.view_row(%s, %s, %s, %s)"
+CURRENT: Final = "select app.current_row(%s, %s)"
 VISIBLE: Final = """
     select row::text from app.views
     where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
@@ -132,6 +133,12 @@ class PostgresReadStore:
                     poll = min(2 * poll, POLL_SECONDS[1])
                     row = await self._row(tenant_id, FEATURE, feature_id)
         return row
+
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        """One feature, if its row shows all that the log holds of it."""
+        found = await self._database.call(CURRENT, (tenant_id, feature_id))
+        row = found[0][0]
+        return None if row is None else _decoded(FEATURE, row)
 
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None

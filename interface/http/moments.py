@@ -104,6 +104,11 @@ async def look(
         NotFound: there is no such feature.
         HttpProblem: `no_such_version`.
     """
+    if when.is_present:
+        current = await services.reads.current(tenant_id, feature_id)
+        if current is not None:
+            return Seen(current, current.version)
+    # It is behind, or cannot be read, or there is none: the log knows.
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         services.pasts.forget(feature_id)

@@ -116,6 +116,22 @@ async def test_runs_come_in_the_order_of_their_start(there: World):
         assert {run.outcome for run in runs} == {Outcome.SUCCEEDED}
 
 
+async def test_a_row_is_current_only_if_it_shows_all_that_the_log_holds(there: World):
+    story = drafted()
+    feature_id = await there.tell(story)
+    assert await there.reads.current(there.tenant, feature_id) is None
+    await there.catch_up()
+    row = await there.reads.current(there.tenant, feature_id)
+    assert row == await there.reads.feature(there.tenant, feature_id)
+    assert await there.reads.current(uuid7(), feature_id) is None
+    await there.tell(story.do(c.RenameFeature("Other")), feature_id, after=1)
+    assert await there.reads.current(there.tenant, feature_id) is None
+    await there.catch_up()
+    assert (await there.reads.current(there.tenant, feature_id)).title == "Other"
+    await there.tell(story.do(c.DeleteFeature()), feature_id, after=2)
+    assert await there.reads.current(there.tenant, feature_id) is None
+
+
 async def test_a_read_that_waits_is_answered_as_soon_as_the_version_is_there(there: World):
     feature_id = await there.tell(drafted())
     waiting = asyncio.create_task(

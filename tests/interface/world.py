@@ -196,6 +196,12 @@ class FoldedReads:
                 row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
         return row
 
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        stream = [r for r in self._log.events if r.feature_id == feature_id]
+        row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
+        parked = any(feature == feature_id for feature, _ in self._log.unread)
+        return row if row and not parked and row.version == stream[-1].version else None
+
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:

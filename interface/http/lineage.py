@@ -24,6 +24,7 @@ from domain.status import Agent, Step
 from interface.http.asking import OnTerms, etag, idempotency_of
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
+from interface.http.given import OfServices, OfTenant
 from interface.http.moments import Moment, Seen, look, look_back
 from interface.http.parameters import FeatureId, FromVersion, ToVersion, With
 from interface.http.rates import Counted
@@ -114,14 +115,14 @@ async def fork_feature(
     guards=[Counted(Rate.SEARCH)],
 )
 async def diff_features(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     from_version: FromVersion,
     to_version: ToVersion = None,
     other: With = None,
 ) -> Difference:
     """Deliverables and files as unified diffs, and the agent runs between; also across forks."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     begin = await look(services, tenant_id, feature_id, Moment(from_version))
     other_id = feature_id if other is None else other
     end = await look(services, tenant_id, other_id, Moment(to_version))

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import events as e
+from domain.events import tag_of
 from domain.runs import Tokens
 
 
@@ -56,11 +57,6 @@ class Changes(Protocol):
 
         `upto` must be a position that a projection has reached: nothing below it is still to come.
         """
-
-
-def tag_of(event: type[e.FeatureEvent]) -> str:
-    """The tag under which the log stores an event."""
-    return str(event.__struct_config__.tag)
 
 
 PROBLEMS: Final = frozenset(

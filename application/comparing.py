@@ -4,13 +4,13 @@ Invariant: texts are named by their hashes, so an answer that is remembered is n
 is remembered for its tenant alone.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from application.computing import Computing, CouldNotCompute
 from application.diff import Change, Kind, Shown, Text, changes, differing
+from application.recent import Recent
 from application.single_flight import SingleFlight
 
 REMEMBERED_BYTES: Final = 16_000_000
@@ -28,8 +28,7 @@ class Comparisons:
 
     def __init__(self, computing: Computing) -> None:
         self._computing = computing
-        self._kept: OrderedDict[_Question, Changes] = OrderedDict()
-        self._size = 0
+        self._kept: Recent[_Question, Changes] = Recent(REMEMBERED_BYTES, _size)
         self._asked: SingleFlight[Changes] = SingleFlight()
 
     async def changes(
@@ -54,27 +53,20 @@ class Comparisons:
         if not names:
             return ()
         question = (tenant_id, tuple((n, before.get(n), after.get(n)) for n in names))
-        if question in self._kept:
-            self._kept.move_to_end(question)
-            return self._kept[question]
+        known = self._kept.find(question)
+        if known is not None:
+            return known
 
         async def compared() -> Changes:
             sides = await read(names)
             found = await self._computing.run(tenant_id, changes, *sides)
-            self._keep(question, found)
+            self._kept.keep(question, found)
             return found
 
         try:
             return await self._asked.do(question, compared)
         except CouldNotCompute:
             return tuple(_named(name, before.get(name), after.get(name)) for name in names)
-
-    def _keep(self, question: _Question, found: Changes) -> None:
-        self._kept[question] = found
-        self._size += _size(found)
-        while self._size > REMEMBERED_BYTES:
-            _, forgotten = self._kept.popitem(last=False)
-            self._size -= _size(forgotten)
 
 
 def _size(found: Changes) -> int:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from application.ports import Unavailable
 from application.pulse import Pulse
+from application.waiting import any_set_within
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +157,7 @@ class Continuity:
                 self.pulse.beat()
             except Unavailable as down:
                 self._postponed(down)
-            await self._rest(stop)
+            await any_set_within((stop, self._doubt), LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look once. Raises Unavailable."""
@@ -247,15 +248,6 @@ class Continuity:
         if now - self._said_at >= TELL_AGAIN_SECONDS:
             self._said_at = now
             log.warning("continuity_unknown", reason=str(down))
-
-    async def _rest(self, stop: asyncio.Event) -> None:
-        waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._doubt)]
-        try:
-            await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiting:
-                waiter.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _loss(places: Places, stand: Stand, known: Sequence[tuple[int, int]]) -> Loss | None:

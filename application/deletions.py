@@ -30,6 +30,7 @@ from application.ports import (
 )
 from application.pulse import Pulse
 from application.transparency.ports import CheckpointStore, NoteRefused, StoreUnfit
+from application.waiting import any_set_within
 from domain.events import FeatureDeleted
 
 log = structlog.get_logger(__name__)
@@ -180,7 +181,7 @@ class DeletionNotes:
                 if not self._away:
                     log.warning("deletions_unnoted", reason=str(down))
                 self._away = True
-            await self._rest(stop)
+            await any_set_within((stop, self._woken), LOOK_SECONDS)
 
     async def write_all(self) -> int:
         """Write what is missing; how many notes. Raises Unavailable, StoreUnfit."""
@@ -204,15 +205,6 @@ class DeletionNotes:
                 break  # Written before, by somebody who did not come to say so.
             number += 1
         return number
-
-    async def _rest(self, stop: asyncio.Event) -> None:
-        waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._woken)]
-        try:
-            await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiting:
-                waiter.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 class Undone(NamedTuple):

@@ -16,7 +16,6 @@ from application.agents.roster import Roster
 from application.api_keys import KeyDescription
 from application.estimate import NEWEST, Ahead, Estimate, Past, estimate
 from application.experience import READS, Experience, RecordedRun
-from application.ports import Recorded
 from application.providers import Choice, roster_for
 from domain import commands as c
 from domain import events as e
@@ -25,6 +24,7 @@ from domain.errors import NotFound
 from domain.feature import Feature, fold
 from domain.lifecycle import WRITTEN_AT
 from domain.pipeline import AGENT_OF, until_a_person
+from domain.recorded import Recorded
 from domain.status import Gate, Part, Step
 
 

@@ -7,7 +7,6 @@ the copy was brought up to date.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -28,10 +27,10 @@ from application.ports import (
     Origin,
     Receipt,
     Receipts,
-    Recorded,
     Unavailable,
     Unreadable,
 )
+from application.recent import Recent
 from application.stretches import AT_ONCE, stretches
 from application.turns import Turns
 from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature
@@ -48,8 +47,9 @@ from domain.events import (
     told,
 )
 from domain.feature import Feature, evolve
-from domain.forking import Told, fork_of
+from domain.forking import fork_of
 from domain.lifecycle import WRITTEN_AT
+from domain.recorded import Recorded
 from domain.status import Status
 
 REMEMBERED_FEATURES = 2_000
@@ -116,8 +116,8 @@ class Features:
         self._live = live
         self._new_id = new_id
         self._doubt = doubt
-        self._folded: OrderedDict[tuple[UUID, UUID], Known] = OrderedDict()
-        self._texts: OrderedDict[tuple[UUID, UUID, int], Recorded] = OrderedDict()
+        self._folded: Recent[tuple[UUID, UUID], Known] = Recent(REMEMBERED_FEATURES)
+        self._texts: Recent[tuple[UUID, UUID, int], Recorded] = Recent(REMEMBERED_TEXTS)
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, tenant_id: UUID, feature_id: UUID) -> Known | None:
@@ -125,7 +125,7 @@ class Features:
 
         Good enough to act on, for every append names what it was decided on.
         """
-        return self._folded.get((tenant_id, feature_id))
+        return self._folded.find((tenant_id, feature_id))
 
     def forget(self) -> None:
         """Remember nothing: the log was set back."""
@@ -140,7 +140,7 @@ class Features:
         """The same, with the hash of its last event."""
         name = (tenant_id, feature_id)
         for _ in range(TRIES):
-            before = self._folded.get(name, NOTHING)
+            before = self._folded.find(name) or NOTHING
             try:
                 known = await self._fold(name, before)
             except Diverged:
@@ -156,7 +156,7 @@ class Features:
         """The feature as it was at a version, or as it is if it never got there."""
         name = (tenant_id, feature_id)
         for _ in range(TRIES):
-            known = self._folded.get(name, NOTHING)
+            known = self._folded.find(name) or NOTHING
             begin = known if known.feature.version <= version else NOTHING
             try:
                 return (await self._fold(name, begin, version)).feature
@@ -186,7 +186,7 @@ class Features:
 
     def _diverged(self, name: tuple[UUID, UUID]) -> None:
         """What is remembered of a feature is in no log."""
-        self._folded.pop(name, None)
+        self._folded.forget(name)
         self._forget_texts(name[1])
         self._doubt()
 
@@ -211,11 +211,8 @@ class Features:
     async def _recorded(
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
-        known = {
-            version: self._texts[tenant_id, feature_id, version]
-            for version in versions
-            if (tenant_id, feature_id, version) in self._texts
-        }
+        kept = {v: self._texts.find((tenant_id, feature_id, v)) for v in versions}
+        known = {version: recorded for version, recorded in kept.items() if recorded}
         if len(known) == len(set(versions)):
             return known
         missing = [version for version in versions if version not in known]
@@ -311,7 +308,7 @@ class Features:
                     command,
                     parent_id,
                     parent,
-                    [Told(r.version, r.event, r.actor, r.recorded_at) for r in history],
+                    history,
                     head.hash.hex() if head else "",
                 )
                 cause = head.event_id if head else None
@@ -360,7 +357,7 @@ class Features:
         if_match: int | None,
     ) -> Written:
         owner = origin.tenant_id
-        known = self._folded.get((owner, feature_id))
+        known = self._folded.find((owner, feature_id))
         fresh = known is None
         if known is None:
             creating = isinstance(command, CreateFeature)
@@ -475,21 +472,16 @@ class Features:
     def _remember(self, name: tuple[UUID, UUID], now: Known) -> None:
         if now.feature.version == 0:
             return
-        known = self._folded.pop(name, now)
-        self._folded[name] = now if now.feature.version >= known.feature.version else known
-        if len(self._folded) > REMEMBERED_FEATURES:
-            self._folded.popitem(last=False)
+        known = self._folded.find(name) or now
+        self._folded.keep(name, now if now.feature.version >= known.feature.version else known)
 
     def _keep_texts(self, recorded: Iterable[Recorded]) -> None:
         for each in recorded:
             if isinstance(each.event, WITH_TEXT):
-                self._texts[each.tenant_id, each.feature_id, each.version] = each
-        while len(self._texts) > REMEMBERED_TEXTS:
-            self._texts.popitem(last=False)
+                self._texts.keep((each.tenant_id, each.feature_id, each.version), each)
 
     def _forget_texts(self, feature_id: UUID) -> None:
-        for key in [key for key in self._texts if key[1] == feature_id]:
-            del self._texts[key]
+        self._texts.forget_all(lambda key: key[1] == feature_id)
 
 
 def _end(after: int, upto: int | None) -> int:

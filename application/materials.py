@@ -4,23 +4,21 @@ Everything is read by the versions that the folded feature names, so that what a
 exactly what a person was shown.
 """
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from application.agents.material import Material, Message
 from application.features import Features
-from application.ports import ArtifactStore, EventLog, Recorded
-from application.stored_files import read_stored
+from application.ports import ArtifactStore, EventLog
+from application.stored_files import read_all_stored
 from application.stretches import stretches
 from domain import events as e
 from domain.content import Deliverable
 from domain.feature import Feature
 from domain.pipeline import REVIEWS, row_of
+from domain.recorded import Recorded
 from domain.status import Gate, Input, Step
-
-FILES_AT_ONCE = 8
 
 K = TypeVar("K", Gate, Step)
 _Name: TypeAlias = str | tuple[str, Gate | Step]
@@ -82,14 +80,8 @@ class Materials:
     ) -> Mapping[str, str]:
         if not isinstance(event, e.ImplementationCompleted):
             return {}
-        turn = asyncio.Semaphore(FILES_AT_ONCE)
-
-        async def body(file: e.FileWritten) -> tuple[str, str]:
-            async with turn:
-                found = await read_stored(self._artifacts, tenant_id, feature_id, file)
-                return file.path, found.decode()
-
-        return dict(await asyncio.gather(*map(body, event.files)))
+        bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, event.files)
+        return {file.path: body.decode() for file, body in zip(event.files, bodies, strict=True)}
 
 
 def _said(stretch: Iterable[Recorded], feature: Feature) -> Iterator[Message]:

@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Unavailable
+from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 
@@ -105,8 +106,8 @@ class OrphanWatch:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look whenever it was asked for, until told to stop."""
-        while not await _within(stop, LOOK_SECONDS):
-            if not self._wanted.is_set() or await _within(stop, SETTLE_SECONDS):
+        while not await is_set_within(stop, LOOK_SECONDS):
+            if not self._wanted.is_set() or await is_set_within(stop, SETTLE_SECONDS):
                 continue
             self._wanted.clear()
             try:
@@ -114,7 +115,7 @@ class OrphanWatch:
             except Unavailable as down:
                 log.warning("orphans_unknown", reason=str(down))
                 self._wanted.set()
-                await _within(stop, AGAIN_SECONDS)
+                await is_set_within(stop, AGAIN_SECONDS)
 
     async def look(self) -> None:
         """Name what there is. Raises Unavailable."""
@@ -129,13 +130,3 @@ class OrphanWatch:
             first_calls=[f"{each.task_id}-{each.attempt}-{each.turn}" for each in calls[:NAMED]],
             all="log orphans",
         )
-
-
-async def _within(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or until told to stop; whether it was."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return False
-    return True

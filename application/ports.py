@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Raw, Struct
 
 from domain.events import FeatureEvent
+from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Agent, Step
 
@@ -27,28 +28,6 @@ class Origin(Struct, frozen=True):
     """One per command a person gives; everything that follows from it carries it on."""
     causation_id: UUID | None = None
     """The event this answers."""
-
-
-class Recorded(Struct, frozen=True):
-    """An event as it stands in the log."""
-
-    position: int
-    """Place in the whole log. Grows, with holes."""
-    tenant_id: UUID
-    feature_id: UUID
-    version: int
-    """Place in the feature's stream: 1, 2, 3, …"""
-    event_id: UUID
-    type: str
-    schema_version: int
-    event: FeatureEvent
-    actor: str
-    correlation_id: UUID
-    causation_id: UUID | None
-    recorded_at: datetime
-    """By the database's clock, never decreasing inside a stream."""
-    hash: bytes
-    previous_hash: bytes
 
 
 class Why(StrEnum):

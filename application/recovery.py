@@ -31,6 +31,7 @@ from application.ports import (
 )
 from application.pulse import Pulse
 from application.stored_files import Descendants, FilesKept, remove_stored
+from application.waiting import is_set_within
 from domain import commands as c
 from domain.errors import Refused
 
@@ -99,11 +100,7 @@ class Sweeper:
             await self.sweep()
             if not any(outage.lasts for outage in self._outages.values()):
                 self.pulse.beat()
-            try:
-                async with asyncio.timeout(self._every):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await is_set_within(stop, self._every)
 
     async def sweep(self) -> int:
         """One round; how many stuck steps were failed. What one chore meets stops no other."""

@@ -34,7 +34,6 @@ from application.ports import (
     LedgerEntry,
     ModelError,
     Origin,
-    Recorded,
     Tasks,
     TaskUpdate,
     Unavailable,
@@ -47,6 +46,7 @@ from domain import events as e
 from domain.errors import NotFound, Refused, Superseded
 from domain.feature import Feature
 from domain.pipeline import AGENT_OF
+from domain.recorded import Recorded
 from domain.runs import OURS, Attempt, Manifest, Run, Tokens
 from domain.status import Step
 

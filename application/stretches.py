@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import UUID
 
-from application.ports import EventLog, Recorded
+from application.ports import EventLog
+from domain.recorded import Recorded
 
 AT_ONCE: Final = 500
 """Events of one read: about 15 ms of a thread, most of it for opening what is sealed."""

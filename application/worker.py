@@ -20,6 +20,7 @@ from application.patience import PATIENCE_SECONDS, patiently
 from application.ports import Claim, Tasks, Unavailable
 from application.pulse import Pulse
 from application.runner import LEASE_SECONDS, Runner
+from application.waiting import is_set_within
 from domain.status import Agent
 
 log = structlog.get_logger(__name__)
@@ -178,11 +179,7 @@ class Worker:
         self._work.set()
 
     async def _nap(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.poll_seconds):
-                await self._work.wait()
-        except TimeoutError:
-            return
+        await is_set_within(self._work, self._limits.poll_seconds)
 
     async def _drain(self, beating: asyncio.Task[None], hurry: asyncio.Event) -> None:
         """Wait for what is under way: until it is done, for so long, or until there is a hurry."""
@@ -302,9 +299,7 @@ class Worker:
     async def _beat(self) -> None:
         outage = Outage(log, "heartbeat_missed")
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.beat_seconds):
-                    await self._doubt.wait()
+            await is_set_within(self._doubt, self._limits.beat_seconds)
             self._doubt.clear()
             held = {
                 task_id: claim.fence

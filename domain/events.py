@@ -419,3 +419,8 @@ FeatureEvent: TypeAlias = (
 def told(event: FeatureEvent) -> FeatureEvent:
     """What an event tells: of a carried part, the event that was carried."""
     return event.event if isinstance(event, PartCarried) else event
+
+
+def tag_of(event: Event | type[Event]) -> str:
+    """The tag under which the log stores an event."""
+    return str(event.__struct_config__.tag)

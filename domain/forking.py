@@ -5,10 +5,8 @@ still to be given; until a person gives them, no step that is paid for starts bu
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
@@ -18,23 +16,15 @@ from domain.errors import NoSuchCheckpoint, NotFound
 from domain.feature import Feature
 from domain.lifecycle import DOCUMENTS
 from domain.pipeline import ADVICE_AT, REVIEWS
+from domain.recorded import Recorded
 from domain.status import Gate, Part, Status
-
-
-class Told(Struct, frozen=True):
-    """An event of the parent, with who caused it and when."""
-
-    version: int
-    event: e.FeatureEvent
-    by: str
-    at: datetime
 
 
 def fork_of(
     command: ForkFeature,
     parent_id: UUID,
     parent: Feature,
-    history: Sequence[Told],
+    history: Sequence[Recorded],
     parent_hash: str,
 ) -> tuple[e.FeatureEvent, ...]:
     """The events that begin a fork.
@@ -84,7 +74,7 @@ def gate_of(content: Content) -> Gate | None:
     return next((gate for gate in reversed(Gate) if content.deliverable(gate)), None)
 
 
-def _conversation(content: Content, history: Iterable[Told]) -> Iterator[tuple[int, Part]]:
+def _conversation(content: Content, history: Iterable[Recorded]) -> Iterator[tuple[int, Part]]:
     for each in history:
         if content.shows(each.version) and isinstance(
             e.told(each.event), e.MessagePosted | e.AgentReplied
@@ -112,14 +102,14 @@ def _version(made: Deliverable | None) -> int | None:
     return made.version if made else None
 
 
-def _carried_before(history: Iterable[Told]) -> Iterator[tuple[int, Part]]:
+def _carried_before(history: Iterable[Recorded]) -> Iterator[tuple[int, Part]]:
     """Results that the parent, itself a fork, brought along beyond its gate."""
     for each in history:
         if isinstance(each.event, e.PartCarried) and each.event.part is Part.RESULT:
             yield each.version, Part.RESULT
 
 
-def _carried(part: Part, told: Told, parent_id: UUID) -> e.PartCarried:
+def _carried(part: Part, told: Recorded, parent_id: UUID) -> e.PartCarried:
     before = told.event if isinstance(told.event, e.PartCarried) else None
     event = e.told(told.event)
     if isinstance(event, e.ImplementationCompleted):
@@ -128,14 +118,14 @@ def _carried(part: Part, told: Told, parent_id: UUID) -> e.PartCarried:
     return e.PartCarried(
         part=part,
         parent_version=told.version,
-        by=before.by if before else told.by,
-        at=before.at if before else told.at,
+        by=before.by if before else told.actor,
+        at=before.at if before else told.recorded_at,
         event=event,  # type: ignore[arg-type]  # Content names events that carry words only.
         event_schema_version=event.schema_version,
     )
 
 
-def _title(history: Iterable[Told]) -> tuple[str, bool]:
+def _title(history: Iterable[Recorded]) -> tuple[str, bool]:
     """The title at the end of this history, and whether somebody chose it."""
     title, named = UNTITLED, False
     for each in history:

@@ -19,10 +19,9 @@ from application.audit import (
     Found,
     ModelCall,
     Wanted,
-    tag_of,
     tree_of,
 )
-from domain.events import StepStarted
+from domain.events import StepStarted, tag_of
 from domain.runs import Attempt, Tokens
 from domain.status import Verdict
 from infrastructure.audit_words import (
@@ -35,6 +34,7 @@ from infrastructure.audit_words import (
 from infrastructure.data_keys import DataKeys, KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.ledger import PURPOSE, record_of_call
+from infrastructure.read_models.views import COMPLETE_UPTO
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 
 HEADER: Final = (
@@ -63,9 +63,7 @@ CONDITIONS: Final = {
         "(type <> %(verdict)s OR coalesce(app.text_at(payload, 'verdict'), '') <> %(passed)s)"
     ),
 }
-COMPLETE: Final = (
-    "position <= (SELECT coalesce(min(p.position), 0) FROM app.positions p WHERE p.active)"
-)
+COMPLETE: Final = f"position <= {COMPLETE_UPTO}"
 """What every read model has applied: nothing below it is still to come."""
 
 OF_COMMAND: Final = (

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from application.audit import Word, tag_of
-from domain.events import FeatureEvent
+from application.audit import Word
+from domain.events import FeatureEvent, tag_of
 from infrastructure.database import AsyncBoundedConnection
 
 TAGS: Final = tuple(tag_of(kind) for kind in get_args(FeatureEvent))

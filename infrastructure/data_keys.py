@@ -3,13 +3,13 @@
 Invariant: a key is kept only as it is stored; whoever finds its row gone forgets it at once.
 """
 
-from collections import OrderedDict
 from threading import Lock
 from typing import Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from application.recent import Recent
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.sealing import TENANT_SCOPE, DataKey, MasterKey
 
@@ -29,18 +29,13 @@ class KeyRing:
     def __init__(self, master: MasterKey, *, at_most: int = KEPT_AT_MOST) -> None:
         """Take the master key, and how many opened keys to keep."""
         self._master = master
-        self._at_most = at_most
-        self._kept: OrderedDict[tuple[UUID, str], DataKey] = OrderedDict()
+        self._kept: Recent[tuple[UUID, str], DataKey] = Recent(at_most)
         self._lock = Lock()
 
     def kept(self, tenant_id: UUID, scope: UUID | str) -> DataKey | None:
         """The key, if it is in memory."""
-        name = (tenant_id, str(scope))
         with self._lock:
-            key = self._kept.get(name)
-            if key is not None:
-                self._kept.move_to_end(name)
-            return key
+            return self._kept.find((tenant_id, str(scope)))
 
     def make(self, tenant_id: UUID, scope: UUID | str) -> tuple[DataKey, bytes]:
         """Make a key and wrap it; `keep` it once it is stored."""
@@ -56,9 +51,7 @@ class KeyRing:
     def keep(self, key: DataKey) -> None:
         """Keep a key that is stored."""
         with self._lock:
-            self._kept[(key.tenant_id, key.scope)] = key
-            if len(self._kept) > self._at_most:
-                self._kept.popitem(last=False)
+            self._kept.keep((key.tenant_id, key.scope), key)
 
     def clear(self) -> None:
         """Drop all: the log was set back."""
@@ -68,7 +61,7 @@ class KeyRing:
     def forget(self, tenant_id: UUID, scope: UUID | str) -> None:
         """Drop a key whose row is gone."""
         with self._lock:
-            self._kept.pop((tenant_id, str(scope)), None)
+            self._kept.forget((tenant_id, str(scope)))
 
 
 class DataKeys:

@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from application.experience import TELLING, RecordedRun, Trace, recorded_runs
+from domain.events import tag_of
 from domain.runs import Attempt, Run
 from domain.status import Part
 from infrastructure.database import Database
-from projections.feature import tag_of
 
 MOST: Final = 1_000
 """Events that are looked at: the last few dozen features of a tenant."""

@@ -20,6 +20,9 @@ TOGETHER_AT_MOST: Final = 128
 UNDER_WAY_AT_MOST: Final = 2
 """Transactions at once: one is sent while the other is waited for."""
 
+WAITING_AT_MOST: Final = 4096
+"""Calls that wait for a transaction; more are refused as Unavailable."""
+
 
 class Gathered(Generic[T, R]):
     """One kind of call. Alone it goes at once; under load many share a transaction."""
@@ -30,6 +33,7 @@ class Gathered(Generic[T, R]):
         *,
         together: int = TOGETHER_AT_MOST,
         under_way: int = UNDER_WAY_AT_MOST,
+        waiting: int = WAITING_AT_MOST,
     ) -> None:
         """Describe the call.
 
@@ -37,16 +41,25 @@ class Gathered(Generic[T, R]):
             carry_out: Does all of some calls in one transaction; one answer for each, in order.
             together: Calls in one transaction, at most.
             under_way: Transactions at once, at most.
+            waiting: Calls that wait for a transaction, at most.
         """
         self._carry_out = carry_out
         self._together = together
         self._at_most = under_way
+        self._waiting_at_most = waiting
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = False
 
     async def __call__(self, asked: T) -> R:
-        """Carry out one call. Raises what `carry_out` raises for it."""
+        """Carry out one call.
+
+        Raises:
+            Unavailable: too many calls wait already.
+            Exception: what `carry_out` raises for it.
+        """
+        if len(self._waiting) >= self._waiting_at_most:
+            raise Unavailable("database", "Too many calls are waiting.")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
         self._waiting.append((asked, answer))
@@ -55,6 +68,11 @@ class Gathered(Generic[T, R]):
             self._woken = True
             loop.call_soon(self._start)
         return await answer
+
+    async def finish(self) -> None:
+        """Wait until everything that was asked is carried out."""
+        while self._under_way or self._waiting:
+            await asyncio.wait(self._under_way) if self._under_way else await asyncio.sleep(0)
 
     def _start(self) -> None:
         self._woken = False

@@ -8,8 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from application.orphans import Named, OrphanCall
-from application.ports import Recorded
 from domain.events import FeatureDeleted, ImplementationCompleted, told
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log.followed import UnreadableEvent

@@ -5,7 +5,6 @@ key stays published for longer than its last token lives.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 from uuid import UUID
@@ -15,6 +14,7 @@ import structlog
 
 from application.account_ports import SignedToken
 from application.ports import Unavailable
+from application.waiting import is_set_within
 from infrastructure.database import Database
 from infrastructure.identity.tokens import SigningKey, SigningKeyUnusable, TokenIssuer
 from infrastructure.sealing import MasterKey, MasterKeyUnusable, Unsealable
@@ -132,9 +132,7 @@ class OwnTokens:
 
     async def _follow(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FOLLOW_SECONDS):
-                    await self._doubt.wait()
+            await is_set_within(self._doubt, FOLLOW_SECONDS)
             self._doubt.clear()
             try:
                 await self.renew()

@@ -14,6 +14,8 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from application.waiting import is_set_within
+
 log = structlog.get_logger(__name__)
 
 OLDEST: Final = 160_000
@@ -179,11 +181,7 @@ class DatabaseWatch:
             seen = await self.look()
             if not seen.standing.mends_itself or stop.is_set():
                 return seen
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await is_set_within(stop, LOOK_SECONDS)
 
     async def follow(self, answers: Callable[[], Awaitable[bool]], stop: asyncio.Event) -> None:
         """Say when the database goes and when it comes back, until told to stop.
@@ -195,8 +193,4 @@ class DatabaseWatch:
         while not stop.is_set():
             if self.standing is not Standing.READY or not await answers():
                 await self.look()
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await is_set_within(stop, LOOK_SECONDS)

@@ -14,10 +14,11 @@ import msgspec
 
 from application.usage import Expense, Fate
 from domain import events as e
+from domain.events import tag_of
 from domain.pipeline import AGENT_OF
 from domain.runs import OURS, Attempt, Run
 from infrastructure.database import Database
-from projections.feature import FEATURE, FeatureRow, tag_of
+from projections.feature import FEATURE, FeatureRow
 
 SPENDING: Final = tuple(
     tag_of(kind)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from application.ports import Unavailable
 from application.pulse import Pulse
+from application.waiting import is_set_within
 from infrastructure.artifacts import FolderStore, S3Store
 from infrastructure.database import Database
 from infrastructure.jetstream import Link
@@ -123,7 +124,7 @@ class Servers:
                     consequence="no checkpoint of the log is signed: docs/operations.md, S3",
                 )
             if self._conditional is None:
-                await _rest(AGAIN_SECONDS, stop)
+                await is_set_within(stop, AGAIN_SECONDS)
 
     async def _queue(self) -> Queue:
         return await PostgresOperating(self._database).queue()
@@ -163,11 +164,3 @@ async def _soon(question: Awaitable[T]) -> T | None:
             return await question
     except (Unavailable, TimeoutError):
         return None
-
-
-async def _rest(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

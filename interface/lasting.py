@@ -5,7 +5,6 @@ told with its trace, and the loop begins anew, ever more slowly as long as it en
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, TypeVar
@@ -14,6 +13,7 @@ import structlog
 
 from application.outage import Outage
 from application.ports import Unavailable
+from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +53,7 @@ async def once_there(
         else:
             outage.over()
             return found
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PAUSE_SECONDS[0]):
-                await stop.wait()
+        await is_set_within(stop, PAUSE_SECONDS[0])
 
 
 async def keep_running(running: Running, stop: asyncio.Event) -> None:
@@ -72,7 +70,5 @@ async def keep_running(running: Running, stop: asyncio.Event) -> None:
             return
         if time.monotonic() - began > HEALTHY_SECONDS:
             pause = PAUSE_SECONDS[0]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await stop.wait()
+        await is_set_within(stop, pause)
         pause = min(2 * pause, PAUSE_SECONDS[1])

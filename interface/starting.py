@@ -4,7 +4,6 @@ Invariant: from its first moment on, whoever asks learns what a process waits fo
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 
+from application.waiting import is_set_within
 from infrastructure.migrations import migrate, pending
 from infrastructure.standing import DatabaseWatch, Standing
 from interface.crowd import Crowd
@@ -120,9 +120,7 @@ async def _when_free(port: int, stop: asyncio.Event) -> socket.socket | None:
             if not said:
                 log.warning("operator_port_taken", port=port, consequence="no figures meanwhile")
             said = True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AGAIN_SECONDS):
-                await stop.wait()
+        await is_set_within(stop, AGAIN_SECONDS)
     return None
 
 

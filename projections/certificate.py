@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from domain.recorded import Recorded
 from projections.catalogue import PROJECTIONS
-from projections.fact import Fact
 from projections.projection import Projection, Rows, apply
 
 NAMED_AT_MOST: Final = 10
@@ -90,7 +90,7 @@ class Folding:
         self._rows: Rows = {}
         self._changed: dict[str, int] = {}
 
-    def add(self, fact: Fact) -> None:
+    def add(self, fact: Recorded) -> None:
         """Take in the next fact.
 
         Raises:
@@ -105,7 +105,7 @@ class Folding:
 
 
 def fold(
-    facts: Iterable[Fact], projections: Sequence[Projection[Any]] = PROJECTIONS
+    facts: Iterable[Recorded], projections: Sequence[Projection[Any]] = PROJECTIONS
 ) -> dict[str, Table]:
     """One feature's rows in every read model. Raises as `Folding.add` does."""
     foldings = {projection.name: Folding(projection) for projection in projections}

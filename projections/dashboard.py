@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.lifecycle import GATES, WORKING, actions_at, target_of
+from domain.recorded import Recorded
 from domain.status import Part, Recommendation, Status
-from projections.fact import Fact
 from projections.failure import failure_of
 from projections.origin import Origin, origin_of
 from projections.projection import THE_ROW, Projection
@@ -43,7 +43,7 @@ class DashboardRow(Struct, frozen=True):
     forked_from: Origin | None = None
 
 
-def evolve(row: DashboardRow | None, fact: Fact) -> DashboardRow | None:
+def evolve(row: DashboardRow | None, fact: Recorded) -> DashboardRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
@@ -57,7 +57,7 @@ def evolve(row: DashboardRow | None, fact: Fact) -> DashboardRow | None:
     return replace(row, cost_usd=row.cost_usd + run.cost_usd) if run and run.cost_usd else row
 
 
-def _created(fact: Fact, event: e.FeatureCreated | e.FeatureForked) -> DashboardRow:
+def _created(fact: Recorded, event: e.FeatureCreated | e.FeatureForked) -> DashboardRow:
     at = fact.recorded_at
     return DashboardRow(
         id=fact.feature_id,
@@ -72,7 +72,7 @@ def _created(fact: Fact, event: e.FeatureCreated | e.FeatureForked) -> Dashboard
     )
 
 
-def _changed(row: DashboardRow, fact: Fact) -> DashboardRow:
+def _changed(row: DashboardRow, fact: Recorded) -> DashboardRow:
     match fact.event:
         case e.FeatureRenamed(title=title) | e.FeatureTitled(title=title):
             return replace(row, title=title)
@@ -92,7 +92,7 @@ def _changed(row: DashboardRow, fact: Fact) -> DashboardRow:
             return _moved(row, fact)
 
 
-def _moved(row: DashboardRow, fact: Fact) -> DashboardRow:
+def _moved(row: DashboardRow, fact: Recorded) -> DashboardRow:
     event = fact.event
     status = target_of(event)
     if status is None:

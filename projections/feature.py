@@ -15,14 +15,15 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.content import Approval, Deliverable, Review
+from domain.events import tag_of
 from domain.feature import Feature
 from domain.feature import evolve as live_on
 from domain.lifecycle import GATE_STATUS, actions_at
 from domain.pipeline import REVIEWS
+from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb, breadcrumb
-from projections.fact import Fact
 from projections.failure import Failure, failure_of
 from projections.origin import Origin, origin_of
 from projections.projection import THE_ROW, Projection
@@ -222,17 +223,12 @@ class FeatureRow(Struct, frozen=True):
         return Written(made.content_sha256, made.version, mark.by, mark.at, verdict)
 
 
-def tag_of(event: e.FeatureEvent | type[e.FeatureEvent]) -> str:
-    """The event's tag in the log."""
-    return str(event.__struct_config__.tag)
-
-
 TITLED = tag_of(e.FeatureTitled)
 LASTING = frozenset({TITLED, tag_of(e.AgentReplied)})
 """Results that no revised brief replaces."""
 
 
-def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
+def evolve(row: FeatureRow | None, fact: Recorded) -> FeatureRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
@@ -265,7 +261,7 @@ def evolve(row: FeatureRow | None, fact: Fact) -> FeatureRow | None:
     return replace(row, marks=(*row.marks, _mark(row, fact, after)))
 
 
-def _mark(row: FeatureRow, fact: Fact, after: Feature) -> Mark:
+def _mark(row: FeatureRow, fact: Recorded, after: Feature) -> Mark:
     run = run_of(fact.event)
     return Mark(
         fact.version,
@@ -284,7 +280,7 @@ LONGEST_PAUSE: Final = 24 * 60 * 60.0
 TITLES = (e.FeatureRenamed, e.FeatureTitled)
 
 
-def _pauses(row: FeatureRow, fact: Fact, state: Feature) -> dict[Step, Pause]:
+def _pauses(row: FeatureRow, fact: Recorded, state: Feature) -> dict[Step, Pause]:
     pauses = {
         step: pause
         for step, pause in row.pauses.items()

@@ -13,9 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
+from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Part, Step
-from projections.fact import Fact
 from projections.projection import EVERY_ROW, NOTHING, Projection, Touched
 
 
@@ -47,7 +47,7 @@ def item_of(version: int) -> str:
     return f"{version:08d}"
 
 
-def touched(fact: Fact) -> Touched:
+def touched(fact: Recorded) -> Touched:
     """Its own row; deleting touches every row."""
     match fact.event:
         case (
@@ -63,7 +63,7 @@ def touched(fact: Fact) -> Touched:
             return NOTHING
 
 
-def evolve(row: MessageRow | None, fact: Fact) -> MessageRow | None:
+def evolve(row: MessageRow | None, fact: Recorded) -> MessageRow | None:
     """The row after a fact: a message never changes."""
     if row is not None:
         return None if isinstance(fact.event, e.FeatureDeleted) else row

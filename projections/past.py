@@ -3,20 +3,13 @@
 Invariant: nothing is folded here that the read models do not fold; there is one `evolve` for each.
 """
 
-from collections import OrderedDict
-from typing import Final
-from uuid import UUID
-
 from msgspec import Struct
 
-from projections.fact import Fact
+from domain.recorded import Recorded
 from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE, MessageRow
 from projections.projection import Rows, apply
 from projections.run import RUN, RunRow
-
-REMEMBERED: Final = 64
-"""Versions that a process keeps; each is some kilobytes, of a very long life a megabyte."""
 
 
 class Past(Struct, frozen=True):
@@ -29,35 +22,6 @@ class Past(Struct, frozen=True):
     """Every run that was announced by then, oldest first, with what had come of it."""
 
 
-class Pasts:
-    """Versions that were looked at lately: a past version never changes."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[UUID, UUID, int], Past] = OrderedDict()
-
-    def find(self, tenant_id: UUID, feature_id: UUID, version: int) -> Past | None:
-        """The rows at a version, if they are remembered."""
-        found = self._kept.get((tenant_id, feature_id, version))
-        if found is not None:
-            self._kept.move_to_end((tenant_id, feature_id, version))
-        return found
-
-    def keep(self, tenant_id: UUID, past: Past) -> None:
-        """Remember the rows under their own feature and version."""
-        self._kept[tenant_id, past.feature.id, past.feature.version] = past
-        if len(self._kept) > REMEMBERED:
-            self._kept.popitem(last=False)
-
-    def clear(self) -> None:
-        """Forget everything: the log was set back."""
-        self._kept.clear()
-
-    def forget(self, feature_id: UUID) -> None:
-        """Forget what was deleted."""
-        for key in [key for key in self._kept if key[1] == feature_id]:
-            del self._kept[key]
-
-
 class Looking:
     """Folds a feature's facts, beginning with its first, to what was to be seen after them."""
 
@@ -67,7 +31,7 @@ class Looking:
         self._messages: Rows = {}
         self._runs: Rows = {}
 
-    def add(self, fact: Fact) -> None:
+    def add(self, fact: Recorded) -> None:
         """Take in the next fact."""
         apply(FEATURE, self._feature, fact)
         apply(MESSAGE, self._messages, fact)

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from projections.fact import Fact
+from domain.recorded import Recorded
 
 R = TypeVar("R", bound=Struct)
 
@@ -38,9 +38,9 @@ class Projection(Struct, Generic[R], frozen=True):
 
     name: str
     row: type[R]
-    touched: Callable[[Fact], Touched]
+    touched: Callable[[Recorded], Touched]
     """Which rows a fact may change. Never raises."""
-    evolve: Callable[[R | None, Fact], R | None]
+    evolve: Callable[[R | None, Recorded], R | None]
     """The row after a fact: None is no row. Pure, and never raises for a log that was decided.
 
     It is called without a row only for `Touched.own`.
@@ -51,7 +51,7 @@ Rows: TypeAlias = dict[str, Any]
 """One feature's rows of one projection, by item."""
 
 
-def apply(projection: Projection[Any], rows: Rows, fact: Fact) -> Rows:
+def apply(projection: Projection[Any], rows: Rows, fact: Recorded) -> Rows:
     """Fold one fact into `rows`, in place and whole or not at all, and say what changed.
 
     Args:
@@ -80,7 +80,7 @@ def apply(projection: Projection[Any], rows: Rows, fact: Fact) -> Rows:
 
 
 def _apply_to_several(
-    projection: Projection[Any], rows: Rows, fact: Fact, touched: Touched
+    projection: Projection[Any], rows: Rows, fact: Recorded, touched: Touched
 ) -> Rows:
     items = [*rows] if touched.every else [item for item in touched.others if item in rows]
     if touched.own is not None and touched.own not in items:

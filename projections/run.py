@@ -16,9 +16,9 @@ from domain import events as e
 from domain.feature import Feature
 from domain.feature import evolve as live_on
 from domain.lifecycle import APPROVED_AT
+from domain.recorded import Recorded
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Agent, Step
-from projections.fact import Fact
 from projections.projection import EVERY_ROW, NOTHING, Projection, Touched
 from projections.spending import attempt_of, run_of
 
@@ -64,7 +64,7 @@ def item_of(attempt: Attempt) -> str:
     return f"{attempt.step}:{attempt.number:06d}"
 
 
-def touched(fact: Fact) -> Touched:
+def touched(fact: Recorded) -> Touched:
     """The attempt that the fact names; what may end other work touches whatever still runs."""
     if isinstance(fact.event, e.StepStarted):
         return Touched(item_of(fact.event.attempt))
@@ -88,7 +88,7 @@ ENDING = (
 """Facts that may end attempts without naming them."""
 
 
-def evolve(row: RunRow | None, fact: Fact) -> RunRow | None:
+def evolve(row: RunRow | None, fact: Recorded) -> RunRow | None:
     """The row after a fact."""
     event = fact.event
     if row is None:
@@ -123,7 +123,7 @@ SUPERSEDED = "superseded"
 """The code of an attempt that nobody waits for any more."""
 
 
-def _started(fact: Fact, event: e.StepStarted) -> RunRow:
+def _started(fact: Recorded, event: e.StepStarted) -> RunRow:
     attempt, manifest = event.attempt, event.manifest
     return RunRow(
         id=uuid5(fact.feature_id, item_of(attempt)),
@@ -139,7 +139,7 @@ def _started(fact: Fact, event: e.StepStarted) -> RunRow:
     )
 
 
-def _overtaken(row: RunRow, fact: Fact) -> RunRow:
+def _overtaken(row: RunRow, fact: Recorded) -> RunRow:
     """Discarded, if the domain waits for the attempt no longer."""
     if row.outcome is not Outcome.RUNNING:
         return row
@@ -150,7 +150,9 @@ def _overtaken(row: RunRow, fact: Fact) -> RunRow:
     return _ended(row, fact, Outcome.DISCARDED, Run(), SUPERSEDED)
 
 
-def _ended(row: RunRow, fact: Fact, outcome: Outcome, run: Run, error: str | None = None) -> RunRow:
+def _ended(
+    row: RunRow, fact: Recorded, outcome: Outcome, run: Run, error: str | None = None
+) -> RunRow:
     used = _used(row, run)
     return replace(used, outcome=outcome, error=error, ended_version=fact.version)
 

@@ -11,8 +11,6 @@ from msgspec import Struct
 from domain.status import Status
 from projections.dashboard import DashboardRow
 from projections.feature import FeatureRow
-from projections.file import FilesRow
-from projections.in_progress import InProgressRow
 from projections.message import MessageRow
 from projections.run import RunRow
 
@@ -81,6 +79,13 @@ class ReadStore(Protocol):
             timeout: Seconds to wait at most; then what there is, is the answer.
         """
 
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        """One feature, if its row shows all that the log holds of it, as it nearly always does.
+
+        None if the row is behind, or waits for a version that can read its events, or if there is
+        none: then the log says which of these it is.
+        """
+
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:
@@ -91,26 +96,10 @@ class ReadStore(Protocol):
     ) -> Page[MessageRow]:
         """The visible conversation, oldest first."""
 
-    async def files(
-        self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None
-    ) -> FilesRow | None:
-        """The generated files of one implementation.
-
-        Args:
-            tenant_id: Whose.
-            feature_id: Which.
-            version: Of the implementation; None is the one that counts now.
-        """
-
     async def runs(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[RunRow]:
         """Every agent run, oldest first."""
-
-    async def in_progress(
-        self, tenant_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
-    ) -> Page[InProgressRow]:
-        """The features with steps that wait or run, newest feature first."""
 
     async def position(self) -> int:
         """The place in the log up to which every read model is applied."""

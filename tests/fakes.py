@@ -25,7 +25,6 @@ from application.ports import (
     Origin,
     Receipt,
     ReceiptExists,
-    Recorded,
     TaskUpdate,
     Unread,
     Unreadable,
@@ -34,6 +33,7 @@ from application.ports import (
 from domain.errors import NotFound
 from domain.events import FeatureEvent
 from domain.pipeline import AGENT_OF
+from domain.recorded import Recorded
 from domain.status import Agent
 
 OPEN = ("queued", "running")

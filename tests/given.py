@@ -18,8 +18,9 @@ from domain.content import sha256_of
 from domain.decider import decide
 from domain.errors import Refused
 from domain.feature import Feature, evolve, fold
-from domain.forking import Told, fork_of
+from domain.forking import fork_of
 from domain.pipeline import AGENT_OF, ANSWER_OF, GATE_OF, RESULT_OF
+from domain.recorded import Recorded
 from domain.runs import Attempt, Manifest, Run, Tokens
 from domain.status import Gate, Recommendation, Step, Verdict
 from tests.golden.filled import filled
@@ -143,6 +144,26 @@ def approve(feature: Feature, gate: Gate) -> c.Approve:
     return c.Approve(gate, shown.content_sha256)
 
 
+def recorded(event: e.FeatureEvent, version: int, actor: str, at: datetime) -> Recorded:
+    """An event as it would stand in the log, in the stream of one feature alone."""
+    return Recorded(
+        position=version,
+        tenant_id=UUID(int=1),
+        feature_id=UUID(int=2),
+        version=version,
+        event_id=UUID(int=1000 + version),
+        type=e.tag_of(event),
+        schema_version=event.schema_version,
+        event=event,
+        actor=actor,
+        correlation_id=UUID(int=4),
+        causation_id=None,
+        recorded_at=at,
+        hash=bytes([version % 256]) * 32,
+        previous_hash=bytes([(version - 1) % 256]) * 32,
+    )
+
+
 class Story:
     """A feature's life so far, told by commands; `events` is its log."""
 
@@ -160,7 +181,7 @@ class Story:
     def fork(self, version: int, title: str | None = None) -> "Story":
         """The life of a fork from one of its checkpoints; its own goes on beside it."""
         history = [
-            Told(n, event, PERSON, BEGINNING + timedelta(seconds=n))
+            recorded(event, n, PERSON, BEGINNING + timedelta(seconds=n))
             for n, event in enumerate(self.events[:version], 1)
         ]
         command = c.ForkFeature(version, title)

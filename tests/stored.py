@@ -5,8 +5,8 @@ from hashlib import sha256
 from uuid import UUID
 
 from application.export import StoredEvent
-from application.ports import Recorded
 from application.verifier import event_hash
+from domain.recorded import Recorded
 from infrastructure.event_log import REGISTRY
 
 KEY_ID = UUID(int=77)

@@ -16,8 +16,8 @@ from application.delivery import checker
 from application.delivery.bill import bill_of_materials
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
-from application.ports import Recorded
 from domain import events as e
+from domain.recorded import Recorded
 
 FOLDER: Final = checker.FOLDER
 

@@ -4,7 +4,6 @@ Invariant: a pure function of the log: same events, same commits. Each commit ho
 that moment, so going back is a commit that restores.
 """
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -16,19 +15,19 @@ from application.agents.paths import key
 from application.delivery.dossier import FOLDER, markdown_of
 from application.delivery.finished import finished
 from application.features import Features
-from application.ports import ArtifactStore, Recorded
-from application.stored_files import read_stored
+from application.ports import ArtifactStore
+from application.stored_files import read_all_stored
 from domain import events as e
 from domain.characters import visible
 from domain.content import Content
 from domain.feature import Feature, evolve
 from domain.lifecycle import APPROVED_AT
+from domain.recorded import Recorded
 
 DOCS: Final = "docs/"
 DOCUMENTS: Final = ("brief", "spec", "plan", "tests", "security_review", "code_review")
 NOWHERE: Final = "build-practical.invalid"
 """A domain that can never be anybody's (RFC 2606): no message goes astray to it."""
-AT_ONCE: Final = 8
 
 WORDS: Final[Mapping[type[e.FeatureEvent], str]] = {
     e.FeatureCreated: "Begin the feature",
@@ -96,14 +95,8 @@ class Histories:
             if isinstance(told, e.ImplementationCompleted)
             for file in told.files
         }
-        turn = asyncio.Semaphore(AT_ONCE)
-
-        async def body(file: e.FileWritten) -> tuple[str, bytes]:
-            async with turn:
-                read = await read_stored(self._artifacts, tenant_id, feature_id, file)
-                return file.sha256, read
-
-        return Told(tuple(events), dict(await asyncio.gather(*map(body, wanted.values()))))
+        bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, wanted.values())
+        return Told(tuple(events), dict(zip(wanted, bodies, strict=True)))
 
 
 def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:

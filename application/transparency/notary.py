@@ -24,6 +24,7 @@ from application.transparency.ports import (
     StoreUnfit,
 )
 from application.transparency.tree import CompactRange
+from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 
@@ -77,11 +78,7 @@ class Notary:
         pause = self._every - look
         while not stop.is_set():
             await self._look(pause)
-            try:
-                async with asyncio.timeout(look):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await is_set_within(stop, look)
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 await self._look(0)

@@ -4,11 +4,11 @@ Invariant: only what the store took or gave is here, never more than so many byt
 key names the content, so that nothing here can be out of date.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection
 from typing import Final
 
 from application.ports import ArtifactStore
+from application.recent import Recent
 
 BYTES_AT_MOST: Final = 16 * 2**20
 """A few dozen implementations of the usual size."""
@@ -20,37 +20,27 @@ class RecentFiles:
     def __init__(self, store: ArtifactStore, *, at_most: int = BYTES_AT_MOST) -> None:
         """Take the store, and how many bytes to keep."""
         self._store = store
-        self._at_most = at_most
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._bytes = 0
+        self._kept: Recent[str, bytes] = Recent(at_most, len)
 
     async def put(self, key: str, body: bytes) -> None:
         """Store, then keep."""
         await self._store.put(key, body)
-        self._keep(key, body)
+        self._kept.keep(key, body)
 
     async def get(self, key: str) -> bytes:
         """The bytes, from here or from the store. Raises as the store does."""
-        kept = self._kept.get(key)
+        kept = self._kept.find(key)
         if kept is not None:
-            self._kept.move_to_end(key)
             return kept
         body = await self._store.get(key)
-        self._keep(key, body)
+        self._kept.keep(key, body)
         return body
 
     async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
         """Forget everything under `tenant/feature/`, and delete it but what is to be kept."""
-        for key in [key for key in self._kept if key.startswith(prefix)]:
-            self._bytes -= len(self._kept.pop(key))
+        self._kept.forget_all(lambda key: key.startswith(prefix))
         return await self._store.delete_prefix(prefix, *((keep,) if keep else ()))
 
     async def ready(self) -> bool:
         """Whether the store answers."""
         return await self._store.ready()
-
-    def _keep(self, key: str, body: bytes) -> None:
-        self._bytes += len(body) - len(self._kept.pop(key, b""))
-        self._kept[key] = body
-        while self._bytes > self._at_most:
-            self._bytes -= len(self._kept.popitem(last=False)[1])

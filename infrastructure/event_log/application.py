@@ -23,8 +23,9 @@ from msgspec import Struct
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from application.ports import Effects, Origin, Recorded, Unavailable, Unread, Unreadable, Why
+from application.ports import Effects, Origin, Unavailable, Unread, Unreadable, Why
 from domain.events import FeatureEvent
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import BoundedConnection, Trust
 from infrastructure.event_log.mapper import FeatureMapper, NoTranscoder

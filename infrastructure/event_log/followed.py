@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.ports import Recorded
+from domain.recorded import Recorded
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.stored import Recording, StoredFeatureEvent, StreamId
 

@@ -10,15 +10,15 @@ import msgspec
 
 from application.export import StoredEvent, read_line
 from application.verifier import Report, verify
+from domain.recorded import Recorded
 from infrastructure.event_log.registry import REGISTRY, Registry
-from projections.fact import Fact
 
 
 class Imported(NamedTuple):
     """A log that was checked and read."""
 
     report: Report
-    facts: Sequence[Fact]
+    facts: Sequence[Recorded]
     """Without those whose content is sealed and lost, as the read models are folded, too."""
 
 
@@ -54,16 +54,20 @@ def read_export(
         ) from None
 
 
-def _fact(one: StoredEvent, registry: Registry) -> Fact:
-    return Fact(
-        registry.decode(one.type, one.schema_version, one.clear, one.personal),
-        one.version,
-        one.position,
-        one.tenant_id,
-        one.feature_id,
-        one.event_id,
-        one.actor,
-        one.recorded_at,
-        one.correlation_id,
-        one.causation_id,
+def _fact(one: StoredEvent, registry: Registry) -> Recorded:
+    return Recorded(
+        position=one.position,
+        tenant_id=one.tenant_id,
+        feature_id=one.feature_id,
+        version=one.version,
+        event_id=one.event_id,
+        type=one.type,
+        schema_version=one.schema_version,
+        event=registry.decode(one.type, one.schema_version, one.clear, one.personal),
+        actor=one.actor,
+        correlation_id=one.correlation_id,
+        causation_id=one.causation_id,
+        recorded_at=one.recorded_at,
+        hash=one.hash,
+        previous_hash=one.previous_hash,
     )

@@ -5,10 +5,9 @@ gets its own answer, and what one of them is refused for does not touch the othe
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, Self
 from uuid import UUID
 
 from application.ports import (
@@ -18,18 +17,16 @@ from application.ports import (
     LeaseLost,
     Origin,
     ReceiptExists,
-    Recorded,
-    Unavailable,
     Unread,
 )
-from domain.events import FeatureEvent
+from domain.events import FeatureEvent, tag_of
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Trust, sync_pool
 from infrastructure.event_log.application import Append, Features
 from infrastructure.event_log.registry import REGISTRY, Registry
 from infrastructure.event_log.stored import Outcome, Written
-
-R = TypeVar("R")
+from infrastructure.gathering import Gathered
 
 BATCH_AT_MOST: Final = 64
 """Appends in one transaction: enough to share a commit, few enough to hold no lock for long."""
@@ -38,13 +35,6 @@ WRITERS: Final = 2
 """Batches under way at once: one is written down here while the other is in the database."""
 
 READERS: Final = 4
-WAITING_AT_MOST: Final = 4096
-"""Appends that wait for a transaction; more are refused as Unavailable."""
-
-
-class _Waiting(NamedTuple):
-    append: Append
-    answer: asyncio.Future[Outcome]
 
 
 class PostgresEventLog:
@@ -75,16 +65,13 @@ class PostgresEventLog:
             saw: Told position and hash of the last event of every answer.
         """
         self._pool = sync_pool(url, role, max_size=connections, trust=trust)
-        self._writers_at_most = max(1, min(WRITERS, connections // 3))
-        readers = connections - self._writers_at_most
+        writers = max(1, min(WRITERS, connections // 3))
+        readers = connections - writers
+        self._together = Gathered(self._write, together=BATCH_AT_MOST, under_way=writers)
         self._features = Features(self._pool, ring, registry, trust)
-        self._tag_of = registry.tag_of
         self._grown = grown
         self._saw = saw
-        self._waiting: deque[_Waiting] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._woken = False
-        self._writers = ThreadPoolExecutor(self._writers_at_most, thread_name_prefix="append")
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="append")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
 
     async def open(self) -> None:
@@ -97,8 +84,7 @@ class PostgresEventLog:
 
     async def close(self) -> None:
         """Finish what was handed in, then close all connections."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        await self._together.finish()
         self._writers.shutdown()
         self._readers.shutdown()
         self._features.close()
@@ -181,55 +167,26 @@ class PostgresEventLog:
 
         Raises what `ports.EventLog.append` names. A caller that stops waiting does not undo it.
         """
-        if len(self._waiting) >= WAITING_AT_MOST:
-            raise Unavailable("database", "Too many appends are waiting.")
-        loop = asyncio.get_running_loop()
         asked = Append(feature_id, events, expected, origin, effects, head)
-        answer: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append(_Waiting(asked, answer))
-        if not self._woken:
-            # Everything that is handed in during this turn of the loop goes together.
-            self._woken = True
-            loop.call_soon(self._start)
-        return self._told(self._recorded(asked, await answer))
+        return self._told(self._recorded(asked, await self._together(asked)))
 
     def _told(self, recorded: Sequence[Recorded]) -> Sequence[Recorded]:
         if recorded:
             self._saw(recorded[-1].position, recorded[-1].hash)
         return recorded
 
-    def _start(self) -> None:
-        self._woken = False
-        while self._waiting and len(self._under_way) < self._writers_at_most:
-            size = min(BATCH_AT_MOST, len(self._waiting))
-            batch = [self._waiting.popleft() for _ in range(size)]
-            task = asyncio.get_running_loop().create_task(self._write(batch))
-            self._under_way.add(task)
-            task.add_done_callback(self._written)
-
-    def _written(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._start()
-
-    async def _write(self, batch: Sequence[_Waiting]) -> None:
-        appends = [waiting.append for waiting in batch]
-        try:
-            outcomes = await asyncio.get_running_loop().run_in_executor(
-                self._writers, self._features.append, appends
-            )
-        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch.
-            outcomes = [Outcome("error", error=error)] * len(batch)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.answer.done():
-                waiting.answer.set_result(outcome)
+    async def _write(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        loop = asyncio.get_running_loop()
+        outcomes = await loop.run_in_executor(self._writers, self._features.append, appends)
         if any(outcome.word == "appended" for outcome in outcomes):
             self._grown()
+        return outcomes
 
     def _recorded(self, append: Append, outcome: Outcome) -> Sequence[Recorded]:
         match outcome.word:
             case "appended" | "stored":
                 pairs = zip(append.events, outcome.written, strict=True)
-                return [_one(append, self._tag_of(e), e, written) for (_, e), written in pairs]
+                return [_one(append, tag_of(e), e, written) for (_, e), written in pairs]
             case "lease":
                 raise LeaseLost
             case "receipt":

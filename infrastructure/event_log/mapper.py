@@ -12,7 +12,8 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from typing_extensions import override
 
-from application.ports import Recorded, Unread, Unreadable, Why
+from application.ports import Unread, Unreadable, Why
+from domain.recorded import Recorded
 from infrastructure.event_log.chain import StoredRow, is_authentic
 from infrastructure.event_log.registry import Registry, UnknownEvent
 from infrastructure.event_log.stored import (

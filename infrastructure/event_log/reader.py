@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from application.ports import Recorded, Unreadable
+from application.ports import Unreadable
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.event_log.chain import StoredRow

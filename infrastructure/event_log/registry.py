@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
-from domain.events import Event, FeatureEvent
+from domain.events import Event, FeatureEvent, tag_of
 from infrastructure.event_log.upcasters import UPCASTERS, Upcaster
 
 SALT_BYTES: Final = 16
@@ -79,7 +79,7 @@ class Registry:
         self._tags: dict[type, str] = {}
         self._encode = msgspec.json.Encoder().encode
         for cls in get_args(events):
-            tag = str(cls.__struct_config__.tag)
+            tag = tag_of(cls)
             if tag in self._kinds:
                 raise ValueError(f"two events share the tag {tag}")
             fields = [(f.name, f.default) for f in msgspec.structs.fields(cls)]
@@ -104,10 +104,6 @@ class Registry:
     def tags(self) -> frozenset[str]:
         """All tags."""
         return frozenset(self._kinds)
-
-    def tag_of(self, event: FeatureEvent) -> str:
-        """The tag of an event."""
-        return self._tags[type(event)]
 
     def encode(self, event: FeatureEvent, salt: bytes | None = None) -> Written:
         """Write an event as its clear and its personal part, without values at their default.

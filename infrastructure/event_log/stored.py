@@ -8,9 +8,10 @@ from uuid import UUID, SafeUUID
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
-from application.ports import Effects, Origin, Recorded
+from application.ports import Effects, Origin
 from domain.errors import NotFound
 from domain.events import FeatureEvent
+from domain.recorded import Recorded
 from infrastructure.sealing import DataKey
 
 

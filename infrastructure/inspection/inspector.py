@@ -4,7 +4,6 @@ Invariant: every file gets either a reading or a note that no parser here reads 
 that fails, or does not come to an end, is a finding about the file, never an exception.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 
 from application.agents.inspection import StaticFinding
 from application.computing import Computing, CouldNotCompute
+from application.recent import Recent
 from infrastructure.inspection.imports import import_findings
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings
@@ -38,16 +38,16 @@ class Inspector:
 
     def __init__(self, computing: Computing) -> None:
         self._computing = computing
-        self._known: OrderedDict[str, tuple[StaticFinding, ...]] = OrderedDict()
+        self._known: Recent[str, tuple[StaticFinding, ...]] = Recent(REMEMBERED)
 
     async def inspect(
         self, whose: object, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Findings in order of path and line; see `application.agents.inspection`."""
         key = _key(files, packages)
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
+        known = self._known.find(key)
+        if known is not None:
+            return known
         read = await self._read(whose, files, packages)
         sql = {p: text for p, text in files.items() if suffix(p) == "sql" and text.strip()}
         found = {*read, *(await sql_findings(sql) if sql else ())}
@@ -55,9 +55,7 @@ class Inspector:
         if any(finding.rule == "unreadable" for finding in ordered):
             # Perhaps the tool was short of time or memory: it is asked again.
             return ordered
-        self._known[key] = ordered
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        self._known.keep(key, ordered)
         return ordered
 
     async def _read(

@@ -14,6 +14,7 @@ import msgspec
 from application.due_steps import task_id_of
 from application.ports import DueStep
 from domain import events as e
+from domain.events import tag_of
 from domain.pipeline import AGENT_OF, DUE_AFTER
 from domain.status import Agent, Step
 
@@ -66,11 +67,6 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class UnknownType(ValueError):
     """The message announces a type of event that makes nothing due."""
-
-
-def tag_of(event: type[e.FeatureEvent]) -> str:
-    """The tag under which the log stores an event."""
-    return str(event.__struct_config__.tag)
 
 
 RESUMING: Final = frozenset(

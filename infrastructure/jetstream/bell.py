@@ -12,6 +12,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from application.outage import Outage
+from application.waiting import is_set_within
 from infrastructure.jetstream.link import LOST, Link
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,7 @@ class Heard:
 
     async def wait(self, seconds: float) -> bool:
         """Wait for a ring, at most so long; whether there was one."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
+        if not await is_set_within(self._event, seconds):
             return False
         self._event.clear()
         return True

@@ -16,6 +16,7 @@ import structlog
 from application.outage import Outage
 from application.ports import Tasks, Unavailable
 from application.pulse import Pulse
+from application.waiting import is_set_within
 from infrastructure.jetstream.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
 from infrastructure.jetstream.delivery import Letter, Letters, cause_of
@@ -179,7 +180,5 @@ class Reconciler:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace_seconds):
                 while self._link.up:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_UP_SECONDS):
-                            await stop.wait()
-                            return
+                    if await is_set_within(stop, LOOK_UP_SECONDS):
+                        return

@@ -21,6 +21,7 @@ from nats.js.errors import NotFoundError
 from application.outage import Outage
 from application.ports import Unavailable
 from application.pulse import Pulse
+from application.waiting import is_set_within
 from infrastructure.jetstream import stream
 from infrastructure.jetstream.announcement import Header, Headers, encode, subject_of
 from infrastructure.jetstream.bell import Bell, Heard
@@ -104,7 +105,7 @@ class Relay:
                     self._doubt()  # And look for the place again, which empties the stream.
                 except Beaten:
                     self.pulse.beat()
-                    await _sleep(random.uniform(*STAND_BACK_SECONDS), stop)  # noqa: S311 - jitter.
+                    await is_set_within(stop, random.uniform(*STAND_BACK_SECONDS))  # noqa: S311 - jitter.
                 except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
                     if self._link.up:
                         lost = isinstance(error, (*LOST, Unavailable))
@@ -115,7 +116,7 @@ class Relay:
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         if self._link.up:
-            await _sleep(seconds, stop)
+            await is_set_within(stop, seconds)
         else:
             await self._link.wait_up(0.25)
 
@@ -239,14 +240,6 @@ async def _publish(streams: JetStreamContext, last: int, header: Header) -> PubA
             "Bp-Version": str(header.version),
         },
     )
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 def _cause(error: BaseException) -> str:

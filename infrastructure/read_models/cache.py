@@ -4,16 +4,16 @@ Invariant: what is here is what was committed last; it holds as long as nobody e
 positions, and whoever finds that somebody did starts with an empty cache.
 """
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from application.recent import Recent
 from infrastructure.read_models.fold import RowsOf
 from infrastructure.read_models.views import Generations
 from projections.projection import Rows
 
-Kept: TypeAlias = OrderedDict[UUID, Rows]
+Kept: TypeAlias = Recent[UUID, Rows]
 
 CACHED_FEATURES: Final = 1_000
 """Features whose rows are kept for their next event, in each projection."""
@@ -33,11 +33,10 @@ class Cache:
         here: RowsOf = {}
         missing: dict[str, dict[UUID, UUID]] = {}
         for name, features in wanted.items():
-            kept = self._rows.get((name, generations.of[name]), OrderedDict())
-            here[name] = {
-                feature_id: kept[feature_id] for feature_id in features if feature_id in kept
-            }
-            missing[name] = {f: tenant for f, tenant in features.items() if f not in kept}
+            kept = self._rows.get((name, generations.of[name]))
+            found = {f: kept.find(f) for f in features} if kept else {}
+            here[name] = {f: rows for f, rows in found.items() if rows is not None}
+            missing[name] = {f: tenant for f, tenant in features.items() if f not in here[name]}
         return here, missing
 
     def keep(
@@ -45,14 +44,12 @@ class Cache:
     ) -> None:
         """Keep rows that were committed; a parked feature's may change behind our back."""
         for name, features in rows.items():
-            kept = self._rows.setdefault((name, generations.of[name]), OrderedDict())
+            kept = self._rows.setdefault((name, generations.of[name]), Recent(self._features))
             for feature_id, items in features.items():
-                kept[feature_id] = items
-                kept.move_to_end(feature_id)
                 if (name, feature_id) in parked:
-                    del kept[feature_id]
-            while len(kept) > self._features:
-                kept.popitem(last=False)
+                    kept.forget(feature_id)
+                else:
+                    kept.keep(feature_id, items)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from application.turns import Turns
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
@@ -20,7 +21,6 @@ from infrastructure.read_models.fold import Entry, Unreadable
 from infrastructure.read_models.source import PostgresSource
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, Compared, Folding, Table, compare, stored_cell
-from projections.fact import Fact
 from projections.projection import Projection
 
 SHOWN: Final = """
@@ -120,8 +120,8 @@ class _Folded:
 
     def add(self, entry: Entry) -> None:
         # From an event on that cannot be read the feature is parked: its rows stand still.
-        self._parked = self._parked or not isinstance(entry, Fact)
-        if isinstance(entry, Fact) and not self._parked and entry.position <= self._position:
+        self._parked = self._parked or not isinstance(entry, Recorded)
+        if isinstance(entry, Recorded) and not self._parked and entry.position <= self._position:
             self._folding.add(entry)
 
     def compared(self, shown: dict[str, Table]) -> Compared:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from application.ports import Why
 from domain.events import FeatureDeleted
-from projections.fact import Fact
+from domain.recorded import Recorded
 from projections.projection import NOTHING, Projection, Rows, apply
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class Unreadable(Struct, frozen=True):
     why: Why = Why.NEWER
 
 
-Entry: TypeAlias = Fact | Unreadable
+Entry: TypeAlias = Recorded | Unreadable
 """What a page of the log consists of. Sealed events of deleted features are already left out."""
 
 
@@ -123,7 +123,7 @@ class Batch:
         if SPOILT in rows.values():
             self._park(name, lived[0], f"{Spoilt.__name__}: its row cannot be read here")
             return
-        latest: dict[str, tuple[Fact, Any]] = {}
+        latest: dict[str, tuple[Recorded, Any]] = {}
         reached = None
         for entry in lived:
             if isinstance(entry, Unreadable):
@@ -150,7 +150,7 @@ class Batch:
             del self._changes[key]
         self._park(name, self._first[feature_id], error)
 
-    def _remove(self, name: str, gone: Fact) -> None:
+    def _remove(self, name: str, gone: Recorded) -> None:
         """Remove the rows of a parked feature: what is deleted may not stay because of a defect."""
         feature_id = gone.feature_id
         rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
@@ -180,9 +180,9 @@ class Batch:
         )
 
 
-def _deletion(lived: Sequence[Entry]) -> Fact | None:
+def _deletion(lived: Sequence[Entry]) -> Recorded | None:
     for entry in reversed(lived):
-        if isinstance(entry, Fact) and isinstance(entry.event, FeatureDeleted):
+        if isinstance(entry, Recorded) and isinstance(entry.event, FeatureDeleted):
             return entry
     return None
 
@@ -204,7 +204,7 @@ def touched_by(
         projection.name: {
             feature_id: lived[0].tenant_id
             for feature_id, lived in lives.items()
-            if any(isinstance(e, Fact) and projection.touched(e) is not NOTHING for e in lived)
+            if any(isinstance(e, Recorded) and projection.touched(e) is not NOTHING for e in lived)
         }
         for projection in projections
     }

@@ -6,7 +6,6 @@ version, and then at growing pauses.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from application.outage import Outage
+from application.waiting import is_set_within
 from infrastructure.database import Database
 from infrastructure.read_models.fold import SPOILT, Batch
 from infrastructure.read_models.source import Source
@@ -150,9 +150,7 @@ class Retrying:
                 outage.on(error)
             else:
                 outage.over()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._look_seconds):
-                    await stop.wait()
+            await is_set_within(stop, self._look_seconds)
 
     async def look(self) -> int:
         """Try those whose time has come; how many go on. Raises Unavailable."""

@@ -18,6 +18,7 @@ from application.outage import Outage
 from application.ports import Unavailable
 from application.pulse import Pulse
 from application.turns import SLICE
+from application.waiting import any_set_within
 from infrastructure.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -29,10 +30,11 @@ from infrastructure.read_models.views import (
     clear,
     load,
     locked,
+    retire,
     save,
     save_apart,
 )
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import PROJECTIONS, RETIRED
 from projections.projection import Projection
 
 log = structlog.get_logger(__name__)
@@ -87,6 +89,7 @@ class Projector:
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
         self._confirmed_at = 0.0
+        self._retired: Sequence[str] = RETIRED
         self._recent: deque[tuple[float, int]] = deque()
         self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
@@ -177,6 +180,9 @@ class Projector:
         """See now and then that they stand where they are believed to: the log may be set back."""
         if time.monotonic() - self._confirmed_at < CONFIRM_SECONDS:
             return
+        if self._retired:  # Once, when there is nothing better to do.
+            await retire(self._database, self._retired)
+            self._retired = ()
         before, now = self._generations, await self._shown()
         if [(*g[:3], g.head) for g in now] != [(*g[:3], g.head) for g in before]:
             self.start_over()
@@ -222,10 +228,4 @@ class Projector:
     async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
         """Until poked or told to stop, but not longer."""
         events = (stop, self._poked) if poked else (stop,)
-        waiting = [asyncio.ensure_future(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiting:
-                waiter.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await any_set_within(events, seconds)

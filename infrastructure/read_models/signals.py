@@ -5,10 +5,11 @@ such as those of an agent at work, cost no look.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+
+from application.waiting import is_set_within
 
 
 class Signals:
@@ -32,7 +33,5 @@ class Signals:
 
     async def wait(self, seconds: float) -> None:
         """Until the next signal, but not longer."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
+        await is_set_within(self._heard, seconds)
         self._heard.clear()

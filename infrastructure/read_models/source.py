@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from application.turns import Turns
+from domain.recorded import Recorded
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
@@ -16,7 +17,6 @@ from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
 from infrastructure.event_log.reader import Keys, key_in
 from infrastructure.read_models.fold import Entry, Unreadable
-from projections.fact import Fact
 
 FENCE_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
@@ -124,15 +124,19 @@ class PostgresSource:
             what = f"{type(error).__name__} in {row.type} of schema version {row.schema_version}"
             why = why_of(error, row)
             return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what, why)
-        return Fact(
-            event,
-            row.version,
-            row.position,
-            row.tenant_id,
-            row.feature_id,
-            row.event_id,
-            row.actor,
-            row.recorded_at,
-            row.correlation_id,
-            row.causation_id,
+        return Recorded(
+            position=row.position,
+            tenant_id=row.tenant_id,
+            feature_id=row.feature_id,
+            version=row.version,
+            event_id=row.event_id,
+            type=row.type,
+            schema_version=row.schema_version,
+            event=event,
+            actor=row.actor,
+            correlation_id=row.correlation_id,
+            causation_id=row.causation_id,
+            recorded_at=row.recorded_at,
+            hash=row.hash,
+            previous_hash=row.previous_hash,
         )

@@ -7,13 +7,15 @@ from typing import Final
 from msgspec import Struct
 
 from infrastructure.database import Database
+from projections.catalogue import PROJECTIONS
 
 STATUS: Final = """
     select p.projection, p.generation, p.active, p.position,
       greatest(0, case when s.is_called then s.last_value else 0 end - p.position),
       (select count(*) from app.parked k
        where k.projection = p.projection and k.generation = p.generation)
-    from app.positions p, es.positions s order by p.projection, p.generation
+    from app.positions p, es.positions s where p.projection = any(%s)
+    order by p.projection, p.generation
 """
 
 
@@ -55,8 +57,9 @@ async def status(database: Database, *, sample_seconds: float = 0.0) -> Sequence
 
 
 async def _look(database: Database) -> list[ProjectionStatus]:
+    names = [projection.name for projection in PROJECTIONS]
     async with database.system() as connection:
-        rows = await (await connection.execute(STATUS)).fetchall()
+        rows = await (await connection.execute(STATUS, (names,))).fetchall()
     return [ProjectionStatus(*row) for row in rows]
 
 

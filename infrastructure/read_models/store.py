@@ -18,10 +18,9 @@ from application.ports import Unreadable, Why
 from domain.status import Status
 from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.signals import Signals
+from infrastructure.read_models.views import COMPLETE_UPTO
 from projections.dashboard import DASHBOARD, DashboardRow
 from projections.feature import FEATURE, FeatureRow
-from projections.file import FILE, FilesRow
-from projections.in_progress import IN_PROGRESS, InProgressRow
 from projections.message import MESSAGE, MessageRow, item_of
 from projections.projection import Projection
 from projections.run import RUN, RunRow
@@ -47,15 +46,8 @@ FORKS: Final = """
         select generation from app.positions where projection = 'dashboard' and active)
     order by v.feature_id desc limit %(limit)s
 """
-WORK: Final = """
-    select feature_id, row::text from app.views
-    where projection = 'in_progress' and feature_id < %(before)s
-      and generation = (
-        select generation from app.positions where projection = 'in_progress' and active)
-      and row -> 'steps' <> '[]'::jsonb
-    order by feature_id desc limit %(limit)s
-"""
 ROW: Final = "select app.view_row(%s, %s, %s, %s)"
+CURRENT: Final = "select app.current_row(%s, %s)"
 VISIBLE: Final = """
     select row::text from app.views
     where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
@@ -71,11 +63,11 @@ BY_TIME: Final = """
       and (row ->> 'version')::int > %(after)s
     order by (row ->> 'version')::int limit %(limit)s
 """
-POSITION: Final = "select coalesce(min(position), 0) from app.positions where active"
-LAG: Final = """
-    select greatest(0, case when s.is_called then s.last_value else 0 end
-      - (select coalesce(min(position), 0) from app.positions where active)) from es.positions s
-"""
+POSITION: Final = f"select {COMPLETE_UPTO}"
+LAG: Final = (
+    "select greatest(0, case when s.is_called then s.last_value else 0 end"  # noqa: S608 - no input.
+    f" - {COMPLETE_UPTO}) from es.positions s"
+)
 
 NEWEST: Final = UUID(int=2**128 - 1)
 """Behind every feature that will ever be."""
@@ -142,6 +134,12 @@ class PostgresReadStore:
                     row = await self._row(tenant_id, FEATURE, feature_id)
         return row
 
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        """One feature, if its row shows all that the log holds of it."""
+        found = await self._database.call(CURRENT, (tenant_id, feature_id))
+        row = found[0][0]
+        return None if row is None else _decoded(FEATURE, row)
+
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:
@@ -165,30 +163,12 @@ class PostgresReadStore:
         }
         return await self._page(tenant_id, VISIBLE, MESSAGE, values, limit)
 
-    async def files(
-        self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None
-    ) -> FilesRow | None:
-        """The generated files of one implementation; without a version, of the one that counts."""
-        if version is None:
-            feature = await self._row(tenant_id, FEATURE, feature_id)
-            version = feature.files_version if feature else None
-        if version is None:
-            return None
-        return await self._row(tenant_id, FILE, feature_id, item_of(version))
-
     async def runs(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[RunRow]:
         """Every agent run, oldest first."""
         values = {"feature_id": feature_id, "after": after}
         return await self._page(tenant_id, BY_TIME, RUN, values, limit)
-
-    async def in_progress(
-        self, tenant_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
-    ) -> Page[InProgressRow]:
-        """The features with steps that wait or run, newest feature first."""
-        values = {"before": after or NEWEST}
-        return await self._listed(tenant_id, WORK, IN_PROGRESS, values, limit)
 
     async def position(self) -> int:
         """The place in the log up to which every read model is applied."""
@@ -203,10 +183,8 @@ class PostgresReadStore:
             row = await (await connection.execute(query)).fetchone()
         return int(row[0]) if row else 0
 
-    async def _row(
-        self, tenant_id: UUID, projection: Projection[R], feature_id: UUID, item: str = ""
-    ) -> R | None:
-        found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, item))
+    async def _row(self, tenant_id: UUID, projection: Projection[R], feature_id: UUID) -> R | None:
+        found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, ""))
         row = found[0][0]
         return None if row is None else _decoded(projection, row)
 

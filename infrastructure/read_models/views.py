@@ -14,7 +14,15 @@ from psycopg import AsyncCursor
 
 from infrastructure.database import LOST, AsyncBoundedConnection, Database
 from infrastructure.read_models.fold import SPOILT, Batch, Change, Parked, RowsOf
+from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
+
+_NAMES: Final = ", ".join(f"'{projection.name}'" for projection in PROJECTIONS)
+COMPLETE_UPTO: Final = (
+    "(select coalesce(min(p.position), 0) from app.positions p"  # noqa: S608 - our own names.
+    f" where p.active and p.projection in ({_NAMES}))"
+)
+"""The place in the log up to which every read model is applied, as an expression."""
 
 ENSURE: Final = """
     insert into app.positions (projection, generation, position, active)
@@ -107,6 +115,7 @@ CLEAR: Final = """
         where p.projection = v.projection and p.generation = v.generation)
       limit %(limit)s)) and projection = %(projection)s
 """
+RETIRE: Final = "delete from app.positions where projection = any(%s)"
 CLEAR_PARKED: Final = """
     delete from app.parked k where k.projection = any(%s) and not exists (
       select from app.positions p where p.projection = k.projection and p.generation = k.generation)
@@ -305,6 +314,13 @@ async def clear(database: Database, names: Sequence[str]) -> None:
                 removed = (await connection.execute(CLEAR, values)).rowcount
     async with database.system() as connection:
         await connection.execute(CLEAR_PARKED, (list(names),))
+
+
+async def retire(database: Database, names: Sequence[str]) -> None:
+    """Remove all that is stored of read models that are no more. Raises Unavailable."""
+    async with database.system() as connection:
+        await connection.execute(RETIRE, (list(names),))
+    await clear(database, names)
 
 
 def _parked_columns(of: Mapping[str, int], parked: Iterable[Parked]) -> Sequence[list[Any]]:

@@ -6,9 +6,9 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
-from application.ports import Recorded
 from domain import content, runs
 from domain.events import Event, FeatureEvent, FileWritten
+from domain.recorded import Recorded
 from interface.cli.markdown import code, table
 from interface.cli.struct_fields import fields_of, summary_of
 

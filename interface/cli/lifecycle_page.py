@@ -7,7 +7,7 @@ from application.agents.failures import CODES
 from application.agents.table import AGENTS
 from application.runner import ATTEMPTS
 from domain import events as e
-from domain.events import FeatureEvent
+from domain.events import tag_of
 from domain.lifecycle import (
     ALIVE,
     ANYWHERE,
@@ -93,11 +93,6 @@ When a step has failed by itself {attempts} times, that is final. Attempts that 
 {ours} do not count: a worker of ours was stopped or lost, however often. What they
 used is told as ours, in the runs of a feature (`cause`) and in the usage (`ours`).
 """
-
-
-def tag_of(event: type[FeatureEvent]) -> str:
-    """The name that the log stores."""
-    return str(event.__struct_config__.tag)
 
 
 def diagram() -> str:

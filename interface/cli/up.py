@@ -18,6 +18,7 @@ import structlog
 
 from application.ports import Unavailable
 from application.providers import Choice
+from application.waiting import is_set_within
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.jetstream import NatsRefused
@@ -374,11 +375,7 @@ async def _watch(stack: Stack, stop: asyncio.Event) -> None:
     """A server that ends by itself ends us, loudly."""
     while not stop.is_set():
         stack.check()
-        try:
-            async with asyncio.timeout(WATCH_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await is_set_within(stop, WATCH_SECONDS)
 
 
 def _url(settings: Settings, port: int) -> str:

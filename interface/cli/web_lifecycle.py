@@ -7,11 +7,11 @@ the API document and what may follow what from this file.
 import json
 from typing import Any, Final
 
+from domain.events import tag_of
 from domain.lifecycle import GATE_STATUS, LIFECYCLE, WORKING, actions_at
 from domain.pipeline import AGENT_OF, DISPENSABLE, GATE_OF, RESULTS, STAGE_OF, WORK_AT
 from domain.runs import OURS
 from domain.status import Stage, Status
-from interface.cli.lifecycle_page import tag_of
 from interface.http.conversation import FRAMES
 from interface.http.live import WORDS
 from interface.settings import PROJECT

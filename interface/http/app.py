@@ -22,6 +22,7 @@ from interface.http import (
     conversation,
     delivery,
     estimating,
+    given,
     health,
     key_settings,
     lineage,
@@ -71,6 +72,8 @@ def described() -> list[ControllerRouterHandler]:
         route_handlers=[features, log, settings],
         guards=[signed_in, ids],
         dependencies={
+            "services": Provide(given.services),
+            "tenant_id": Provide(given.tenant_id),
             "wanted": Provide(audit_filter.wanted),
             "terms": Provide(terms),
             "moment": Provide(moment),

@@ -12,14 +12,15 @@ from msgspec.structs import replace
 
 from application.audit import AuditEntry, Causation, ChainReport, Found, Wanted
 from application.export import MEDIA_TYPE, lines_of
-from application.ports import Recorded
 from application.usage import Usage
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from interface.http.asking import etag
 from interface.http.audit_filter import Direction, OfLog, Order
 from interface.http.body import JsonRequest
 from interface.http.cursors import Listing
 from interface.http.flow import Ending, Flow, Put
+from interface.http.given import OfServices, OfTenant
 from interface.http.parameters import (
     Cursor,
     EventId,
@@ -32,10 +33,9 @@ from interface.http.parameters import (
     read_time,
 )
 from interface.http.rates import Counted, count
-from interface.http.services import Services, of
+from interface.http.services import Services
 from interface.http.session_end import while_session_lasts
 from interface.http.shapes import AuditPage, EventPage
-from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.http.views import event_view, unread_view
 from interface.limits import Rate, Room
@@ -47,6 +47,8 @@ EXPORT_SECONDS: Final = 15 * 60.0
 @get("/features/{feature_id:str}/events", summary="The feature's log")
 async def list_events(
     request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     wanted: OfLog,
     at: OfVersion = None,
@@ -59,11 +61,10 @@ async def list_events(
     With `Accept: application/x-ndjson`: the whole log at once, as CloudEvents 1.0 lines that
     `log verify` checks without the service.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = await _living(services, tenant_id, feature_id)
     if MEDIA_TYPE in request.headers.get("accept", ""):
         count(request, Rate.DOWNLOAD)
-        return await _export(request, feature_id, version)
+        return await _export(request, services, tenant_id, feature_id, version)
     listing = services.cursors.of(tenant_id, "events of", feature_id, wanted, order)
     if at is not None:
         found = await services.log.entries(tenant_id, feature_id, versions=[at])
@@ -97,7 +98,8 @@ async def list_events(
     guards=[Counted(Rate.SEARCH)],
 )
 async def list_all_events(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     wanted: OfLog,
     feature_id: OfFeature = None,
     order: Order = Direction.DESC,
@@ -109,7 +111,6 @@ async def list_all_events(
     Features that were deleted are in it, too. Oldest first, it ends where something may still
     appear in between: a few milliseconds ago.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     chosen = replace(wanted, feature_id=feature_id)
     listing = services.cursors.of(tenant_id, "events", chosen, order)
     asked = (services, tenant_id, chosen, order, limit)
@@ -125,9 +126,10 @@ async def list_all_events(
     summary="What led to what",
     guards=[Counted(Rate.SEARCH)],
 )
-async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: EventId) -> Causation:
+async def trace_event(
+    services: OfServices, tenant_id: OfTenant, feature_id: FeatureId, event_id: EventId
+) -> Causation:
     """All that followed from the command an event belongs to: events, and requests to models."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     await _living(services, tenant_id, feature_id)
     found = await services.audit.causation(tenant_id, feature_id, event_id)
     if found is None:
@@ -140,9 +142,10 @@ async def trace_event(request: JsonRequest, feature_id: FeatureId, event_id: Eve
     summary="Is what is shown what happened?",
     guards=[Counted(Rate.SEARCH)],
 )
-async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certificate:
+async def certify_feature(
+    services: OfServices, tenant_id: OfTenant, feature_id: FeatureId
+) -> Certificate:
     """Folds the log from its first event, without any model, and compares every read model."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     certify = services.certifier.certify
     certificate = await certify(tenant_id, feature_id)
     if certificate is None or not certificate.events:
@@ -162,12 +165,13 @@ async def certify_feature(request: JsonRequest, feature_id: FeatureId) -> Certif
     summary="What was spent",
     guards=[Counted(Rate.SEARCH)],
 )
-async def read_usage(request: JsonRequest, since: Since = None, until: Until = None) -> Usage:
+async def read_usage(
+    services: OfServices, tenant_id: OfTenant, since: Since = None, until: Until = None
+) -> Usage:
     """Tokens and cost by agent, model, feature and day, and what went into what does not count.
 
     What was spent on features that are deleted is in it, too.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     period = read_time("from", since), read_time("to", until)
     usage = await services.usages.of(tenant_id, *period)
     features = [UUID(share.name) for share in usage.by_feature]
@@ -179,9 +183,10 @@ async def read_usage(request: JsonRequest, since: Since = None, until: Until = N
     summary="Check the feature's log",
     guards=[Counted(Rate.SEARCH)],
 )
-async def verify_events(request: JsonRequest, feature_id: FeatureId) -> ChainReport:
+async def verify_events(
+    services: OfServices, tenant_id: OfTenant, feature_id: FeatureId
+) -> ChainReport:
     """Computes the hash chain anew. A deleted feature's chain still verifies."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     report = await services.chain.verify(tenant_id, feature_id)
     if report is None:
         raise NotFound
@@ -220,8 +225,9 @@ async def _chosen(
     return shown, shown[-1].position if shown else 0, len(found.entries) > limit, found
 
 
-async def _export(request: JsonRequest, feature_id: UUID, upto: int) -> Response[EventPage]:
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
+async def _export(
+    request: JsonRequest, services: Services, tenant_id: UUID, feature_id: UUID, upto: int
+) -> Response[EventPage]:
 
     async def produce(put: Put) -> None:
         async for chunk in lines_of(services.stored, tenant_id, feature_id, upto):

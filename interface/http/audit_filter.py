@@ -11,8 +11,8 @@ from typing import Annotated, Final, get_args
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from application.audit import Wanted, Word, tag_of
-from domain.events import FeatureEvent
+from application.audit import Wanted, Word
+from domain.events import FeatureEvent, tag_of
 from interface.http.parameters import LogWords, Since, Until, read_time
 from interface.http.problems import Fault, refuse
 

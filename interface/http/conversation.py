@@ -14,23 +14,24 @@ from litestar import Response, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
-from application.ports import Accepted, Recorded, Unavailable, Unreadable
+from application.ports import Accepted, Unavailable, Unreadable
 from domain import documents as d
 from domain import events as e
 from domain.commands import MessageText, PostMessage
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Step
 from interface.http.asking import OnTerms, carry_out
 from interface.http.body import JsonRequest
 from interface.http.flow import Produce, Put
+from interface.http.given import OfServices, OfTenant
 from interface.http.parameters import FeatureId
 from interface.http.problems import PROBLEMS, Problem, problem, wait
 from interface.http.rates import Counted
 from interface.http.refusals import problem_of
-from interface.http.services import Services, of
+from interface.http.services import Services
 from interface.http.session_end import while_signed_in
-from interface.http.signed_in import caller_of
 from interface.http.streams import flow, frame, open_pipe
 from interface.http.watching import Ear, Word
 from interface.limits import Rate, Room
@@ -94,10 +95,14 @@ class Trouble(Struct, frozen=True):
     guards=[Counted(Rate.TALK)],
 )
 async def post_message(
-    request: JsonRequest, feature_id: FeatureId, data: JSONBody[Said], terms: OnTerms
+    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    data: JSONBody[Said],
+    terms: OnTerms,
 ) -> Response[bytes]:
     """Answers a stream. A client that goes away does not lose the answer: GET the messages."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     posted: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
 
     over = frame("error", Trouble(problem("unauthenticated", OVER)))

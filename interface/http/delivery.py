@@ -15,13 +15,12 @@ from litestar.params import QueryParameter
 from interface.http.body import JsonRequest
 from interface.http.edge import asks_for_head
 from interface.http.flow import Ending, Flow, Put
+from interface.http.given import OfServices, OfTenant
 from interface.http.moments import AsOf, look
 from interface.http.parameters import FeatureId, IfNoneMatch, IfRange, Range
 from interface.http.ranges import Asked, Sending, within
 from interface.http.rates import Counted
-from interface.http.services import of
 from interface.http.session_end import while_session_lasts
-from interface.http.signed_in import caller_of
 from interface.http.streams import open_pipe
 from interface.limits import Rate, Room
 
@@ -64,6 +63,8 @@ Wanted = Annotated[
 )
 async def download(
     request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     moment: AsOf,
     form: Wanted = DownloadFormat.ZIP,
@@ -72,7 +73,6 @@ async def download(
     if_still: IfRange = None,
 ) -> Response[bytes]:
     """The source code, streamed: the same bytes every time; also as it was, and in part."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     version = None
     if not moment.is_present:
         version = (await look(services, tenant_id, feature_id, moment)).row.version

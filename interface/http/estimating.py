@@ -15,6 +15,7 @@ from domain.errors import NotFound, NotNow
 from domain.lifecycle import GATE_STATUS
 from domain.status import Status
 from interface.http.body import JsonRequest
+from interface.http.given import OfServices, OfTenant
 from interface.http.parameters import FeatureId, Length, Target
 from interface.http.problems import Fault, refuse
 from interface.http.services import Services, of
@@ -33,7 +34,8 @@ class PaidAction(StrEnum):
 
 @get("/features/{feature_id:str}/estimate", summary="What a decision would roughly cost")
 async def estimate_cost(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     action: FromQuery[PaidAction],
     length: Length = 0,
@@ -46,7 +48,6 @@ async def estimate_cost(
     Going back or trying again may cost nothing: what is recorded for the same inputs is taken
     again.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     command = await _meant(services, tenant_id, feature_id, action, version)
     return await services.estimates.of(tenant_id, feature_id, command, length)
 

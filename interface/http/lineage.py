@@ -3,11 +3,10 @@
 Invariant: both only read the feature they begin from; its log is not touched.
 """
 
-import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -17,7 +16,7 @@ from msgspec import Struct
 from application.diff import Change, Text
 from application.download import markdown_of
 from application.ports import Accepted
-from application.stored_files import read_stored
+from application.stored_files import read_all_stored
 from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
@@ -25,6 +24,7 @@ from domain.status import Agent, Step
 from interface.http.asking import OnTerms, etag, idempotency_of
 from interface.http.body import JsonRequest
 from interface.http.edge import correlation_id
+from interface.http.given import OfServices, OfTenant
 from interface.http.moments import Moment, Seen, look, look_back
 from interface.http.parameters import FeatureId, FromVersion, ToVersion, With
 from interface.http.rates import Counted
@@ -36,8 +36,6 @@ from projections.past import Past
 from projections.run import Outcome, RunRow
 
 T = TypeVar("T")
-
-FILES_AT_ONCE: Final = 8
 
 
 class Side(StrEnum):
@@ -117,14 +115,14 @@ async def fork_feature(
     guards=[Counted(Rate.SEARCH)],
 )
 async def diff_features(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     from_version: FromVersion,
     to_version: ToVersion = None,
     other: With = None,
 ) -> Difference:
     """Deliverables and files as unified diffs, and the agent runs between; also across forks."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     begin = await look(services, tenant_id, feature_id, Moment(from_version))
     other_id = feature_id if other is None else other
     end = await look(services, tenant_id, other_id, Moment(to_version))
@@ -185,16 +183,14 @@ async def _texts(
 async def _files(services: Services, tenant_id: UUID, begin: Seen, end: Seen) -> tuple[Change, ...]:
     before = await _written(services, tenant_id, begin)
     after = await _written(services, tenant_id, end)
-    turn = asyncio.Semaphore(FILES_AT_ONCE)
-
-    async def body(seen: Seen, file: e.FileWritten) -> Text:
-        async with turn:
-            found = await read_stored(services.artifacts, tenant_id, seen.row.id, file)
-            return Text(file.sha256, found)
 
     async def side(seen: Seen, files: Mapping[str, e.FileWritten]) -> dict[str, Text]:
-        bodies = await asyncio.gather(*(body(seen, file) for file in files.values()))
-        return dict(zip(files, bodies, strict=True))
+        wanted = files.values()
+        bodies = await read_all_stored(services.artifacts, tenant_id, seen.row.id, wanted)
+        return {
+            path: Text(file.sha256, body)
+            for (path, file), body in zip(files.items(), bodies, strict=True)
+        }
 
     async def read(names: tuple[str, ...]) -> tuple[dict[str, Text], dict[str, Text]]:
         return await side(begin, _only(before, names)), await side(end, _only(after, names))

@@ -11,11 +11,13 @@ from uuid import UUID
 
 from litestar import Response, get
 
-from application.ports import Diverged, Recorded, Unread, Unreadable
+from application.ports import Diverged, Unread, Unreadable
 from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
+from domain.recorded import Recorded
 from interface.http.body import JsonRequest
 from interface.http.flow import Put
+from interface.http.given import OfServices, OfTenant
 from interface.http.parameters import (
     AfterPosition,
     AfterVersion,
@@ -25,9 +27,8 @@ from interface.http.parameters import (
     read,
 )
 from interface.http.rates import Counted
-from interface.http.services import Services, of
+from interface.http.services import Services
 from interface.http.session_end import while_signed_in
-from interface.http.signed_in import caller_of
 from interface.http.streams import (
     BYE,
     RETRY_MS,
@@ -61,6 +62,8 @@ HIDDEN: Final = frozenset({"kind", "feature_id"})
 )
 async def feature_live(
     request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     after: AfterVersion = None,
     last_event_id: LastEventId = None,
@@ -70,7 +73,6 @@ async def feature_live(
     Without `Last-Event-ID` or `after`, begins after the present version. After `set_back`, what
     was told before may be gone: read everything anew; the stream goes on behind its `id`.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after, SeenVersion)
     set_backs = services.continuity.set_backs
     version = await services.chain.living(tenant_id, feature_id)
@@ -103,6 +105,8 @@ async def feature_live(
 )
 async def tenant_live(
     request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     after: AfterPosition = None,
     words: Words = False,  # noqa: FBT002 - a query parameter has a name.
     last_event_id: LastEventId = None,
@@ -113,7 +117,6 @@ async def tenant_live(
     `hello`, whose `id` is the present position. After `set_back`, what was told before may be
     gone: read everything anew; the stream goes on behind its `id`.
     """
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = last_seen(last_event_id, after, SeenPosition)
     set_backs = services.continuity.set_backs
     present = await services.reads.position()

@@ -13,7 +13,6 @@ from litestar import Response
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from application.ports import Recorded
 from application.stretches import stretches
 from domain.errors import NotFound
 from domain.status import Status
@@ -21,7 +20,6 @@ from interface.http.asking import etag
 from interface.http.parameters import AsOfTime, AsOfVersion, read_time
 from interface.http.problems import Fault, refuse
 from interface.http.services import Services
-from projections.fact import Fact
 from projections.feature import FeatureRow
 from projections.past import Looking, Past
 from projections.store import Page
@@ -106,6 +104,11 @@ async def look(
         NotFound: there is no such feature.
         HttpProblem: `no_such_version`.
     """
+    if when.is_present:
+        current = await services.reads.current(tenant_id, feature_id)
+        if current is not None:
+            return Seen(current, current.version)
+    # It is behind, or cannot be read, or there is none: the log knows.
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
         services.pasts.forget(feature_id)
@@ -133,7 +136,7 @@ async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when:
     async with services.turns.long(tenant_id):
         async for stretch in stretches(services.log, tenant_id, feature_id, upto=when.version):
             seen = [r for r in stretch if when.at is None or r.recorded_at <= when.at]
-            await services.turns.through(seen, lambda recorded: looking.add(fact_of(recorded)))
+            await services.turns.through(seen, looking.add)
             events += len(seen)
             if len(seen) < len(stretch):
                 break
@@ -147,19 +150,3 @@ async def look_back(services: Services, tenant_id: UUID, feature_id: UUID, when:
 def page_of(items: Sequence[T], limit: int) -> Page[T]:
     """The first of these, and whether there are more."""
     return Page(tuple(items[:limit]), len(items) > limit)
-
-
-def fact_of(recorded: Recorded) -> Fact:
-    """An event of the log, as read models see it."""
-    return Fact(
-        recorded.event,
-        recorded.version,
-        recorded.position,
-        recorded.tenant_id,
-        recorded.feature_id,
-        recorded.event_id,
-        recorded.actor,
-        recorded.recorded_at,
-        recorded.correlation_id,
-        recorded.causation_id,
-    )

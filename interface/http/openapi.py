@@ -20,7 +20,7 @@ from litestar.status_codes import HTTP_429_TOO_MANY_REQUESTS
 from application.audit import Change
 from application.export import CloudEvent
 from application.ports import Accepted
-from domain.events import FeatureEvent
+from domain.events import FeatureEvent, tag_of
 from interface.http import conversation, delivery
 from interface.http.answers import refusals_of
 from interface.http.auth import COOKIE
@@ -37,7 +37,7 @@ REF: Final = "#/components/schemas/{name}"
 STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
     "post_message": conversation.FRAMES,
     "feature_live": {
-        **{str(kind.__struct_config__.tag): EventView for kind in get_args(FeatureEvent)},
+        **{tag_of(kind): EventView for kind in get_args(FeatureEvent)},
         UNREAD: UnreadEvent,
         **dict.fromkeys(sorted(WORDS), AgentWord),
         SET_BACK: LogSetBack,

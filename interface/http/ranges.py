@@ -5,12 +5,12 @@ range of other bytes than the client has the beginning of is never sent.
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from application.delivery.parcel import Parcel
+from application.recent import Recent
 from interface.http.problems import HttpProblem, problem
 
 REMEMBERED_LENGTHS: Final = 4_096
@@ -52,18 +52,22 @@ class Lengths:
     """How many bytes parcels have that were made whole: only that tells of a zip."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, int] = OrderedDict()
+        self._known: Recent[str, int] = Recent(REMEMBERED_LENGTHS)
 
     def find(self, parcel: Parcel) -> int | None:
         """The length, if the parcel was made lately."""
-        return self._known.get(parcel.name)
+        return self._known.find(parcel.name)
 
     async def measure(self, parcel: Parcel) -> int:
         """The length; the parcel is made for it where it is not known."""
-        if parcel.name not in self._known:
-            async for _ in self.noting(parcel):
-                continue
-        return self._known[parcel.name]
+        known = self._known.find(parcel.name)
+        if known is not None:
+            return known
+        length = 0
+        async with aclosing(self.noting(parcel)) as chunks:
+            async for chunk in chunks:
+                length += len(chunk)
+        return length
 
     async def noting(self, parcel: Parcel) -> AsyncGenerator[bytes, None]:
         """All chunks; the length is known after the last."""
@@ -72,9 +76,7 @@ class Lengths:
             async for chunk in chunks:
                 length += len(chunk)
                 yield chunk
-        self._known[parcel.name] = length
-        if len(self._known) > REMEMBERED_LENGTHS:
-            self._known.popitem(last=False)
+        self._known.keep(parcel.name, length)
 
 
 class Sending(NamedTuple):

@@ -16,11 +16,11 @@ from application.stored_files import read_stored
 from domain import events as e
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.body import JsonRequest
 from interface.http.cursors import Listing
+from interface.http.given import OfServices, OfTenant
 from interface.http.moments import AsOf, Moment, Seen, look, page_of
 from interface.http.parameters import Cursor, FeatureId, Limit, MinVersion, TitleWords
-from interface.http.services import Services, of
+from interface.http.services import Services
 from interface.http.shapes import (
     CheckpointPage,
     FeaturePage,
@@ -30,7 +30,6 @@ from interface.http.shapes import (
     MessagePage,
     RunPage,
 )
-from interface.http.signed_in import caller_of
 from interface.http.views import (
     feature_view,
     message_view,
@@ -44,14 +43,14 @@ from projections.store import Page
 
 @get("/features", summary="The dashboard")
 async def list_features(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     status: FromQuery[Status | None] = None,
     q: TitleWords = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> FeaturePage:
     """All features, newest first."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     listing = services.cursors.of(tenant_id, "features", status, q or "")
     after = listing.after(cursor)
     found = await services.reads.features(
@@ -62,10 +61,13 @@ async def list_features(
 
 @get("/features/{feature_id:str}", summary="One feature, whole")
 async def read_feature(
-    request: JsonRequest, feature_id: FeatureId, moment: AsOf, min_version: MinVersion = None
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    moment: AsOf,
+    min_version: MinVersion = None,
 ) -> Response[FeatureView]:
     """Deliverables, recommendation, status, actions, files and cost: now, or as they were."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
     texts, forks = await asyncio.gather(
         services.features.texts(tenant_id, feature_id, texts_needed(seen.row)),
@@ -76,7 +78,8 @@ async def read_feature(
 
 @get("/features/{feature_id:str}/messages", summary="The conversation")
 async def list_messages(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     moment: AsOf,
     min_version: MinVersion = None,
@@ -84,7 +87,6 @@ async def list_messages(
     cursor: Cursor = None,
 ) -> Response[MessagePage]:
     """What was said, oldest first; going back hides what came later."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
     listing = _of(services, tenant_id, "messages", feature_id, moment)
     after = int(listing.after(cursor) or 0)
@@ -101,7 +103,8 @@ async def list_messages(
 
 @get("/features/{feature_id:str}/checkpoints", summary="Places to go back to")
 async def list_checkpoints(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     moment: AsOf,
     min_version: MinVersion = None,
@@ -109,7 +112,6 @@ async def list_checkpoints(
     cursor: Cursor = None,
 ) -> Response[CheckpointPage]:
     """Every version that `replay` takes, oldest first."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
     listing = _of(services, tenant_id, "checkpoints", feature_id, moment)
     after = int(listing.after(cursor) or 0)
@@ -121,7 +123,8 @@ async def list_checkpoints(
 
 @get("/features/{feature_id:str}/runs", summary="What agents did")
 async def list_runs(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     moment: AsOf,
     min_version: MinVersion = None,
@@ -129,7 +132,6 @@ async def list_runs(
     cursor: Cursor = None,
 ) -> Response[RunPage]:
     """Every agent run, oldest first, with what it used and what came of it."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
     listing = _of(services, tenant_id, "runs", feature_id, moment)
     after = int(listing.after(cursor) or 0)
@@ -143,7 +145,8 @@ async def list_runs(
 
 @get("/features/{feature_id:str}/files", summary="Generated files")
 async def list_files(
-    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
     feature_id: FeatureId,
     moment: AsOf,
     min_version: MinVersion = None,
@@ -151,7 +154,6 @@ async def list_files(
     cursor: Cursor = None,
 ) -> Response[FilePage]:
     """The files of the implementation that counts now, by path."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment, min_version)
     listing = _of(services, tenant_id, "files", feature_id, moment)
     after = listing.after(cursor) or ""
@@ -167,10 +169,13 @@ async def list_files(
     media_type="text/plain",
 )
 async def read_file(
-    request: JsonRequest, feature_id: FeatureId, path: FromPath[str], moment: AsOf
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    path: FromPath[str],
+    moment: AsOf,
 ) -> Response[bytes]:
     """The file's bytes, checked against its hash. Text is sent as plain text, never as a page."""
-    services, tenant_id = of(request.app.state), caller_of(request).tenant_id
     seen = await look(services, tenant_id, feature_id, moment)
     wanted = path.removeprefix("/")
     found = next((f for f in await _files(services, tenant_id, seen) if f.path == wanted), None)

@@ -25,15 +25,17 @@ from application.continuity import Continuity
 from application.delivery.parcel import Parcel
 from application.estimates import Estimates
 from application.export import StoredLog
-from application.ports import Accepted, ArtifactStore, EventLog, Live, Recorded
+from application.ports import Accepted, ArtifactStore, EventLog, Live
 from application.security_log import SecurityLog
 from application.throttle import Allowance, Throttle
 from application.turns import Turns
 from application.usage import Expenses, Usages
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
+from domain.recorded import Recorded
 from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
+from interface.http.pasts import Pasts
 from interface.http.places import AllPlaces
 from interface.http.ranges import Lengths
 from interface.limits import (
@@ -47,7 +49,6 @@ from interface.limits import (
     Room,
 )
 from projections.certificate import Certifier
-from projections.past import Pasts
 from projections.store import ReadStore
 
 

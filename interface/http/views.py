@@ -10,9 +10,10 @@ from typing import Any
 from msgspec.structs import asdict
 
 from application.download import markdown_of
-from application.ports import Recorded, Unread
+from application.ports import Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
+from domain.recorded import Recorded
 from domain.runs import OURS
 from interface.http.moments import Seen
 from interface.http.shapes import (

@@ -16,7 +16,6 @@ from application.api_keys import KeyDescription
 from application.estimate import Basis
 from application.estimates import Estimates
 from application.experience import RecordedRun, recorded_runs
-from application.ports import Recorded
 from application.providers import Choice
 from domain import commands as c
 from domain import events as e
@@ -24,6 +23,7 @@ from domain.content import sha256_of
 from domain.decider import decide
 from domain.errors import Refused
 from domain.feature import Feature
+from domain.recorded import Recorded
 from domain.status import Gate, Step
 from tests.application.test_estimate import traces
 from tests.domain.test_feature_properties import MOVES, lived

@@ -12,8 +12,8 @@ from application.turns import AT_ONCE_EACH, SLICE, Turns
 from domain import events as e
 from domain.status import Status
 from interface.http.moments import Moment, look_back
+from interface.http.pasts import Pasts
 from interface.http.problems import HttpProblem
-from projections.past import Pasts
 from tests.delivered import FEATURE, TENANT, Shop
 from tests.given import drafted
 

@@ -22,12 +22,12 @@ from application.ports import (
     ModelAnswer,
     ModelRequest,
     Origin,
-    Recorded,
 )
 from application.providers import Choice, Providers
 from application.runner import Runner
 from domain import commands as c
 from domain.feature import Feature
+from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
 from domain.status import Agent, Gate, Step
 from tests.bench.instant import REQUEST, instant

@@ -11,7 +11,7 @@ from domain.events import FeatureEvent
 from infrastructure.database import ROLES
 from infrastructure.migrations import FOLDER
 from interface.cli import rights
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import PROJECTIONS, RETIRED
 from tests.architecture.pages import PROJECT, tree_of
 
 CODE = ("application", "infrastructure", "interface", "projections")
@@ -53,7 +53,7 @@ def test_what_resumes_steps_is_in_clear() -> None:
 
 def test_every_read_model_has_its_partition() -> None:
     partitions = set(re.findall(r"partition of app\.views for values in \('(\w+)'\)", SQL))
-    assert partitions == {projection.name for projection in PROJECTIONS}
+    assert partitions == {projection.name for projection in PROJECTIONS} | {*RETIRED}
 
 
 def test_every_role_of_a_process_is_made_and_shown() -> None:

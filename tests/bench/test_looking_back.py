@@ -26,7 +26,7 @@ from infrastructure.jetstream.live import NatsLive
 from infrastructure.receipts import PostgresReceipts
 from interface.http.lineage import difference
 from interface.http.moments import Moment, look
-from projections.past import Pasts
+from interface.http.pasts import Pasts
 from tests.given import done
 from tests.integration.reading import USER, World, world
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from application.artifact_keys import artifact_key
-from application.ports import Recorded
 from domain import events as e
 from domain.feature import Feature, evolve, fold
 from domain.lifecycle import LIFECYCLE
+from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
 from domain.status import Step
 from infrastructure.artifacts import FolderStore

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from application.export import StoredEvent
-from application.ports import Origin, Recorded
+from application.ports import Origin
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
@@ -84,7 +84,7 @@ def _failing(story: Story, step: Step, *, final: bool) -> c.FailAttempt:
 def stored(events: list[e.FeatureEvent]) -> list[StoredEvent]:
     """A life as a database would have stored it; the same bytes every time."""
     log = MemoryLog(Clock())
-    stream: list[Recorded] = []
+    stream = []
     for version, event in enumerate(events, start=1):
         cause = stream[-1].event_id if stream else None
         origin = Origin(TENANT, "user:golden", COMMAND, cause)

@@ -55,7 +55,7 @@ from application.delivery.trace import trace_markdown, trace_of
 from application.diff import Text, changes, differing, lines_of
 from application.drafting import Draft
 from application.export import StoredEvent, cloud_event, read_line
-from application.ports import Block, ModelAnswer, Recorded
+from application.ports import Block, ModelAnswer
 from application.verifier import verify
 from domain import commands as c
 from domain import documents as d
@@ -63,6 +63,7 @@ from domain import events as e
 from domain.content import sha256_of
 from domain.decider import decide
 from domain.feature import Feature, fold
+from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
 from infrastructure import logs

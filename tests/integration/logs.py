@@ -7,8 +7,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, Origin, Recorded
+from application.ports import Claim, DueStep, Origin
 from domain import events as e
+from domain.recorded import Recorded
 from domain.status import Agent, Step
 from infrastructure.data_keys import KeyRing
 from infrastructure.database import Database

@@ -13,11 +13,12 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 
+from domain.events import tag_of
 from domain.pipeline import AGENT_OF, DUE_AFTER
 from domain.status import Agent, Step
 from infrastructure.embedded import Stack
 from infrastructure.jetstream import Bell, Fanout, Link, Reconciler, Relay, consumers, delivery
-from infrastructure.jetstream.announcement import TAGS, encode, subject_of, tag_of, tags_for
+from infrastructure.jetstream.announcement import TAGS, encode, subject_of, tags_for
 from infrastructure.jetstream.stream import NAME
 from tests.integration.memory import (
     MemoryDeadLetters,

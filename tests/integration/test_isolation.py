@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from application.audit import Wanted
-from application.ports import Recorded, Unread, Unreadable, Why
+from application.ports import Unread, Unreadable, Why
 from application.usage import Expense, Fate
 from domain import commands as c
 from domain import events as e
+from domain.recorded import Recorded
 from domain.status import Gate
 from infrastructure.audit import PostgresAudit
 from infrastructure.audit_log import PostgresAuditLog

@@ -14,9 +14,8 @@ from domain import events as e
 from domain.status import Gate, Status, Step
 from infrastructure.read_models import parked, retry_parked, status
 from infrastructure.read_models import projector as projecting
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import PROJECTIONS, RETIRED
 from projections.dashboard import DASHBOARD
-from projections.fact import Fact
 from tests.given import Story, at_gate, done, drafted
 from tests.integration.reading import World, stories, world
 from tests.projections.given_events import rows_after
@@ -37,31 +36,51 @@ async def test_rows_equal_those_folded_in_memory(there: World, page: int):
     shown = {(name, feature, key): row for name, feature, key, _, row in there.shown()}
     expected = 0
     for feature_id, story in told:
-        log = (
+        facts = (
             []
             if isinstance(story.events[-1], e.FeatureDeleted)
             else await there.log.read(there.tenant, feature_id)
         )
-        facts = [
-            Fact(
-                r.event,
-                r.version,
-                r.position,
-                r.tenant_id,
-                r.feature_id,
-                r.event_id,
-                r.actor,
-                r.recorded_at,
-                r.correlation_id,
-            )
-            for r in log
-        ]
         for projection in PROJECTIONS:
             for key, row in rows_after(projection, facts).items():
                 expected += 1
                 stored = shown[projection.name, feature_id, key]
                 assert msgspec.convert(stored, projection.row) == row
     assert len(shown) == expected
+
+
+async def test_what_is_stored_of_retired_read_models_counts_for_nothing_and_is_removed(
+    there: World,
+):
+    feature_id = await there.tell(drafted())
+    for name in RETIRED:  # As a version before left it, behind what there is now.
+        there.sql(
+            "insert into app.positions (projection, generation, position, active)"
+            " values (%s, 1, 0, true)",
+            name,
+        )
+        there.sql(
+            "insert into app.views (projection, generation, tenant_id, feature_id, version, row)"
+            " values (%s, 1, %s, %s, 1, '{}')",
+            name,
+            there.tenant,
+            feature_id,
+        )
+    projector = there.projector()
+    await there.catch_up(projector)
+    assert await there.reads.lag() == 0
+    assert await there.reads.position() > 0
+    assert {one.projection for one in await status(there.projecting)} == {
+        projection.name for projection in PROJECTIONS
+    }
+    stop = asyncio.Event()
+    running = asyncio.create_task(projector.run(stop))
+    while there.sql("select from app.views where projection = any(%s)", [*RETIRED]):
+        await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert not there.sql("select from app.positions where projection = any(%s)", [*RETIRED])
+    assert (await there.reads.feature(there.tenant, feature_id)).version == 1
 
 
 async def test_every_applied_feature_is_announced_with_the_version_its_rows_show(there: World):

@@ -14,7 +14,7 @@ from domain.status import Gate, Status, Step
 from infrastructure.read_models import PostgresReadStore
 from projections.message import Role
 from projections.run import Outcome
-from tests.given import FILES, at_gate, done, drafted, in_review, start
+from tests.given import at_gate, done, drafted, in_review
 from tests.integration.reading import World, world
 
 
@@ -81,10 +81,6 @@ async def test_another_tenant_sees_nothing_of_it(there: World):
     assert await reads.feature(other, feature_id) is None
     assert (await reads.messages(other, feature_id)).items == ()
     assert (await reads.runs(other, feature_id)).items == ()
-    assert (await reads.in_progress(other)).items == ()
-    assert await reads.files(other, feature_id) is None
-    implemented = (await reads.feature(there.tenant, feature_id)).files_version
-    assert await reads.files(other, feature_id, version=implemented) is None
 
 
 async def test_only_the_visible_conversation_is_read(there: World):
@@ -120,26 +116,20 @@ async def test_runs_come_in_the_order_of_their_start(there: World):
         assert {run.outcome for run in runs} == {Outcome.SUCCEEDED}
 
 
-async def test_files_are_those_of_the_version_asked_for_or_of_now(there: World):
-    story = in_review()
-    version = story.feature.version
-    story.do(c.ReplayFeature(story.feature.content.spec.version))
+async def test_a_row_is_current_only_if_it_shows_all_that_the_log_holds(there: World):
+    story = drafted()
     feature_id = await there.tell(story)
+    assert await there.reads.current(there.tenant, feature_id) is None
     await there.catch_up()
-    assert await there.reads.files(there.tenant, feature_id) is None
-    assert (await there.reads.files(there.tenant, feature_id, version=version)).files == FILES
-    assert await there.reads.files(there.tenant, feature_id, version=2) is None
-
-
-async def test_only_features_with_work_are_in_progress(there: World):
-    await there.tell(drafted("idle"))
-    story = drafted("busy").do(c.ConfirmBrief("- lend"))
-    story.do(start(story.feature, Step.SPEC))
-    busy = await there.tell(story)
+    row = await there.reads.current(there.tenant, feature_id)
+    assert row == await there.reads.feature(there.tenant, feature_id)
+    assert await there.reads.current(uuid7(), feature_id) is None
+    await there.tell(story.do(c.RenameFeature("Other")), feature_id, after=1)
+    assert await there.reads.current(there.tenant, feature_id) is None
     await there.catch_up()
-    (row,) = (await there.reads.in_progress(there.tenant)).items
-    assert row.id == busy
-    assert [work.step for work in row.steps] == [Step.SPEC]
+    assert (await there.reads.current(there.tenant, feature_id)).title == "Other"
+    await there.tell(story.do(c.DeleteFeature()), feature_id, after=2)
+    assert await there.reads.current(there.tenant, feature_id) is None
 
 
 async def test_a_read_that_waits_is_answered_as_soon_as_the_version_is_there(there: World):

@@ -6,15 +6,14 @@ from uuid import UUID
 
 from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Found, Wanted, Word, tree_of
 from application.experience import RecordedRun, Trace, recorded_runs
-from application.ports import Recorded
 from application.usage import Expense, Fate
 from domain import events as e
 from domain.pipeline import AGENT_OF
+from domain.recorded import Recorded
 from domain.runs import Run, Tokens
 from domain.status import Verdict
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, compare, fold
-from projections.fact import Fact
 from tests.stored import stored_as_it_would_be
 
 
@@ -121,7 +120,7 @@ class MemoryAudit:
         stream = [one for one in self._of(tenant_id) if one.feature_id == feature_id]
         if not stream:
             return None
-        tables = fold([_fact(one) for one in stream])
+        tables = fold(stream)
         compared = tuple(
             compare(p.name, stream[-1].position, tables[p.name], tables[p.name])
             for p in PROJECTIONS
@@ -141,19 +140,4 @@ def trace_of(one: Recorded) -> Trace:
         getattr(event, "run", Run()),
         event.manifest.model if isinstance(event, e.StepStarted) else "",
         event.part if isinstance(event, e.PartCarried) else None,
-    )
-
-
-def _fact(one: Recorded) -> Fact:
-    return Fact(
-        one.event,
-        one.version,
-        one.position,
-        one.tenant_id,
-        one.feature_id,
-        one.event_id,
-        one.actor,
-        one.recorded_at,
-        one.correlation_id,
-        one.causation_id,
     )

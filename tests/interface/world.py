@@ -28,18 +28,13 @@ from application.download import Download
 from application.estimates import Estimates
 from application.export import StoredEvent
 from application.features import Features
-from application.ports import (
-    ArtifactMissing,
-    Effects,
-    Origin,
-    Recorded,
-    Unavailable,
-)
+from application.ports import ArtifactMissing, Effects, Origin, Unavailable
 from application.providers import Choice
 from application.security_log import SecurityLog
 from application.throttle import Throttle
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
+from domain.recorded import Recorded
 from domain.status import Status, Step
 from infrastructure.archive import ZipArchive
 from infrastructure.git_bundle import GitBundle
@@ -58,10 +53,7 @@ from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
 from interface.patient import PatientProtocol
 from projections.dashboard import DASHBOARD
-from projections.fact import Fact
 from projections.feature import FEATURE, FeatureRow
-from projections.file import FILE
-from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
@@ -157,7 +149,7 @@ class FoldedReads:
         rows: dict[UUID, dict[str, Any]] = {}
         for event in self._known():
             if event.tenant_id == tenant_id:
-                apply(projection, rows.setdefault(event.feature_id, {}), _fact(event))
+                apply(projection, rows.setdefault(event.feature_id, {}), event)
         return rows
 
     def _all(self, projection: Projection[Any], tenant_id: UUID) -> list[Any]:
@@ -204,6 +196,12 @@ class FoldedReads:
                 row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
         return row
 
+    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
+        stream = [r for r in self._log.events if r.feature_id == feature_id]
+        row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
+        parked = any(feature == feature_id for feature, _ in self._log.unread)
+        return row if row and not parked and row.version == stream[-1].version else None
+
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: UUID | None = None
     ) -> Page[Any]:
@@ -219,20 +217,11 @@ class FoldedReads:
         shown = [m for m in said if row and row.shows(m.version) and m.version > after]
         return _page(shown, limit)
 
-    async def files(self, tenant_id: UUID, feature_id: UUID, *, version: int | None = None) -> Any:
-        made = self._of(FILE, tenant_id, feature_id)
-        return next((f for f in made if version in (None, f.version)), None)
-
     async def runs(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
     ) -> Page[Any]:
         runs = sorted(self._of(RUN, tenant_id, feature_id), key=lambda r: r.version)
         return _page([r for r in runs if r.version > after], limit)
-
-    async def in_progress(
-        self, tenant_id: UUID, *, limit: int = 50, after: UUID | None = None
-    ) -> Page[Any]:
-        return _page(self._all(IN_PROGRESS, tenant_id), limit)
 
     async def position(self) -> int:
         known = self._known()
@@ -540,21 +529,6 @@ class World:
         """A bearer header."""
         token = self.issuer.issue(user, tenant, uuid7()).token
         return {"Authorization": f"Bearer {token}"}
-
-
-def _fact(recorded: Recorded) -> Fact:
-    return Fact(
-        recorded.event,
-        recorded.version,
-        recorded.position,
-        recorded.tenant_id,
-        recorded.feature_id,
-        recorded.event_id,
-        recorded.actor,
-        recorded.recorded_at,
-        recorded.correlation_id,
-        recorded.causation_id,
-    )
 
 
 def _page(rows: Sequence[Any], limit: int) -> Page[Any]:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from domain import events as e
+from domain.recorded import Recorded
 from projections.catalogue import PROJECTIONS
-from projections.fact import Fact
 from projections.projection import Projection, Rows, apply
-from tests.given import Story
+from tests.given import Story, recorded
 
 TENANT = UUID(int=1)
 FEATURE_ID = UUID(int=2)
@@ -28,27 +30,21 @@ def actor_of(event: e.FeatureEvent) -> str:
     return f"agent:{attempt.step}" if attempt else USER
 
 
-def fact_of(event: e.FeatureEvent, version: int, feature_id: UUID = FEATURE_ID) -> Fact:
+def fact_of(event: e.FeatureEvent, version: int, feature_id: UUID = FEATURE_ID) -> Recorded:
     """An event as it would stand in the log."""
-    return Fact(
-        event=event,
-        version=version,
-        position=version,
+    return replace(
+        recorded(event, version, actor_of(event), at(version)),
         tenant_id=TENANT,
         feature_id=feature_id,
-        event_id=UUID(int=1000 + version),
-        actor=actor_of(event),
-        recorded_at=at(version),
-        correlation_id=UUID(int=4),
     )
 
 
-def facts_of(events: Iterable[e.FeatureEvent]) -> list[Fact]:
+def facts_of(events: Iterable[e.FeatureEvent]) -> list[Recorded]:
     """A log, as read models see it."""
     return [fact_of(event, version) for version, event in enumerate(events, 1)]
 
 
-def rows_after(projection: Projection[Any], facts: Iterable[Fact]) -> Rows:
+def rows_after(projection: Projection[Any], facts: Iterable[Recorded]) -> Rows:
     """The rows of one feature, folded from zero."""
     rows: Rows = {}
     for fact in facts:
@@ -56,7 +52,7 @@ def rows_after(projection: Projection[Any], facts: Iterable[Fact]) -> Rows:
     return rows
 
 
-def all_rows_after(facts: Sequence[Fact]) -> dict[str, Rows]:
+def all_rows_after(facts: Sequence[Recorded]) -> dict[str, Rows]:
     """The rows of one feature in every projection."""
     return {projection.name: rows_after(projection, facts) for projection in PROJECTIONS}
 

@@ -5,10 +5,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.status import Gate
-from projections import past as module
+from interface.http import pasts as module
+from interface.http.pasts import Pasts
 from projections.feature import FEATURE
 from projections.message import MESSAGE
-from projections.past import Looking, Past, Pasts
+from projections.past import Looking, Past
 from projections.run import RUN
 from tests.domain.test_feature_properties import MOVES, lived
 from tests.examples import examples

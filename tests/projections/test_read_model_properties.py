@@ -17,7 +17,6 @@ from projections.breadcrumb import STAGE_OF
 from projections.catalogue import PROJECTIONS
 from projections.dashboard import DASHBOARD
 from projections.feature import FEATURE
-from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE
 from projections.projection import Rows, Touched, apply
 from projections.run import RUN, Outcome
@@ -129,8 +128,7 @@ def agree(rows: dict[str, Rows], feature: Feature) -> None:
     assert glance.failure == (detail.failure.code if detail.failure else None)
     advised = detail.recommendation.verdict if detail.recommendation else None
     assert glance.recommendation == advised
-    work = {w.step: (w.due_since, w.attempt) for w in rows[IN_PROGRESS.name][""].steps}
-    assert work == {s: (since, feature.running.get(s)) for s, since in feature.due.items()}
+    assert (detail.state.due, detail.state.running) == (feature.due, feature.running)
     runs = rows[RUN.name].values()
     running = {(r.step, r.epoch, r.attempt) for r in runs if r.outcome is Outcome.RUNNING}
     assert running == {(a.step, a.epoch, a.number) for a in feature.running.values()}

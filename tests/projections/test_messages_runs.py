@@ -1,19 +1,14 @@
-"""Conversation, runs, files and work in progress, by example."""
+"""Conversation and runs, by example."""
 
 from uuid import UUID
 
 from domain import commands as c
-from domain import events as e
-from domain.pipeline import AGENT_OF
 from domain.status import Agent, Gate, Step
-from projections.file import FILE
-from projections.in_progress import IN_PROGRESS
 from projections.message import MESSAGE as MESSAGES
 from projections.message import Role
 from projections.run import RUN as RUNS
 from projections.run import Outcome
 from tests.given import (
-    FILES,
     MESSAGE,
     RUN,
     answer,
@@ -21,7 +16,6 @@ from tests.given import (
     attempt_of,
     done,
     drafted,
-    in_review,
     start,
 )
 from tests.projections.given_events import at, given
@@ -29,10 +23,6 @@ from tests.projections.given_events import at, given
 
 def outcomes(story):
     return {(row.step, row.attempt): row.outcome for row in given(story).rows(RUNS)}
-
-
-def steps(story):
-    return [(work.step, work.attempt) for work in given(story).row(IN_PROGRESS).steps]
 
 
 def test_question_and_answer_are_two_messages():
@@ -64,28 +54,10 @@ def test_a_title_that_was_given_up_is_no_message():
     assert given(story).rows(MESSAGES) == []
 
 
-def test_deleting_leaves_no_message_file_run_or_work():
+def test_deleting_leaves_no_message_and_no_run():
     story = done().do(c.DeleteFeature())
-    for projection in (MESSAGES, FILE, RUNS, IN_PROGRESS):
+    for projection in (MESSAGES, RUNS):
         given(story).shows_nothing(projection)
-
-
-def test_files_are_kept_for_every_implementation():
-    story = in_review()
-    first = story.feature.version
-    story.do(c.ReplayFeature(story.feature.content.tests_approval.version)).work(Step.IMPLEMENT)
-    rows = given(story).rows(FILE)
-    assert [row.version for row in rows] == [first, story.feature.version]
-    assert rows[0].files == FILES
-    assert rows[0].size == 12
-
-
-def test_files_are_listed_by_path():
-    story = at_gate(Gate.TESTS).approve(Gate.TESTS)
-    story.do(start(story.feature, Step.IMPLEMENT))
-    files = (e.FileWritten("b", 1, "0" * 64), e.FileWritten("a", 2, "1" * 64))
-    story.do(c.RecordImplementation(attempt_of(story, Step.IMPLEMENT), RUN, files, "2" * 64))
-    assert [file.path for file in given(story).rows(FILE)[0].files] == ["a", "b"]
 
 
 def test_a_run_is_shown_from_its_announcement():
@@ -168,27 +140,3 @@ def test_advice_that_an_approval_overtakes_is_discarded():
     story = at_gate(Gate.SPEC)
     story.do(start(story.feature, Step.ALIGN_SPEC)).approve(Gate.SPEC)
     assert outcomes(story)[Step.ALIGN_SPEC, 1] is Outcome.DISCARDED
-
-
-def test_a_step_is_in_progress_from_falling_due_to_its_result():
-    story = drafted().do(c.ConfirmBrief("- lend"))
-    assert steps(story) == [(Step.SPEC, None)]
-    story.do(start(story.feature, Step.SPEC))
-    (work,) = given(story).row(IN_PROGRESS).steps
-    assert (work.agent, work.since, work.attempt.number) == (AGENT_OF[Step.SPEC], at(3), 1)
-    story.do(answer(story.feature, Step.SPEC))
-    assert {step for step, _ in steps(story)} == {Step.ALIGN_SPEC, Step.TITLE}
-
-
-def test_a_feature_that_has_a_title_waits_for_none():
-    story = drafted().do(c.RenameFeature("Mine")).do(c.ConfirmBrief("- lend")).work(Step.SPEC)
-    assert [step for step, _ in steps(story)] == [Step.ALIGN_SPEC]
-
-
-def test_both_reviews_are_in_progress_side_by_side():
-    story = in_review()
-    story.do(start(story.feature, Step.SECURITY_REVIEW))
-    assert {(step, attempt is None) for step, attempt in steps(story)} >= {
-        (Step.SECURITY_REVIEW, False),
-        (Step.CODE_REVIEW, True),
-    }

@@ -24,7 +24,7 @@ async def test_a_worker_leaves_what_a_newer_version_wrote_to_that_version() -> N
     first, second = await two()
     first.log.unread[first.feature, 2] = Why.NEWER
     for feature in (first.feature, second.feature):
-        first.features._folded.pop((first.tenant, feature), None)  # noqa: SLF001 - another process.
+        first.features._folded.forget((first.tenant, feature))  # noqa: SLF001 - another process.
     worker = Worker("w", first.tasks, first.runner, limits=LIMITS)
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))

@@ -24,7 +24,7 @@ async def specified(shop: Workshop, features: Features, text: str) -> None:
     attempt = Attempt(Step.SPEC, 1, 1)
     for command in (
         c.StartStep(Step.SPEC, due, Agent.SPEC, uuid7(), manifest(Step.SPEC)),
-        c.RecordSpec(attempt, Run(), SPEC, text, "0" * 64),
+        c.RecordDocument(attempt, Run(), SPEC, text, "0" * 64),
     ):
         await features.do(
             shop.feature,

@@ -113,6 +113,7 @@ def test_an_event_with_a_new_status_is_written_in_at_most_six_files() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.servers  # It makes the generated pages anew, by the program itself.
 def test_with_these_edits_alone_everything_is_complete(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(PROJECT, copy, ignore=LEFT_OUT)

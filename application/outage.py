@@ -12,6 +12,10 @@ from application.ports import Unavailable
 SAY_AGAIN_SECONDS: Final = 60.0
 
 
+class NeedsOperator(Exception):
+    """Something only an operator can put right. It says what, so that no trace is needed."""
+
+
 class Outage:
     """One loop's standstill."""
 
@@ -49,6 +53,8 @@ class Outage:
         self._said, self._kind = now, type(error)
         if isinstance(error, Unavailable):
             self._log.warning(self._event, reason=str(error), **self._always)
+        elif isinstance(error, NeedsOperator):
+            self._log.error(self._event, reason=str(error), **self._always)
         else:
             self._log.error(self._event, exc_info=error, **self._always)
 

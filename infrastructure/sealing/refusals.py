@@ -1,11 +1,13 @@
 """What sealing refuses. No message ever holds key material or plaintext."""
 
+from application.outage import NeedsOperator
+
 
 class Unsealable(Exception):
     """The sealed record does not open."""
 
 
-class MasterKeyUnusable(Exception):
+class MasterKeyUnusable(NeedsOperator):
     """The master key cannot be used."""
 
 

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from application.outage import Outage
 from application.ports import Unavailable
+from infrastructure.sealing import WrongMasterKey
 from interface import lasting
 from interface.lasting import Running, keep_running, once_there
 
@@ -88,3 +90,11 @@ def test_an_outage_is_told_when_it_begins_now_and_then_and_when_it_ends() -> Non
         ("error", "waits"),
         ("info", "waits_over"),
     ]
+
+
+def test_what_an_operator_has_to_put_right_is_said_without_a_trace() -> None:
+    with capture_logs() as logged:
+        Outage(structlog.get_logger("loop"), "loop_waits").on(WrongMasterKey("one", ("another",)))
+    [line] = logged
+    assert (line["log_level"], "exc_info" in line) == ("error", False)
+    assert "sealed under master key one" in line["reason"]

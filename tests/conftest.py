@@ -4,12 +4,14 @@ Each pytest-xdist worker runs one embedded PostgreSQL and NATS of its own; nothi
 tests that ask for none of these fixtures. Invariant: a test sees no row and no message of another.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import nats
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -23,6 +25,18 @@ TEMPLATE = "migrated"
 # A machine that others load answers late; how long something may take is measured in benchmarks.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A test that runs a command in this process sets up its logging; the next one hears as ever."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from interface.cli.client import Client
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 
+pytestmark = pytest.mark.servers
+
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 ROLES = {"bp_api", "bp_worker", "bp_projector"}
 """Who writes because something happened. The relay and the sweeper go by the clock."""

@@ -107,7 +107,7 @@ def loaded(page: Page) -> int:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.campaign)])
 def test_no_page_shuts_anybody_out(browser, service, signed_in, scheme):
     kept, feature = signed_in
     paths = [

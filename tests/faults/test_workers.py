@@ -53,6 +53,7 @@ async def test_a_worker_killed_before_its_request_or_after_the_answer_costs_noth
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_worker_killed_during_a_call_may_cost_that_call_and_the_log_says_so(
     service: Service,
 ) -> None:
@@ -66,6 +67,7 @@ async def test_a_worker_killed_during_a_call_may_cost_that_call_and_the_log_says
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_what_a_worker_brings_that_slept_past_its_lease_is_refused_and_counted_once(
     service: Service,
 ) -> None:
@@ -134,6 +136,7 @@ async def test_a_worker_told_to_stop_hands_its_step_back_at_once(service: Servic
     assert "ours" in {share["name"] for share in usage["by_fate"]}
 
 
+@pytest.mark.campaign
 async def test_two_workers_killed_in_turn_leave_one_result(service: Service) -> None:
     service.model.script("spec", ["hold", "hold"])
     feature, worker = await held(service)

@@ -169,6 +169,7 @@ async def test_the_stream_equals_a_log_that_many_write_at_once(truth: World, nat
     assert await announced(nats_url) == in_log(truth)
 
 
+@pytest.mark.campaign
 async def test_a_relay_killed_again_and_again_announces_all_once(
     truth: World, nats_url: str
 ) -> None:

@@ -1,6 +1,9 @@
 """A database that takes no writes, is too old, or hangs on a dead wire: named, waited for, left."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from infrastructure.migrations import MigrationFailed, migrate, pending
 from infrastructure.sealing import MasterKey
 from infrastructure.standing import DatabaseWatch, Look, Standing, look, refuse_old, writable
 from interface.cli.app import app
+from tests.architecture.pages import PROJECT
 from tests.integration.cutting_proxy import CuttingProxy
 from tests.integration.logs import new, opened
 from tests.integration.servers import Tcp, free_port, old_server, primary, standby, url
@@ -184,26 +188,31 @@ def test_the_same_address_means_the_same_for_the_program_and_for_migrate(
 # Too old.
 
 
+def _refused(command: str, given: dict[str, str]) -> list[str]:
+    """What a command complains of that ends with code 1."""
+    done = subprocess.run(  # noqa: S603 - our own program.
+        [sys.executable, "-m", "interface.cli", command],
+        cwd=PROJECT, env={**os.environ, **given}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+
+
 @pytest.mark.parametrize("version", ["15.18", "15.18 (Debian 15.18-0+deb12u1)", "9.6.24", "14.0"])
-def test_a_server_before_16_is_refused_in_one_line(
-    version: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> None:
+def test_a_server_before_16_is_refused_in_one_line(version: str, tmp_path: Path) -> None:
     with old_server(version) as address:
         seen = look(address)
         assert seen.standing is Standing.TOO_OLD
         assert not seen.standing.mends_itself
-        monkeypatch.setenv("BP_DATABASE_URL", address)
-        assert app(["migrate"]) == 1
         key = tmp_path / "master.key"
         MasterKey.generate_file(key)
-        monkeypatch.setenv("BP_MASTER_KEY_FILE", str(key))
-        monkeypatch.setenv("BP_NATS_URL", "nats://127.0.0.1:1")
-        [line] = capsys.readouterr().err.splitlines()
-        assert app(["worker"]) == 1
-    assert capsys.readouterr().err.splitlines() == [line]
+        given = {
+            "BP_DATABASE_URL": address,
+            "BP_MASTER_KEY_FILE": str(key),
+            "BP_NATS_URL": "nats://127.0.0.1:1",
+        }
+        [line] = _refused("migrate", given)
+        assert _refused("worker", given) == [line]
     number = ".".join(version.split(maxsplit=1)[0].split(".")[:2])
     assert line.endswith(
         f"PostgreSQL {number} is too old: BP_DATABASE_URL must name version 16 or later."

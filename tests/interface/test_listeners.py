@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,13 @@ from interface.settings import passed_descriptors
 pytestmark = pytest.mark.servers
 
 HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def near() -> Iterator[Path]:
+    """A folder with a path short enough for the name of a socket: 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="bp-") as folder:
+        yield Path(folder)
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -67,22 +75,22 @@ async def test_a_port_of_somebody_else_is_refused_as_ever(tmp_path: Path) -> Non
 
 
 async def test_a_listener_is_given_to_processes_of_the_same_data_folder_only(
-    tmp_path: Path,
+    near: Path,
 ) -> None:
     port = free_port()
-    with shared(HOST, port, tmp_path / "ours") as ours:
+    with shared(HOST, port, near / "ours") as ours:
         ours.offer()
         with pytest.raises(PortTaken):
-            await second(tmp_path / "theirs", port)
-        offers = tmp_path / "ours" / "listeners"
+            await second(near / "theirs", port)
+        offers = near / "ours" / "listeners"
         assert stat.S_IMODE(offers.stat().st_mode) == 0o700
         [left] = offers.iterdir()
         assert left.is_socket()
     assert not list(offers.iterdir())
 
 
-async def test_what_a_killed_process_left_behind_is_no_offer(tmp_path: Path) -> None:
-    offers = tmp_path / "listeners"
+async def test_what_a_killed_process_left_behind_is_no_offer(near: Path) -> None:
+    offers = near / "listeners"
     offers.mkdir()
     with listen(HOST, 0) as stranger:
         port = stranger.getsockname()[1]
@@ -90,7 +98,7 @@ async def test_what_a_killed_process_left_behind_is_no_offer(tmp_path: Path) -> 
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(str(dead))
         with pytest.raises(PortTaken):
-            await second(tmp_path, port)
+            await second(near, port)
         assert not dead.exists()
 
 

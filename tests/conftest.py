@@ -29,7 +29,7 @@ settings.load_profile("any machine")
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """A test that runs a command in this process sets up its logging; the next one hears as ever."""
+    """What a command that runs in this process does to logging is undone for the next test."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield

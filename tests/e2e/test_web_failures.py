@@ -216,6 +216,7 @@ def test_an_analyst_that_cannot_answer_says_so_and_answers_the_next_time(
         expect(page.locator("li[data-role=agent]").last).not_to_contain_text("did not come")
 
 
+@pytest.mark.campaign  # A machine that stands still for seconds looks stuck, too.
 def test_a_stuck_step_is_given_up_and_tried_again(
     browser: Browser, model: ScriptedModel, tmp_path: Path
 ) -> None:
@@ -263,6 +264,7 @@ def test_a_service_that_stops_and_starts_in_the_middle_loses_and_repeats_nothing
         gus.context.close()
 
 
+@pytest.mark.campaign  # It waits for the pauses of a start.
 def test_a_database_that_is_away_is_told_in_words_and_waited_for(
     browser: Browser, model: ScriptedModel, own_stack: Stack, tmp_path: Path
 ) -> None:

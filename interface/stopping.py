@@ -30,11 +30,17 @@ def hear(stop: asyncio.Event, hurry: asyncio.Event) -> None:
 async def follow(
     stop: asyncio.Event, first: Sequence[asyncio.Task[None]], last: asyncio.Event
 ) -> None:
-    """Set `last` once it was told to stop and the first to end have ended."""
-    await stop.wait()
-    if first:
-        await asyncio.wait(first)
-    last.set()
+    """Set `last` once it was told to stop and the first to end have ended.
+
+    Also when it is cancelled, because something failed: until Python 3.12 `asyncio.wait_for`, which
+    the client of NATS uses, may lose a cancellation, and what lost its own ends by this event.
+    """
+    try:
+        await stop.wait()
+        if first:
+            await asyncio.wait(first)
+    finally:
+        last.set()
 
 
 def leaving(base: Foundation, working: Sequence[asyncio.Task[None]]) -> Leave:

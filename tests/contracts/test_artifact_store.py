@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from application.artifact_keys import artifact_key, artifact_prefix
 from application.ports import ArtifactDamaged, ArtifactMissing, ArtifactStore, Unavailable
@@ -20,6 +19,7 @@ from infrastructure.artifacts import (
     StoreUrlRefused,
     open_store,
 )
+from tests.object_store import object_store
 
 TENANT = UUID("019a0000-0000-7000-8000-000000000001")
 OTHER_TENANT = UUID("019a0000-0000-7000-8000-000000000002")
@@ -38,11 +38,8 @@ def key_of(body: bytes, tenant: UUID = TENANT, feature: UUID = FEATURE) -> str:
 
 @pytest.fixture(scope="module")
 def s3_endpoint(servers: None) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with object_store() as (host, port):
+        yield f"http://{host}:{port}"
 
 
 def s3_store(endpoint: str, bucket: str = BUCKET) -> S3Store:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from application.ports import ArtifactMissing, Unavailable
 from application.transparency.ports import CheckpointStore
 from infrastructure.artifacts import S3Store, open_store
 from infrastructure.artifacts.checkpoints import FolderCheckpoints
+from tests.object_store import object_store
 
 BUCKET = "evidence"
 NOTE = "origin\n1\nroot\n\n\u2014 origin signature\n".encode()
@@ -19,11 +19,8 @@ NOTE = "origin\n1\nroot\n\n\u2014 origin signature\n".encode()
 
 @pytest.fixture(scope="module")
 def s3_endpoint(servers: None) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with object_store() as (host, port):
+        yield f"http://{host}:{port}"
 
 
 def bucket(endpoint: str, name: str = BUCKET) -> S3Store:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from moto.server import ThreadedMotoServer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from uuid_utils.compat import uuid7
 
@@ -39,6 +38,7 @@ from infrastructure.jetstream.pull import Pull, PullLost
 from tests.integration.cutting_proxy import CutShort
 from tests.integration.logs import new, new_ring
 from tests.model_server import START, ModelServer, Sent, end, text
+from tests.object_store import object_store
 
 pytestmark = pytest.mark.servers
 
@@ -72,10 +72,8 @@ async def every_cut(
 
 @pytest.fixture(scope="module")
 def s3_port() -> Iterator[int]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield int(server.get_host_and_port()[1])
-    server.stop()
+    with object_store() as (_, port):
+        yield port
 
 
 def s3(port: int) -> S3Store:

@@ -11,11 +11,11 @@ from uuid import UUID
 import psycopg
 import pytest
 from ast_grep_py import SgRoot
-from moto.server import ThreadedMotoServer
 
 from interface.cli.client import Client, ServiceRefused
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
+from tests.object_store import object_store
 
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 PASSWORD = "correct horse battery staple"  # noqa: S105  # Of accounts that live for a test.
@@ -246,10 +246,7 @@ async def test_a_second_start_finds_everything(tmp_path):
 async def test_files_may_be_kept_in_a_bucket(tmp_path: Path):
     import boto3  # noqa: PLC0415
 
-    bucket = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    bucket.start()
-    try:
-        host, port = bucket.get_host_and_port()
+    with object_store() as (host, port):
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         endpoint = f"http://{host}:{port}"
         boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys).create_bucket(
@@ -263,6 +260,4 @@ async def test_files_may_be_kept_in_a_bucket(tmp_path: Path):
         with up(tmp_path / "data", **settings) as url:
             async with Client(url) as client:
                 archive = await run_demo(client, BRIEF, tmp_path, lambda _: None)
-    finally:
-        bucket.stop()
     assert zipfile.is_zipfile(archive)

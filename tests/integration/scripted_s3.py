@@ -12,6 +12,8 @@ from typing import Any
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from tests.object_store import forget_all
+
 NOT_IMPLEMENTED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not
 implemented</Message></Error>"""
@@ -43,6 +45,7 @@ def _moto() -> DomainDispatcherApplication:
 def s3(refuse: Answer | None) -> Iterator[str]:
     """The endpoint of a store that answers conditional writes so; None ignores the condition."""
     moto = _moto()
+    forget_all()
 
     def application(environ: Any, begin: Any) -> Iterable[bytes]:
         if environ.pop("HTTP_IF_NONE_MATCH", None) is not None and refuse is not None:

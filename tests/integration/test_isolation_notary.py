@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from structlog.testing import capture_logs
 
 from tests.contracts.test_cut_answers import BUCKET, s3
 from tests.integration.cutting_proxy import CutShort
+from tests.object_store import object_store
 from tests.security.notarised import FIRST, SECOND, Notarised, notarised
 
 
@@ -27,11 +27,8 @@ async def until_noted(kept: Notarised, size: int, running: asyncio.Task[None]) -
 
 
 async def test_a_notary_goes_on_after_answers_that_were_cut_off(kept: Notarised) -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    port = int(server.get_host_and_port()[1])
-    try:
-        async with CutShort(("127.0.0.1", port)) as proxy, s3(proxy.port) as store:
+    with object_store() as address:
+        async with CutShort(address) as proxy, s3(proxy.port) as store:
             await store._client.create_bucket(Bucket=BUCKET)  # noqa: SLF001
             stop = asyncio.Event()
             notary = kept.notary(store.checkpoints(), every_seconds=0.05)
@@ -57,8 +54,6 @@ async def test_a_notary_goes_on_after_answers_that_were_cut_off(kept: Notarised)
             assert told.count("checkpoint_postponed_over") == 1
             stop.set()
             await running
-    finally:
-        server.stop()
 
 
 async def test_a_defect_of_a_store_is_told_and_waited_out(kept: Notarised) -> None:

@@ -6,7 +6,7 @@ Invariant: whoever makes the tasks of an event, and however often, makes the sam
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from application.ports import DueStep, Origin
+from application.ports import DueStep, Metadata
 from domain.events import FeatureEvent
 from domain.pipeline import due_after
 from domain.status import OutputMode, Step
@@ -21,7 +21,7 @@ def due_steps(
     feature_id: UUID,
     after: int,
     events: Sequence[tuple[UUID, FeatureEvent]],
-    origin: Origin,
+    origin: Metadata,
     mode: OutputMode = OutputMode.FULL_CODE,
 ) -> tuple[DueStep, ...]:
     """The steps that events make due which follow version `after` of a stream, in their order.

@@ -24,15 +24,15 @@ from application.ports import (
     EventLog,
     Groundless,
     Live,
-    Origin,
+    Metadata,
     Receipt,
     Receipts,
     Unavailable,
     Unreadable,
 )
 from application.recent import Recent
-from application.stretches import AT_ONCE, stretches
-from application.turns import Turns
+from application.running.stretches import AT_ONCE, stretches
+from application.running.turns import Turns
 from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature
 from domain.content import Content
 from domain.decider import decide
@@ -78,7 +78,7 @@ class KeyReused(Exception):
         super().__init__(self.__doc__)
 
 
-class Known(NamedTuple):
+class RememberedFeature(NamedTuple):
     """A feature as a process remembers it."""
 
     feature: Feature = Feature()
@@ -86,10 +86,10 @@ class Known(NamedTuple):
     """Hash of the last event that is folded; empty before the first."""
 
 
-NOTHING = Known()
+NOTHING = RememberedFeature()
 
 
-class Written(NamedTuple):
+class CommandOutcome(NamedTuple):
     """What a command came to."""
 
     feature: Feature
@@ -116,11 +116,11 @@ class Features:
         self._live = live
         self._new_id = new_id
         self._doubt = doubt
-        self._folded: Recent[tuple[UUID, UUID], Known] = Recent(REMEMBERED_FEATURES)
+        self._folded: Recent[tuple[UUID, UUID], RememberedFeature] = Recent(REMEMBERED_FEATURES)
         self._texts: Recent[tuple[UUID, UUID, int], Recorded] = Recent(REMEMBERED_TEXTS)
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
 
-    def remembered(self, tenant_id: UUID, feature_id: UUID) -> Known | None:
+    def remembered(self, tenant_id: UUID, feature_id: UUID) -> RememberedFeature | None:
         """The feature as this process last knew it, without asking anybody.
 
         Good enough to act on, for every append names what it was decided on.
@@ -136,7 +136,7 @@ class Features:
         """The feature as it is now; with version 0 if there is none."""
         return (await self.known(tenant_id, feature_id)).feature
 
-    async def known(self, tenant_id: UUID, feature_id: UUID) -> Known:
+    async def known(self, tenant_id: UUID, feature_id: UUID) -> RememberedFeature:
         """The same, with the hash of its last event."""
         name = (tenant_id, feature_id)
         for _ in range(TRIES):
@@ -164,7 +164,9 @@ class Features:
                 self._diverged(name)
         raise Unavailable("the log", BEING_SET_BACK)
 
-    async def _fold(self, name: tuple[UUID, UUID], known: Known, upto: int | None = None) -> Known:
+    async def _fold(
+        self, name: tuple[UUID, UUID], known: RememberedFeature, upto: int | None = None
+    ) -> RememberedFeature:
         """Go on from what is known. Raises Diverged when the log does not hold that."""
         after = known.feature.version
         end = _end(after, upto)
@@ -178,11 +180,13 @@ class Features:
                     known = await self._gone_on(known, stretch)
         return known
 
-    async def _gone_on(self, known: Known, newer: Sequence[Recorded]) -> Known:
+    async def _gone_on(
+        self, known: RememberedFeature, newer: Sequence[Recorded]
+    ) -> RememberedFeature:
         # Texts too: of two histories with the same versions, the one that is folded counts.
         self._keep_texts(newer)
         feature = await self._after(known.feature, [recorded.event for recorded in newer])
-        return Known(feature, newer[-1].hash if newer else known.head)
+        return RememberedFeature(feature, newer[-1].hash if newer else known.head)
 
     def _diverged(self, name: tuple[UUID, UUID]) -> None:
         """What is remembered of a feature is in no log."""
@@ -254,7 +258,7 @@ class Features:
         async def work(receipt: Receipt | None) -> Accepted:
             if permitted is not None:
                 await permitted()
-            origin = Origin(tenant_id, actor, correlation_id)
+            origin = Metadata(tenant_id, actor, correlation_id)
             effects = Effects(receipt=receipt)
             written = await self.write(feature_id, command, origin, effects, if_match=if_match)
             return written.accepted
@@ -312,7 +316,7 @@ class Features:
                     head.hash.hex() if head else "",
                 )
                 cause = head.event_id if head else None
-                origin = Origin(tenant_id, actor, correlation_id, cause)
+                origin = Metadata(tenant_id, actor, correlation_id, cause)
                 effects = Effects(receipt=receipt, forked_from=(parent_id, command.version))
                 try:
                     begun = await self._append(fork_id, NOTHING, events, origin, effects)
@@ -327,11 +331,11 @@ class Features:
         self,
         feature_id: UUID,
         command: FeatureCommand,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects = Effects(),
         *,
         if_match: int | None = None,
-    ) -> Written:
+    ) -> CommandOutcome:
         """Decide and append, again for as long as others append in between.
 
         Those of this process take turns, so that only other processes come in between.
@@ -352,10 +356,10 @@ class Features:
         self,
         feature_id: UUID,
         command: FeatureCommand,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects,
         if_match: int | None,
-    ) -> Written:
+    ) -> CommandOutcome:
         owner = origin.tenant_id
         known = self._folded.find((owner, feature_id))
         fresh = known is None
@@ -377,7 +381,9 @@ class Features:
                 known, fresh = await self._decidable(owner, feature_id, command), True
         raise NotNow("Too much happens to this feature at once. Try again.", known.feature.status)
 
-    async def _decidable(self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand) -> Known:
+    async def _decidable(
+        self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand
+    ) -> RememberedFeature:
         """The feature that a command is decided on.
 
         What cannot be read here can still be deleted: that needs no more than where the log ends.
@@ -391,18 +397,18 @@ class Features:
             if not isinstance(command, DeleteFeature):
                 raise
         last = (await self._log.entries(tenant_id, feature_id))[-1]
-        return Known(
+        return RememberedFeature(
             Feature(version=last.version, content=Content(status=Status.DRAFTING)), last.hash
         )
 
     async def _append(
         self,
         feature_id: UUID,
-        known: Known,
+        known: RememberedFeature,
         events: Sequence[FeatureEvent],
-        origin: Origin,
+        origin: Metadata,
         effects: Effects,
-    ) -> Written:
+    ) -> CommandOutcome:
         feature = known.feature
         after = await self._after(feature, events)
         accepted = Accepted(feature_id, after.version, str(after.status))
@@ -426,7 +432,7 @@ class Features:
             head=known.head,
         )
         head = recorded[-1].hash if recorded else known.head
-        self._remember((origin.tenant_id, feature_id), Known(after, head))
+        self._remember((origin.tenant_id, feature_id), RememberedFeature(after, head))
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
@@ -435,7 +441,7 @@ class Features:
         await self._live.poke()
         if feature.running and (superseding or deleted):
             await self._live.cancelled()
-        return Written(after, recorded, accepted)
+        return CommandOutcome(after, recorded, accepted)
 
     async def _once(
         self,
@@ -469,7 +475,7 @@ class Features:
             raise KeyReused
         return accepted
 
-    def _remember(self, name: tuple[UUID, UUID], now: Known) -> None:
+    def _remember(self, name: tuple[UUID, UUID], now: RememberedFeature) -> None:
         if now.feature.version == 0:
             return
         known = self._folded.find(name) or now

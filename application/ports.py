@@ -18,7 +18,7 @@ from domain.runs import Tokens
 from domain.status import Agent, Step
 
 
-class Origin(Struct, frozen=True):
+class Metadata(Struct, frozen=True):
     """Who causes something, and in answer to what."""
 
     tenant_id: UUID
@@ -76,7 +76,7 @@ class TaskUpdate(Struct, frozen=True):
     """What becomes of a leased task in the very transaction that appends. Needs the live lease."""
 
     task_id: UUID
-    fence: int
+    fencing_token: int
     then: str
     """`running` (only checked), `done`, `failed`, or `queued` for another attempt."""
     retry_after_seconds: float = 0.0
@@ -207,7 +207,7 @@ class EventLog(Protocol):
         events: Sequence[tuple[UUID, FeatureEvent]],
         *,
         expected: int,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects = Effects(),
         head: bytes | None = None,
     ) -> Sequence[Recorded]:
@@ -247,7 +247,7 @@ class Claim(Struct, frozen=True):
     correlation_id: UUID
     attempt: int
     """1 for the task's first lease."""
-    fence: int
+    fencing_token: int
     """Grows with every claim; whoever holds an older one is refused."""
     alone: bool = False
     """Whether it may have ended a process: it is to run in one of its own."""
@@ -281,27 +281,29 @@ class Tasks(Protocol):
                 word, so that the task is to run alone from then on.
         """
 
-    async def beat(
+    async def heartbeat(
         self,
         worker: str,
         alive: Mapping[UUID, int],
         progressed: Sequence[UUID],
         lease_seconds: float,
     ) -> set[UUID]:
-        """Prolong the leases {task: fence}; note progress. Answers with those still ours."""
+        """Prolong the leases {task: token}; note progress. Answers with those still ours."""
 
     async def hand_back(
         self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
     ) -> set[UUID]:
-        """Queue tasks {task: fence} again as they were claimed; those that were still ours.
+        """Queue tasks {task: token} again as they were claimed; those that were still ours.
 
         That is a word: however often, it is no failure and no suspicion.
         """
 
-    async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
+    async def cancel_task(
+        self, task_id: UUID, fencing_token: int, status: str, error: str = ""
+    ) -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
 
-    async def put_off(self, task_id: UUID, fence: int, error: str) -> None:
+    async def put_off(self, task_id: UUID, fencing_token: int, error: str) -> None:
         """Hand a task back that nothing can be done about here, if it is still ours.
 
         It comes again after a pause that grows with its age, from 30 seconds to an hour. That is no
@@ -342,9 +344,9 @@ class Ledger(Protocol):
         """All requests of a task, oldest first: what a new attempt need not buy again."""
 
     async def announce(
-        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fencing_token: int
     ) -> None:
-        """Write the request down, durably, before it leaves, under the lease with this fence.
+        """Write the request down, durably, before it leaves, under the lease of this token.
 
         Raises:
             LeaseLost: the lease ran out or is another's; nothing was written, nothing may leave.

@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 from domain import documents as d
 from domain.characters import one_line
 from domain.events import FileWritten
-from domain.runs import Attempt, Manifest, Run
+from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, Step, Verdict
 
 BriefText = Annotated[
@@ -138,7 +138,7 @@ class StartStep(Command, frozen=True):
     due_since: int
     agent: Agent
     task_id: UUID
-    manifest: Manifest
+    manifest: InputFingerprint
     lost: Run = Run()
     """What an attempt still open is known to have used: its worker is gone."""
 
@@ -163,7 +163,7 @@ class RecordReply(Answer, frozen=True):
 class RecordDocument(Answer, frozen=True):
     """A document that passed its checks (the attempt's step says which), as people see it."""
 
-    document: d.Document
+    document: d.AgentDocument
     markdown: str
     manifest_sha256: str
     reused_from: int | None = None

@@ -16,11 +16,11 @@ Ident = Annotated[str, Meta(pattern=r"^[A-Z]{1,3}-[0-9]{1,4}$")]
 Path = Annotated[str, Meta(min_length=1, max_length=240)]
 
 
-class Document(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class AgentDocument(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Something an agent hands over."""
 
 
-class Example(Document, frozen=True):
+class Example(AgentDocument, frozen=True):
     """A concrete example of wanted behaviour."""
 
     given: Line
@@ -28,7 +28,7 @@ class Example(Document, frozen=True):
     then: Line
 
 
-class Point(Document, frozen=True):
+class Point(AgentDocument, frozen=True):
     """One thing the software must do, as the user put it. Ids are BF-1, BF-2, …"""
 
     id: Ident
@@ -37,7 +37,7 @@ class Point(Document, frozen=True):
     """The conversation's messages it comes from, by id."""
 
 
-class Brief(Document, frozen=True):
+class Brief(AgentDocument, frozen=True):
     """The brief proposed to the user."""
 
     title: Line
@@ -51,7 +51,7 @@ class Brief(Document, frozen=True):
     assumptions: tuple[Line, ...] = ()
 
 
-class Question(Document, frozen=True):
+class Question(AgentDocument, frozen=True):
     """One question to the user, answerable by a click."""
 
     question: Line
@@ -60,7 +60,7 @@ class Question(Document, frozen=True):
     recommended: Line | None = None
 
 
-class Criterion(Document, frozen=True):
+class Criterion(AgentDocument, frozen=True):
     """An acceptance criterion. Ids are AC-1, AC-2, … across the whole specification."""
 
     id: Ident
@@ -77,7 +77,7 @@ class Priority(StrEnum):
     COULD = "could"
 
 
-class Requirement(Document, frozen=True):
+class Requirement(AgentDocument, frozen=True):
     """A functional requirement. Ids are FR-1, FR-2, …"""
 
     id: Ident
@@ -90,7 +90,7 @@ class Requirement(Document, frozen=True):
     priority: Priority = Priority.MUST
 
 
-class Field(Document, frozen=True):
+class Field(AgentDocument, frozen=True):
     """One field of an entity."""
 
     name: Line
@@ -99,7 +99,7 @@ class Field(Document, frozen=True):
     note: str = ""
 
 
-class Entity(Document, frozen=True):
+class Entity(AgentDocument, frozen=True):
     """A thing the software keeps."""
 
     name: Line
@@ -107,28 +107,28 @@ class Entity(Document, frozen=True):
     fields: Annotated[tuple[Field, ...], Meta(min_length=1)]
 
 
-class Role(Document, frozen=True):
+class Role(AgentDocument, frozen=True):
     """Who may do what."""
 
     name: Line
     may: tuple[Line, ...]
 
 
-class ErrorCase(Document, frozen=True):
+class ErrorCase(AgentDocument, frozen=True):
     """What goes wrong, and what the user then sees."""
 
     when: Line
     then: Line
 
 
-class Exclusion(Document, frozen=True):
+class Exclusion(AgentDocument, frozen=True):
     """What is left out on purpose, with the points of the brief it answers."""
 
     text: Line
     sources: tuple[Ident, ...] = ()
 
 
-class Spec(Document, frozen=True):
+class Spec(AgentDocument, frozen=True):
     """The specification."""
 
     title: Line
@@ -144,14 +144,14 @@ class Spec(Document, frozen=True):
     """Ids of an earlier version that no longer hold. Ids are never used again."""
 
 
-class Decision(Document, frozen=True):
+class Decision(AgentDocument, frozen=True):
     """A choice and its reason."""
 
     choice: Line
     reason: Line
 
 
-class PlannedFile(Document, frozen=True):
+class PlannedFile(AgentDocument, frozen=True):
     """A file to be written, owned by exactly one task."""
 
     path: Path
@@ -159,14 +159,14 @@ class PlannedFile(Document, frozen=True):
     task: Ident
 
 
-class Interface(Document, frozen=True):
+class Interface(AgentDocument, frozen=True):
     """A boundary between files: a route, a function, a table."""
 
     name: Line
     description: Line
 
 
-class Task(Document, frozen=True):
+class Task(AgentDocument, frozen=True):
     """A piece of implementation work. Ids are T-1, T-2, …"""
 
     id: Ident
@@ -178,7 +178,7 @@ class Task(Document, frozen=True):
     done_when: Line = "The files are complete."
 
 
-class Plan(Document, frozen=True):
+class Plan(AgentDocument, frozen=True):
     """The implementation plan."""
 
     summary: Line
@@ -190,14 +190,14 @@ class Plan(Document, frozen=True):
     """Third-party packages the code may import, by name."""
 
 
-class SourceFile(Document, frozen=True):
+class SourceFile(AgentDocument, frozen=True):
     """A whole file."""
 
     path: Path
     content: str
 
 
-class TestFile(Document, frozen=True):
+class TestFile(AgentDocument, frozen=True):
     """A test file and what it covers."""
 
     __test__ = False
@@ -208,14 +208,14 @@ class TestFile(Document, frozen=True):
     """Requirements (FR-n) and criteria (AC-n)."""
 
 
-class Untestable(Document, frozen=True):
+class Untestable(AgentDocument, frozen=True):
     """What no test covers, and why."""
 
     id: Ident
     reason: Line
 
 
-class Tests(Document, frozen=True):
+class Tests(AgentDocument, frozen=True):
     """The contract tests, written before the code and frozen once approved."""
 
     __test__ = False
@@ -242,7 +242,7 @@ class Confidence(StrEnum):
     LOW = "low"
 
 
-class Stage(StrEnum):
+class ReturnStage(StrEnum):
     """Where to go back to."""
 
     SPEC = "spec"
@@ -251,7 +251,7 @@ class Stage(StrEnum):
     IMPLEMENT = "implement"
 
 
-class Finding(Document, frozen=True):
+class Finding(AgentDocument, frozen=True):
     """Something wrong, with an exact quote as evidence. Without its quote it does not count."""
 
     title: Line
@@ -263,7 +263,7 @@ class Finding(Document, frozen=True):
     """Copied exactly from the file."""
     explanation: Line
     fix: Line
-    back_to: Stage = Stage.IMPLEMENT
+    back_to: ReturnStage = ReturnStage.IMPLEMENT
 
 
 class ControlState(StrEnum):
@@ -274,7 +274,7 @@ class ControlState(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
-class Control(Document, frozen=True):
+class Control(AgentDocument, frozen=True):
     """One control of the checklist (OWASP ASVS or ISM), with evidence."""
 
     id: Line
@@ -283,7 +283,7 @@ class Control(Document, frozen=True):
     evidence: Line
 
 
-class Report(Document, frozen=True):
+class Report(AgentDocument, frozen=True):
     """A review: findings and controls. Code computes the verdict from them."""
 
     summary: Line
@@ -292,14 +292,14 @@ class Report(Document, frozen=True):
     not_reviewed: tuple[Line, ...] = ()
 
 
-class Reason(Document, frozen=True):
+class Reason(AgentDocument, frozen=True):
     """A reason that cites ids of the documents."""
 
     text: Line
     ids: tuple[Ident, ...] = ()
 
 
-class Alignment(Document, frozen=True):
+class Alignment(AgentDocument, frozen=True):
     """The recommendation at a gate, for a reader who is no developer."""
 
     recommendation: Recommendation
@@ -307,7 +307,7 @@ class Alignment(Document, frozen=True):
     summary: Line
 
 
-class Title(Document, frozen=True):
+class Title(AgentDocument, frozen=True):
     """A title of at most six words, in the user's vocabulary."""
 
     title: Annotated[str, Meta(min_length=1, max_length=80)]

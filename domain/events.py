@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain.content import Content
-from domain.runs import Attempt, Manifest, Run
+from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, OutputMode, Part, Recommendation, Step, Verdict
 
 
@@ -56,7 +56,7 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     attempt: Attempt
     agent: Agent
     task_id: UUID
-    manifest: Manifest
+    manifest: InputFingerprint
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):

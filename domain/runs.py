@@ -59,7 +59,7 @@ class Run(Struct, frozen=True):
 
     tokens: Tokens = Tokens()
     cost_usd: Decimal = Decimal(0)
-    """By the price table named in the roster at the time of the call, in US dollars."""
+    """By the price table in force at the time of the call, in US dollars."""
     seconds: float = 0.0
     turns: int = 0
     """Requests sent to the model, the unanswered ones included."""
@@ -74,7 +74,7 @@ class Run(Struct, frozen=True):
         )
 
 
-class Manifest(Struct, frozen=True):
+class InputFingerprint(Struct, frozen=True):
     """Everything that decides an answer. The same manifest again need not be paid for again."""
 
     model: str

@@ -1,4 +1,4 @@
-"""What the database says of itself, and what is kept outside of it, for `application.continuity`.
+"""What the database says of itself, and what is kept outside, for `application.continuity`.
 
 Invariant: nothing here asks whether the database is trusted: it is how trust comes about.
 """
@@ -8,12 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 from uuid import UUID
 
-from application.continuity import Loss, Places, Stand
-from application.deletions import Deletion, Undone, delete_again
+from application.continuity.deletions import Deletion, Undone, delete_again
+from application.continuity.watch import Loss, Places, Stand
 from application.ports import ArtifactMissing, EventLog
-from application.transparency.ports import CheckpointStore, NoteRefused
+from application.transparency.ports import NoteRefused, TreeHeadStore
 from infrastructure.artifacts import FolderStore, S3Store
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.transparency import LogKeys
 
 LOOK: Final = """
@@ -132,7 +132,7 @@ class KeptOutside:
 
     async def covered(self, beyond: int) -> int:
         """The last position that a signed checkpoint of more than `beyond` events covers, or 0."""
-        checkpoints: CheckpointStore = self._store.checkpoints()
+        checkpoints: TreeHeadStore = self._store.checkpoints()
         witness = await self._keys.verifier()
         sizes = await checkpoints.list(beyond)
         if not sizes or witness is None:

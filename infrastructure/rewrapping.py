@@ -11,8 +11,8 @@ from functools import partial
 from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
-from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.identity.tokens import SigningKey
+from infrastructure.postgres.database import AsyncBoundedConnection, Database
 from infrastructure.sealing import DataKey, MasterKey
 from infrastructure.transparency.note import NoteSigner
 

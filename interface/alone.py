@@ -21,10 +21,10 @@ import msgspec
 import structlog
 
 from application.ports import Unavailable
-from infrastructure.own_process import BEGUN, OVER, STOP, UNAVAILABLE
+from infrastructure.computing.own_process import BEGUN, OVER, STOP, UNAVAILABLE
 from interface.event_loop import run
 from interface.foundation import configured, open_foundation
-from interface.processes import Order, open_continuity, open_crew, open_demo_model
+from interface.processes import StepOrder, open_continuity, open_crew, open_demo_model
 from interface.settings import Settings
 from interface.watchdog import LEASES, watched
 
@@ -38,7 +38,7 @@ ORPHANED: Final = 3
 LONGEST: Final = 65_536
 
 
-class Line:
+class InputLines:
     """Standard input by lines, read without Python's buffers, whose lock outlives their thread."""
 
     def __init__(self) -> None:
@@ -83,11 +83,11 @@ def main() -> int:
     """Take the order and carry it out; the exit code says whether there was a word."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # Meant for our worker, which tells us when to end.
-    signs, lines = Signs(), Line()
+    signs, lines = Signs(), InputLines()
     line = lines.next()
     if line is None:
         return ORPHANED
-    order = msgspec.json.decode(line, type=Order)
+    order = msgspec.json.decode(line, type=StepOrder)
     settings = configured(**order.settings)
     _limit_memory()
     return run(_carry_out(order, settings, signs, lines))
@@ -99,7 +99,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (least, most))
 
 
-async def _carry_out(order: Order, settings: Settings, signs: Signs, lines: Line) -> int:
+async def _carry_out(order: StepOrder, settings: Settings, signs: Signs, lines: InputLines) -> int:
     word = b""
 
     def told(said: bytes) -> None:
@@ -141,7 +141,9 @@ async def _over(task: asyncio.Future[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _listen(lines: Line, loop: asyncio.AbstractEventLoop, told: Callable[[bytes], None]) -> None:
+def _listen(
+    lines: InputLines, loop: asyncio.AbstractEventLoop, told: Callable[[bytes], None]
+) -> None:
     line = lines.next()
     if line is None:
         os._exit(ORPHANED)

@@ -9,49 +9,49 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from application.accounts import Accounts
-from application.api_keys import KeyLimits, KeySettings
-from application.comparing import Comparisons
+from application.audit.estimates import Estimates
+from application.delivery.comparing import Comparisons
+from application.delivery.download import Download
 from application.delivery.history import Histories
-from application.download import Download
-from application.estimates import Estimates
-from application.providers import Choice
-from application.security_log import SecurityLog
-from application.throttle import Throttle
-from infrastructure.accounts import PostgresAccounts, PostgresSessions
-from infrastructure.anthropic_model import ADDRESS, AnthropicModel
-from infrastructure.api_keys import SealedApiKeys
-from infrastructure.archive import ZipArchive
-from infrastructure.audit import PostgresAudit
-from infrastructure.audit_log import PostgresAuditLog
+from application.execution.model_access import Choice
+from application.identity.accounts import Accounts
+from application.identity.api_keys import KeyLimits, KeySettings
+from application.identity.rate_limit import RateLimiter
+from application.identity.security_log import SecurityLog
+from infrastructure.anthropic.model import ADDRESS, AnthropicModel
+from infrastructure.audit.changes import PostgresAudit
+from infrastructure.audit.log import PostgresAuditLog
+from infrastructure.audit.past_runs import PostgresPastRuns
+from infrastructure.audit.usage import PostgresExpenses
 from infrastructure.clock import utc_now
-from infrastructure.data_keys import DataKeys
-from infrastructure.database import Database
+from infrastructure.delivery.archive import ZipArchive
+from infrastructure.delivery.git_bundle import GitBundle
 from infrastructure.event_log.exports import PostgresStoredLog
-from infrastructure.experience import PostgresExperience
-from infrastructure.git_bundle import GitBundle
+from infrastructure.identity.accounts import PostgresAccounts, PostgresSessions
+from infrastructure.identity.api_keys import SealedApiKeys
 from infrastructure.identity.discovery import RemoteKeys
 from infrastructure.identity.ended import EndedSessions
+from infrastructure.identity.mail_folder import MailFolder
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
+from infrastructure.identity.signing_keys import OwnTokens, SigningKeys
 from infrastructure.identity.tokens import TokenIssuer
+from infrastructure.identity.tries import PostgresTries
 from infrastructure.identity.verify import TokenVerifier
-from infrastructure.outbox import OutboxFolder
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.standing import DatabaseStanding
 from infrastructure.read_models import PostgresReadStore
 from infrastructure.read_models.certifying import PostgresCertifier
-from infrastructure.signing_keys import OwnTokens, SigningKeys
-from infrastructure.standing import Standing
+from infrastructure.sealing.data_keys import DataKeys
 from infrastructure.transparency import LogKeys
-from infrastructure.tries import PostgresTries
-from infrastructure.usage import PostgresExpenses
 from interface.foundation import Foundation, new_id
 from interface.glance import Glance
 from interface.health import Servers, service_version
-from interface.http.cursors import Cursors
+from interface.http.requests.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.lasting import once_there
 from interface.limits import Rate, rates_of, rooms_of
-from interface.processes import database_of, features_of, roster_in_force
+from interface.processes import agent_configs_in_force, database_of, features_of
 from interface.settings import PROJECT
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ class Dependencies:
         """Ask them all, within two seconds. Never raises."""
         seen = await self._servers.look()
         return Readiness(
-            postgres=seen.standing is Standing.READY,
+            postgres=seen.standing is DatabaseStanding.READY,
             nats=seen.nats,
             artifacts=seen.artifacts,
             relay_lag_events=seen.relay_lag_events,
@@ -120,8 +120,8 @@ async def open_api(
     provider = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(provider.close)
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
-    choice, roster = Choice(settings.model), roster_in_force(settings)
-    experience = PostgresExperience(database)
+    choice, agent_configs = Choice(settings.model), agent_configs_in_force(settings)
+    experience = PostgresPastRuns(database)
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
@@ -134,7 +134,7 @@ async def open_api(
         stored=stored,
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
-        estimates=Estimates(features, experience, keys, choice, roster),
+        estimates=Estimates(features, experience, keys, choice, agent_configs),
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
@@ -210,8 +210,8 @@ async def _identity(
         passwords=passwords,
         sessions=RefreshTokens(stored, utc_now, ended.look),
         tokens=tokens,
-        mail=OutboxFolder(settings.data_dir / "outbox", SENDER, utc_now),
-        throttle=Throttle(time.monotonic),
+        mail=MailFolder(settings.data_dir / "outbox", SENDER, utc_now),
+        throttle=RateLimiter(time.monotonic),
         clock=utc_now,
         new_id=new_id,
         new_secret=lambda: secrets.token_urlsafe(32),

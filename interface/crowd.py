@@ -10,7 +10,7 @@ import structlog
 
 from interface.addresses import network_of
 from interface.limits import LARGEST_CONNECTIONS, REFUSED_AT_ONCE
-from interface.refused import TOO_MANY, TOO_MANY_FROM_THERE, Refused
+from interface.refused import TOO_MANY, TOO_MANY_FROM_THERE, WrittenRefusal
 from interface.shares import Shares
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class Crowd:
         """Connections that were let in, and are not lost yet."""
         return self._shares.taken
 
-    def enter(self, host: str | None) -> Refused | None:
+    def enter(self, host: str | None) -> WrittenRefusal | None:
         """Let a connection in and count it, or say why not."""
         if self._shares.take(self._name(host)):
             return None

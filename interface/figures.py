@@ -10,9 +10,9 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from application.pulse import Pulse
-from infrastructure import logs
-from infrastructure.standing import Standing
+from application.running.pulse import Pulse
+from infrastructure.observability import logs
+from infrastructure.postgres.standing import DatabaseStanding
 from interface.health import Seen, Servers, service_version
 from interface.http.metrics import Metrics
 
@@ -164,7 +164,7 @@ def _servers(seen: Seen) -> Iterable[Metric]:
         "bp_dependency_up", "1 when a dependency does what it is there for.", labels=("dependency",)
     )
     for name, answers in (
-        ("postgres", seen.standing is Standing.READY),
+        ("postgres", seen.standing is DatabaseStanding.READY),
         ("nats", seen.nats),
         ("jetstream", seen.jetstream),
         ("artifacts", seen.artifacts),
@@ -175,7 +175,7 @@ def _servers(seen: Seen) -> Iterable[Metric]:
     standing = GaugeMetricFamily(
         "bp_database_standing", "1 for what the database is.", labels=("standing",)
     )
-    for each in Standing:
+    for each in DatabaseStanding:
         standing.add_metric((each.value,), float(each is seen.standing))
     yield standing
 

@@ -14,19 +14,19 @@ import msgspec
 import structlog
 from uuid_utils.compat import uuid7
 
-from application.continuity import Continuity
-from application.turns import Turns
-from infrastructure import logs
+from application.continuity.watch import Continuity
+from application.running.turns import Turns
 from infrastructure.artifacts import FolderStore, S3Store, open_store
 from infrastructure.computing import Pool
-from infrastructure.data_keys import KeyRing
 from infrastructure.embedded import Stack
-from infrastructure.jetstream.bell import Bell
-from infrastructure.jetstream.link import Link
-from infrastructure.jetstream.live import NatsLive
-from infrastructure.loop_lag import LoopLag
+from infrastructure.nats.connection import NatsConnection
+from infrastructure.nats.live import NatsLive
+from infrastructure.nats.signals import Signal
+from infrastructure.observability import logs
+from infrastructure.observability.loop_lag import LoopLag
+from infrastructure.postgres.standing import DatabaseWatch
 from infrastructure.sealing import MasterKey
-from infrastructure.standing import DatabaseWatch
+from infrastructure.sealing.data_keys import KeyRing
 from interface.figures import Figures
 from interface.settings import Settings, leave_only_settings, read_settings
 
@@ -155,12 +155,12 @@ class Foundation:
     addresses: Addresses
     master: MasterKey
     ring: KeyRing
-    link: Link
-    poke: Bell
+    link: NatsConnection
+    poke: Signal
     """Rings when the log has grown."""
-    work: Bell
+    work: Signal
     """Rings when tasks were made."""
-    cancel: Bell
+    cancel: Signal
     """Rings when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
@@ -216,11 +216,11 @@ async def open_foundation(
     """
     master = master_key(settings)
     link = await scope.enter_async_context(
-        Link(addresses.nats, name=f"build-practical-{os.getpid()}", on_closed=stop.set)
+        NatsConnection(addresses.nats, name=f"build-practical-{os.getpid()}", on_closed=stop.set)
     )
-    poke = await scope.enter_async_context(Bell(link, "poke"))
-    work = await scope.enter_async_context(Bell(link, "work"))
-    cancel = await scope.enter_async_context(Bell(link, "cancel"))
+    poke = await scope.enter_async_context(Signal(link, "poke"))
+    work = await scope.enter_async_context(Signal(link, "work"))
+    cancel = await scope.enter_async_context(Signal(link, "cancel"))
     live = NatsLive(link, poke, work, cancel)
     store = store_of(settings, addresses)
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)

@@ -12,14 +12,14 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Unavailable
-from application.pulse import Pulse
+from application.running.pulse import Pulse
 from application.waiting import is_set_within
 from infrastructure.artifacts import FolderStore, S3Store
-from infrastructure.database import Database
-from infrastructure.jetstream import Link
-from infrastructure.jetstream.progress import announced_upto
-from infrastructure.operating import PostgresOperating, Queue
-from infrastructure.standing import DatabaseWatch, Standing
+from infrastructure.nats import NatsConnection
+from infrastructure.nats.progress import announced_upto
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.operating import PostgresOperating, Queue
+from infrastructure.postgres.standing import DatabaseStanding, DatabaseWatch
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def service_version() -> str:
 class Seen(Struct, frozen=True):
     """What one look found."""
 
-    standing: Standing
+    standing: DatabaseStanding
     nats: bool
     jetstream: bool
     """Whether JetStream answers for the stream of announcements."""
@@ -72,7 +72,7 @@ class Seen(Struct, frozen=True):
 
     def status(self) -> str:
         """`ready`, `degraded` or `unavailable`, as far as servers are concerned."""
-        if self.standing is not Standing.READY:
+        if self.standing is not DatabaseStanding.READY:
             return "unavailable"
         whole = self.nats and self.jetstream and self.artifacts
         return "ready" if whole and self.conditional_writes is not False else "degraded"
@@ -82,7 +82,11 @@ class Servers:
     """The database, NATS and the object store, as one process reaches them."""
 
     def __init__(
-        self, watch: DatabaseWatch, database: Database, link: Link, store: FolderStore | S3Store
+        self,
+        watch: DatabaseWatch,
+        database: Database,
+        link: NatsConnection,
+        store: FolderStore | S3Store,
     ) -> None:
         """Take the way to each; any role may ask."""
         self._watch = watch
@@ -99,7 +103,7 @@ class Servers:
             _soon(self._store.ready()),
             _soon(announced_upto(self._link)),
         )
-        standing = Standing.READY if writes else await self._stands()
+        standing = DatabaseStanding.READY if writes else await self._stands()
         return Seen(
             standing=standing,
             nats=self._link.up,
@@ -129,15 +133,17 @@ class Servers:
     async def _queue(self) -> Queue:
         return await PostgresOperating(self._database).queue()
 
-    async def _stands(self) -> Standing:
+    async def _stands(self) -> DatabaseStanding:
         """What the watch saw, unless it has not noticed yet that anything is wrong."""
-        if self._watch.standing is Standing.READY:
+        if self._watch.standing is DatabaseStanding.READY:
             await _soon(self._watch.look())
         known = self._watch.standing
-        return Standing.UNREACHABLE if known is Standing.READY else known
+        return DatabaseStanding.UNREACHABLE if known is DatabaseStanding.READY else known
 
 
-def report(seen: Seen | None, standing: Standing, pulses: Sequence[Pulse]) -> dict[str, Any]:
+def report(
+    seen: Seen | None, standing: DatabaseStanding, pulses: Sequence[Pulse]
+) -> dict[str, Any]:
     """The body of a process's own `/health/ready`; without a look, it is still starting."""
     loops = {
         pulse.name: {"ok": not pulse.late, "seconds": round(pulse.age_seconds, 1)}

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
-from application.outage import Outage
 from application.ports import Unavailable
+from application.running.outage import Outage
 from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)

@@ -1,16 +1,16 @@
 """Every limit of the HTTP side, with its unit: how long, how large, how many, how often.
 
-Invariant: these numbers stand here and nowhere else (those of API keys in `application.api_keys`);
-the tables of the documentation are made from them, and the settings `BP_CONNECTIONS`, `BP_PLACES`
-and `BP_RATES` change them.
+Invariant: these numbers stand here and nowhere else (those of API keys in
+`application.identity.api_keys`); the tables of the documentation are made from them, and the
+settings `BP_CONNECTIONS`, `BP_PLACES` and `BP_RATES` change them.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from application.api_keys import KEY_CHECKS, KEY_REJECTIONS
-from application.throttle import Allowance
+from application.identity.api_keys import KEY_CHECKS, KEY_REJECTIONS
+from application.identity.rate_limit import Allowance
 
 HEAD_SECONDS: Final = 10.0
 """From a connection, or the first byte of a further request, to a complete head."""

@@ -7,7 +7,7 @@ from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections.abc import Callable
 
 
-class Line:
+class TransportLine:
     """The transport as uvicorn sees it: whoever closes it ends the connection in our way."""
 
     def __init__(

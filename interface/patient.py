@@ -29,14 +29,14 @@ from interface.limits import (
     PROXY_IDLE_SECONDS,
     SEND_SECONDS,
 )
-from interface.line import Line
+from interface.line import TransportLine
 from interface.refused import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
     MALFORMED,
     NO_HOST,
     TOO_MANY_PIPELINED,
-    Refused,
+    WrittenRefusal,
 )
 
 __all__ = ["HEAD_BYTES", "PatientProtocol"]
@@ -80,7 +80,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._crowd = crowd or Crowd()
         self._is_in = False
         self._is_told = False
-        self._line: Line = None  # type: ignore[assignment]  # As its base, until connected.
+        self._line: TransportLine = None  # type: ignore[assignment]  # As its base, until connected.
         self._turn = Turn.NOBODY
         self._due: TimerHandle | None = None
         self._head_bytes = 0
@@ -91,14 +91,14 @@ class PatientProtocol(HttpToolsProtocol):
         self._silent_bytes = 0
         self._answering: RequestResponseCycle | None = None
         self._deaf = False
-        self._last_word: Refused | None = None
+        self._last_word: WrittenRefusal | None = None
 
     # What happens to the connection.
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # As its base.
         """Let the client in and wait for its first head, or refuse it."""
         super().connection_made(transport)
-        self._line = Line(
+        self._line = TransportLine(
             transport,
             self.loop,
             self._finish,
@@ -281,7 +281,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._reject(HEAD_TOO_LARGE)
             raise Refusing
 
-    def _reject(self, refused: Refused) -> None:
+    def _reject(self, refused: WrittenRefusal) -> None:
         """Refuse what came and read no further. What is asked already is answered before."""
         self._deaf = True
         self._stop_waiting()
@@ -299,7 +299,7 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             self._say(refused)
 
-    def _say(self, refused: Refused) -> None:
+    def _say(self, refused: WrittenRefusal) -> None:
         self._line.write(refused.answer(self.server_state.default_headers))
         self._deaf = True
         self._finish()

@@ -14,44 +14,44 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from application.agents.roster import Roster
-from application.agents.table import roster_of
-from application.deletions import DeletionNotes
-from application.desk import Tools
-from application.fail_points import FailPoint
+from application.agents.agent_config import AgentConfigs
+from application.agents.table import agent_configs_of
+from application.audit.orphans import OrphanWatch
+from application.continuity.deletions import DeletionNotes
+from application.execution.attempt import AttemptAdapters
+from application.execution.fail_points import FailPoint
+from application.execution.load_inputs import InputLoader
+from application.execution.model_access import Choice, Providers
+from application.execution.runner import Runner
+from application.execution.sweeper import Sweeper
+from application.execution.worker import BEATS_PER_LEASE, Worker, WorkerLimits
 from application.features import Features
-from application.materials import Materials
-from application.orphans import OrphanWatch
 from application.ports import Claim, Unavailable
-from application.providers import Choice, Providers
-from application.recovery import Sweeper
-from application.runner import Runner
-from application.transparency.notary import Notary
-from application.worker import BEATS_PER_LEASE, Worker, WorkerLimits
+from application.transparency.tree_head_signer import TreeHeadSigner
 from domain.pipeline import AGENT_OF
-from infrastructure.accounts import ExpiredSessions
-from infrastructure.anthropic_model import ADDRESS, AnthropicModel, retiring
-from infrastructure.api_keys import RevealedApiKeys
+from infrastructure.anthropic.model import ADDRESS, AnthropicModel, retiring
 from infrastructure.artifacts import RecentFiles
+from infrastructure.artifacts.removals import PostgresRemovals
+from infrastructure.audit.orphans import PostgresOrphans
 from infrastructure.clock import utc_now
 from infrastructure.computing import Pool
+from infrastructure.computing.own_process import OwnProcess
 from infrastructure.continuity import KeptOutside, PostgresContinuity
-from infrastructure.cursors import PostgresCursors
-from infrastructure.data_keys import DataKeys
-from infrastructure.database import Database
-from infrastructure.dead_letters import PostgresDeadLetters
 from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
-from infrastructure.finished_tasks import FinishedTasks
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.identity.accounts import ExpiredSessions
+from infrastructure.identity.api_keys import RevealedApiKeys
 from infrastructure.inspection import Inspector
-from infrastructure.jetstream import Fanout, Reconciler, Relay, stream
-from infrastructure.ledger import PostgresLedger
-from infrastructure.orphans import PostgresOrphans
-from infrastructure.own_process import OwnProcess
+from infrastructure.nats import Fanout, Reconciler, Relay, stream
+from infrastructure.nats.dead_letters import PostgresDeadLetters
+from infrastructure.postgres.cursors import PostgresCursors
+from infrastructure.postgres.database import Database
+from infrastructure.queue.finished_tasks import FinishedTasks
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks, RecordedTasks
 from infrastructure.read_models import PostgresSource, Projector, Retrying
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.removals import PostgresRemovals
-from infrastructure.tasks import PostgresTasks, RecordedTasks
+from infrastructure.sealing.data_keys import DataKeys
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from interface.foundation import Addresses, CannotStart, Foundation, new_id
 from interface.health import Servers
@@ -78,7 +78,7 @@ FIRST_LOOK_SECONDS: Final = 10.0
 log = structlog.get_logger(__name__)
 
 
-class Order(msgspec.Struct, frozen=True):
+class StepOrder(msgspec.Struct, frozen=True):
     """What a process is told that carries out one step. It holds secrets: for a pipe only."""
 
     settings: dict[str, Any]
@@ -91,7 +91,7 @@ class Crew(NamedTuple):
 
     tasks: PostgresTasks
     runner: Runner
-    roster: Roster
+    agent_configs: AgentConfigs
 
 
 async def database_of(
@@ -170,19 +170,19 @@ async def features_of(
     return features, log
 
 
-def roster_in_force(settings: Settings) -> Roster:
-    """The roster with what the operator set.
+def agent_configs_in_force(settings: Settings) -> AgentConfigs:
+    """The agents' configuration with what the operator set.
 
     Raises:
         CannotStart: an agent, a field or a price that does not exist or fit.
     """
     try:
-        return roster_of(settings.agents, settings.prices, settings.prices_name)
+        return agent_configs_of(settings.agents, settings.prices, settings.prices_name)
     except (ValueError, msgspec.ValidationError) as error:
         raise CannotStart(f"BP_AGENTS or BP_PRICES: {error}") from None
 
 
-def _retirement_watch(base: Foundation, roster: Roster) -> Run:
+def _retirement_watch(base: Foundation, agent_configs: AgentConfigs) -> Run:
     """Warn, once, about models that the provider is about to retire.
 
     Not before there is work: the SDK that knows takes seconds to import, and a start must not wait.
@@ -194,7 +194,7 @@ def _retirement_watch(base: Foundation, roster: Roster) -> Run:
                 continue
         if stop.is_set():
             return  # Nothing is imported only to end.
-        models = {entry.model for entry in roster.entries.values()}
+        models = {entry.model for entry in agent_configs.entries.values()}
         try:
             ending = await retiring(models)
         except Exception as error:  # noqa: BLE001 - of another SDK: nobody is warned, and that is all.
@@ -227,41 +227,41 @@ async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | Non
     features, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
-    roster = roster_in_force(settings)
+    agent_configs = agent_configs_in_force(settings)
     real = AnthropicModel(settings.anthropic_base_url or ADDRESS)
     scope.push_async_callback(real.close)
     demo = AnthropicModel(demo_url) if demo_url else None
     if demo is not None:
         scope.push_async_callback(demo.close)
     providers = Providers(
-        Choice(settings.model), RevealedApiKeys(database, keys), real, demo, roster
+        Choice(settings.model), RevealedApiKeys(database, keys), real, demo, agent_configs
     )
     fail_point = FailPoint(settings.fail_point)
     files = RecentFiles(base.artifacts)
     inspector = Inspector(base.computing)
-    tools = Tools(
+    tools = AttemptAdapters(
         PostgresLedger(database, keys), files, inspector, base.live, base.computing, fail_point
     )
     runner = Runner(
         features,
         tasks,
         providers,
-        Materials(features, log, files),
+        InputLoader(features, log, files),
         tools,
         backoff_seconds=settings.pauses(),
         lease_seconds=settings.lease_seconds,
     )
-    return Crew(tasks, runner, roster)
+    return Crew(tasks, runner, agent_configs)
 
 
-def _isolation(scope: AsyncExitStack, base: Foundation, roster: Roster) -> OwnProcess:
+def _isolation(scope: AsyncExitStack, base: Foundation, agent_configs: AgentConfigs) -> OwnProcess:
     """How a step is given a process of its own."""
 
     def order(claim: Claim) -> bytes:
-        return msgspec.json.encode(Order(base.settings.plain(), base.addresses, claim))
+        return msgspec.json.encode(StepOrder(base.settings.plain(), base.addresses, claim))
 
     def seconds(claim: Claim) -> float:
-        return roster[AGENT_OF[claim.step]].deadline_seconds + AFTER_DEADLINE_SECONDS
+        return agent_configs[AGENT_OF[claim.step]].deadline_seconds + AFTER_DEADLINE_SECONDS
 
     command = (sys.executable, "-m", "interface.alone")
     isolation = OwnProcess(command, surroundings(), order, seconds)
@@ -282,7 +282,7 @@ async def open_worker(
         beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
         drain_seconds=settings.drain_seconds,
     )
-    isolation = _isolation(scope, base, crew.roster)
+    isolation = _isolation(scope, base, crew.agent_configs)
     worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
     base.figures.loops(worker.pulse)
     base.figures.steps(lambda: worker.busy)
@@ -301,13 +301,13 @@ async def open_worker(
         async with base.cancel.listen() as heard:
             while not (stop.is_set() and not worker.busy):
                 if await heard.wait(1.0):
-                    worker.look_again()
+                    worker.recheck_leases()
 
     return [
         Running("worker", work),
         Running("worker-bell", wake),
         Running("worker-doubt", doubt),
-        Running("retirement-watch", _retirement_watch(base, crew.roster)),
+        Running("retirement-watch", _retirement_watch(base, crew.agent_configs)),
     ]
 
 
@@ -322,7 +322,7 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     async def floor() -> int:
         return await cursors.get("reconciler")
 
-    limits = stream.Limits(replicas=base.settings.nats_replicas)
+    limits = stream.StreamLimits(replicas=base.settings.nats_replicas)
     relay = Relay(
         base.link,
         headers,
@@ -332,7 +332,7 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
         doubt=base.continuity.doubt,
     )
     letters = PostgresDeadLetters(queue)
-    fanout = Fanout(base.link, tasks, letters, on_work=base.work.ring)
+    fanout = Fanout(base.link, tasks, letters, on_work=base.work.notify)
     reconciler = Reconciler(
         base.link, headers, tasks, cursors, letters, poke=base.poke, work=base.work
     )
@@ -390,7 +390,7 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         sweep_seconds=settings.sweep_seconds,
     )
     keys = LogKeys(database)
-    notary = Notary(
+    notary = TreeHeadSigner(
         PostgresLogTree(database),
         base.artifacts.checkpoints(),
         lambda: keys.signer(base.master),

@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from interface.http.headers import ALWAYS, API_POLICY
 from interface.http.problems import MEDIA_TYPE, Fault, Problem, problem
+from interface.http.requests.headers import ALWAYS, API_POLICY
 
 Header = tuple[bytes, bytes]
 
 
-class Refused:
+class WrittenRefusal:
     """One refusal, written down once."""
 
     def __init__(self, said: Problem) -> None:
@@ -43,20 +43,20 @@ class Refused:
         return self._head + further + b"\r\n\r\n" + self._body
 
 
-def _later(code: str, seconds: int, detail: str) -> Refused:
-    return Refused(replace(problem(code, detail), retry_after_seconds=seconds))
+def _later(code: str, seconds: int, detail: str) -> WrittenRefusal:
+    return WrittenRefusal(replace(problem(code, detail), retry_after_seconds=seconds))
 
 
-def _wrong(header: str, detail: str) -> Refused:
-    return Refused(problem("invalid_request", errors=(Fault(header, detail),)))
+def _wrong(header: str, detail: str) -> WrittenRefusal:
+    return WrittenRefusal(problem("invalid_request", errors=(Fault(header, detail),)))
 
 
 FULL_SECONDS: Final = 5
 
-MALFORMED: Final = Refused(problem("invalid_request", "That is no HTTP/1.1 request."))
+MALFORMED: Final = WrittenRefusal(problem("invalid_request", "That is no HTTP/1.1 request."))
 NO_HOST: Final = _wrong("Host", "A request has exactly one header Host, with one name in it")
-HEAD_TOO_LARGE: Final = Refused(problem("head_too_large"))
-BODY_TOO_SLOW: Final = Refused(problem("request_timeout", "The body did not come in time."))
+HEAD_TOO_LARGE: Final = WrittenRefusal(problem("head_too_large"))
+BODY_TOO_SLOW: Final = WrittenRefusal(problem("request_timeout", "The body did not come in time."))
 TOO_MANY_PIPELINED: Final = _later(
     "too_many_requests", 1, "Too many requests wait on this connection for the answer to another."
 )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.fail_points import PLACES
+from application.execution.fail_points import PLACES
 from interface.limits import rates_of, rooms_of
 
 OBEYED_BY_LIBRARIES = (
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     )
     agents: dict[str, dict[str, str | float]] = Field(
         {},
-        description="JSON of agents to what differs from the roster, "
+        description="JSON of agents to what differs from the agents' configuration, "
         'such as `{"spec": {"model": "…", "max_tokens": 16000}}`',
     )
     prices: dict[str, dict[str, str]] = Field(

@@ -12,8 +12,8 @@ from typing import Any, Final
 import structlog
 
 from application.waiting import is_set_within
-from infrastructure.migrations import migrate, pending
-from infrastructure.standing import DatabaseWatch, Standing
+from infrastructure.postgres.migrations import migrate, pending
+from infrastructure.postgres.standing import DatabaseStanding, DatabaseWatch
 from interface.crowd import Crowd
 from interface.figures import Figures
 from interface.foundation import CannotStart
@@ -62,7 +62,7 @@ async def database_is_there(
                 there.set()
     if stop.is_set():
         return False
-    if seen.standing is not Standing.READY:
+    if seen.standing is not DatabaseStanding.READY:
         raise CannotStart(seen.sentence())
     if migrates:
         if applied := await asyncio.to_thread(migrate, url):

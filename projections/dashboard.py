@@ -15,7 +15,7 @@ from domain.lifecycle import GATES, WORKING, actions_at, target_of
 from domain.recorded import Recorded
 from domain.status import Part, Recommendation, Status
 from projections.failure import failure_of
-from projections.origin import Origin, origin_of
+from projections.forked_from import ForkedFrom, origin_of
 from projections.projection import THE_ROW, Projection
 from projections.spending import run_of
 
@@ -40,7 +40,7 @@ class DashboardRow(Struct, frozen=True):
     """Code of what it failed of."""
     working_since: datetime | None = None
     """Since when agents have been at work without a person; None while it is a person's turn."""
-    forked_from: Origin | None = None
+    forked_from: ForkedFrom | None = None
 
 
 def evolve(row: DashboardRow | None, fact: Recorded) -> DashboardRow | None:

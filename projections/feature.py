@@ -25,7 +25,7 @@ from domain.runs import Attempt, Tokens
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb, breadcrumb
 from projections.failure import Failure, failure_of
-from projections.origin import Origin, origin_of
+from projections.forked_from import ForkedFrom, origin_of
 from projections.projection import THE_ROW, Projection
 from projections.spending import run_of
 
@@ -46,7 +46,7 @@ class Mark(Struct, frozen=True, array_like=True):
     checkpoint: bool
 
 
-class Written(Struct, frozen=True):
+class WrittenPart(Struct, frozen=True):
     """A deliverable, review or approval. Its words stand in the event at `version`."""
 
     content_sha256: str
@@ -67,12 +67,12 @@ class Pause(Struct, frozen=True):
 class Deliverables(Struct, frozen=True):
     """What was written so far; None is not written yet."""
 
-    brief: Written | None = None
-    spec: Written | None = None
-    plan: Written | None = None
-    tests: Written | None = None
-    security_review: Written | None = None
-    code_review: Written | None = None
+    brief: WrittenPart | None = None
+    spec: WrittenPart | None = None
+    plan: WrittenPart | None = None
+    tests: WrittenPart | None = None
+    security_review: WrittenPart | None = None
+    code_review: WrittenPart | None = None
 
 
 class Recommended(Struct, frozen=True):
@@ -111,7 +111,7 @@ class FeatureRow(Struct, frozen=True):
     """Steps whose last attempt brought nothing, and that are tried again by themselves."""
     marks: tuple[Mark, ...] = ()
     """In the order of their versions; nothing ever leaves."""
-    forked_from: Origin | None = None
+    forked_from: ForkedFrom | None = None
 
     @property
     def version(self) -> int:
@@ -149,7 +149,7 @@ class FeatureRow(Struct, frozen=True):
         )
 
     @property
-    def approvals(self) -> dict[Gate, Written]:
+    def approvals(self) -> dict[Gate, WrittenPart]:
         """The approvals that still count, by gate."""
         given = {gate: self._written(self.state.content.approval(gate)) for gate in Gate}
         return {gate: approval for gate, approval in given.items() if approval}
@@ -213,14 +213,14 @@ class FeatureRow(Struct, frozen=True):
             return mark.event == TITLED or self.shows(mark.version)
         return self.shows(mark.version) and (brief is None or mark.version > brief.version)
 
-    def _written(self, made: Deliverable | Review | Approval | None) -> Written | None:
+    def _written(self, made: Deliverable | Review | Approval | None) -> WrittenPart | None:
         if made is None:
             return None
         mark = next((m for m in self.marks if m.version == made.version), None)
         if mark is None:
             return None
         verdict = made.verdict if isinstance(made, Review) else None
-        return Written(made.content_sha256, made.version, mark.by, mark.at, verdict)
+        return WrittenPart(made.content_sha256, made.version, mark.by, mark.at, verdict)
 
 
 TITLED = tag_of(e.FeatureTitled)

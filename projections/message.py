@@ -19,7 +19,7 @@ from domain.status import Part, Step
 from projections.projection import EVERY_ROW, NOTHING, Projection, Touched
 
 
-class Role(StrEnum):
+class Speaker(StrEnum):
     """Who speaks."""
 
     USER = "user"
@@ -31,7 +31,7 @@ class MessageRow(Struct, frozen=True):
 
     message_id: UUID
     version: int
-    role: Role
+    role: Speaker
     at: datetime
     by: str
     tokens: Tokens = Tokens()
@@ -76,12 +76,12 @@ def evolve(row: MessageRow | None, fact: Recorded) -> MessageRow | None:
         return replace(message, tokens=Tokens(), cost_usd=Decimal(0)) if message else None
     match fact.event:
         case e.MessagePosted(message_id=message_id):
-            return MessageRow(message_id, version, Role.USER, at, by)
+            return MessageRow(message_id, version, Speaker.USER, at, by)
         case e.AgentReplied(message_id=message_id, run=run) as said:
             return MessageRow(
                 message_id,
                 version,
-                Role.AGENT,
+                Speaker.AGENT,
                 at,
                 by,
                 run.tokens,
@@ -90,7 +90,7 @@ def evolve(row: MessageRow | None, fact: Recorded) -> MessageRow | None:
                 has_brief=said.brief is not None or said.brief_markdown is not None,
             )
         case e.StepAbandoned(step=Step.CONVERSE, code=code):
-            return MessageRow(fact.event_id, version, Role.AGENT, at, by, error=code)
+            return MessageRow(fact.event_id, version, Speaker.AGENT, at, by, error=code)
         case _:
             return None
 

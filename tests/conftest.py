@@ -59,7 +59,7 @@ def own_stack(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session")
 def template(stack: Stack) -> str:
     """Name the migrated, empty database from which each test's own is cloned."""
-    from infrastructure.migrations import migrate  # noqa: PLC0415 - only where it is needed.
+    from infrastructure.postgres.migrations import migrate  # noqa: PLC0415 - only where it is needed.
 
     with psycopg.connect(stack.dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))

@@ -8,17 +8,17 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from application.artifact_keys import artifact_key
+from application.delivery.artifact_keys import artifact_key
+from application.delivery.download import Download
 from application.delivery.history import Histories
-from application.download import Download
-from application.export import StoredEvent
 from application.features import Features
-from application.ports import ArtifactMissing, Origin
+from application.ports import ArtifactMissing, Metadata
+from application.transparency.export import StoredEvent
 from domain import commands as c
 from domain import events as e
 from domain.status import Agent, Gate, Step, Verdict
-from infrastructure.archive import ZipArchive
-from infrastructure.git_bundle import GitBundle
+from infrastructure.delivery.archive import ZipArchive
+from infrastructure.delivery.git_bundle import GitBundle
 from tests import given
 from tests.fakes import Clock, MemoryLog, MemoryReceipts
 from tests.stored import stored_as_it_would_be
@@ -160,7 +160,7 @@ class Shop:
             actor = f"agent:{name}" if name else f"user:{PERSON}"
             stream = self.log._stream(TENANT, feature)  # noqa: SLF001
             self.log.events += self.log._record(  # noqa: SLF001
-                feature, [(self.new_id(), event)], stream, Origin(TENANT, actor, UUID(int=9))
+                feature, [(self.new_id(), event)], stream, Metadata(TENANT, actor, UUID(int=9))
             )
             self.clock.turn(60)
 

@@ -22,7 +22,7 @@ from application.ports import (
     Groundless,
     LeaseLost,
     LedgerEntry,
-    Origin,
+    Metadata,
     Receipt,
     ReceiptExists,
     TaskUpdate,
@@ -63,7 +63,7 @@ class Task:
     max_attempts: int
     status: str = "queued"
     attempt: int = 0
-    fence: int = 0
+    fencing_token: int = 0
     worker: str = ""
     lease_until: datetime | None = None
     progress_at: datetime | None = None
@@ -82,7 +82,7 @@ class Task:
             due.version,
             due.correlation_id,
             self.attempt,
-            self.fence,
+            self.fencing_token,
             self.alone,
         )
 
@@ -153,7 +153,7 @@ class MemoryTasks:
             claims.append(task.claim())
         return claims
 
-    async def beat(
+    async def heartbeat(
         self,
         worker: str,
         alive: Mapping[UUID, int],
@@ -161,7 +161,11 @@ class MemoryTasks:
         lease_seconds: float,
     ) -> set[UUID]:
         now = self._clock()
-        held = {task_id for task_id, fence in alive.items() if self.holds(task_id, fence)}
+        held = {
+            task_id
+            for task_id, fencing_token in alive.items()
+            if self.holds(task_id, fencing_token)
+        }
         for task_id in held:
             task = self.rows[task_id]
             task.lease_until = now + timedelta(seconds=lease_seconds)
@@ -172,20 +176,24 @@ class MemoryTasks:
     async def hand_back(
         self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
     ) -> set[UUID]:
-        ours = {task_id for task_id, fence in held.items() if self.holds(task_id, fence)}
+        ours = {
+            task_id for task_id, fencing_token in held.items() if self.holds(task_id, fencing_token)
+        }
         for task_id in ours:
             task = self.rows[task_id]
             task.status, task.error, task.lease_until = "queued", error, None
             task.not_before = self._clock() + timedelta(seconds=pause_seconds)
         return ours
 
-    async def drop(self, task_id: UUID, fence: int, status: str, error: str = "") -> None:
-        if self.holds(task_id, fence):
+    async def cancel_task(
+        self, task_id: UUID, fencing_token: int, status: str, error: str = ""
+    ) -> None:
+        if self.holds(task_id, fencing_token):
             self.rows[task_id].status = status
             self.rows[task_id].error = error
 
-    async def put_off(self, task_id: UUID, fence: int, error: str) -> None:
-        if self.holds(task_id, fence):
+    async def put_off(self, task_id: UUID, fencing_token: int, error: str) -> None:
+        if self.holds(task_id, fencing_token):
             task = self.rows[task_id]
             task.status, task.error, task.lease_until = "queued", error, None
             task.not_before = self._clock() + timedelta(seconds=30)
@@ -205,14 +213,14 @@ class MemoryTasks:
             self._lease(task, "sweeper", now, 60.0)
         return [task.claim() for task in found]
 
-    def holds(self, task_id: UUID, fence: int) -> bool:
+    def holds(self, task_id: UUID, fencing_token: int) -> bool:
         """Whether this is the live lease."""
         task = self.rows.get(task_id)
-        return task is not None and task.status == "running" and task.fence == fence
+        return task is not None and task.status == "running" and task.fencing_token == fencing_token
 
-    def live(self, tenant_id: UUID, task_id: UUID, fence: int) -> bool:
+    def live(self, tenant_id: UUID, task_id: UUID, fencing_token: int) -> bool:
         """Whether this is the live lease of the tenant's task, and its time is not over."""
-        if not self.holds(task_id, fence):
+        if not self.holds(task_id, fencing_token):
             return False
         task = self.rows[task_id]
         return task.due.tenant_id == tenant_id and not self._expired(task, self._clock())
@@ -242,7 +250,7 @@ class MemoryTasks:
     def _lease(self, task: Task, worker: str, now: datetime, seconds: float) -> None:
         self._fence += 1
         task.status = "running"
-        task.fence = self._fence
+        task.fencing_token = self._fence
         task.worker = worker
         task.lease_until = now + timedelta(seconds=seconds)
         task.progress_at = now
@@ -383,7 +391,7 @@ class MemoryLog:
         events: Sequence[tuple[UUID, FeatureEvent]],
         *,
         expected: int,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects = Effects(),
         head: bytes | None = None,
     ) -> Sequence[Recorded]:
@@ -401,7 +409,7 @@ class MemoryLog:
         if head is not None and stream and stream[-1].hash != head:
             raise Conflict
         task = effects.task
-        if task and not self._tasks.holds(task.task_id, task.fence):
+        if task and not self._tasks.holds(task.task_id, task.fencing_token):
             raise LeaseLost
         if effects.forked_from and effects.forked_from[0] in self._destroyed:
             raise Conflict
@@ -429,7 +437,7 @@ class MemoryLog:
         stream = self._stream(tenant_id, feature_id)
         return version == 0 or (len(stream) >= version and stream[version - 1].hash == head)
 
-    def _grounded(self, feature_id: UUID, origin: Origin, effects: Effects) -> bool:
+    def _grounded(self, feature_id: UUID, origin: Metadata, effects: Effects) -> bool:
         answered = effects.answers is None or any(
             (event.event_id, event.tenant_id) == (effects.answers, origin.tenant_id)
             for event in self.events
@@ -464,7 +472,7 @@ class MemoryLog:
         feature_id: UUID,
         events: Sequence[tuple[UUID, FeatureEvent]],
         stream: Sequence[Recorded],
-        origin: Origin,
+        origin: Metadata,
     ) -> list[Recorded]:
         recorded: list[Recorded] = []
         previous_hash = stream[-1].hash if stream else b""
@@ -510,9 +518,9 @@ class MemoryLedger:
         ]
 
     async def announce(
-        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fence: int
+        self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fencing_token: int
     ) -> None:
-        if not self.tasks.live(tenant_id, entry.task_id, fence):
+        if not self.tasks.live(tenant_id, entry.task_id, fencing_token):
             raise LeaseLost
         known = self.kept.setdefault(
             self._name(tenant_id, entry),

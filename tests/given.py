@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from application.agents.material import Material
+from application.agents.step_inputs import StepInputs
 from domain import commands as c
 from domain import documents as d
 from domain import events as e
@@ -21,7 +21,7 @@ from domain.feature import Feature, evolve, fold
 from domain.forking import fork_of
 from domain.pipeline import AGENT_OF, ANSWER_OF, GATE_OF, RESULT_OF
 from domain.recorded import Recorded
-from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.runs import Attempt, InputFingerprint, Run, Tokens
 from domain.status import Gate, Recommendation, Step, Verdict
 from tests.golden.filled import filled
 
@@ -59,13 +59,15 @@ REPORT = d.Report(summary="Nothing found.")
 FILES = (e.FileWritten("src/server.ts", 12, "ab" * 32),)
 
 
-def manifest(step: Step, salt: str = "") -> Manifest:
+def manifest(step: Step, salt: str = "") -> InputFingerprint:
     """A manifest whose hash differs by step and salt."""
     sha = sha256_of(f"{step}{salt}")
-    return Manifest("claude-sonnet-5-5", "cd" * 32, "prices-2026-11", {}, {}, sha)
+    return InputFingerprint("claude-sonnet-5-5", "cd" * 32, "prices-2026-11", {}, {}, sha)
 
 
-def holding(material: Material, gate: Gate, document: d.Document, markdown: str = "") -> Material:
+def holding(
+    material: StepInputs, gate: Gate, document: d.AgentDocument, markdown: str = ""
+) -> StepInputs:
     """What a step may read, with a document at a gate."""
     return replace(
         material,

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from uuid import UUID
 
-from application.export import StoredEvent
-from application.verifier import event_hash
+from application.transparency.export import StoredEvent
+from application.transparency.verifier import event_hash
 from domain.recorded import Recorded
 from infrastructure.event_log import REGISTRY
 

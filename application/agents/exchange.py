@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from application.agents.agent_config import AgentConfig
 from application.agents.failures import StepFailed
-from application.agents.material import Desk
 from application.agents.prompting import (
     CACHED,
     first_message,
@@ -19,7 +19,7 @@ from application.agents.prompting import (
     system_blocks,
     tool_definitions,
 )
-from application.agents.roster import Entry
+from application.agents.step_inputs import AttemptContext
 from application.ports import Block, ModelAnswer, ModelRequest
 from domain.status import Agent, OutputMode
 
@@ -40,8 +40,8 @@ class Exchange:
     def __init__(
         self,
         agent: Agent,
-        entry: Entry,
-        desk: Desk,
+        entry: AgentConfig,
+        context: AttemptContext,
         *,
         mode: OutputMode = OutputMode.FULL_CODE,
         growing: bool = False,
@@ -51,13 +51,13 @@ class Exchange:
         Args:
             agent: Who is asked.
             entry: How.
-            desk: Through whom.
+            context: Through whom.
             mode: What is made in the end.
             growing: Whether it becomes long: then what stands is cached at the provider.
         """
         self._agent = agent
         self._entry = entry
-        self._desk = desk
+        self._context = context
         self._mode = mode
         self._growing = growing
         self._messages: list[dict[str, Any]] = []
@@ -82,8 +82,8 @@ class Exchange:
                 f"The agent did not finish within {self._entry.turns} turns.",
             )
         self._turns += 1
-        self._desk.show("progress", words=self._words(), turn=self._turns)
-        answer = await self._desk.ask(self._request())
+        self._context.show("progress", words=self._words(), turn=self._turns)
+        answer = await self._context.ask(self._request())
         if answer.stop_reason == "refusal":
             raise StepFailed(
                 "model_refused",

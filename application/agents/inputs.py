@@ -7,15 +7,15 @@ files: static findings, and what is written so far.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from application.agents.material import Material
 from application.agents.points import points_of
 from application.agents.prompting import to_json
+from application.agents.step_inputs import StepInputs
 from domain.lifecycle import GATE_STATUS
 from domain.pipeline import REVIEWS, row_of
 from domain.status import Gate, Input, Step
 
 
-def inputs_of(step: Step, material: Material) -> dict[str, str]:
+def inputs_of(step: Step, material: StepInputs) -> dict[str, str]:
     """Name of each input to its JSON, in the order in which the agent reads them."""
     content = material.feature.content
     row = row_of(step, content.mode)
@@ -29,11 +29,11 @@ def files_value(files: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"path": path, "content": files[path]} for path in sorted(files)]
 
 
-def _conversation(material: Material) -> list[dict[str, str]]:
+def _conversation(material: StepInputs) -> list[dict[str, str]]:
     return [{"id": m.message_id, "role": m.role, "text": m.text} for m in material.conversation]
 
 
-def _reviews(material: Material) -> list[dict[str, Any]]:
+def _reviews(material: StepInputs) -> list[dict[str, Any]]:
     return [
         {"review": step.removesuffix("_review"), "report": material.reports[step]}
         for step in REVIEWS
@@ -41,15 +41,15 @@ def _reviews(material: Material) -> list[dict[str, Any]]:
     ]
 
 
-def _document(gate: Gate) -> Callable[[Material, Gate | None], Any]:
+def _document(gate: Gate) -> Callable[[StepInputs, Gate | None], Any]:
     return lambda material, _: material.documents.get(gate)
 
 
-def _previous(gate: Gate) -> Callable[[Material, Gate | None], Any]:
+def _previous(gate: Gate) -> Callable[[StepInputs, Gate | None], Any]:
     return lambda material, _: material.previous.get(gate)
 
 
-VALUE_OF: Final[Mapping[Input, Callable[[Material, Gate | None], Any]]] = {
+VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.STATUS: lambda material, _: material.feature.status or "drafting",
     Input.GATE: lambda _, gate: gate,
     Input.BRIEF: lambda material, _: material.brief,

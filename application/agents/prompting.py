@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from application.agents.roster import Entry
-from application.output import OUTPUTS
+from application.agents.agent_config import AgentConfig
+from application.agents.output import OUTPUTS
 from domain.status import Agent, OutputMode
 
 CACHED: Final = {"type": "ephemeral"}
@@ -38,7 +38,7 @@ def prompt_text(name: str, mode: OutputMode = OutputMode.FULL_CODE) -> str:
 
 
 def system_blocks(
-    agent: Agent, entry: Entry, mode: OutputMode = OutputMode.FULL_CODE
+    agent: Agent, entry: AgentConfig, mode: OutputMode = OutputMode.FULL_CODE
 ) -> tuple[dict[str, Any], ...]:
     """Role and contract, then governance: the same bytes for every run, and cached."""
     role = f"# Agent: {agent.value}\n\n{prompt_text(entry.prompt, mode)}"
@@ -49,13 +49,13 @@ def system_blocks(
 
 
 @cache
-def tool_definitions(entry: Entry) -> tuple[dict[str, Any], ...]:
+def tool_definitions(entry: AgentConfig) -> tuple[dict[str, Any], ...]:
     """An agent's tools, in their order; made once, and changed by nobody."""
     return tuple(tool.definition() for tool in entry.tools)
 
 
 @cache
-def prompt_sha256(entry: Entry, mode: OutputMode = OutputMode.FULL_CODE) -> str:
+def prompt_sha256(entry: AgentConfig, mode: OutputMode = OutputMode.FULL_CODE) -> str:
     """The version of a prompt: the hash of governance, prompt file and tools."""
     digest = sha256(prompt_text("governance.md", mode).encode())
     digest.update(prompt_text(entry.prompt, mode).encode())
@@ -64,7 +64,7 @@ def prompt_sha256(entry: Entry, mode: OutputMode = OutputMode.FULL_CODE) -> str:
 
 
 @cache
-def prompt_length(agent: Agent, entry: Entry) -> int:
+def prompt_length(agent: Agent, entry: AgentConfig) -> int:
     """Characters of every request of an agent, whatever it works on: role, rules and tools."""
     texts = sum(len(block["text"]) for block in system_blocks(agent, entry))
     return texts + len(to_json(tool_definitions(entry)))

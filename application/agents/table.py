@@ -1,7 +1,8 @@
 """The agents as one table: a row says all there is to know of an agent but what its step is for.
 
-Invariant: every agent has exactly one row. The roster, the prompts' tools, the performance of steps
-and the estimates are read from it; which step is whose is said by `domain.pipeline.STEPS`.
+Invariant: every agent has exactly one row. The agents' configuration, the prompts' tools, the
+performance of steps and the estimates are read from it; which step is whose is said by
+`domain.pipeline.STEPS`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,24 +12,24 @@ from msgspec import convert
 from msgspec.structs import asdict, replace
 
 from application.agents import tools as t
-from application.agents.roster import (
+from application.agents.agent_config import (
     HAIKU,
     OPUS,
     PRICES,
     PRICES_NAME,
     SONNET,
-    Entry,
-    Limits,
+    AgentConfig,
+    AgentConfigs,
+    AgentLimits,
     Price,
-    Roster,
 )
 from application.agents.steps.alignment import advise
 from application.agents.steps.build import implement
 from application.agents.steps.documents import write_plan, write_spec, write_tests
 from application.agents.steps.reviews import review
+from application.agents.steps.step_context import StepContext
 from application.agents.steps.talk import converse
 from application.agents.steps.title import name_feature
-from application.agents.steps.work import Work
 from domain import commands as c
 from domain.status import Agent
 
@@ -36,9 +37,9 @@ from domain.status import Agent
 class AgentRow(NamedTuple):
     """An agent: how it is called, what it does, what it typically takes."""
 
-    entry: Entry
+    entry: AgentConfig
     """Model, limits, prompt and tools. An operator may set the limits."""
-    perform: Callable[[Work], Awaitable[c.AgentAnswer]]
+    perform: Callable[[StepContext], Awaitable[c.AgentAnswer]]
     """Does one attempt of any of its steps."""
     output: tuple[int, int]
     """Few and many: tokens of all its answers to one step. Assumed, wide on purpose, and used only
@@ -49,27 +50,29 @@ class AgentRow(NamedTuple):
 
 AGENTS: Final[Mapping[Agent, AgentRow]] = {
     Agent.BA: AgentRow(
-        Entry("sonnet", SONNET, 4_000, 4, 180, "ba.md", tools=(t.ASK_QUESTION, t.PROPOSE_BRIEF)),
+        AgentConfig(
+            "sonnet", SONNET, 4_000, 4, 180, "ba.md", tools=(t.ASK_QUESTION, t.PROPOSE_BRIEF)
+        ),
         converse,
         (100, 1_000),
     ),
     Agent.SPEC: AgentRow(
-        Entry("sonnet", SONNET, 32_000, 5, 900, "spec.md", tools=(t.SUBMIT_SPEC,)),
+        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "spec.md", tools=(t.SUBMIT_SPEC,)),
         write_spec,
         (2_000, 8_000),
     ),
     Agent.PLANNER: AgentRow(
-        Entry("sonnet", SONNET, 32_000, 5, 900, "planner.md", tools=(t.SUBMIT_PLAN,)),
+        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "planner.md", tools=(t.SUBMIT_PLAN,)),
         write_plan,
         (1_500, 6_000),
     ),
     Agent.CONTRACT_TEST: AgentRow(
-        Entry("sonnet", SONNET, 32_000, 5, 900, "contract_test.md", tools=(t.SUBMIT_TESTS,)),
+        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "contract_test.md", tools=(t.SUBMIT_TESTS,)),
         write_tests,
         (3_000, 12_000),
     ),
     Agent.IMPLEMENTER: AgentRow(
-        Entry(
+        AgentConfig(
             "opus",
             OPUS,
             128_000,
@@ -83,17 +86,19 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
         requests=(3, 30),
     ),
     Agent.SECURITY_REVIEW: AgentRow(
-        Entry("sonnet", SONNET, 16_000, 5, 900, "security_review.md", tools=(t.SUBMIT_REVIEW,)),
+        AgentConfig(
+            "sonnet", SONNET, 16_000, 5, 900, "security_review.md", tools=(t.SUBMIT_REVIEW,)
+        ),
         review,
         (800, 4_000),
     ),
     Agent.CODE_REVIEW: AgentRow(
-        Entry("sonnet", SONNET, 16_000, 5, 900, "code_review.md", tools=(t.SUBMIT_REVIEW,)),
+        AgentConfig("sonnet", SONNET, 16_000, 5, 900, "code_review.md", tools=(t.SUBMIT_REVIEW,)),
         review,
         (800, 4_000),
     ),
     Agent.ALIGNMENT_REVIEW: AgentRow(
-        Entry(
+        AgentConfig(
             "haiku",
             HAIKU,
             4_000,
@@ -107,22 +112,24 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
         (200, 1_000),
     ),
     Agent.TITLE: AgentRow(
-        Entry("haiku", HAIKU, 2_000, 3, 60, "title.md", visible_tokens=50, tools=(t.SUBMIT_TITLE,)),
+        AgentConfig(
+            "haiku", HAIKU, 2_000, 3, 60, "title.md", visible_tokens=50, tools=(t.SUBMIT_TITLE,)
+        ),
         name_feature,
         (20, 200),
     ),
 }
 
 
-def roster_of(
+def agent_configs_of(
     agents: Mapping[str, Mapping[str, Any]] | None = None,
     prices: Mapping[str, Mapping[str, Any]] | None = None,
     prices_name: str = "",
-) -> Roster:
-    """The roster of the table, with what the operator set.
+) -> AgentConfigs:
+    """The agents' configuration of the table, with what the operator set.
 
     Args:
-        agents: Agent name to the fields of `Limits` that differ, such as
+        agents: Agent name to the fields of `AgentLimits` that differ, such as
             `{"spec": {"model": "…"}}`; values may be text, as they come from the environment.
         prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices.
         prices_name: Name of the price table, recorded with every run; needed with `prices`.
@@ -133,10 +140,10 @@ def roster_of(
     entries = {agent: row.entry for agent, row in AGENTS.items()}
     for name, fields in (agents or {}).items():
         entry = entries[Agent(name)]
-        known = {field: getattr(entry, field) for field in Limits.__struct_fields__}
-        limits = convert({**known, **fields}, Limits, strict=False)
+        known = {field: getattr(entry, field) for field in AgentLimits.__struct_fields__}
+        limits = convert({**known, **fields}, AgentLimits, strict=False)
         entries[Agent(name)] = replace(entry, **asdict(limits))
     if prices and not prices_name:
         raise ValueError("Prices that are set need a name, such as `prices-2027-01`.")
     table = {**PRICES, **{m: convert(p, Price, strict=False) for m, p in (prices or {}).items()}}
-    return Roster(entries, table, prices_name or PRICES_NAME)
+    return AgentConfigs(entries, table, prices_name or PRICES_NAME)

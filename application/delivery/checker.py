@@ -37,7 +37,7 @@ from application.delivery.beside import (
     passed_over,
     runs_by_itself,
 )
-from application.verifier import MALFORMED, TYPE_PREFIX, verify
+from application.transparency.verifier import MALFORMED, TYPE_PREFIX, verify
 
 FOLDER = ".build-practical/"
 LOG = FOLDER + "log.jsonl"
@@ -71,7 +71,7 @@ class Wrong(Exception):
         self.place = place
 
 
-class Standing(NamedTuple):
+class StandingParts(NamedTuple):
     """What counts at the end of a log: the event of each part, and the hash approved at a gate."""
 
     parts: dict[str, int]
@@ -222,7 +222,7 @@ def told(event: dict[str, Any]) -> dict[str, Any]:
     return carried
 
 
-def standing_of(events: list[dict[str, Any]]) -> Standing:
+def standing_of(events: list[dict[str, Any]]) -> StandingParts:
     """What counts at the end, as the service itself decides it: going back restores what was."""
     parts: dict[str, int] = {}
     approved: dict[str, str] = {}
@@ -247,10 +247,12 @@ def standing_of(events: list[dict[str, Any]]) -> Standing:
             given = {gate: back.get(f"{gate}_approval") for gate in GATES}
             approved = {gate: yes["content_sha256"] for gate, yes in given.items() if yes}
             status = ""
-    return Standing(parts, approved, status)
+    return StandingParts(parts, approved, status)
 
 
-def _documents(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> None:
+def _documents(
+    files: dict[str, bytes], events: list[dict[str, Any]], standing: StandingParts
+) -> None:
     """Documents and reviews against what the log records of them."""
     reviews = _reviews(files[REVIEWS])
     for part in DOCUMENTED:
@@ -286,7 +288,7 @@ def review_of(recorded: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sources(files: dict[str, bytes], events: list[dict[str, Any]], standing: Standing) -> int:
+def _sources(files: dict[str, bytes], events: list[dict[str, Any]], standing: StandingParts) -> int:
     """Source files against the log's list of them; how many there are."""
     recorded = told(events[standing.parts["implementation"] - 1])["files"]
     listed = {str(file["path"]): file["sha256"] for file in recorded}

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from application.delivery import checker
-from application.delivery.bill import bill_of_materials
+from application.delivery.manifest import bill_of_materials
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
 from domain import events as e

@@ -14,9 +14,9 @@ from msgspec import Struct
 from application.agents.paths import key
 from application.delivery.dossier import FOLDER, markdown_of
 from application.delivery.finished import finished
+from application.delivery.stored_files import read_all_stored
 from application.features import Features
 from application.ports import ArtifactStore
-from application.stored_files import read_all_stored
 from domain import events as e
 from domain.characters import visible
 from domain.content import Content
@@ -66,7 +66,7 @@ class Commit(Struct, frozen=True):
     """Source files, whose bytes are stored elsewhere."""
 
 
-class Told(Struct, frozen=True):
+class RecordedLife(Struct, frozen=True):
     """A whole life, as it was recorded, and the bytes of the files in it, by hash."""
 
     events: tuple[Recorded, ...]
@@ -80,7 +80,9 @@ class Histories:
         self._features = features
         self._artifacts = artifacts
 
-    async def tell(self, tenant_id: UUID, feature_id: UUID, version: int | None = None) -> Told:
+    async def tell(
+        self, tenant_id: UUID, feature_id: UUID, version: int | None = None
+    ) -> RecordedLife:
         """The history up to where a finished feature's delivery ends.
 
         Raises:
@@ -96,7 +98,7 @@ class Histories:
             for file in told.files
         }
         bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, wanted.values())
-        return Told(tuple(events), dict(zip(wanted, bodies, strict=True)))
+        return RecordedLife(tuple(events), dict(zip(wanted, bodies, strict=True)))
 
 
 def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:

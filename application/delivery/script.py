@@ -1,16 +1,16 @@
 """The program that a delivery brings along to check it, made of three modules of this project.
 
 Invariant: one file that needs the standard library only; its code is that of the log's verifier
-(`application/verifier.py`) without its command line, then that of `beside` and of the checker,
-beside this file. It imports nothing from the folder that it lies in.
+(`application/transparency/verifier.py`) without its command line, then that of `beside` and of the
+checker, beside this file. It imports nothing from the folder that it lies in.
 """
 
 import ast
 import inspect
 from functools import cache
 
-from application import verifier
 from application.delivery import beside, checker
+from application.transparency import verifier
 
 FUTURE = "from __future__ import annotations\n"
 FIRST = """

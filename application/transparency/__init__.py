@@ -4,20 +4,20 @@ Invariant: a checkpoint of n events stands for exactly the first n events in the
 positions; nothing here knows a database, a key or an event.
 """
 
-from application.transparency.checkpoint import Checkpoint, NotACheckpoint
 from application.transparency.proofs import (
     MerkleTree,
     verify_consistency,
     verify_inclusion,
 )
 from application.transparency.tree import EMPTY_ROOT, CompactRange, event_leaf, leaf_hash, node_hash
+from application.transparency.tree_head import NotATreeHead, SignedTreeHead
 
 __all__ = [
     "EMPTY_ROOT",
-    "Checkpoint",
     "CompactRange",
     "MerkleTree",
-    "NotACheckpoint",
+    "NotATreeHead",
+    "SignedTreeHead",
     "event_leaf",
     "leaf_hash",
     "node_hash",

@@ -10,8 +10,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from application.ports import Unavailable
-from application.transparency.checkpoint import Checkpoint
 from application.transparency.tree import CompactRange
+from application.transparency.tree_head import SignedTreeHead
 
 
 class NoteRefused(Exception):
@@ -63,7 +63,7 @@ class LogTree(Protocol):
     async def leaves(
         self, after: int, limit: int, upto: int | None = None
     ) -> Sequence[tuple[int, bytes]]:
-        """Positions and leaf hashes of the next events behind the fence, none past `upto`."""
+        """Positions and leaf hashes of what is next, below the high-water mark and `upto`."""
 
     async def advance(self, before: Grown, tree: CompactRange, position: int) -> Grown | None:
         """Put `tree` in the place of `before`.
@@ -75,7 +75,7 @@ class LogTree(Protocol):
         """Remember that the checkpoint of this size is in the store."""
 
 
-class CheckpointStore(Protocol):
+class TreeHeadStore(Protocol):
     """Signed checkpoints by size, kept apart from the database. Every method raises Unavailable."""
 
     async def fit(self) -> bool:
@@ -101,8 +101,8 @@ class Signer(Protocol):
     def origin(self) -> str:
         """The name of the log."""
 
-    def sign(self, checkpoint: Checkpoint) -> bytes:
+    def sign(self, checkpoint: SignedTreeHead) -> bytes:
         """The same note for the same checkpoint, always."""
 
-    def read(self, note: bytes) -> Checkpoint:
+    def read(self, note: bytes) -> SignedTreeHead:
         """What the note says. Raises NoteRefused, NotACheckpoint."""

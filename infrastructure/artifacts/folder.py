@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import DESTROYED, PREFIX, FolderCheckpoints
 from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
-from infrastructure.gathering import Gathered
+from infrastructure.artifacts.tree_heads import DESTROYED, PREFIX, FolderTreeHeads
+from infrastructure.batcher import Batcher
 
 _ASIDE: Final = "incoming"
 _ABANDONED_AFTER_SECONDS: Final = 3600
@@ -32,8 +32,8 @@ class FolderStore:
         self._root = root
         self._aside = root / _ASIDE
         # What is asked for together goes to one thread, and waits for the disk together.
-        self._puts = Gathered[tuple[Path, bytes], None](self._put_all)
-        self._gets = Gathered[Path, bytes | None](self._get_all)
+        self._puts = Batcher[tuple[Path, bytes], None](self._put_all)
+        self._gets = Batcher[Path, bytes | None](self._get_all)
 
     async def __aenter__(self) -> Self:
         """Make the root, and drop what a killed process left half-written."""
@@ -68,13 +68,13 @@ class FolderStore:
         """Tell whether a file can be written."""
         return await asyncio.to_thread(self._probe)
 
-    def checkpoints(self) -> FolderCheckpoints:
+    def checkpoints(self) -> FolderTreeHeads:
         """The signed checkpoints of the log, in a folder beside the tenants'."""
-        return FolderCheckpoints(self._root / PREFIX)
+        return FolderTreeHeads(self._root / PREFIX)
 
-    def destroyed(self) -> FolderCheckpoints:
+    def destroyed(self) -> FolderTreeHeads:
         """Signed notes of what was destroyed, in another."""
-        return FolderCheckpoints(self._root / DESTROYED)
+        return FolderTreeHeads(self._root / DESTROYED)
 
     async def names(self) -> AsyncIterator[str]:
         """The keys of all stored files, feature by feature."""

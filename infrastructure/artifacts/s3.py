@@ -14,15 +14,15 @@ from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactDamaged, ArtifactMissing, Unavailable
-from infrastructure.artifacts.checkpoints import (
+from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
+from infrastructure.artifacts.tree_heads import (
     DESTROYED,
     PREFIX,
     ConditionRefused,
     KeyTaken,
-    S3Checkpoints,
+    S3TreeHeads,
     advanced,
 )
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
 
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
@@ -72,7 +72,7 @@ class S3Store:
         self._open = AsyncExitStack()
         self._client: Any = None
         self._failures: tuple[type[Exception], ...] = ()
-        self._notes: dict[str, S3Checkpoints] = {}
+        self._notes: dict[str, S3TreeHeads] = {}
 
     async def __aenter__(self) -> Self:
         """Open the client. Nothing is asked of the store yet; see `ready`."""
@@ -156,11 +156,11 @@ class S3Store:
             return False
         return True
 
-    def checkpoints(self) -> S3Checkpoints:
+    def checkpoints(self) -> S3TreeHeads:
         """The signed checkpoints of the log, in the same bucket. For an open store."""
         return self._numbered(PREFIX)
 
-    def destroyed(self) -> S3Checkpoints:
+    def destroyed(self) -> S3TreeHeads:
         """Signed notes of what was destroyed, likewise."""
         return self._numbered(DESTROYED)
 
@@ -173,12 +173,12 @@ class S3Store:
                     yield key
             last = keys[-1]
 
-    def _numbered(self, prefix: str) -> S3Checkpoints:
+    def _numbered(self, prefix: str) -> S3TreeHeads:
         def call(missing: str = "", *, new: bool = False) -> AbstractAsyncContextManager[None]:
             return self._call(self._call_seconds, missing=missing, new=new)
 
         if prefix not in self._notes:
-            self._notes[prefix] = S3Checkpoints(self._client, self._bucket, call, prefix)
+            self._notes[prefix] = S3TreeHeads(self._client, self._bucket, call, prefix)
         return self._notes[prefix]
 
     async def _keys_after(self, last: str, prefix: str) -> list[Mapping[str, str]]:

@@ -18,8 +18,8 @@ import msgspec
 
 from infrastructure.computing.frames import (
     LENGTH_BYTES,
-    Answer,
-    Order,
+    ComputedAnswer,
+    ComputeOrder,
     found,
     framed,
     signature_of,
@@ -56,15 +56,15 @@ def _messages(source: BinaryIO) -> Iterator[bytes]:
         yield source.read(int.from_bytes(head, "big"))
 
 
-def _answer(body: bytes) -> Answer:
+def _answer(body: bytes) -> ComputedAnswer:
     try:
-        order = msgspec.msgpack.decode(body, type=Order)
+        order = msgspec.msgpack.decode(body, type=ComputeOrder)
         work = found(order)
         arguments = msgspec.msgpack.decode(order.arguments, type=signature_of(work).takes)
         value: Any = work(*arguments)
-        return Answer(msgspec.Raw(msgspec.msgpack.encode(value)))
+        return ComputedAnswer(msgspec.Raw(msgspec.msgpack.encode(value)))
     except Exception as error:  # noqa: BLE001 - told to whoever asked.
-        return Answer(failed=type(error).__name__, place=_place(error.__traceback__))
+        return ComputedAnswer(failed=type(error).__name__, place=_place(error.__traceback__))
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -17,7 +17,7 @@ LENGTH_BYTES: Final = 8
 NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(None))
 
 
-class Order(Struct, array_like=True):
+class ComputeOrder(Struct, array_like=True):
     """A function by its place, and what it is called with."""
 
     module: str
@@ -25,7 +25,7 @@ class Order(Struct, array_like=True):
     arguments: msgspec.Raw
 
 
-class Answer(Struct, array_like=True):
+class ComputedAnswer(Struct, array_like=True):
     """What came of it."""
 
     value: msgspec.Raw = NOTHING
@@ -50,7 +50,7 @@ def signature_of(work: Callable[..., Any]) -> Signature:
     return Signature(tuple[tuple(hints.values())], gives)  # type: ignore[misc]  # Made of values.
 
 
-def found(order: Order) -> Callable[..., Any]:
+def found(order: ComputeOrder) -> Callable[..., Any]:
     """The function that an order names."""
     work: Callable[..., Any] = getattr(importlib.import_module(order.module), order.name)
     return work

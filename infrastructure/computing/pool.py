@@ -15,9 +15,15 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 import msgspec
 import structlog
 
-from application.computing import CouldNotCompute
-from application.places import Places
-from infrastructure.computing.frames import LENGTH_BYTES, Answer, Order, framed, signature_of
+from application.running.computing import CouldNotCompute
+from application.running.places import Places
+from infrastructure.computing.frames import (
+    LENGTH_BYTES,
+    ComputedAnswer,
+    ComputeOrder,
+    framed,
+    signature_of,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,7 +77,7 @@ class Pool:
 
     async def run(self, whose: object, work: Callable[P, R], *args: P.args, **_: P.kwargs) -> R:
         """What a function gives for these arguments. Raises CouldNotCompute, Crowded."""
-        order = Order(
+        order = ComputeOrder(
             work.__module__, work.__name__, msgspec.Raw(msgspec.msgpack.encode(list(args)))
         )
         async with self._places.one(whose):
@@ -83,7 +89,7 @@ class Pool:
         value: R = msgspec.msgpack.decode(answer.value, type=gives)
         return value
 
-    async def _asked(self, message: bytes, name: str) -> Answer:
+    async def _asked(self, message: bytes, name: str) -> ComputedAnswer:
         process = self._waiting_one() or await self._started()
         whole = False
         try:
@@ -98,7 +104,7 @@ class Pool:
         if body is None:
             log.warning("computing_ended", work=name, status=process.returncode)
             raise CouldNotCompute(name)
-        return msgspec.msgpack.decode(body, type=Answer)
+        return msgspec.msgpack.decode(body, type=ComputedAnswer)
 
     def _waiting_one(self) -> Process | None:
         """A process that waits, if there is one that did not end meanwhile."""

@@ -4,8 +4,8 @@ It stands in for the paid model without a key, and carries the scripted faults o
 Invariant: the same request gets the same bytes, and no API key is ever kept or written down.
 """
 
-from infrastructure.demo_model.faults import FAULTS, Fault
-from infrastructure.demo_model.ledger import Entry, read_ledger
+from infrastructure.demo_model.faults import FAULTS, InjectedFault
+from infrastructure.demo_model.ledger import ServedRequest, read_ledger
 from infrastructure.demo_model.server import DemoModel
 
-__all__ = ["FAULTS", "DemoModel", "Entry", "Fault", "read_ledger"]
+__all__ = ["FAULTS", "DemoModel", "InjectedFault", "ServedRequest", "read_ledger"]

@@ -23,13 +23,13 @@ class Answered(Struct, frozen=True, tag=True):
     reply: Reply
 
 
-class Counted(Struct, frozen=True, tag=True):
+class CountedTokens(Struct, frozen=True, tag=True):
     """How long a request is."""
 
     input_tokens: int
 
 
-class Wrong(Struct, frozen=True, tag=True):
+class WrongRequest(Struct, frozen=True, tag=True):
     """Why there is no answer."""
 
     reason: str
@@ -39,21 +39,21 @@ class _System(Struct):
     system: str | list[dict[str, Any]] = ""
 
 
-def answered(body: bytes, fault: str) -> Answered | Wrong:
+def answered(body: bytes, fault: str) -> Answered | WrongRequest:
     """Read the body of `POST /v1/messages`, and write what the agent it is for answers."""
     try:
         ask = read_request(body)
         return Answered(ask.model, ask.stream, ask.input_tokens, write(ask, fault))
     except (InvalidRequest, msgspec.ValidationError) as wrong:
-        return Wrong(str(wrong))
+        return WrongRequest(str(wrong))
 
 
-def counted(body: bytes) -> Counted | Wrong:
+def counted(body: bytes) -> CountedTokens | WrongRequest:
     """Read the body of `POST /v1/messages/count_tokens`."""
     try:
-        return Counted(read_request(body).input_tokens)
+        return CountedTokens(read_request(body).input_tokens)
     except InvalidRequest as wrong:
-        return Wrong(str(wrong))
+        return WrongRequest(str(wrong))
 
 
 def agent_of(body: bytes) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from infrastructure.demo_model import wire
 from infrastructure.demo_model.answering import Answered
-from infrastructure.demo_model.faults import BROKEN, REFUSED, Fault
+from infrastructure.demo_model.faults import BROKEN, REFUSED, InjectedFault
 from infrastructure.demo_model.http import Outgoing
 
 SLOW_SECONDS = 0.2
@@ -16,7 +16,7 @@ BEFORE_BREAK = 5
 """Events that still arrive before a stream is broken: the start, a ping, a little of a block."""
 
 
-class Delivery:
+class AnswerDelivery:
     """Streams answers at a pace; holds those that are told to wait."""
 
     def __init__(self, pace: float) -> None:
@@ -38,7 +38,7 @@ class Delivery:
     async def deliver(
         self,
         answer: Answered,
-        fault: Fault,
+        fault: InjectedFault,
         *,
         digest: str,
         key: str,
@@ -73,7 +73,7 @@ class Delivery:
         await out.end()
         return "answered"
 
-    async def _refuse(self, fault: Fault, key: str, out: Outgoing) -> str:
+    async def _refuse(self, fault: InjectedFault, key: str, out: Outgoing) -> str:
         status, kind, message = REFUSED[fault.name]
         details = {"error_code": "enforced_spend_limit_reached"}
         spent = details if fault.name == "spend_limit" else None
@@ -84,7 +84,9 @@ class Delivery:
             await out.answer(status, body)
         return str(status)
 
-    async def _break(self, fault: Fault, reader: asyncio.StreamReader, out: Outgoing) -> str:
+    async def _break(
+        self, fault: InjectedFault, reader: asyncio.StreamReader, out: Outgoing
+    ) -> str:
         if fault.name == "stall":
             await reader.read(1)
             raise ConnectionResetError

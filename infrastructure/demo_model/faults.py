@@ -44,14 +44,14 @@ class UnknownFault(ValueError):
     """A script names a fault that does not exist."""
 
 
-class Fault(Struct, frozen=True):
+class InjectedFault(Struct, frozen=True):
     """A fault, with its number where it takes one (`429:2` waits 2 s, `slow:0.1` per chunk)."""
 
     name: str = "ok"
     number: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Fault":
+    def parse(cls, text: str) -> "InjectedFault":
         """Read `name` or `name:number`.
 
         Raises:
@@ -70,7 +70,7 @@ class Script:
     """What will go wrong next, for each agent; `*` speaks for those with no script of their own."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Fault]] = {}
+        self._queues: dict[str, deque[InjectedFault]] = {}
 
     def add(self, agent: str, faults: Iterable[str]) -> None:
         """Append faults to an agent's script.
@@ -78,16 +78,16 @@ class Script:
         Raises:
             UnknownFault: one of them does not exist; none was added.
         """
-        parsed = [Fault.parse(fault) for fault in faults]
+        parsed = [InjectedFault.parse(fault) for fault in faults]
         self._queues.setdefault(agent, deque()).extend(parsed)
 
     def clear(self) -> None:
         """Forget everything scripted."""
         self._queues.clear()
 
-    def next(self, agent: str) -> Fault:
+    def next(self, agent: str) -> InjectedFault:
         """Take the fault for the next request of this agent: its own first, then that of `*`."""
         for name in (agent, "*"):
             if queue := self._queues.get(name):
                 return queue.popleft()
-        return Fault()
+        return InjectedFault()

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 
-class Text(Struct, frozen=True, tag=True):
+class ReplyText(Struct, frozen=True, tag=True):
     """Words for people."""
 
     text: str
@@ -27,7 +27,7 @@ class Call(Struct, frozen=True, tag=True):
 class Reply(Struct, frozen=True):
     """A whole answer."""
 
-    blocks: tuple[Text | Call, ...]
+    blocks: tuple[ReplyText | Call, ...]
     stop_reason: str = ""
     """Empty: `tool_use` if the last block is a call, else `end_turn`."""
     cut: bool = False
@@ -47,15 +47,15 @@ def tokens_of(text: str) -> int:
     return (len(text.encode()) + 3) // 4
 
 
-def body_of(block: Text | Call) -> str:
+def body_of(block: ReplyText | Call) -> str:
     """The part of a block that is streamed."""
-    return block.text if isinstance(block, Text) else block.raw
+    return block.text if isinstance(block, ReplyText) else block.raw
 
 
 def within(reply: Reply, max_tokens: int) -> Reply:
     """Cut an answer off where the request's `max_tokens` ends, as the provider does."""
     left = max_tokens
-    kept: list[Text | Call] = []
+    kept: list[ReplyText | Call] = []
     for block in reply.blocks:
         body = body_of(block)
         if tokens_of(body) <= left:
@@ -63,6 +63,6 @@ def within(reply: Reply, max_tokens: int) -> Reply:
             kept.append(block)
             continue
         short = body.encode()[: left * 4].decode(errors="ignore")
-        kept.append(Text(short) if isinstance(block, Text) else Call(block.name, short))
+        kept.append(ReplyText(short) if isinstance(block, ReplyText) else Call(block.name, short))
         return Reply(tuple(kept), "max_tokens", cut=True)
     return reply

@@ -13,13 +13,13 @@ from typing import Self
 
 import msgspec
 
-from application.computing import Computing, CouldNotCompute, Here
+from application.running.computing import Computing, CouldNotCompute, Here
 from infrastructure.demo_model import wire
-from infrastructure.demo_model.answering import Wrong, agent_of, answered, counted
-from infrastructure.demo_model.delivery import Delivery
+from infrastructure.demo_model.answering import WrongRequest, agent_of, answered, counted
+from infrastructure.demo_model.delivery import AnswerDelivery
 from infrastructure.demo_model.faults import Script, UnknownFault
 from infrastructure.demo_model.http import Incoming, Outgoing, TooLarge, receive
-from infrastructure.demo_model.ledger import Entry, RequestLedger
+from infrastructure.demo_model.ledger import RequestLedger, ServedRequest
 
 REJECTED = "sk-ant-rejected"
 PACE_SECONDS = 0.004
@@ -55,7 +55,7 @@ class DemoModel:
         """
         self._ledger = RequestLedger(ledger)
         self._script = Script()
-        self._delivery = Delivery(pace)
+        self._delivery = AnswerDelivery(pace)
         self._control = control
         self._computing: Computing = computing or Here()
         self._server: asyncio.Server | None = None
@@ -94,7 +94,7 @@ class DemoModel:
         await self.stop()
 
     @property
-    def requests(self) -> list[Entry]:
+    def requests(self) -> list[ServedRequest]:
         """Every request to `/v1/messages` so far, oldest first."""
         return self._ledger.entries
 
@@ -176,7 +176,7 @@ class DemoModel:
         outcome = "disconnected"
         try:
             answer = await self._computing.run(key, answered, incoming.body, fault.name)
-            if isinstance(answer, Wrong):
+            if isinstance(answer, WrongRequest):
                 outcome = "400"
                 await out.answer(400, wire.error("invalid_request_error", answer.reason))
                 return
@@ -196,7 +196,7 @@ class DemoModel:
 
     async def _count(self, incoming: Incoming, out: Outgoing) -> None:
         found = await self._computing.run("", counted, incoming.body)
-        if isinstance(found, Wrong):
+        if isinstance(found, WrongRequest):
             await out.answer(400, wire.error("invalid_request_error", found.reason))
         else:
             await out.answer(200, {"input_tokens": found.input_tokens})

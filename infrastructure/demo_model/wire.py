@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrastructure.demo_model.answering import Answered
-from infrastructure.demo_model.reply import Reply, Text, body_of, tokens_of
+from infrastructure.demo_model.reply import Reply, ReplyText, body_of, tokens_of
 
 MODELS = (
     ("claude-opus-5-5", "Demo model in place of Claude Opus 5.5", 128_000),
@@ -84,9 +84,9 @@ def events(answer: Answered, digest: str) -> Iterator[bytes]:
     yield sse("message_start", message=_head(answer, digest))
     yield sse("ping")
     for index, block in enumerate(reply.blocks):
-        is_text = isinstance(block, Text)
+        is_text = isinstance(block, ReplyText)
         start: dict[str, Any] = {"type": "text", "text": ""}
-        if not isinstance(block, Text):
+        if not isinstance(block, ReplyText):
             identity = f"toolu_demo_{digest[:20]}{index}"
             start = {"type": "tool_use", "id": identity, "name": block.name, "input": {}}
         yield sse("content_block_start", index=index, content_block=start)
@@ -108,7 +108,7 @@ def message(answer: Answered, digest: str) -> dict[str, Any]:
     reply = answer.reply
     content: list[dict[str, Any]] = []
     for index, block in enumerate(reply.blocks):
-        if isinstance(block, Text):
+        if isinstance(block, ReplyText):
             content.append({"type": "text", "text": block.text})
             continue
         try:

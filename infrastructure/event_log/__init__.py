@@ -4,7 +4,7 @@ Invariant: what is acknowledged is stored, once, in order, chained; what is stor
 """
 
 from infrastructure.event_log.chain import ChainBroken, event_hash, verify_chain
-from infrastructure.event_log.followed import Header, Page, SealedEvent, UnreadableEvent
+from infrastructure.event_log.followed import HeaderPage, SealedEvent, StoredHeader, UnreadableEvent
 from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
 from infrastructure.event_log.registry import REGISTRY, Registry, UnknownEvent
@@ -13,13 +13,13 @@ from infrastructure.event_log.stored import KeyDestroyed
 __all__ = [
     "REGISTRY",
     "ChainBroken",
-    "Header",
+    "HeaderPage",
     "KeyDestroyed",
     "LogReader",
-    "Page",
     "PostgresEventLog",
     "Registry",
     "SealedEvent",
+    "StoredHeader",
     "UnknownEvent",
     "UnreadableEvent",
     "event_hash",

@@ -23,23 +23,23 @@ from msgspec import Struct
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from application.ports import Effects, Origin, Unavailable, Unread, Unreadable, Why
+from application.ports import Effects, Metadata, Unavailable, Unread, Unreadable, Why
 from domain.events import FeatureEvent
 from domain.recorded import Recorded
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import BoundedConnection, Trust
 from infrastructure.event_log.mapper import FeatureMapper, NoTranscoder
 from infrastructure.event_log.recorder import FeatureRecorder
 from infrastructure.event_log.registry import Registry
 from infrastructure.event_log.stored import (
+    AppendOutcome,
     Envelope,
     Item,
     KeyDestroyed,
-    Outcome,
     StoredFeatureEvent,
     StreamId,
 )
+from infrastructure.postgres.database import BoundedConnection, Trust
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
+from infrastructure.sealing.data_keys import KeyRing
 
 
 class Append(Struct, frozen=True):
@@ -48,7 +48,7 @@ class Append(Struct, frozen=True):
     feature_id: UUID
     events: Sequence[tuple[UUID, FeatureEvent]]
     expected: int
-    origin: Origin
+    origin: Metadata
     effects: Effects
     head: bytes | None = None
 
@@ -98,7 +98,7 @@ class FeatureFactory(InfrastructureFactory[TrackingRecorder]):
         return False
 
 
-class Features(Application[UUID]):
+class FeatureStreams(Application[UUID]):
     """Appends and reads streams, synchronously: for threads."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Features(Application[UUID]):
     def construct_factory(self, env: Environment) -> FeatureFactory:
         return FeatureFactory(self._rows, self._mapping)
 
-    def append(self, appends: Sequence[Append]) -> list[Outcome]:
+    def append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
         """Append all in one transaction; one outcome for each, in order.
 
         An item that spoils the transaction for all gets the outcome `error`, and the others their
@@ -138,19 +138,19 @@ class Features(Application[UUID]):
         except (psycopg.errors.UniqueViolation, KeyDestroyed) as error:
             # Somebody began the same stream at the same moment, used an event id elsewhere, or
             # deleted the feature; or there is no such stream to go on with.
-            spoilt = Outcome("conflict", error=error)
+            spoilt = AppendOutcome("conflict", error=error)
         except (Unsealable, MasterKeyUnusable) as error:
             why = Why.LOCKED if isinstance(error, MasterKeyUnusable) else Why.DAMAGED
             unreadable = Unreadable("Its data key", why)
             unreadable.__cause__ = error
-            spoilt = Outcome("error", error=unreadable)
+            spoilt = AppendOutcome("error", error=unreadable)
         except Exception as error:  # noqa: BLE001 - handed to the caller whose append it is.
-            spoilt = Outcome("error", error=error)
+            spoilt = AppendOutcome("error", error=error)
         if len(appends) == 1:
             return [spoilt]
         return [outcome for append in appends for outcome in self.append([append])]
 
-    def _append(self, appends: Sequence[Append]) -> list[Outcome]:
+    def _append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
         items: list[Item] = []
         envelopes: list[Envelope] = []
         for append in appends:
@@ -165,7 +165,7 @@ class Features(Application[UUID]):
             items.append(
                 Item(stream, append.expected, count, origin, effects, key, wrapped, append.head)
             )
-        outcomes: list[Outcome] = []
+        outcomes: list[AppendOutcome] = []
         self.events.put(
             cast("Sequence[DomainEventProtocol[UUID]]", envelopes), items=items, outcomes=outcomes
         )

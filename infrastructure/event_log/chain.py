@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application import verifier
+from application.transparency import verifier
 
 
 class StoredRow(Struct, frozen=True):

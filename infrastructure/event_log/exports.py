@@ -9,14 +9,14 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from application.export import StoredEvent
 from application.ports import Unreadable
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
+from application.transparency.export import StoredEvent
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
 from infrastructure.event_log.reader import COLUMNS, Keys, LogReader, key_in
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKeyUnusable, Unsealable
+from infrastructure.sealing.data_keys import KeyRing
 
 STRETCH: Final = (
     f"SELECT {COLUMNS} FROM es.events WHERE tenant_id = %s AND stream_id = %s"  # noqa: S608

@@ -15,7 +15,7 @@ from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.stored import Recording, StoredFeatureEvent, StreamId
 
 
-class Header(Struct, frozen=True):
+class StoredHeader(Struct, frozen=True):
     """What may be known of an event without opening it."""
 
     position: int
@@ -39,18 +39,18 @@ class Header(Struct, frozen=True):
 class SealedEvent(Struct, frozen=True):
     """An event of a deleted feature: its content is gone for ever."""
 
-    header: Header
+    header: StoredHeader
 
 
 class UnreadableEvent(Struct, frozen=True):
     """An event that this program cannot read: of a later version, or damaged."""
 
-    header: Header
+    header: StoredHeader
     error: Exception
     """What is wrong with it, as `Unreadable` says it."""
 
 
-class Page(NamedTuple):
+class HeaderPage(NamedTuple):
     """A stretch of the log."""
 
     entries: Sequence[Recorded | SealedEvent | UnreadableEvent]
@@ -58,9 +58,9 @@ class Page(NamedTuple):
     """The position that is read when these are: holes behind the last event are crossed."""
 
 
-def header_of(row: StoredRow) -> Header:
+def header_of(row: StoredRow) -> StoredHeader:
     """A stored event's header, without the steps that resume."""
-    return Header(
+    return StoredHeader(
         position=row.position,
         tenant_id=row.tenant_id,
         feature_id=row.feature_id,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from application.export import StoredEvent, read_line
-from application.verifier import Report, verify
+from application.transparency.export import StoredEvent, read_line
+from application.transparency.verifier import VerifierReport, verify
 from domain.recorded import Recorded
 from infrastructure.event_log.registry import REGISTRY, Registry
 
@@ -17,7 +17,7 @@ from infrastructure.event_log.registry import REGISTRY, Registry
 class Imported(NamedTuple):
     """A log that was checked and read."""
 
-    report: Report
+    report: VerifierReport
     facts: Sequence[Recorded]
     """Without those whose content is sealed and lost, as the read models are folded, too."""
 
@@ -25,7 +25,7 @@ class Imported(NamedTuple):
 class ImportRefused(Exception):
     """The log is not what was recorded, so nothing was made of it."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: VerifierReport) -> None:
         super().__init__(f"{self.__doc__} Line {report.line} {report.reason}.")
         self.report = report
 

@@ -15,18 +15,18 @@ from application.ports import (
     Effects,
     Groundless,
     LeaseLost,
-    Origin,
+    Metadata,
     ReceiptExists,
     Unread,
 )
 from domain.events import FeatureEvent, tag_of
 from domain.recorded import Recorded
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Trust, sync_pool
-from infrastructure.event_log.application import Append, Features
+from infrastructure.batcher import Batcher
+from infrastructure.event_log.application import Append, FeatureStreams
 from infrastructure.event_log.registry import REGISTRY, Registry
-from infrastructure.event_log.stored import Outcome, Written
-from infrastructure.gathering import Gathered
+from infrastructure.event_log.stored import AppendOutcome, StoredStamp
+from infrastructure.postgres.database import Trust, sync_pool
+from infrastructure.sealing.data_keys import KeyRing
 
 BATCH_AT_MOST: Final = 64
 """Appends in one transaction: enough to share a commit, few enough to hold no lock for long."""
@@ -67,8 +67,8 @@ class PostgresEventLog:
         self._pool = sync_pool(url, role, max_size=connections, trust=trust)
         writers = max(1, min(WRITERS, connections // 3))
         readers = connections - writers
-        self._together = Gathered(self._write, together=BATCH_AT_MOST, under_way=writers)
-        self._features = Features(self._pool, ring, registry, trust)
+        self._together = Batcher(self._write, together=BATCH_AT_MOST, under_way=writers)
+        self._features = FeatureStreams(self._pool, ring, registry, trust)
         self._grown = grown
         self._saw = saw
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="append")
@@ -159,7 +159,7 @@ class PostgresEventLog:
         events: Sequence[tuple[UUID, FeatureEvent]],
         *,
         expected: int,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects = Effects(),
         head: bytes | None = None,
     ) -> Sequence[Recorded]:
@@ -175,14 +175,14 @@ class PostgresEventLog:
             self._saw(recorded[-1].position, recorded[-1].hash)
         return recorded
 
-    async def _write(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+    async def _write(self, appends: Sequence[Append]) -> Sequence[AppendOutcome]:
         loop = asyncio.get_running_loop()
         outcomes = await loop.run_in_executor(self._writers, self._features.append, appends)
         if any(outcome.word == "appended" for outcome in outcomes):
             self._grown()
         return outcomes
 
-    def _recorded(self, append: Append, outcome: Outcome) -> Sequence[Recorded]:
+    def _recorded(self, append: Append, outcome: AppendOutcome) -> Sequence[Recorded]:
         match outcome.word:
             case "appended" | "stored":
                 pairs = zip(append.events, outcome.written, strict=True)
@@ -199,7 +199,7 @@ class PostgresEventLog:
                 raise outcome.error or RuntimeError(f"the log answered {outcome.word!r}")
 
 
-def _one(append: Append, tag: str, event: FeatureEvent, written: Written) -> Recorded:
+def _one(append: Append, tag: str, event: FeatureEvent, written: StoredStamp) -> Recorded:
     return Recorded(
         position=written.position,
         tenant_id=append.origin.tenant_id,

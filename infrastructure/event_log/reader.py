@@ -1,7 +1,7 @@
 """The log for those who follow it: relay, projector, reconciler, audit.
 
 Invariant: whoever has read everything up to a position and asks from there misses nothing, whatever
-is being written meanwhile; the fence (es.safe_upto) sees to it.
+is being written meanwhile; the high-water mark (es.safe_upto) sees to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,11 @@ import msgspec
 
 from application.ports import Unreadable
 from domain.recorded import Recorded
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import AsyncBoundedConnection, Database
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.followed import (
-    Header,
-    Page,
+    HeaderPage,
     SealedEvent,
+    StoredHeader,
     UnreadableEvent,
     header_of,
     stored_of,
@@ -26,7 +24,9 @@ from infrastructure.event_log.followed import (
 from infrastructure.event_log.mapper import FeatureMapper
 from infrastructure.event_log.registry import REGISTRY, Registry
 from infrastructure.event_log.stored import KeyDestroyed
+from infrastructure.postgres.database import AsyncBoundedConnection, Database
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
+from infrastructure.sealing.data_keys import KeyRing
 
 PAGE: Final = 500
 FENCE_WAIT_MS: Final = 20
@@ -88,13 +88,13 @@ class LogReader:
 
     async def after(
         self, position: int, limit: int = PAGE, *, wait_ms: int = FENCE_WAIT_MS
-    ) -> Sequence[Header]:
+    ) -> Sequence[StoredHeader]:
         """The next headers in order, at most `limit`. Raises Unavailable."""
         async with self._database.system() as connection:
             cursor = connection.cursor(binary=True)
             await cursor.execute(HEADERS, (position, limit, wait_ms))
             rows = await cursor.fetchall()
-        return [Header(*row[:11], *self._resumed(row[11])) for row in rows]
+        return [StoredHeader(*row[:11], *self._resumed(row[11])) for row in rows]
 
     async def page(
         self,
@@ -103,12 +103,12 @@ class LogReader:
         upto: int | None = None,
         *,
         wait_ms: int = FENCE_WAIT_MS,
-    ) -> Page:
+    ) -> HeaderPage:
         """The next events, opened, at most `limit` and none past `upto`. Raises Unavailable."""
         async with self._database.system() as connection:
             rows, end = await self._rows(connection, after, limit, upto, wait_ms)
             keys = await self.keys_of(connection, rows)
-        return Page([self._entry(row, keys) for row in rows], end)
+        return HeaderPage([self._entry(row, keys) for row in rows], end)
 
     async def read(
         self, after: int, limit: int = PAGE, *, wait_ms: int = FENCE_WAIT_MS

@@ -21,7 +21,15 @@ from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
 from application.ports import Diverged
-from infrastructure.database import (
+from infrastructure.event_log.stored import (
+    AppendOutcome,
+    Item,
+    Recording,
+    StoredFeatureEvent,
+    StoredStamp,
+    StreamId,
+)
+from infrastructure.postgres.database import (
     ANSWER_SECONDS,
     READ_SECONDS,
     BoundedConnection,
@@ -32,15 +40,7 @@ from infrastructure.database import (
     is_session_at_fault,
     unavailable,
 )
-from infrastructure.event_log.stored import (
-    Item,
-    Outcome,
-    Recording,
-    StoredFeatureEvent,
-    StreamId,
-    Written,
-)
-from infrastructure.tasks import MAX_ATTEMPTS
+from infrastructure.queue.tasks import MAX_ATTEMPTS
 
 R = TypeVar("R")
 
@@ -119,7 +119,7 @@ class FeatureRecorder(ApplicationRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         items: Sequence[Item] = (),
-        outcomes: list[Outcome] | None = None,
+        outcomes: list[AppendOutcome] | None = None,
         **kwargs: Any,
     ) -> None:
         """Append a batch in one transaction; `outcomes` gets one answer for each item, in order.
@@ -298,7 +298,7 @@ def _batch_item(
         asked.rests_at, asked.rests_hash = effects.rests_on
     if effects.task:
         asked.task_id = effects.task.task_id
-        asked.fence = effects.task.fence
+        asked.fence = effects.task.fencing_token
         asked.task_then = effects.task.then
         asked.retry_after_seconds = effects.task.retry_after_seconds
         asked.task_error = effects.task.error
@@ -316,11 +316,11 @@ def _batch_item(
     return asked
 
 
-def _outcomes(count: int, rows: Sequence[tuple[Any, ...]]) -> list[Outcome]:
+def _outcomes(count: int, rows: Sequence[tuple[Any, ...]]) -> list[AppendOutcome]:
     words = [""] * count
-    written: list[list[Written]] = [[] for _ in range(count)]
+    written: list[list[StoredStamp]] = [[] for _ in range(count)]
     for row in rows:
         words[row[0]] = row[1]
         if row[2] is not None:
-            written[row[0]].append(Written._make(row[2:]))
-    return [Outcome(word, tuple(rows)) for word, rows in zip(words, written, strict=True)]
+            written[row[0]].append(StoredStamp._make(row[2:]))
+    return [AppendOutcome(word, tuple(rows)) for word, rows in zip(words, written, strict=True)]

@@ -43,7 +43,7 @@ class UnknownEvent(Exception):
         self.schema_version = schema_version
 
 
-class Written(NamedTuple):
+class EncodedEvent(NamedTuple):
     """An event as it goes into the log; `personal` is still to be sealed."""
 
     tag: str
@@ -105,7 +105,7 @@ class Registry:
         """All tags."""
         return frozenset(self._kinds)
 
-    def encode(self, event: FeatureEvent, salt: bytes | None = None) -> Written:
+    def encode(self, event: FeatureEvent, salt: bytes | None = None) -> EncodedEvent:
         """Write an event as its clear and its personal part, without values at their default.
 
         `salt` is 16 random bytes, drawn here unless a test wants the same bytes again.
@@ -115,11 +115,11 @@ class Registry:
         clear = self._part(event, kind.clear)
         personal = self._part(event, kind.personal)
         if not personal:
-            return Written(tag, kind.schema_version, self._encode(clear), None)
+            return EncodedEvent(tag, kind.schema_version, self._encode(clear), None)
         salted = b64encode(salt or os.urandom(SALT_BYTES)).decode()
         kept = self._encode({SALT: salted, **personal})
         clear[COMMITMENT] = sha256(kept).hexdigest()
-        return Written(tag, kind.schema_version, self._encode(clear), kept)
+        return EncodedEvent(tag, kind.schema_version, self._encode(clear), kept)
 
     def decode(
         self, tag: str, schema_version: int, clear: bytes, personal: bytes | None

@@ -8,7 +8,7 @@ from uuid import UUID, SafeUUID
 from eventsourcing.persistence import StoredEvent
 from msgspec import Struct
 
-from application.ports import Effects, Origin
+from application.ports import Effects, Metadata
 from domain.errors import NotFound
 from domain.events import FeatureEvent
 from domain.recorded import Recorded
@@ -38,7 +38,7 @@ class Item(Struct, frozen=True):
     stream: StreamId
     expected: int
     count: int
-    origin: Origin
+    origin: Metadata
     effects: Effects
     key: DataKey | None
     """What the events are sealed under, if any is."""
@@ -48,7 +48,7 @@ class Item(Struct, frozen=True):
     """Hash of the event at `expected`, as far as it is known."""
 
 
-class Written(NamedTuple):
+class StoredStamp(NamedTuple):
     """What the database adds to an event."""
 
     position: int
@@ -59,12 +59,12 @@ class Written(NamedTuple):
     hash: bytes
 
 
-class Outcome(NamedTuple):
+class AppendOutcome(NamedTuple):
     """What became of one item."""
 
     word: str
     """`appended`, `stored`, `conflict`, `groundless`, `lease`, `receipt`, or `error`."""
-    written: tuple[Written, ...] = ()
+    written: tuple[StoredStamp, ...] = ()
     error: Exception | None = None
 
 

@@ -20,7 +20,7 @@ CONNECT_SECONDS: Final = 2.0
 LARGEST_DOCUMENT_BYTES: Final = 1_000_000
 
 
-class Metadata(msgspec.Struct):
+class IssuerMetadata(msgspec.Struct):
     """The two fields of a provider's metadata that a resource server needs."""
 
     issuer: str
@@ -35,7 +35,7 @@ class RemoteKeys:
         self.issuer = issuer
         """As it stands in its tokens' `iss`: after the first fetch as the provider writes it."""
         self._fetch_seconds = fetch_seconds
-        self._metadata: Metadata | None = None
+        self._metadata: IssuerMetadata | None = None
         self._http = httpx2.AsyncClient(
             follow_redirects=False,
             timeout=httpx2.Timeout(fetch_seconds, connect=CONNECT_SECONDS),
@@ -66,10 +66,10 @@ class RemoteKeys:
             self._metadata = None
             raise KeysUnavailable(f"{self.issuer} gave no keys: {type(error).__name__}") from error
 
-    async def _discover(self) -> Metadata:
+    async def _discover(self) -> IssuerMetadata:
         url = get_well_known_url(self.issuer, external=True)
         raw = await self._read(url)
-        metadata = msgspec.json.decode(raw, type=Metadata)
+        metadata = msgspec.json.decode(raw, type=IssuerMetadata)
         # The address of this document is the same with and without a slash at the issuer's end
         # (OIDC Discovery 1.0, section 4.1), so both names are the provider's own; of the two it is
         # the one that it writes into its tokens that counts.

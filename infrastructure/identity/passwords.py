@@ -22,7 +22,7 @@ from typing import Final, TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from application.account_ports import PasswordCommon, PasswordRefused, TooManyTries
+from application.identity.account_ports import PasswordCommon, PasswordRefused, TooManyTries
 from infrastructure.identity.guessing import is_easily_guessed
 
 SHORTEST_PASSWORD: Final = 12

@@ -20,7 +20,7 @@ from uuid import UUID
 from msgspec import Struct
 from uuid_utils.compat import uuid7
 
-from application.account_ports import EVER, Session, SessionEnded, SessionReused
+from application.identity.account_ports import EVER, Session, SessionEnded, SessionReused
 
 PREFIX: Final = "bprt_"
 """Every refresh token starts with this, so that the log redactor can recognise one."""

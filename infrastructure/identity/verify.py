@@ -19,7 +19,7 @@ from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
-from application.security_log import SecurityLog
+from application.identity.security_log import SecurityLog
 from infrastructure.identity.access import ACCESS_TYPES, is_access_token
 from infrastructure.identity.discovery import RemoteKeys
 from infrastructure.identity.ended import EndedSessions
@@ -40,7 +40,7 @@ class TokenRefused(Exception):
     """The token is not accepted; why, is for the log. The client learns only that."""
 
     def __init__(self, reason: str) -> None:
-        """Take one of the reasons of `token_refused` (`application.security_log`)."""
+        """Take one of the reasons of `token_refused` (`application.identity.security_log`)."""
         super().__init__(reason)
         self.reason = reason
 

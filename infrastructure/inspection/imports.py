@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from application.agents.inspection import StaticFinding
-from application.output import FULL_CODE
+from application.agents.output import FULL_CODE
 from infrastructure.inspection.syntax import LANGUAGES, SCRIPTS, parsed, suffix
 
 ENDINGS: Final = ("ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json", "d.ts")

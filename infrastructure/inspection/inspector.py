@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from application.agents.inspection import StaticFinding
-from application.computing import Computing, CouldNotCompute
 from application.recent import Recent
+from application.running.computing import Computing, CouldNotCompute
 from infrastructure.inspection.imports import import_findings
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from application.agents.inspection import StaticFinding
-from application.output import FULL_CODE
+from application.agents.output import FULL_CODE
 from infrastructure.inspection.imports import package_name
 
 BY_THEMSELVES: Final = (

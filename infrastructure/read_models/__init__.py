@@ -5,7 +5,7 @@ Invariant: rows are a function of the log; whatever stands in app.views can be t
 
 from infrastructure.read_models.parked import ParkedFeature, Retrying, parked, retry_parked
 from infrastructure.read_models.projector import Projector
-from infrastructure.read_models.rebuild import Progress, Rebuilder
+from infrastructure.read_models.rebuild import Rebuilder, RebuildProgress
 from infrastructure.read_models.source import PostgresSource
 from infrastructure.read_models.status import ProjectionStatus, status
 from infrastructure.read_models.store import PostgresReadStore
@@ -14,9 +14,9 @@ __all__ = [
     "ParkedFeature",
     "PostgresReadStore",
     "PostgresSource",
-    "Progress",
     "ProjectionStatus",
     "Projector",
+    "RebuildProgress",
     "Rebuilder",
     "Retrying",
     "parked",

@@ -10,15 +10,15 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from application.turns import Turns
+from application.running.turns import Turns
 from domain.recorded import Recorded
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.reader import COLUMNS
-from infrastructure.read_models.fold import Entry, Unreadable
+from infrastructure.postgres.database import Database
+from infrastructure.read_models.fold import Entry, UnreadablePosition
 from infrastructure.read_models.source import PostgresSource
+from infrastructure.sealing.data_keys import KeyRing
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, Compared, Folding, Table, compare, stored_cell
 from projections.projection import Projection
@@ -68,7 +68,7 @@ class PostgresCertifier:
             upto = max(positions.values(), default=0)
             folded = [_Folded(p, positions.get(p.name, 0)) for p in self._projections]
             last, head, events = None, "", 0
-            stop: Unreadable | None = None
+            stop: UnreadablePosition | None = None
             while True:
                 cursor = connection.cursor(binary=True)
                 after = last.version if last else 0
@@ -79,7 +79,9 @@ class PostgresCertifier:
                 for one in folded:
                     await self._turns.through(entries, one.add)
                 if stop is None:
-                    stop = next((one for one in entries if isinstance(one, Unreadable)), None)
+                    stop = next(
+                        (one for one in entries if isinstance(one, UnreadablePosition)), None
+                    )
                 readable = [row for row in rows if stop is None or row.version < stop.version]
                 head = readable[-1].hash.hex() if readable else head
                 last, events = rows[-1] if rows else last, events + len(readable)

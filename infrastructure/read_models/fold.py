@@ -30,7 +30,7 @@ class Spoilt:
 SPOILT: Final = Spoilt()
 
 
-class Unreadable(Struct, frozen=True):
+class UnreadablePosition(Struct, frozen=True):
     """An event that this program cannot read: an unknown tag, or bytes that are no such event."""
 
     position: int
@@ -42,11 +42,11 @@ class Unreadable(Struct, frozen=True):
     why: Why = Why.NEWER
 
 
-Entry: TypeAlias = Recorded | Unreadable
+Entry: TypeAlias = Recorded | UnreadablePosition
 """What a page of the log consists of. Sealed events of deleted features are already left out."""
 
 
-class Change(Struct, frozen=True):
+class RowChange(Struct, frozen=True):
     """A row after a batch; None is no row."""
 
     projection: str
@@ -97,7 +97,7 @@ class Batch:
         self._rows = rows
         self.waiting = set(parked)
         """Features that are passed over, by projection."""
-        self._changes: dict[tuple[str, UUID, str], Change] = {}
+        self._changes: dict[tuple[str, UUID, str], RowChange] = {}
         self._first: dict[UUID, Entry] = {}
         """The first event of each feature."""
 
@@ -113,7 +113,7 @@ class Batch:
                 if gone and (projection.name, feature_id) in self.waiting:
                     self._remove(projection.name, gone)
 
-    def changes(self) -> Iterable[Change]:
+    def changes(self) -> Iterable[RowChange]:
         """The last state of every row that changed."""
         return self._changes.values()
 
@@ -126,7 +126,7 @@ class Batch:
         latest: dict[str, tuple[Recorded, Any]] = {}
         reached = None
         for entry in lived:
-            if isinstance(entry, Unreadable):
+            if isinstance(entry, UnreadablePosition):
                 self._park(name, entry, entry.error)
                 break
             try:
@@ -138,7 +138,7 @@ class Batch:
             for item, row in changed.items():
                 latest[item] = (entry, row)
         for item, (fact, row) in latest.items():
-            self._changes[name, feature_id, item] = Change(
+            self._changes[name, feature_id, item] = RowChange(
                 name, fact.tenant_id, feature_id, item, fact.version, row
             )
         if reached is not None:
@@ -155,7 +155,7 @@ class Batch:
         feature_id = gone.feature_id
         rows = self._rows.setdefault(name, {}).setdefault(feature_id, {})
         for item in rows:
-            self._changes[name, feature_id, item] = Change(
+            self._changes[name, feature_id, item] = RowChange(
                 name, gone.tenant_id, feature_id, item, gone.version, None
             )
         rows.clear()
@@ -171,7 +171,7 @@ class Batch:
         if self._quiet:
             return
         log.error(
-            "feature parked: an event cannot be applied",
+            "feature_parked",
             projection=name,
             feature_id=str(entry.feature_id),
             version=entry.version,

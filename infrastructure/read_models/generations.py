@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from infrastructure.database import AsyncBoundedConnection
+from infrastructure.postgres.database import AsyncBoundedConnection
 from infrastructure.read_models.views import ACTIVE, BEGIN_ANEW, ENSURE, Generations
 from projections.projection import Projection
 

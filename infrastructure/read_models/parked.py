@@ -14,9 +14,9 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 
-from application.outage import Outage
+from application.running.outage import Outage
 from application.waiting import is_set_within
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.read_models.fold import SPOILT, Batch
 from infrastructure.read_models.source import Source
 from infrastructure.read_models.views import Generations, clear_feature, held, load, save

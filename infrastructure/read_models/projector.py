@@ -14,12 +14,12 @@ from uuid import UUID
 
 import structlog
 
-from application.outage import Outage
 from application.ports import Unavailable
-from application.pulse import Pulse
-from application.turns import SLICE
+from application.running.outage import Outage
+from application.running.pulse import Pulse
+from application.running.turns import SLICE
 from application.waiting import any_set_within
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
 from infrastructure.read_models.generations import Generation, known, together

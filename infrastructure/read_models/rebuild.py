@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Unavailable
-from infrastructure.database import AsyncBoundedConnection, Database
+from infrastructure.postgres.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, Entry, touched_by
 from infrastructure.read_models.generations import Generation, known, together
@@ -55,7 +55,7 @@ SHOW: Final = """
 """
 
 
-class Progress(Struct, frozen=True):
+class RebuildProgress(Struct, frozen=True):
     """How far a rebuild is."""
 
     position: int
@@ -99,7 +99,7 @@ class Rebuilder:
     async def rebuild(
         self,
         names: Collection[str] | None = None,
-        progress: Callable[[Progress], None] = lambda _: None,
+        progress: Callable[[RebuildProgress], None] = lambda _: None,
     ) -> None:
         """Fill and switch.
 
@@ -123,7 +123,7 @@ class Rebuilder:
         self,
         wanted: Sequence[Projection[Any]],
         cache: Cache,
-        progress: Callable[[Progress], None],
+        progress: Callable[[RebuildProgress], None],
     ) -> None:
         """Fill and switch, until nothing is left to build."""
         while True:
@@ -139,9 +139,9 @@ class Rebuilder:
             elif await self._switch(generations, shown, cache):
                 progress(self._progress(goal, goal, switched=True))
 
-    def _progress(self, position: int, goal: int, *, switched: bool = False) -> Progress:
+    def _progress(self, position: int, goal: int, *, switched: bool = False) -> RebuildProgress:
         seconds = max(time.monotonic() - self._began, 1e-6)
-        return Progress(position, goal, self._events, self._events / seconds, switched)
+        return RebuildProgress(position, goal, self._events, self._events / seconds, switched)
 
     async def _begin(self, names: Sequence[str]) -> None:
         async with self._database.system() as connection:
@@ -227,7 +227,7 @@ class Rebuilder:
                 await self._close(connection, generations, position, cache)
             await connection.execute(RETIRE, (names,))
             await connection.execute(SHOW, (names, numbers))
-        log.info("read models switched", projections=names, position=position)
+        log.info("read_models_switched", projections=names, position=position)
         return True
 
     async def _close(

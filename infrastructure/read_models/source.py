@@ -1,4 +1,4 @@
-"""The log as projectors read it: facts, in order, behind the fence.
+"""The log as projectors read it: facts, in order, behind the high-water mark.
 
 Invariant: nothing is skipped in silence. A deleted feature's sealed events are nothing to show; an
 event that cannot be read is handed on as such, and parks its feature.
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-from application.turns import Turns
+from application.running.turns import Turns
 from domain.recorded import Recorded
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
 from infrastructure.event_log import REGISTRY, LogReader, Registry
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.mapper import PURPOSE, record_of, why_of
 from infrastructure.event_log.reader import Keys, key_in
-from infrastructure.read_models.fold import Entry, Unreadable
+from infrastructure.postgres.database import Database
+from infrastructure.read_models.fold import Entry, UnreadablePosition
+from infrastructure.sealing.data_keys import KeyRing
 
 FENCE_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
@@ -75,7 +75,8 @@ class PostgresSource:
     async def page(self, after: int, limit: int, upto: int | None = None) -> LogPage:
         """Up to `limit` events behind a position, none of them past `upto`."""
         async with self._database.system() as connection:
-            # The fence first: what it lets through is committed, so the next statement sees it.
+            # The high-water mark first: what it lets through is committed, so the next statement
+            # sees it.
             cursor = await connection.execute(FENCE, (after, limit, FENCE_WAIT_MS))
             (safe,) = await cursor.fetchone() or (after,)
             end = safe if upto is None else min(safe, upto)
@@ -123,7 +124,9 @@ class PostgresSource:
             # The words of a validation error may quote what was sealed: only its kind is kept.
             what = f"{type(error).__name__} in {row.type} of schema version {row.schema_version}"
             why = why_of(error, row)
-            return Unreadable(row.position, row.tenant_id, row.feature_id, row.version, what, why)
+            return UnreadablePosition(
+                row.position, row.tenant_id, row.feature_id, row.version, what, why
+            )
         return Recorded(
             position=row.position,
             tenant_id=row.tenant_id,

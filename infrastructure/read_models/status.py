@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from projections.catalogue import PROJECTIONS
 
 STATUS: Final = """

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from application.ports import Unreadable, Why
 from domain.status import Status
-from infrastructure.database import AsyncBoundedConnection, Database
+from infrastructure.postgres.database import AsyncBoundedConnection, Database
 from infrastructure.read_models.signals import Signals
 from infrastructure.read_models.views import COMPLETE_UPTO
 from projections.dashboard import DASHBOARD, DashboardRow

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct
 from psycopg import AsyncCursor
 
-from infrastructure.database import LOST, AsyncBoundedConnection, Database
-from infrastructure.read_models.fold import SPOILT, Batch, Change, Parked, RowsOf
+from infrastructure.postgres.database import LOST, AsyncBoundedConnection, Database
+from infrastructure.read_models.fold import SPOILT, Batch, Parked, RowChange, RowsOf
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 
@@ -259,10 +259,10 @@ async def _settle(
 
 
 async def _write(
-    connection: AsyncBoundedConnection, of: Mapping[str, int], changes: Iterable[Change]
+    connection: AsyncBoundedConnection, of: Mapping[str, int], changes: Iterable[RowChange]
 ) -> None:
-    kept: list[Change] = []
-    gone: list[Change] = []
+    kept: list[RowChange] = []
+    gone: list[RowChange] = []
     for change in changes:
         (gone if change.row is None else kept).append(change)
     if kept:
@@ -284,7 +284,7 @@ async def _write_apart(
     connection: AsyncBoundedConnection, of: Mapping[str, int], batch: Batch
 ) -> None:
     """Write feature by feature, each under a savepoint of its own."""
-    changed: dict[tuple[str, UUID], list[Change]] = defaultdict(list)
+    changed: dict[tuple[str, UUID], list[RowChange]] = defaultdict(list)
     for change in batch.changes():
         changed[change.projection, change.feature_id].append(change)
     for (name, feature_id), changes in changed.items():

@@ -1,6 +1,6 @@
 """What sealing refuses. No message ever holds key material or plaintext."""
 
-from application.outage import NeedsOperator
+from application.running.outage import NeedsOperator
 
 
 class Unsealable(Exception):

@@ -7,7 +7,7 @@ from typing import Final
 
 from uuid_utils.compat import uuid7
 
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey
 from infrastructure.transparency.note import NoteSigner, NoteVerifier, origin_of
 

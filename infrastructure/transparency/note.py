@@ -17,8 +17,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from application.transparency.checkpoint import Checkpoint, NotACheckpoint
 from application.transparency.ports import NoteRefused
+from application.transparency.tree_head import NotATreeHead, SignedTreeHead
 from infrastructure.sealing import MasterKey, bind
 
 ED25519: Final = b"\x01"
@@ -68,11 +68,11 @@ class NoteVerifier:
         """The verifier key as C2SP writes it: `origin+id+key`."""
         return f"{self.origin}+{self._id.hex()}+{b64encode(ED25519 + self.public).decode()}"
 
-    def read(self, note: bytes) -> Checkpoint:
+    def read(self, note: bytes) -> SignedTreeHead:
         """The checkpoint of a note. Raises NoteRefused."""
         try:
-            checkpoint = Checkpoint.parse(self.body(note))
-        except NotACheckpoint as wrong:
+            checkpoint = SignedTreeHead.parse(self.body(note))
+        except NotATreeHead as wrong:
             raise NoteRefused(f"it holds no checkpoint: {wrong}") from None
         if checkpoint.origin != self.origin:
             raise NoteRefused("it is of another log")
@@ -137,7 +137,7 @@ class NoteSigner(NoteVerifier):
         """Seal the private key under the master key, bound to its log, for storing."""
         return master.wrap(self._private.private_bytes_raw(), bind(_SEALED_AS, self.log_id))
 
-    def sign(self, checkpoint: Checkpoint) -> bytes:
+    def sign(self, checkpoint: SignedTreeHead) -> bytes:
         """The note of a checkpoint of this log."""
         return self.note(checkpoint.text())
 

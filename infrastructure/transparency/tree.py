@@ -1,7 +1,7 @@
 """The tree over the log in PostgreSQL: one row with the compact range, compared and set.
 
-Invariant: of two notaries that read the same state, one replaces it; events come behind the fence,
-so that none is passed over.
+Invariant: of two notaries that read the same state, one replaces it; events come behind the
+high-water mark, so that none is passed over.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from application.transparency.ports import Grown
 from application.transparency.tree import CompactRange, event_leaf
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 
 FENCE_WAIT_MS: Final = 200
 
@@ -48,7 +48,7 @@ class PostgresLogTree:
     async def leaves(
         self, after: int, limit: int, upto: int | None = None
     ) -> Sequence[tuple[int, bytes]]:
-        """The next leaves behind the fence."""
+        """The next leaves behind the high-water mark."""
         async with self._database.system() as connection:
             answer = await (
                 await connection.execute(SAFE, (after, limit, FENCE_WAIT_MS))

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.transparency.checkpoint import Checkpoint
 from application.transparency.tree import CompactRange, event_leaf
+from application.transparency.tree_head import SignedTreeHead
 from infrastructure.event_log.chain import ChainBroken, Chains, StoredRow
 
 HOLES_NAMED: Final = 10
@@ -65,7 +65,7 @@ class LogReport(Struct, kw_only=True):
 class Verifier:
     """Takes events in the order of positions, and stops at the first bad place."""
 
-    def __init__(self, checkpoints: Iterable[Checkpoint], report: LogReport) -> None:
+    def __init__(self, checkpoints: Iterable[SignedTreeHead], report: LogReport) -> None:
         """Take checkpoints whose signatures are checked, smallest first, and what to fill in."""
         self._left = iter(checkpoints)
         self._next = next(self._left, None)
@@ -121,7 +121,7 @@ class Verifier:
         if wrong:
             raise min(wrong, key=lambda found: found[0])[1]
 
-    def _compare(self, signed: Checkpoint, *, at_end: bool = False) -> None:
+    def _compare(self, signed: SignedTreeHead, *, at_end: bool = False) -> None:
         """Compare the tree with a checkpoint that covers exactly what was read so far."""
         report = self._report
         first, last = report.covered_position + 1, signed.position

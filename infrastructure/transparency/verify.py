@@ -12,11 +12,11 @@ from typing import Any, Final, TypeAlias, cast
 import psycopg
 
 from application.ports import ArtifactMissing
-from application.transparency.checkpoint import Checkpoint
-from application.transparency.ports import CheckpointStore, NoteRefused
-from infrastructure.database import AsyncBoundedConnection, conninfo_of, unavailable
+from application.transparency.ports import NoteRefused, TreeHeadStore
+from application.transparency.tree_head import SignedTreeHead
 from infrastructure.event_log.chain import StoredRow
 from infrastructure.event_log.reader import COLUMNS
+from infrastructure.postgres.database import AsyncBoundedConnection, conninfo_of, unavailable
 from infrastructure.transparency.note import NoteVerifier
 from infrastructure.transparency.verifier import LogBroken, LogReport, Verifier
 
@@ -34,7 +34,7 @@ NOTED: Final = "SELECT noted_size FROM app.log_tree"
 
 async def verify_store(
     url: str,
-    store: CheckpointStore,
+    store: TreeHeadStore,
     key: NoteVerifier | None,
     *,
     progress: Callable[[int], None] = lambda _: None,
@@ -92,15 +92,15 @@ async def _read(
 
 
 async def _checkpoints(
-    store: CheckpointStore, key: NoteVerifier | None, noted: int
-) -> Sequence[Checkpoint]:
+    store: TreeHeadStore, key: NoteVerifier | None, noted: int
+) -> Sequence[SignedTreeHead]:
     """All of them, their signatures checked."""
     sizes = await store.list()
     if (sizes[-1] if sizes else 0) < noted:
         raise LogBroken(f"The newest checkpoint is gone from the store: it was of {noted} events.")
     if sizes and key is None:
         raise LogBroken("There are checkpoints, and the key that signed them is gone.")
-    found: list[Checkpoint] = []
+    found: list[SignedTreeHead] = []
     for first in range(0, len(sizes), NOTES_AT_ONCE):
         asked = sizes[first : first + NOTES_AT_ONCE]
         notes = await asyncio.gather(*map(store.get, asked), return_exceptions=True)
@@ -111,7 +111,7 @@ async def _checkpoints(
 
 def _checked(
     key: NoteVerifier | None, size: int, note: bytes | BaseException, after: int
-) -> Checkpoint:
+) -> SignedTreeHead:
     try:
         if isinstance(note, BaseException):
             raise note

@@ -344,7 +344,7 @@ def parked(*, json: Json = False) -> int:
 @app.command
 def openapi(*, check: bool = False) -> int:
     """Write interface/openapi.json from the routes, or check that it is fresh."""
-    from interface.cli import documents  # noqa: PLC0415
+    from interface.cli.generate import documents  # noqa: PLC0415
 
     return documents.openapi(check=check)
 
@@ -352,7 +352,7 @@ def openapi(*, check: bool = False) -> int:
 @app.command
 def docs(*, check: bool = False) -> int:
     """Write the pages of docs that are made from the code, or check that they are fresh."""
-    from interface.cli import documents  # noqa: PLC0415
+    from interface.cli.generate import documents  # noqa: PLC0415
 
     return documents.docs(app, check=check)
 

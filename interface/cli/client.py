@@ -26,7 +26,7 @@ class ServiceGone(Exception):
     """The service does not answer."""
 
 
-class Client:
+class ServiceClient:
     """One signed-in user of the API."""
 
     def __init__(self, url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from interface.cli.client import Client
+from interface.cli.client import ServiceClient
 
 GO_AHEAD = "That's all. Please propose the brief now."
 LONGEST_CONVERSATION = 10
@@ -22,7 +22,9 @@ class DemoFailed(Exception):
     """The demo did not come to a zip."""
 
 
-async def run_demo(client: Client, brief: str, out: Path, say: Callable[[str], None]) -> Path:
+async def run_demo(
+    client: ServiceClient, brief: str, out: Path, say: Callable[[str], None]
+) -> Path:
     """Take a brief through the whole pipeline.
 
     Args:
@@ -50,7 +52,9 @@ async def run_demo(client: Client, brief: str, out: Path, say: Callable[[str], N
     return zip_path
 
 
-async def _converse(client: Client, feature: UUID, text: str, say: Callable[[str], None]) -> str:
+async def _converse(
+    client: ServiceClient, feature: UUID, text: str, say: Callable[[str], None]
+) -> str:
     """Tell the BA agent what to build until it proposes a brief."""
     for _ in range(LONGEST_CONVERSATION):
         proposed = None
@@ -69,7 +73,7 @@ async def _converse(client: Client, feature: UUID, text: str, say: Callable[[str
 
 
 async def _pipeline(
-    client: Client, feature: UUID, version: int, say: Callable[[str], None]
+    client: ServiceClient, feature: UUID, version: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Watch the agents work and approve at each gate; the finished feature."""
     path, status = f"/api/features/{feature}", ""

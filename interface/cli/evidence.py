@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import to_builtins
 
-from application.orphans import orphan_files
-from infrastructure.orphans import PostgresOrphans
+from application.audit.orphans import orphan_files
+from infrastructure.audit.orphans import PostgresOrphans
 from infrastructure.transparency import (
     LogKeys,
     LogReport,
@@ -16,7 +16,7 @@ from infrastructure.transparency import (
     verify_store,
 )
 from interface.cli.console import fail, progress, say, show
-from interface.cli.operations import Desk, act
+from interface.cli.operations import OperatorContext, act
 from interface.foundation import master_key, store_of
 
 ROLE: Final = "bp_sweeper"
@@ -26,10 +26,10 @@ KEY: Final = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+\S+")
 def key() -> int:
     """Print the verifier key; made now if nothing was signed yet."""
 
-    async def work(desk: Desk) -> int:
-        keys = LogKeys(desk.database)
+    async def work(context: OperatorContext) -> int:
+        keys = LogKeys(context.database)
         found = await keys.published()
-        say(found or (await keys.signer(master_key(desk.settings))).text())
+        say(found or (await keys.signer(master_key(context.settings))).text())
         return 0
 
     return act(ROLE, work)
@@ -50,11 +50,11 @@ def verify_all(given: str | None, *, as_json: bool) -> int:
         if not as_json:
             progress(f"{events:,} events")
 
-    async def work(desk: Desk) -> int:
-        async with store_of(desk.settings, desk.addresses) as store:
-            verifier = kept or await LogKeys(desk.database).verifier()
+    async def work(context: OperatorContext) -> int:
+        async with store_of(context.settings, context.addresses) as store:
+            verifier = kept or await LogKeys(context.database).verifier()
             report = await verify_store(
-                desk.addresses.database, store.checkpoints(), verifier, progress=told
+                context.addresses.database, store.checkpoints(), verifier, progress=told
             )
         if as_json:
             show([to_builtins(report)], as_json=True, empty="")
@@ -78,9 +78,9 @@ def _given(given: str | None) -> NoteVerifier | None:
 def orphans(*, as_json: bool) -> int:
     """Name stored files and requests to models that are in no log."""
 
-    async def work(desk: Desk) -> int:
-        recorded = PostgresOrphans(desk.database, desk.ring())
-        async with store_of(desk.settings, desk.addresses) as store:
+    async def work(context: OperatorContext) -> int:
+        recorded = PostgresOrphans(context.database, context.ring())
+        async with store_of(context.settings, context.addresses) as store:
             files = [each async for each in orphan_files(store, recorded)]
         calls = await recorded.calls()
         rows = [{"kind": "file", "what": each.key, "reason": each.reason} for each in files]

@@ -5,11 +5,11 @@ The key itself is never printed; keys are named by their ids.
 
 from pathlib import Path
 
+from infrastructure.identity.signing_keys import FOLLOW_SECONDS, SigningKeys
 from infrastructure.rewrapping import Rewrapper
 from infrastructure.sealing import MasterKey
-from infrastructure.signing_keys import FOLLOW_SECONDS, SigningKeys
 from interface.cli.console import OUT, fail, progress, say, show
-from interface.cli.operations import Desk, act
+from interface.cli.operations import OperatorContext, act
 from interface.cli.up import refusing
 from interface.foundation import configured, master_key, master_key_path
 
@@ -19,9 +19,9 @@ ROLE = "bp_keeper"
 def status(*, as_json: bool) -> int:
     """Each master key that is given, and how many keys it wraps."""
 
-    async def work(desk: Desk) -> int:
-        master = master_key(desk.settings)
-        counts = await Rewrapper(desk.database, master).count()
+    async def work(context: OperatorContext) -> int:
+        master = master_key(context.settings)
+        counts = await Rewrapper(context.database, master).count()
         rows = [
             {"master_key": key_id, "wraps": number, "role": _role(master, key_id, number)}
             for key_id, number in counts.items()
@@ -86,9 +86,9 @@ def add() -> int:
 def rotate() -> int:
     """Wrap everything under the current key."""
 
-    async def work(desk: Desk) -> int:
-        master = master_key(desk.settings)
-        rewrapper = Rewrapper(desk.database, master)
+    async def work(context: OperatorContext) -> int:
+        master = master_key(context.settings)
+        rewrapper = Rewrapper(context.database, master)
 
         def told(looked_at: int) -> None:
             progress(f"looked at {looked_at:,} keys")
@@ -115,11 +115,11 @@ def rotate() -> int:
 def renew() -> int:
     """Another key for access tokens."""
 
-    async def work(desk: Desk) -> int:
-        if desk.settings.oidc_issuer is not None:
+    async def work(context: OperatorContext) -> int:
+        if context.settings.oidc_issuer is not None:
             fail("BP_OIDC_ISSUER signs the tokens here: renew its key there.")
             return 1
-        key = await SigningKeys(desk.database, master_key(desk.settings)).rotate()
+        key = await SigningKeys(context.database, master_key(context.settings)).rotate()
         say(f"{key.kid} signs from now on, in every process within {FOLLOW_SECONDS // 60} minutes.")
         say("Tokens of the old key are accepted until they end.")
         return 0

@@ -12,15 +12,15 @@ from zipfile import is_zipfile
 import msgspec
 
 from application.delivery import checker
-from application.export import lines_of
 from application.ports import Unavailable
-from application.verifier import sentence, verify
+from application.transparency.export import lines_of
+from application.transparency.verifier import sentence, verify
 from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.event_log.imports import ImportRefused, read_export
 from infrastructure.event_log.registry import UnknownEvent
 from infrastructure.read_models.certifying import PostgresCertifier
 from interface.cli.console import fail, say, show, write_lines
-from interface.cli.operations import Desk, act
+from interface.cli.operations import OperatorContext, act
 from projections.certificate import Certificate, fingerprints, fold
 
 ROLE: Final = "bp_projector"
@@ -30,9 +30,9 @@ def export(feature_id: UUID, out: Path | None) -> int:
     """Write the log to a file, or to the output."""
     chunks: list[bytes] = []
 
-    async def work(desk: Desk) -> int:
-        head = await desk.ask.stream(feature_id)
-        log = PostgresStoredLog(desk.database, desk.ring())
+    async def work(context: OperatorContext) -> int:
+        head = await context.ask.stream(feature_id)
+        log = PostgresStoredLog(context.database, context.ring())
         lines = lines_of(log, head.tenant_id, feature_id, head.version)
         chunks.extend([chunk async for chunk in lines])
         return 0
@@ -126,12 +126,12 @@ def import_file(path: Path, head: str | None, out: Path | None, *, as_json: bool
 def certify(feature_id: UUID | None, *, as_json: bool) -> int:
     """Compare what is shown with the log: of one feature, or of all."""
 
-    async def work(desk: Desk) -> int:
-        certifier = PostgresCertifier(desk.database, desk.ring())
+    async def work(context: OperatorContext) -> int:
+        certifier = PostgresCertifier(context.database, context.ring())
         if feature_id is None:
-            streams = await desk.ask.streams()
+            streams = await context.ask.streams()
         else:
-            streams = [((await desk.ask.stream(feature_id)).tenant_id, feature_id)]
+            streams = [((await context.ask.stream(feature_id)).tenant_id, feature_id)]
         found, crashed = await _certified(certifier, streams)
         rows = [_line(one) for one in found] if len(streams) > 1 else _table(found)
         if as_json:

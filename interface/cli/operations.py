@@ -13,29 +13,29 @@ from uuid import UUID
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from application.continuity import Continuity
+from application.continuity.watch import Continuity
 from application.features import Features
 from application.ports import Unreadable
 from domain import commands as c
 from domain.errors import Refused
 from infrastructure.continuity import KeptOutside, PostgresContinuity
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
-from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
 from infrastructure.embedded import Stack
 from infrastructure.embedded.errors import FolderInUse
 from infrastructure.event_log import ChainBroken, verify_chain
 from infrastructure.event_log.log import PostgresEventLog
 from infrastructure.event_log.reader import LogReader
-from infrastructure.jetstream import Bell, NatsLive
-from infrastructure.jetstream.announcement import due_steps
-from infrastructure.migrations import migrate as apply_migrations
-from infrastructure.operating import PostgresOperating
-from infrastructure.read_models import PostgresSource, Progress, Rebuilder
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.nats import NatsLive, Signal
+from infrastructure.nats.announcement import due_steps
+from infrastructure.nats.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import migrate as apply_migrations
+from infrastructure.postgres.operating import PostgresOperating
+from infrastructure.postgres.standing import DatabaseStanding, look
+from infrastructure.queue.tasks import PostgresTasks
+from infrastructure.read_models import PostgresSource, Rebuilder, RebuildProgress
 from infrastructure.read_models import status as read_model_status
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.standing import Standing, look
-from infrastructure.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import KeyRing
 from interface.cli.console import fail, progress, say, show
 from interface.cli.up import refusing
 from interface.foundation import (
@@ -64,7 +64,7 @@ class EventLost(Refused):
     code = "not_found"
 
 
-class Desk:
+class OperatorContext:
     """An operator's access to the servers, in one role, for one command."""
 
     def __init__(self, settings: Settings, addresses: Addresses, database: Database) -> None:
@@ -83,7 +83,7 @@ class Desk:
         return PostgresOperating(self.database)
 
 
-def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
+def act(role: str, work: Callable[[OperatorContext], Awaitable[int]]) -> int:
     """Find the servers (or start them for as long as it takes) and do the work."""
 
     def command() -> int:
@@ -98,7 +98,7 @@ def act(role: str, work: Callable[[Desk], Awaitable[int]]) -> int:
 def _servers(settings: Settings, servers: ExitStack) -> Addresses:
     if settings.database_url is not None and settings.nats_url is not None:
         seen = look(settings.database_url.get_secret_value())
-        if seen.standing is not Standing.READY:
+        if seen.standing is not DatabaseStanding.READY:
             raise CannotStart(seen.sentence())
         return addresses_of(settings, None)
     try:
@@ -114,12 +114,15 @@ def _servers(settings: Settings, servers: ExitStack) -> Addresses:
 
 
 async def _in_role(
-    settings: Settings, addresses: Addresses, role: str, work: Callable[[Desk], Awaitable[int]]
+    settings: Settings,
+    addresses: Addresses,
+    role: str,
+    work: Callable[[OperatorContext], Awaitable[int]],
 ) -> int:
     await _vouched(settings, addresses)
     async with Database(addresses.database, role, max_size=CONNECTIONS) as database:
         try:
-            return await work(Desk(settings, addresses, database))
+            return await work(OperatorContext(settings, addresses, database))
         except (Refused, NoSuchDeadLetter, Unreadable) as refusal:
             fail(str(refusal))
             return 1
@@ -161,8 +164,8 @@ def migrate() -> int:
 def features(*, as_json: bool) -> int:
     """The newest features of all tenants."""
 
-    async def work(desk: Desk) -> int:
-        listed = [asdict(one) for one in await desk.ask.newest_features(LISTED)]
+    async def work(context: OperatorContext) -> int:
+        listed = [asdict(one) for one in await context.ask.newest_features(LISTED)]
         show(listed, as_json=as_json, empty="There are no features yet.")
         return 0
 
@@ -172,15 +175,15 @@ def features(*, as_json: bool) -> int:
 def replay(feature_id: UUID, version: int) -> int:
     """Append the replay, as this operator."""
 
-    async def work(desk: Desk) -> int:
-        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
+    async def work(context: OperatorContext) -> int:
+        tenant_id = (await context.ask.stream(feature_id)).tenant_id
         async with AsyncExitStack() as scope:
-            write = await _features(desk, scope)
+            write = await _features(context, scope)
             accepted = await write.do(
                 feature_id,
                 c.ReplayFeature(version),
                 tenant_id=tenant_id,
-                actor=desk.operator,
+                actor=context.operator,
                 correlation_id=new_id(),
             )
         say(f"{feature_id} is {accepted.status} again, at version {accepted.version}.")
@@ -192,16 +195,16 @@ def replay(feature_id: UUID, version: int) -> int:
 def fork(feature_id: UUID, version: int) -> int:
     """Append the fork's beginning, as this operator."""
 
-    async def work(desk: Desk) -> int:
-        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
+    async def work(context: OperatorContext) -> int:
+        tenant_id = (await context.ask.stream(feature_id)).tenant_id
         async with AsyncExitStack() as scope:
-            write = await _features(desk, scope)
+            write = await _features(context, scope)
             accepted = await write.fork(
                 feature_id,
                 new_id(),
                 c.ForkFeature(version),
                 tenant_id=tenant_id,
-                actor=desk.operator,
+                actor=context.operator,
                 correlation_id=new_id(),
             )
         say(f"{accepted.id} is {accepted.status}, forked from {feature_id}.")
@@ -210,21 +213,21 @@ def fork(feature_id: UUID, version: int) -> int:
     return act("bp_sweeper", work)
 
 
-async def _features(desk: Desk, scope: AsyncExitStack) -> Features:
+async def _features(context: OperatorContext, scope: AsyncExitStack) -> Features:
     """The one write path, for as long as `scope` is open."""
     log = await scope.enter_async_context(
-        PostgresEventLog(desk.addresses.database, "bp_sweeper", desk.ring())
+        PostgresEventLog(context.addresses.database, "bp_sweeper", context.ring())
     )
-    live = NatsLive(None, await scope.enter_async_context(Bell(None, "poke")))
-    return Features(log, PostgresReceipts(desk.database), live, new_id)
+    live = NatsLive(None, await scope.enter_async_context(Signal(None, "poke")))
+    return Features(log, PostgresReceipts(context.database), live, new_id)
 
 
 def log_show(feature_id: UUID, *, as_json: bool) -> int:
     """The headers of a feature's events."""
 
-    async def work(desk: Desk) -> int:
-        tenant_id = (await desk.ask.stream(feature_id)).tenant_id
-        rows = await LogReader(desk.database).of_feature_raw(tenant_id, feature_id)
+    async def work(context: OperatorContext) -> int:
+        tenant_id = (await context.ask.stream(feature_id)).tenant_id
+        rows = await LogReader(context.database).of_feature_raw(tenant_id, feature_id)
         listed = [
             {
                 "version": row.version,
@@ -246,9 +249,9 @@ def log_show(feature_id: UUID, *, as_json: bool) -> int:
 def log_verify(feature_id: UUID, *, as_json: bool) -> int:
     """Recompute the chain."""
 
-    async def work(desk: Desk) -> int:
-        head = await desk.ask.stream(feature_id)
-        rows = await LogReader(desk.database).of_feature_raw(head.tenant_id, feature_id)
+    async def work(context: OperatorContext) -> int:
+        head = await context.ask.stream(feature_id)
+        rows = await LogReader(context.database).of_feature_raw(head.tenant_id, feature_id)
         report = {"valid": True, "events": len(rows), "head": head.head_hash.hex(), "broken": None}
         try:
             verify_chain(rows, head=(head.version, head.head_hash))
@@ -263,8 +266,8 @@ def log_verify(feature_id: UUID, *, as_json: bool) -> int:
 def projections_status(*, as_json: bool) -> int:
     """Every generation of every read model."""
 
-    async def work(desk: Desk) -> int:
-        found = await read_model_status(desk.database)
+    async def work(context: OperatorContext) -> int:
+        found = await read_model_status(context.database)
         rows = [to_builtins(row) for row in found]
         show(rows, as_json=as_json, empty="No projector has run yet.")
         return 0
@@ -275,11 +278,11 @@ def projections_status(*, as_json: bool) -> int:
 def projections_rebuild(name: str) -> int:
     """Rebuild beside what is shown, then switch."""
 
-    async def work(desk: Desk) -> int:
-        rebuilder = Rebuilder(desk.database, PostgresSource(desk.database, desk.ring()))
-        last: list[Progress] = []
+    async def work(context: OperatorContext) -> int:
+        rebuilder = Rebuilder(context.database, PostgresSource(context.database, context.ring()))
+        last: list[RebuildProgress] = []
 
-        def told(now: Progress) -> None:
+        def told(now: RebuildProgress) -> None:
             last[:] = [now]
             share = now.position / max(now.goal, 1)
             progress(f"{share:6.1%} {now.position:,} of {now.goal:,}, {now.rate:,.0f} events/s")
@@ -301,19 +304,19 @@ def projections_rebuild(name: str) -> int:
 def dead_letters_requeue(letter_id: UUID) -> int:
     """Make the tasks after all, then note it."""
 
-    async def work(desk: Desk) -> int:
-        letters = PostgresDeadLetters(desk.database)
+    async def work(context: OperatorContext) -> int:
+        letters = PostgresDeadLetters(context.database)
         waiting = {letter.id: letter for letter in await letters.list(limit=10_000)}
         letter = waiting.get(letter_id)
         if letter is None:
             raise NoSuchDeadLetter(NoSuchDeadLetter.__doc__)
         made = 0
-        async with Database(desk.addresses.database, "bp_relay", max_size=1) as relay:
+        async with Database(context.addresses.database, "bp_relay", max_size=1) as relay:
             found = await LogReader(relay).after(letter.position - 1, 1)
             if not found or found[0].event_id != letter.event_id:
                 raise EventLost(EventLost.__doc__)
-            made += await PostgresTasks(desk.database).enqueue(due_steps(found[0]))
-        await letters.requeue(letter_id, desk.operator)
+            made += await PostgresTasks(context.database).enqueue(due_steps(found[0]))
+        await letters.requeue(letter_id, context.operator)
         say(f"requeued; {made} new tasks")
         return 0
 
@@ -323,8 +326,8 @@ def dead_letters_requeue(letter_id: UUID) -> int:
 def dead_letters_discard(letter_id: UUID) -> int:
     """Note that nothing shall come of it."""
 
-    async def work(desk: Desk) -> int:
-        letter = await PostgresDeadLetters(desk.database).discard(letter_id, desk.operator)
+    async def work(context: OperatorContext) -> int:
+        letter = await PostgresDeadLetters(context.database).discard(letter_id, context.operator)
         say(f"discarded {letter.id}")
         return 0
 

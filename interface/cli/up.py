@@ -16,17 +16,17 @@ from typing import Final, NamedTuple
 import psycopg
 import structlog
 
+from application.execution.model_access import Choice
 from application.ports import Unavailable
-from application.providers import Choice
 from application.waiting import is_set_within
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
-from infrastructure.jetstream import NatsRefused
-from infrastructure.jetstream.link import NatsUrlInvalid
-from infrastructure.migrations import MigrationFailed
+from infrastructure.nats import NatsRefused
+from infrastructure.nats.connection import NatsUrlInvalid
+from infrastructure.postgres.migrations import MigrationFailed
+from infrastructure.postgres.standing import DatabaseWatch
 from infrastructure.sealing import MasterKeyUnusable, Unsealable
-from infrastructure.standing import DatabaseWatch
-from interface.cli.client import Client, ServiceGone, ServiceRefused
+from interface.cli.client import ServiceClient, ServiceGone, ServiceRefused
 from interface.cli.console import fail, say
 from interface.cli.demo import DemoFailed, run_demo
 from interface.event_loop import run
@@ -384,7 +384,7 @@ def _url(settings: Settings, port: int) -> str:
 
 
 async def _answers(url: str) -> bool:
-    async with Client(url) as client:
+    async with ServiceClient(url) as client:
         return await client.alive()
 
 
@@ -395,7 +395,7 @@ async def _demo(url: str, brief: str, out: Path) -> None:
         say(f"{time.perf_counter() - began:6.1f} s  {line}")
         sys.stdout.flush()
 
-    async with Client(url) as client:
+    async with ServiceClient(url) as client:
         await run_demo(client, brief, out, progress)
 
 

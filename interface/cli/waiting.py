@@ -11,12 +11,12 @@ from uuid import UUID
 from msgspec import to_builtins
 
 from application.ports import CAUSES, Why
-from infrastructure.dead_letters import DeadLetter, PostgresDeadLetters
+from infrastructure.artifacts.removals import PostgresRemovals
+from infrastructure.nats.dead_letters import DeadLetter, PostgresDeadLetters
 from infrastructure.read_models import PostgresSource
 from infrastructure.read_models.parked import ParkedFeature, parked, retry_parked
-from infrastructure.removals import PostgresRemovals
 from interface.cli.console import fail, say, show
-from interface.cli.operations import Desk, act
+from interface.cli.operations import OperatorContext, act
 
 LISTED: Final = 1_000
 
@@ -88,10 +88,10 @@ def explained_letter(letter: DeadLetter) -> tuple[str, str]:
 def projections_parked(*, as_json: bool) -> int:
     """Every feature that waits, with the event and what it means."""
 
-    async def work(desk: Desk) -> int:
+    async def work(context: OperatorContext) -> int:
         rows: list[dict[str, Any]] = []
-        for waiting in await parked(desk.database):
-            found = await desk.ask.event_type(waiting.feature_id, waiting.version)
+        for waiting in await parked(context.database):
+            found = await context.ask.event_type(waiting.feature_id, waiting.version)
             means, then = explained(waiting)
             told = {**to_builtins(waiting), "event": found}
             rows.append({**told, "means": means, "next": then})
@@ -104,10 +104,10 @@ def projections_parked(*, as_json: bool) -> int:
 def projections_retry(name: str) -> int:
     """Apply again what waits, after its cause was mended."""
 
-    async def work(desk: Desk) -> int:
-        source = PostgresSource(desk.database, desk.ring())
+    async def work(context: OperatorContext) -> int:
+        source = PostgresSource(context.database, context.ring())
         chosen = None if name == "all" else name
-        released, still = await retry_parked(desk.database, source, chosen)
+        released, still = await retry_parked(context.database, source, chosen)
         say(f"{released} go on, {still} still wait")
         if still:
             fail("`projections parked` says why they wait.")
@@ -127,28 +127,28 @@ REMOVAL: Final = "Mend the cause; it is tried again by itself, and when a sweepe
 def everything(*, as_json: bool) -> int:
     """All that waits aside, in one table: what, since when, why, and when it is tried again."""
 
-    async def work(desk: Desk) -> int:
+    async def work(context: OperatorContext) -> int:
         rows: list[dict[str, Any]] = []
-        for feature in await parked(desk.database):
+        for feature in await parked(context.database):
             _, then = explained(feature)
             what, at = f"read model {feature.projection}", feature.at
             rows.append(
                 _row(what, feature.feature_id, at, feature.tries, feature.error, feature.retry_at)
                 | {"next": then}
             )
-        for gone in await PostgresRemovals(desk.database).postponed(LISTED):
+        for gone in await PostgresRemovals(context.database).postponed(LISTED):
             at, told = gone.requested_at, gone.error
             rows.append(
                 _row("removal of files", gone.feature_id, at, gone.tries, told, gone.retry_at)
                 | {"next": REMOVAL}
             )
-        for step in await desk.ask.put_off_steps(LISTED):
+        for step in await context.ask.put_off_steps(LISTED):
             what, about, why = f"step {step.step}", step.feature_id, CAUSES[step.why]
             rows.append(
                 _row(what, about, step.since, step.tries, why, step.retry_at)
                 | {"next": STEPS[step.why]}
             )
-        for letter in await PostgresDeadLetters(desk.database).list():
+        for letter in await PostgresDeadLetters(context.database).list():
             _, then = explained_letter(letter)
             what = f"dead letter {letter.id}"
             rows.append(
@@ -177,9 +177,9 @@ def _row(
 def dead_letters_list(*, as_json: bool) -> int:
     """Every dead letter that waits, with what it means."""
 
-    async def work(desk: Desk) -> int:
+    async def work(context: OperatorContext) -> int:
         rows = []
-        for letter in await PostgresDeadLetters(desk.database).list():
+        for letter in await PostgresDeadLetters(context.database).list():
             means, then = explained_letter(letter)
             rows.append({**to_builtins(letter), "means": means, "next": then})
         show(rows, as_json=as_json, empty="There are no dead letters.")

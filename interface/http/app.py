@@ -14,32 +14,18 @@ from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
-from interface.http import (
-    audit,
-    audit_filter,
-    auth,
-    commands,
-    conversation,
-    delivery,
-    estimating,
-    given,
-    health,
-    key_settings,
-    lineage,
-    live,
-    log_key,
-    openapi,
-    pages,
-    reading,
-    refusals,
-)
-from interface.http.asking import terms
-from interface.http.body import JsonRequest
-from interface.http.edge import Edge
-from interface.http.moments import moment
-from interface.http.parameters import ids
+from interface.http import given, health, openapi, refusals, static_files
+from interface.http.account import auth, key_settings
+from interface.http.account.signed_in import signed_in
+from interface.http.as_of import read_as_of
+from interface.http.audit import audit_filter, events, log_key
+from interface.http.features import commands, delivery, estimating, fork, reading
+from interface.http.middleware import OutermostMiddleware
+from interface.http.preconditions import terms
+from interface.http.requests.body import JsonRequest
+from interface.http.requests.parameters import ids
 from interface.http.services import Services
-from interface.http.signed_in import signed_in
+from interface.http.streaming import conversation, live
 from interface.limits import BODY_BYTES
 
 HANDLED: Final[Mapping[Any, Any]] = {
@@ -55,7 +41,7 @@ def described() -> list[ControllerRouterHandler]:
         "/",
         route_handlers=[
             *commands.HANDLERS,
-            *lineage.HANDLERS,
+            *fork.HANDLERS,
             *reading.HANDLERS,
             *estimating.HANDLERS,
             *delivery.HANDLERS,
@@ -65,7 +51,7 @@ def described() -> list[ControllerRouterHandler]:
         ],
         tags=["Features"],
     )
-    log = Router("/", route_handlers=[*audit.HANDLERS], tags=["Audit"])
+    log = Router("/", route_handlers=[*events.HANDLERS], tags=["Audit"])
     settings = Router("/", route_handlers=[*key_settings.HANDLERS], tags=["Settings"])
     api = Router(
         "/api",
@@ -76,7 +62,7 @@ def described() -> list[ControllerRouterHandler]:
             "tenant_id": Provide(given.tenant_id),
             "wanted": Provide(audit_filter.wanted),
             "terms": Provide(terms),
-            "moment": Provide(moment),
+            "moment": Provide(read_as_of),
         },
         security=[{"bearer": []}],
     )
@@ -86,7 +72,7 @@ def described() -> list[ControllerRouterHandler]:
 def build_app(services: Services) -> Litestar:
     """The public application over these services."""
     app = Litestar(
-        [*described(), openapi.served, pages.problem_page, pages.page],
+        [*described(), openapi.served, static_files.problem_page, static_files.page],
         exception_handlers=dict(HANDLED),
         request_class=JsonRequest,
         request_max_body_size=BODY_BYTES,
@@ -97,7 +83,7 @@ def build_app(services: Services) -> Litestar:
         state=State(
             {
                 "services": services,
-                "assets": pages.load(services.settings),
+                "assets": static_files.load(services.settings),
                 "document": openapi.FILE.read_bytes(),
             }
         ),
@@ -106,7 +92,7 @@ def build_app(services: Services) -> Litestar:
 
 
 def _edged(app: Litestar, services: Services) -> Litestar:
-    app.asgi_handler = Edge(
+    app.asgi_handler = OutermostMiddleware(
         app.asgi_handler,
         services.metrics,
         services.new_id,

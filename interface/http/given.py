@@ -10,8 +10,8 @@ from litestar.connection import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from interface.http.account.signed_in import caller_of
 from interface.http.services import Services, of
-from interface.http.signed_in import caller_of
 
 OfServices = NamedDependency[SkipValidation[Services]]
 """The services of the application that answers."""

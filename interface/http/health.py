@@ -6,7 +6,7 @@ Invariant: liveness asks nobody; readiness is false only for what every request 
 from litestar import Response, get
 from msgspec import Struct
 
-from interface.http.body import JsonRequest
+from interface.http.requests.body import JsonRequest
 from interface.http.services import of
 
 

@@ -17,18 +17,19 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.status_codes import HTTP_429_TOO_MANY_REQUESTS
 
-from application.audit import Change
-from application.export import CloudEvent
+from application.audit.events import FeatureChange
 from application.ports import Accepted
+from application.transparency.export import CloudEvent
 from domain.events import FeatureEvent, tag_of
-from interface.http import conversation, delivery
+from interface.http.account.auth import COOKIE
 from interface.http.answers import refusals_of
-from interface.http.auth import COOKIE
-from interface.http.body import JsonRequest
-from interface.http.live import UNREAD, WORDS
+from interface.http.features import delivery
 from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
-from interface.http.shapes import AgentWord, EventView, Nothing, UnreadEvent
-from interface.http.streams import SET_BACK, LogSetBack
+from interface.http.requests.body import JsonRequest
+from interface.http.responses import AgentWord, EventView, Nothing, UnreadEvent
+from interface.http.streaming import conversation
+from interface.http.streaming.live import UNREAD, WORDS
+from interface.http.streaming.streams import SET_BACK, LogSetBack
 
 FILE: Final = Path(__file__).parents[1] / "openapi.json"
 API_VERSION: Final = "1"
@@ -45,7 +46,7 @@ STREAMS: Final[Mapping[str, Mapping[str, type]]] = {
     },
     "tenant_live": {
         "hello": Nothing,
-        "change": Change,
+        "change": FeatureChange,
         **dict.fromkeys(sorted(WORDS), AgentWord),
         SET_BACK: LogSetBack,
         "bye": Nothing,

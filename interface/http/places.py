@@ -26,7 +26,7 @@ class Holder(NamedTuple):
     address: str
 
 
-class Places:
+class RequestPlaces:
     """The places of one kind: so many in all and for a tenant, and a fair share for an address."""
 
     def __init__(self, capacity: Capacity) -> None:
@@ -66,9 +66,9 @@ class AllPlaces:
 
     def __init__(self, rooms: Mapping[Room, Capacity]) -> None:
         """Take how many there are of each."""
-        self._of = {room: Places(capacity) for room, capacity in rooms.items()}
+        self._of = {room: RequestPlaces(capacity) for room, capacity in rooms.items()}
 
-    def __getitem__(self, room: Room) -> Places:
+    def __getitem__(self, room: Room) -> RequestPlaces:
         """Those of one kind."""
         return self._of[room]
 

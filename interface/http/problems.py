@@ -12,7 +12,7 @@ from msgspec.structs import replace
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """A kind of problem."""
 
     status: int
@@ -64,167 +64,169 @@ class HttpProblem(Exception):
         self.headers = headers
 
 
-PROBLEMS: Final[Mapping[str, Kind]] = {
-    "invalid_body": Kind(
+PROBLEMS: Final[Mapping[str, ProblemKind]] = {
+    "invalid_body": ProblemKind(
         400,
         "The body is not valid",
         "The body is not valid JSON, or not what this route takes. `errors` says where.",
     ),
-    "invalid_request": Kind(
+    "invalid_request": ProblemKind(
         400,
         "The request is not valid",
         "A query parameter, a header or the path is not valid. `errors` says which.",
     ),
-    "email_invalid": Kind(
+    "email_invalid": ProblemKind(
         400,
         "That is no e-mail address",
         "Write the address plainly, such as ann@example.org: without a name, quotes or accents.",
     ),
-    "password_refused": Kind(
+    "password_refused": ProblemKind(
         400,
         "The password cannot be used",
         "A password has at least 12 characters and at most 1,024 bytes, and is not one that is "
         "guessed early. Take three or more words that do not belong together.",
     ),
-    "reset_refused": Kind(
+    "reset_refused": ProblemKind(
         400,
         "The link is not good any more",
         "Links are good for an hour, and once. Ask for a new one.",
     ),
-    "api_key_rejected": Kind(
+    "api_key_rejected": ProblemKind(
         400,
         "The provider rejects this key",
         "The model's provider was asked and did not accept the key. Nothing was stored.",
     ),
-    "unauthenticated": Kind(
+    "unauthenticated": ProblemKind(
         401,
         "Sign in first",
         "The request needs a good access token: `Authorization: Bearer <token>`.",
     ),
-    "wrong_credentials": Kind(
+    "wrong_credentials": ProblemKind(
         401, "Not signed in", "The e-mail address or the password is not right."
     ),
-    "session_ended": Kind(
+    "session_ended": ProblemKind(
         401,
         "The session has ended",
         "The refresh token is missing, unknown, expired, or was used before. Sign in again.",
     ),
-    "cross_site": Kind(
+    "cross_site": ProblemKind(
         403,
         "Not from here",
         "Routes that use the cookie answer only to pages of this service's own address.",
     ),
-    "not_found": Kind(
+    "not_found": ProblemKind(
         404, "Not found", "There is nothing here, or nothing that you may see. Check the id."
     ),
-    "no_such_version": Kind(
+    "no_such_version": ProblemKind(
         404,
         "The feature has no such version",
         "Versions count from 1 to the present one, in the header `ETag` of every answer; "
         "a time must not be before the first.",
     ),
-    "method_not_allowed": Kind(
+    "method_not_allowed": ProblemKind(
         405, "Not with this method", "The header `Allow` says which methods this route takes."
     ),
-    "not_acceptable": Kind(
+    "not_acceptable": ProblemKind(
         406,
         "Not in that form",
         "The header `Accept` asks for a form that this route does not have.",
     ),
-    "request_timeout": Kind(408, "The request took too long", "Send it again."),
-    "not_now": Kind(
+    "request_timeout": ProblemKind(408, "The request took too long", "Send it again."),
+    "not_now": ProblemKind(
         409,
         "Not possible now",
         "The feature is at a stage where that is not possible. `feature_status` says which, "
         "`actions` what is possible.",
     ),
-    "content_changed": Kind(
+    "content_changed": ProblemKind(
         409,
         "The content has changed",
         "What was approved is not what is there now. Read it again, then approve the new hash.",
     ),
-    "no_such_checkpoint": Kind(
+    "no_such_checkpoint": ProblemKind(
         409,
         "No such checkpoint",
         "GET the feature's checkpoints and choose the version of one of them.",
     ),
-    "api_key_missing": Kind(
+    "api_key_missing": ProblemKind(
         409,
         "An API key is needed first",
         "Store your Anthropic API key with `PUT /api/settings/api-key`, then send this again.",
     ),
-    "email_taken": Kind(409, "There is such an account", "Sign in, or ask for a new password."),
-    "superseded": Kind(
+    "email_taken": ProblemKind(
+        409, "There is such an account", "Sign in, or ask for a new password."
+    ),
+    "superseded": ProblemKind(
         409, "Something newer came first", "Read the feature again; it has moved on."
     ),
-    "step_failed": Kind(
+    "step_failed": ProblemKind(
         409,
         "The assistant could not answer",
         "Nothing is lost. `detail` says why; send the message again.",
     ),
-    "set_back": Kind(
+    "set_back": ProblemKind(
         409,
         "The service was set back",
         "It was restored to an earlier state, and what this was about is not in it. Read the "
         "feature again; what is missing has to be said or decided again.",
     ),
-    "version_conflict": Kind(
+    "version_conflict": ProblemKind(
         412,
         "The feature has changed",
         "`If-Match` names another version than `current_version`. Read, then decide again.",
     ),
-    "too_large": Kind(413, "Too large", "A body has at most 256 KiB."),
-    "unsupported_media_type": Kind(
+    "too_large": ProblemKind(413, "Too large", "A body has at most 256 KiB."),
+    "unsupported_media_type": ProblemKind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
     ),
-    "range_not_satisfiable": Kind(
+    "range_not_satisfiable": ProblemKind(
         416,
         "No such bytes",
         "`Range` asks for bytes behind the end. The header `Content-Range` says where that is.",
     ),
-    "head_too_large": Kind(
+    "head_too_large": ProblemKind(
         431, "The head is too large", "A request has at most 64 KiB of address and 100 headers."
     ),
-    "key_reused": Kind(
+    "key_reused": ProblemKind(
         422,
         "The idempotency key was used for something else",
         "An `Idempotency-Key` stands for one request for 24 hours. Use a new one.",
     ),
-    "too_many_requests": Kind(
+    "too_many_requests": ProblemKind(
         429,
         "Too many requests",
         "Nothing was done. `detail` says what there was too much of; wait as long as `Retry-After` "
         "says, then send the same again.",
     ),
-    "internal_error": Kind(
+    "internal_error": ProblemKind(
         500,
         "Something went wrong here",
         "The fault is ours. The operator finds it in the log by `request_id`.",
     ),
-    "event_damaged": Kind(
+    "event_damaged": ProblemKind(
         500,
         "Part of the feature cannot be read",
         "Something of its log is not what was recorded, or does not open. `detail` names it; the "
         "operator can tell more by `log verify`. Other features go on.",
     ),
-    "artifact_lost": Kind(
+    "artifact_lost": ProblemKind(
         500,
         "A stored file cannot be read",
         "The file is missing, or not what was stored. The operator finds it in the log.",
     ),
-    "newer_version": Kind(
+    "newer_version": ProblemKind(
         503,
         "Written by a newer version",
         "A newer version of this service wrote to the feature, and this process is not replaced "
         "yet. Nothing is lost: try again once the update is through. Other features go on.",
     ),
-    "key_not_given": Kind(
+    "key_not_given": ProblemKind(
         503,
         "The feature cannot be opened here",
         "It is sealed under a master key that this process was not given. Nothing is lost; the "
         "operator has to give the key. Other features go on.",
     ),
-    "unavailable": Kind(
+    "unavailable": ProblemKind(
         503,
         "Not available at the moment",
         "Something this service needs does not answer. Nothing was half done; try again.",

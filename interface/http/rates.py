@@ -2,7 +2,7 @@
 
 Counts are of one process. That is enough for what protects the process itself: several of them
 serve so many times more, and allow so many times more. What protects other people, the checks of
-API keys, is counted over all processes (`application.api_keys`).
+API keys, is counted over all processes (`application.identity.api_keys`).
 
 Invariant: a request that is refused here has done nothing, and is told when to come again.
 """
@@ -12,9 +12,9 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from application.throttle import TooOften
+from application.identity.rate_limit import TooOften
+from interface.http.account.signed_in import address_of, caller_of
 from interface.http.services import of
-from interface.http.signed_in import address_of, caller_of
 from interface.limits import COUNTED, Rate
 
 

@@ -12,9 +12,10 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec.structs import replace
 
-from application.account_ports import AccountRefused
-from application.api_keys import KeyRejected
 from application.features import KeyReused, VersionMismatch
+from application.identity.account_ports import AccountRefused
+from application.identity.api_keys import KeyRejected
+from application.identity.rate_limit import TooOften
 from application.ports import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -24,7 +25,6 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
-from application.throttle import TooOften
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems import (
@@ -105,7 +105,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     said = problem_of(error)
     request_id = getattr(request.state, "request_id", "")
     if said.status == INTERNAL:
-        log.error("a request crashed", exc_info=error, request_id=request_id)
+        log.error("request_crashed", exc_info=error, request_id=request_id)
     return respond(replace(said, instance=request.scope["path"], request_id=request_id), error)
 
 

@@ -16,28 +16,28 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from application.accounts import Accounts
-from application.api_keys import KeySettings
-from application.audit import AuditLog, Chain, Changes
-from application.comparing import Comparisons
-from application.computing import Here
-from application.continuity import Continuity
+from application.audit.estimates import Estimates
+from application.audit.events import AuditLog, Chain, Changes
+from application.audit.usage import Expenses, Usages
+from application.continuity.watch import Continuity
+from application.delivery.comparing import Comparisons
 from application.delivery.parcel import Parcel
-from application.estimates import Estimates
-from application.export import StoredLog
+from application.identity.accounts import Accounts
+from application.identity.api_keys import KeySettings
+from application.identity.rate_limit import Allowance, RateLimiter
+from application.identity.security_log import SecurityLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live
-from application.security_log import SecurityLog
-from application.throttle import Allowance, Throttle
-from application.turns import Turns
-from application.usage import Expenses, Usages
+from application.running.computing import Here
+from application.running.turns import Turns
+from application.transparency.export import StoredLog
 from domain.commands import FeatureCommand, ForkFeature
 from domain.feature import Feature
 from domain.recorded import Recorded
-from interface.http.cursors import Cursors
 from interface.http.metrics import Metrics
 from interface.http.pasts import Pasts
 from interface.http.places import AllPlaces
-from interface.http.ranges import Lengths
+from interface.http.requests.cursors import Cursors
+from interface.http.requests.ranges import Lengths
 from interface.limits import (
     LARGEST_COUNTED,
     LOOKS_AT_ONCE,
@@ -238,7 +238,9 @@ class Services:
     turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
     usages: Usages = field(init=False)
-    throttle: Throttle = field(default_factory=lambda: Throttle(time.monotonic, LARGEST_COUNTED))
+    throttle: RateLimiter = field(
+        default_factory=lambda: RateLimiter(time.monotonic, LARGEST_COUNTED)
+    )
     """Counts what tenants do, in this process."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS_AT_ONCE))
     """Held by a stream while it looks into the log, so that decisions never stand behind many."""

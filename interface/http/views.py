@@ -9,14 +9,14 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from application.download import markdown_of
+from application.delivery.download import markdown_of
 from application.ports import Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
 from domain.runs import OURS
-from interface.http.moments import Seen
-from interface.http.shapes import (
+from interface.http.as_of import FeatureSnapshot
+from interface.http.responses import (
     Advised,
     ApprovalView,
     Document,
@@ -33,7 +33,7 @@ from interface.http.shapes import (
     Working,
 )
 from projections.dashboard import DashboardRow
-from projections.feature import FeatureRow, Pause, Written
+from projections.feature import FeatureRow, Pause, WrittenPart
 from projections.message import MessageRow
 from projections.run import RunRow
 
@@ -51,7 +51,7 @@ def texts_needed(row: FeatureRow) -> set[int]:
 
 
 def feature_view(
-    seen: Seen, texts: Mapping[int, Recorded], forks: Iterable[DashboardRow] = ()
+    seen: FeatureSnapshot, texts: Mapping[int, Recorded], forks: Iterable[DashboardRow] = ()
 ) -> FeatureView:
     """A feature's page, as it is or as it was."""
     row = seen.row
@@ -194,7 +194,7 @@ def _pausing(pause: Pause | None, texts: Mapping[int, Recorded]) -> Pausing | No
     return Pausing(told.event.reason, pause.until)
 
 
-def _document(written: Written | None, texts: Mapping[int, Recorded]) -> Document | None:
+def _document(written: WrittenPart | None, texts: Mapping[int, Recorded]) -> Document | None:
     if written is None or written.version not in texts:
         return None
     event = texts[written.version].event

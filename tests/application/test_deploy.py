@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from application.execution.runner import ATTEMPTS
 from application.ports import ModelError, Unavailable
-from application.runner import ATTEMPTS
 from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.artifact_keys import artifact_key, artifact_prefix
+from application.delivery.artifact_keys import artifact_key, artifact_prefix
+from application.delivery.stored_files import read_stored, remove_stored
 from application.ports import ArtifactMissing, Conflict
-from application.stored_files import read_stored, remove_stored
 from domain import commands as c
 from domain import events as e
 from domain.errors import NotFound

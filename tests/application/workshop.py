@@ -7,24 +7,24 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.agents.material import Desk, Material, Outcome
-from application.agents.roster import Roster
-from application.agents.table import roster_of
-from application.desk import Tools
+from application.agents.agent_config import AgentConfigs
+from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
+from application.agents.table import agent_configs_of
 from application.due_steps import due_steps
+from application.execution.attempt import AttemptAdapters
+from application.execution.load_inputs import InputLoader
+from application.execution.model_access import Choice, Providers
+from application.execution.runner import Runner
 from application.features import Features
-from application.materials import Materials
 from application.ports import (
     ArtifactMissing,
     Block,
     Claim,
     DueStep,
+    Metadata,
     ModelAnswer,
     ModelRequest,
-    Origin,
 )
-from application.providers import Choice, Providers
-from application.runner import Runner
 from domain import commands as c
 from domain.feature import Feature
 from domain.recorded import Recorded
@@ -145,13 +145,13 @@ class Workshop:
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"
         self.live = Silence()
         self.features = self.another_process()
-        tools = Tools(self.ledger, self.artifacts, NothingFound(), self.live)
-        providers = Providers(Choice.ANTHROPIC, Keys(key), self.model, None, roster_of())
+        tools = AttemptAdapters(self.ledger, self.artifacts, NothingFound(), self.live)
+        providers = Providers(Choice.ANTHROPIC, Keys(key), self.model, None, agent_configs_of())
         self.runner = Runner(
             self.features,
             self.tasks,
             providers,
-            Materials(self.features, self.log, self.artifacts),
+            InputLoader(self.features, self.log, self.artifacts),
             tools,
             agents=agents,
             backoff_seconds=(10.0, 60.0, 300.0),
@@ -227,16 +227,20 @@ class Workshop:
 
 
 def _due(each: Recorded) -> tuple[DueStep, ...]:
-    origin = Origin(each.tenant_id, each.actor, each.correlation_id)
+    origin = Metadata(each.tenant_id, each.actor, each.correlation_id)
     return due_steps(each.feature_id, each.version - 1, [(each.event_id, each.event)], origin)
 
 
 async def twice(
-    step: Step, attempt: Attempt, material: Material, desk: Desk, roster: Roster
-) -> Outcome:
+    step: Step,
+    attempt: Attempt,
+    material: StepInputs,
+    context: AttemptContext,
+    agent_configs: AgentConfigs,
+) -> StepOutcome:
     """An agent of two turns."""
-    await desk.ask(ModelRequest("claude-sonnet-5-5", 2, (), ({"role": "user", "content": "1"},)))
-    return await instant(step, attempt, material, desk, roster)
+    await context.ask(ModelRequest("claude-sonnet-5-5", 2, (), ({"role": "user", "content": "1"},)))
+    return await instant(step, attempt, material, context, agent_configs)
 
 
-__all__ = ["REQUEST", "USED", "Origin", "Workshop", "twice"]
+__all__ = ["REQUEST", "USED", "Metadata", "Workshop", "twice"]

@@ -22,7 +22,7 @@ NOT_OURS: Final = (
     "prefer-identity",
     "prefer-text-field",
     "prefer-robust-stmts",  # A file is one transaction, and applied once.
-    "require-lock-timeout",  # infrastructure/migrations.py sets both, for every file.
+    "require-lock-timeout",  # infrastructure/postgres/migrations.py sets both, for every file.
     "require-statement-timeout",
 )
 

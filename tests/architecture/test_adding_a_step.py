@@ -42,7 +42,7 @@ import pytest
 from application.agents.perform import perform
 from application.agents.table import AGENTS, roster_of
 from application.agents.tools import schema_of
-from application.reuse import recorded_again
+from application.execution.reuse import recorded_again
 from domain import commands as c
 from domain import events as e
 from domain.documents import Handbook
@@ -53,7 +53,7 @@ from domain.runs import Attempt
 from domain.status import Agent, Status, Step
 from infrastructure.demo_model.author import write
 from infrastructure.demo_model.prompt import read_request
-from infrastructure.jetstream.announcement import tags_for
+from infrastructure.nats.announcement import tags_for
 from tests.application.agents import desk as s
 from tests.given import drafted, given, in_review
 

@@ -5,12 +5,12 @@ from configparser import ConfigParser
 
 import pytest
 
-from application.desk import HAND_BACK_SECONDS
+from application.execution.attempt import HAND_BACK_SECONDS
 from infrastructure.artifacts.opening import open_store
 from infrastructure.artifacts.s3 import S3Store
-from infrastructure.own_process import END_SECONDS
+from infrastructure.computing.own_process import END_SECONDS
 from interface.cli.app import app
-from interface.cli.documents import commands
+from interface.cli.generate.documents import commands
 from interface.limits import LARGEST_CONNECTIONS, connections_for
 from interface.server import DRAIN_SECONDS, LINGER_SECONDS
 from interface.settings import Settings, read_settings, variable

@@ -6,14 +6,14 @@ from typing import get_args
 
 import pytest
 
-from application.account_ports import AccountRefused
 from application.agents.failures import CODES
-from domain.documents import Document
+from application.identity.account_ports import AccountRefused
+from domain.documents import AgentDocument
 from domain.errors import Refused
 from domain.events import FeatureEvent
 from domain.status import Agent, Status, Step
 from interface.cli.app import app
-from interface.cli.documents import commands
+from interface.cli.generate.documents import commands
 from interface.figures import Figures
 from interface.http.problems import PROBLEMS
 from interface.settings import Settings, variable
@@ -108,7 +108,7 @@ def test_every_status_step_and_agent_is_documented(word: str) -> None:
 
 
 def test_every_document_of_an_agent_says_what_it_is() -> None:
-    assert [kind.__name__ for kind in _all(Document) if not kind.__doc__] == []
+    assert [kind.__name__ for kind in _all(AgentDocument) if not kind.__doc__] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)

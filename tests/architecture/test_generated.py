@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interface.cli.app import app
-from interface.cli.documents import MARKED, WHOLE, fill, pages
+from interface.cli.generate.documents import MARKED, WHOLE, fill, pages
 from tests.architecture.pages import PROJECT, name_of, text
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrastructure.migrations import FOLDER
+from infrastructure.postgres.migrations import FOLDER
 from tests.architecture.migration_rules import RELEASED, USED, complaints
 from tests.architecture.pages import text
 

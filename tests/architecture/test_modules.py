@@ -16,18 +16,18 @@ NO_NOUN = {"utils", "util", "helpers", "helper", "common", "core", "base", "mana
 CLIENTS = {
     "aioboto3": "infrastructure/artifacts/",
     "aiobotocore": "infrastructure/artifacts/",
-    "anthropic": "infrastructure/anthropic_",
+    "anthropic": "infrastructure/anthropic/",
     "argon2": "infrastructure/identity/",
     "ast_grep_py": "infrastructure/inspection/",
     "cryptography": ("infrastructure/sealing/", "infrastructure/transparency/note.py"),
     "eventsourcing": "infrastructure/event_log/",
     "joserfc": "infrastructure/identity/",
     "litestar": "interface/http/",
-    "nats": "infrastructure/jetstream/",
+    "nats": "infrastructure/nats/",
     "prometheus_client": ("interface/http/metrics.py", "interface/figures.py"),
     "psutil": "infrastructure/embedded/",
     "pydantic_settings": "interface/settings.py",
-    "stream_zip": "infrastructure/archive.py",
+    "stream_zip": "infrastructure/delivery/archive.py",
     "uvicorn": ("interface/server.py", "interface/patient.py"),
 }
 """Where each client of something outside is imported, and nowhere else."""
@@ -117,15 +117,15 @@ def _attributes(function: ast.FunctionDef) -> set[tuple[str, str]]:
 
 
 KINDS = {
-    "interface/http/parameters.py",  # All kinds.
-    "interface/http/audit_filter.py",  # Names of events and actors, held against the log's own.
-    "interface/http/delivery.py",  # The format: one of two words.
+    "interface/http/requests/parameters.py",  # All kinds.
+    "interface/http/audit/audit_filter.py",  # Events and actors of the log.
+    "interface/http/features/delivery.py",  # The format: one of two words.
 }
 
 
 def test_parameters_of_requests_are_declared_where_their_bounds_are() -> None:
     declared = set()
-    for path in (PROJECT / "interface" / "http").glob("*.py"):
+    for path in (PROJECT / "interface" / "http").rglob("*.py"):
         names = {
             node.func.id
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -21,14 +21,14 @@ from tests.architecture.test_modules import MODULES
 
 OURS = "reads files of this project only, on the machine of whoever develops it"
 ALLOWED = {
-    "interface/cli/documents.py:_MARKS": OURS,
-    "interface/cli/rights.py:_GRANT": OURS,
-    "interface/http/pages.py:_INLINE": "reads the web app's own files, once at the start",
+    "interface/cli/generate/documents.py:_MARKS": OURS,
+    "interface/cli/generate/rights.py:_GRANT": OURS,
+    "interface/http/static_files.py:_INLINE": "reads the web app's own files, once at the start",
 }
 """Patterns that may backtrack, and why."""
 
 MADE_OF_LITERALS = {
-    "infrastructure/redaction.py": "alternatives of the operator's own secrets, each escaped",
+    "infrastructure/observability/redaction.py": "the operator's own secrets, each escaped",
 }
 """Where a pattern is made while the program runs, and of what."""
 

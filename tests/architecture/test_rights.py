@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from infrastructure.migrations import FOLDER
-from interface.cli.rights import ROLES, rights, tables
+from infrastructure.postgres.migrations import FOLDER
+from interface.cli.generate.rights import ROLES, rights, tables
 
 PRIVILEGES = ("select", "insert", "update", "delete")
 

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from domain.events import FeatureEvent
-from infrastructure.database import ROLES
-from infrastructure.migrations import FOLDER
-from interface.cli import rights
+from infrastructure.postgres.database import ROLES
+from infrastructure.postgres.migrations import FOLDER
+from interface.cli.generate import rights
 from projections.catalogue import PROJECTIONS, RETIRED
 from tests.architecture.pages import PROJECT, tree_of
 

@@ -7,16 +7,16 @@ import pytest
 from msgspec import Struct
 
 from application.agents.inputs import VALUE_OF
+from application.agents.output import OUTPUTS
 from application.agents.prompting import prompt_text
 from application.agents.table import AGENTS
-from application.estimate import TYPICAL
-from application.experience import READS, TELLING
-from application.output import OUTPUTS
-from application.reuse import recorded_again
+from application.audit.estimate import TYPICAL
+from application.audit.past_runs import READS, TELLING
+from application.execution.reuse import recorded_again
 from domain import commands as c
 from domain import events as e
 from domain.content import Content, Rework
-from domain.documents import Document
+from domain.documents import AgentDocument
 from domain.lifecycle import DOCUMENTS, GATES, LIFECYCLE
 from domain.pipeline import (
     ANSWER_OF,
@@ -109,7 +109,7 @@ def test_what_was_used_and_answered_is_a_result_or_in_vain() -> None:
 @pytest.mark.parametrize("gate", Gate)
 def test_a_gate_has_its_document_and_its_places(gate: Gate) -> None:
     row = DOCUMENTS[gate]
-    assert issubclass(row.document, Document)
+    assert issubclass(row.document, AgentDocument)
     assert LIFECYCLE[row.written].targets == {row.status} <= GATES
     assert row.status in LIFECYCLE[row.approved].sources
     assert {gate.value, f"{gate}_approval", f"previous_{gate}"} <= fields_of(Content)
@@ -168,7 +168,7 @@ def test_the_kind_of_result_is_said_in_one_place() -> None:
         for path in sorted((PROJECT / folder).rglob("*"))
         if path.suffix in {".py", ".md"} and words.search(path.read_text(encoding="utf-8"))
     ]
-    assert said == ["application/output.py"]
+    assert said == ["application/agents/output.py"]
 
 
 @pytest.mark.parametrize("mode", OutputMode)

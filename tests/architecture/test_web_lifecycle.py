@@ -6,8 +6,8 @@ import pytest
 
 from domain.lifecycle import ACTIONS, LIFECYCLE
 from domain.status import Agent, Gate, Stage, Status, Step
-from interface.cli.lifecycle_page import tag_of
-from interface.cli.web_lifecycle import FILE, web_lifecycle
+from interface.cli.generate.lifecycle_page import tag_of
+from interface.cli.generate.web_lifecycle import FILE, web_lifecycle
 from tests.architecture.pages import PROJECT
 
 SOURCE = PROJECT / "interface" / "web" / "src"

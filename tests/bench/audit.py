@@ -16,22 +16,22 @@ from uuid import UUID
 import psutil
 from uuid_utils.compat import uuid7
 
-from application.audit import Wanted
-from application.export import lines_of
-from application.ports import Origin
-from application.turns import Turns
-from application.usage import Usages
-from application.verifier import verify
-from infrastructure.audit_log import PostgresAuditLog
-from infrastructure.data_keys import KeyRing
+from application.audit.events import EventFilter
+from application.audit.usage import Usages
+from application.ports import Metadata
+from application.running.turns import Turns
+from application.transparency.export import lines_of
+from application.transparency.verifier import verify
+from infrastructure.audit.log import PostgresAuditLog
+from infrastructure.audit.usage import PostgresExpenses
 from infrastructure.embedded import Stack
 from infrastructure.event_log import LogReader, verify_chain
 from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.event_log.imports import read_export
-from infrastructure.migrations import migrate
+from infrastructure.postgres.migrations import migrate
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.sealing import MasterKey
-from infrastructure.usage import PostgresExpenses
+from infrastructure.sealing.data_keys import KeyRing
 from projections.certificate import fold
 from tests.given import done
 from tests.integration.reading import MASTER, USER, World, world
@@ -51,7 +51,7 @@ async def fill(there: World, features: int) -> list[UUID]:
     async def one() -> UUID:
         feature_id = uuid7()
         named = [(uuid7(), event) for event in events]
-        origin = Origin(there.tenant, USER, uuid7())
+        origin = Metadata(there.tenant, USER, uuid7())
         await there.log.append(feature_id, named, expected=0, origin=origin)
         return feature_id
 
@@ -105,7 +105,7 @@ async def measure(there: World, events: int) -> None:
         assert report.valid
         assert report.events == count
 
-    await timed("verify exported lines (application/verifier.py)", count, offline)
+    await timed("verify exported lines (application/transparency/verifier.py)", count, offline)
     reader = LogReader(there.projecting)
 
     async def chains() -> None:
@@ -141,11 +141,11 @@ async def measure(there: World, events: int) -> None:
         "select recorded_at from es.events order by position offset %s limit 1", count // 2
     )[0][0]
     for name, wanted in {
-        "newest 50": Wanted(),
-        "newest 50 of one type": Wanted(types=("feature_created",)),
-        "problems only, there are none": Wanted(problems=True),
-        "of one actor that did nothing": Wanted(actor="user:nobody"),
-        "50 before the middle of the time": Wanted(until=middle),
+        "newest 50": EventFilter(),
+        "newest 50 of one type": EventFilter(types=("feature_created",)),
+        "problems only, there are none": EventFilter(problems=True),
+        "of one actor that did nothing": EventFilter(actor="user:nobody"),
+        "50 before the middle of the time": EventFilter(until=middle),
     }.items():
         await looked(
             name,

@@ -14,11 +14,11 @@ import httpx2
 import psycopg
 from playwright.sync_api import Page, expect
 
-from application.audit import Wanted, Word
-from infrastructure.audit_log import PostgresAuditLog
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
+from application.audit.events import EventFilter, SearchTerm
+from infrastructure.audit.log import PostgresAuditLog
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from interface.foundation import read_note
 from interface.settings import Settings
 from tests.bench.filled import EMAIL, Filled, filled
@@ -146,12 +146,14 @@ def scrolling(page: Page) -> None:
 
 
 QUESTIONS: Final = {
-    "newest 200": Wanted(),
-    "of two types": Wanted(types=("plan_approved", "feature_created")),
-    "without two types": Wanted(not_types=("step_started", "feature_created")),
-    "what went wrong": Wanted(problems=True),
-    "a word in a title": Wanted(words=(Word("cake"),)),
-    "words that nothing has": Wanted(words=(Word("nothing"), Word("like"), Word("this"))),
+    "newest 200": EventFilter(),
+    "of two types": EventFilter(types=("plan_approved", "feature_created")),
+    "without two types": EventFilter(not_types=("step_started", "feature_created")),
+    "what went wrong": EventFilter(problems=True),
+    "a word in a title": EventFilter(words=(SearchTerm("cake"),)),
+    "words that nothing has": EventFilter(
+        words=(SearchTerm("nothing"), SearchTerm("like"), SearchTerm("this"))
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID
 
-from interface.cli.client import Client
+from interface.cli.client import ServiceClient
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 
@@ -24,7 +24,7 @@ TIMES = 20
 async def run(url: str, folder: Path) -> None:
     """Print the figures of a service that runs."""
     brief = (PROJECT / "examples" / "tool-library.md").read_text()
-    async with Client(url) as client:
+    async with ServiceClient(url) as client:
         said: list[str] = []
         archive = await run_demo(client, brief, folder, said.append)
         feature = UUID(said[0].removeprefix("feature "))

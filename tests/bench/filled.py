@@ -19,13 +19,13 @@ import httpx2
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin
+from application.ports import Metadata
 from domain import commands as c
 from domain import events as e
 from domain.status import Step
-from infrastructure.data_keys import KeyRing
 from infrastructure.event_log import PostgresEventLog
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from interface.foundation import read_note
 from interface.settings import Settings
 from tests.e2e.service import up
@@ -97,7 +97,7 @@ async def _append(
         attempt = getattr(event, "attempt", None)
         actor = f"agent:{attempt.step}" if attempt else f"user:{there.user}"
         command = command if attempt else uuid7()
-        origin = Origin(there.tenant, actor, command)
+        origin = Metadata(there.tenant, actor, command)
         await log.append(feature_id, [(uuid7(), told)], expected=version, origin=origin)
 
 

@@ -7,9 +7,9 @@ models. They bypass the harness, not the runner.
 import asyncio
 import random
 
-from application.agents.manifest import manifest
-from application.agents.material import Desk, Material, Outcome
-from application.agents.roster import Roster
+from application.agents.agent_config import AgentConfigs
+from application.agents.input_fingerprint import fingerprint_of
+from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
 from application.ports import ModelRequest
 from domain import commands as c
 from domain import documents as d
@@ -62,35 +62,39 @@ REQUEST = ModelRequest(model="demo-model", max_tokens=1, system=(), messages=())
 
 
 async def instant(
-    step: Step, attempt: Attempt, material: Material, desk: Desk, roster: Roster
-) -> Outcome:
+    step: Step,
+    attempt: Attempt,
+    material: StepInputs,
+    context: AttemptContext,
+    agent_configs: AgentConfigs,
+) -> StepOutcome:
     """One ledger entry, then the answer."""
-    await desk.ask(REQUEST)
-    sha = manifest(step, material, roster).sha256
+    await context.ask(REQUEST)
+    sha = fingerprint_of(step, material, agent_configs).sha256
     match step:
         case Step.SPEC:
-            return Outcome(c.RecordDocument(attempt, RUN, SPEC, DOCUMENT[step], sha))
+            return StepOutcome(c.RecordDocument(attempt, RUN, SPEC, DOCUMENT[step], sha))
         case Step.PLAN:
-            return Outcome(c.RecordDocument(attempt, RUN, PLAN, DOCUMENT[step], sha))
+            return StepOutcome(c.RecordDocument(attempt, RUN, PLAN, DOCUMENT[step], sha))
         case Step.TESTS:
-            return Outcome(c.RecordDocument(attempt, RUN, TESTS, DOCUMENT[step], sha))
+            return StepOutcome(c.RecordDocument(attempt, RUN, TESTS, DOCUMENT[step], sha))
         case Step.TITLE:
-            return Outcome(c.RecordTitle(attempt, RUN, "Tool library"))
+            return StepOutcome(c.RecordTitle(attempt, RUN, "Tool library"))
         case Step.IMPLEMENT:
-            hashes = await asyncio.gather(*(desk.store(body) for _, body in FILES))
+            hashes = await asyncio.gather(*(context.store(body) for _, body in FILES))
             files = tuple(
                 FileWritten(path, len(body), sha256)
                 for (path, body), sha256 in zip(FILES, hashes, strict=True)
             )
-            return Outcome(c.RecordImplementation(attempt, RUN, files, sha))
+            return StepOutcome(c.RecordImplementation(attempt, RUN, files, sha))
         case Step.SECURITY_REVIEW | Step.CODE_REVIEW:
-            return Outcome(c.RecordReview(attempt, RUN, REPORT, REVIEW, sha, Verdict.PASS))
+            return StepOutcome(c.RecordReview(attempt, RUN, REPORT, REVIEW, sha, Verdict.PASS))
         case Step.ALIGN_SPEC | Step.ALIGN_PLAN | Step.ALIGN_TESTS:
             gate = GATE_OF[step]
             shown = material.feature.content.deliverable(gate)
             assert shown is not None
             advice = d.Alignment(Recommendation.APPROVE, (), "It is all there.")
-            return Outcome(
+            return StepOutcome(
                 c.RecordRecommendation(attempt, RUN, gate, shown.content_sha256, advice, sha)
             )
         case Step.CONVERSE:

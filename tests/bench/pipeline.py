@@ -27,29 +27,29 @@ import psycopg
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
-from application.agents.table import roster_of
-from application.computing import Here
-from application.desk import Tools
-from application.features import Features, Written
-from application.materials import Materials
-from application.ports import Block, Effects, Model, ModelAnswer, Origin
-from application.providers import Choice, Providers
-from application.runner import Runner
-from application.worker import Worker, WorkerLimits
+from application.agents.table import agent_configs_of
+from application.execution.attempt import AttemptAdapters
+from application.execution.load_inputs import InputLoader
+from application.execution.model_access import Choice, Providers
+from application.execution.runner import Runner
+from application.execution.worker import Worker, WorkerLimits
+from application.features import CommandOutcome, Features
+from application.ports import Block, Effects, Metadata, Model, ModelAnswer
+from application.running.computing import Here
 from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Gate, Status
-from infrastructure import logs
-from infrastructure.api_keys import RevealedApiKeys
 from infrastructure.artifacts import RecentFiles
-from infrastructure.data_keys import DataKeys
 from infrastructure.embedded import Stack
+from infrastructure.identity.api_keys import RevealedApiKeys
 from infrastructure.inspection import Inspector
-from infrastructure.ledger import PostgresLedger
-from infrastructure.migrations import migrate
+from infrastructure.observability import logs
+from infrastructure.postgres.migrations import migrate
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.read_models import PostgresReadStore
-from infrastructure.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import DataKeys
 from interface import event_loop
 from interface.foundation import Foundation, addresses_of, open_foundation
 from interface.processes import (
@@ -87,7 +87,7 @@ class Watched(Features):
         self.applied: dict[UUID, int] = {}
         self.reached: dict[UUID, asyncio.Queue[Status]] = defaultdict(asyncio.Queue)
 
-    async def write(self, feature_id: UUID, *args: Any, **named: Any) -> Written:
+    async def write(self, feature_id: UUID, *args: Any, **named: Any) -> CommandOutcome:
         written = await super().write(feature_id, *args, **named)
         now = time.perf_counter()
         for recorded in written.recorded:
@@ -134,15 +134,15 @@ class Bench:
         tasks = PostgresTasks(database, per_tenant=10_000)
         model: Model = InstantModel()
         providers = Providers(
-            Choice.DEMO, RevealedApiKeys(database, keys), model, model, roster_of()
+            Choice.DEMO, RevealedApiKeys(database, keys), model, model, agent_configs_of()
         )
         files = RecentFiles(base.artifacts)
-        tools = Tools(PostgresLedger(database, keys), files, Inspector(Here()), base.live)
+        tools = AttemptAdapters(PostgresLedger(database, keys), files, Inspector(Here()), base.live)
         runner = Runner(
             self.features,
             tasks,
             providers,
-            Materials(self.features, log, files),
+            InputLoader(self.features, log, files),
             tools,
             agents=self.agent,
         )
@@ -157,13 +157,15 @@ class Bench:
         running = [watch, *await open_relay(scope, base), *await open_projector(scope, base)]
         return [*(r.run for r in running), worker.run, wake]
 
-    async def agent(self, step: Any, attempt: Any, material: Any, desk: Any, roster: Any) -> Any:
+    async def agent(
+        self, step: Any, attempt: Any, material: Any, context: Any, agent_configs: Any
+    ) -> Any:
         began = time.perf_counter()
         since = material.feature.due[step]
-        key = (desk._claim.feature_id, since)  # noqa: SLF001
+        key = (context._claim.feature_id, since)  # noqa: SLF001
         if key in self.features.committed:
             self.samples["commit_to_handler"].append(began - self.features.committed[key])
-        return await instant.instant(step, attempt, material, desk, roster)
+        return await instant.instant(step, attempt, material, context, agent_configs)
 
     def _watch_projections(self) -> None:
         tell = self.base.live.applied
@@ -179,9 +181,9 @@ class Bench:
 
         self.base.live.applied = applied  # type: ignore[method-assign]
 
-    async def fill(self) -> Origin:
+    async def fill(self) -> Metadata:
         """A tenant with a page of features."""
-        origin = Origin(uuid7(), "user:reader", uuid7())
+        origin = Metadata(uuid7(), "user:reader", uuid7())
         created = [
             self.features.write(uuid7(), c.CreateFeature(f"Feature {n}"), origin, Effects())
             for n in range(LISTED)
@@ -189,7 +191,7 @@ class Bench:
         await asyncio.gather(*created)
         return origin
 
-    async def read(self, origin: Origin) -> None:
+    async def read(self, origin: Metadata) -> None:
         """A reader, until cancelled."""
         while True:
             began = time.perf_counter()
@@ -201,13 +203,15 @@ class Bench:
                 self.samples["read_one"].append(time.perf_counter() - began)
             await asyncio.sleep(READ_EVERY_SECONDS)
 
-    async def command(self, feature: UUID, command: Any, origin: Origin, name: str) -> Written:
+    async def command(
+        self, feature: UUID, command: Any, origin: Metadata, name: str
+    ) -> CommandOutcome:
         began = time.perf_counter()
         written = await self.features.write(feature, command, origin, Effects())
         self.samples[name].append(time.perf_counter() - began)
         return written
 
-    async def reached(self, feature: UUID, origin: Origin, seen_at: set[Status]) -> Status:
+    async def reached(self, feature: UUID, origin: Metadata, seen_at: set[Status]) -> Status:
         """Where the feature stands for a person to act, at a place not seen before.
 
         A heartbeat may end a step between its commit and its return; then nobody tells the users
@@ -226,7 +230,7 @@ class Bench:
 
     async def user(self, until: float) -> None:
         while time.perf_counter() < until:
-            feature, origin = uuid7(), Origin(uuid7(), "user:bench", uuid7())
+            feature, origin = uuid7(), Metadata(uuid7(), "user:bench", uuid7())
             began = time.perf_counter()
             await self.command(feature, c.CreateFeature("Bench"), origin, "create_ack")
             await self.command(feature, c.ConfirmBrief(instant.BRIEF), origin, "confirm_ack")

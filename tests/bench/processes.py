@@ -21,9 +21,9 @@ from urllib.parse import urlencode
 import psutil
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure import logs
 from infrastructure.embedded import Stack
-from infrastructure.migrations import migrate
+from infrastructure.observability import logs
+from infrastructure.postgres.migrations import migrate
 from infrastructure.sealing import MasterKey
 
 PROJECT: Final = Path(__file__).resolve().parents[2]

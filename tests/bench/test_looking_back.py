@@ -16,16 +16,16 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from application.features import Features
-from application.ports import Origin
+from application.ports import Metadata
 from domain import commands as c
 from domain import events as e
 from domain.runs import Attempt, Run
 from domain.status import Step
-from infrastructure.jetstream.bell import Bell
-from infrastructure.jetstream.live import NatsLive
-from infrastructure.receipts import PostgresReceipts
-from interface.http.lineage import difference
-from interface.http.moments import Moment, look
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.nats.live import NatsLive
+from infrastructure.nats.signals import Signal
+from interface.http.as_of import AsOf, load_snapshot
+from interface.http.features.fork import difference
 from interface.http.pasts import Pasts
 from tests.given import done
 from tests.integration.reading import USER, World, world
@@ -57,7 +57,7 @@ async def a_life(there: World, length: int) -> tuple[UUID, int]:
         feature_id,
         [(uuid7(), event) for event in events],
         expected=0,
-        origin=Origin(there.tenant, USER, uuid7()),
+        origin=Metadata(there.tenant, USER, uuid7()),
     )
     await there.catch_up()
     spec = next(n for n, x in enumerate(events, 1) if isinstance(x, e.SpecGenerated))
@@ -88,7 +88,7 @@ async def test_time_against_length_of_history(database: str):
     async with world(database) as there:
 
         def fresh() -> Features:
-            live = NatsLive(None, Bell(None, "poke"))
+            live = NatsLive(None, Signal(None, "poke"))
             return Features(there.log, PostgresReceipts(there.reading), live, uuid7)
 
         warm = fresh()
@@ -105,11 +105,11 @@ async def test_time_against_length_of_history(database: str):
 
             async def back(at: int = spec, of: UUID = feature_id) -> None:
                 services.pasts.forget(of)
-                await look(services, there.tenant, of, Moment(at))
+                await load_snapshot(services, there.tenant, of, AsOf(at))
 
             async def diff(at: int = spec, upto: int = end, of: UUID = feature_id) -> None:
-                begin = await look(services, there.tenant, of, Moment(at))
-                finish = await look(services, there.tenant, of, Moment(upto))
+                begin = await load_snapshot(services, there.tenant, of, AsOf(at))
+                finish = await load_snapshot(services, there.tenant, of, AsOf(upto))
                 found = await difference(services, there.tenant, begin, finish)
                 assert found.deliverables
 

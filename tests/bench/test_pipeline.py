@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infrastructure.embedded import Stack
-from infrastructure.migrations import migrate
+from infrastructure.postgres.migrations import migrate
 from tests.bench import pipeline
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin
+from application.ports import Metadata
 from tests.given import done
 from tests.integration.reading import USER, World, world
 
@@ -29,7 +29,7 @@ async def fill(there: World, features: int) -> int:
             uuid7(),
             [(uuid7(), event) for event in events],
             expected=0,
-            origin=Origin(there.tenant, USER, uuid7()),
+            origin=Metadata(there.tenant, USER, uuid7()),
         )
 
     for _ in range(features // 50):

@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.ports import EventLog, Ledger, Origin, Receipts, Tasks
-from infrastructure.data_keys import DataKeys, KeyRing
-from infrastructure.database import Database
+from application.ports import EventLog, Ledger, Metadata, Receipts, Tasks
 from infrastructure.event_log import PostgresEventLog
-from infrastructure.ledger import PostgresLedger
-from infrastructure.receipts import PostgresReceipts
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.postgres.database import Database
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.sealing import MasterKey
-from infrastructure.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from tests.fakes import Clock, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
 
 MAX_ATTEMPTS = 2
@@ -39,8 +39,8 @@ class Adapters:
     """Put the last progress of a running task so many seconds back."""
 
     @staticmethod
-    def origin(tenant_id: UUID | None = None) -> Origin:
-        return Origin(tenant_id or uuid7(), "user:somebody", uuid7())
+    def origin(tenant_id: UUID | None = None) -> Metadata:
+        return Metadata(tenant_id or uuid7(), "user:somebody", uuid7())
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.servers)])

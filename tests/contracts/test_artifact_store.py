@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from application.artifact_keys import artifact_key, artifact_prefix
+from application.delivery.artifact_keys import artifact_key, artifact_prefix
 from application.ports import ArtifactDamaged, ArtifactMissing, ArtifactStore, Unavailable
 from infrastructure.artifacts import (
     FolderStore,

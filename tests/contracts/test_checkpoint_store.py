@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from application.ports import ArtifactMissing, Unavailable
-from application.transparency.ports import CheckpointStore
+from application.transparency.ports import TreeHeadStore
 from infrastructure.artifacts import S3Store, open_store
-from infrastructure.artifacts.checkpoints import FolderCheckpoints
+from infrastructure.artifacts.tree_heads import FolderTreeHeads
 from tests.object_store import object_store
 
 BUCKET = "evidence"
@@ -35,7 +35,7 @@ def bucket(endpoint: str, name: str = BUCKET) -> S3Store:
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.servers)])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CheckpointStore]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TreeHeadStore]:
     if request.param == "folder":
         async with open_store((tmp_path / "files").as_uri()) as files:
             yield files.checkpoints()
@@ -51,19 +51,19 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield files.checkpoints()
 
 
-async def test_what_is_stored_reads_back(store: CheckpointStore) -> None:
+async def test_what_is_stored_reads_back(store: TreeHeadStore) -> None:
     assert await store.put_new(7, NOTE)
     assert await store.get(7) == NOTE
 
 
-async def test_nothing_is_ever_overwritten(store: CheckpointStore) -> None:
+async def test_nothing_is_ever_overwritten(store: TreeHeadStore) -> None:
     assert await store.put_new(7, NOTE)
     assert not await store.put_new(7, b"another")
     assert not await store.put_new(7, NOTE)
     assert await store.get(7) == NOTE
 
 
-async def test_of_many_at_once_one_is_stored(store: CheckpointStore) -> None:
+async def test_of_many_at_once_one_is_stored(store: TreeHeadStore) -> None:
     notes = [str(number).encode() for number in range(8)]
     done = await asyncio.gather(*(store.put_new(7, note) for note in notes))
     assert done.count(True) == 1
@@ -71,9 +71,9 @@ async def test_of_many_at_once_one_is_stored(store: CheckpointStore) -> None:
 
 
 async def test_sizes_are_listed_in_order_after_a_given_one(
-    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+    store: TreeHeadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infrastructure.artifacts.checkpoints.PAGE", 3)
+    monkeypatch.setattr("infrastructure.artifacts.tree_heads.PAGE", 3)
     assert await store.list() == []
     sizes = [1, 2, 9, 10, 99, 100, 10**18, 10**18 + 1]
     for size in reversed(sizes):
@@ -83,14 +83,14 @@ async def test_sizes_are_listed_in_order_after_a_given_one(
     assert await store.list(10**18 + 1) == []
 
 
-async def test_a_checkpoint_that_is_not_there_is_missing(store: CheckpointStore) -> None:
+async def test_a_checkpoint_that_is_not_there_is_missing(store: TreeHeadStore) -> None:
     with pytest.raises(ArtifactMissing):
         await store.get(3)
 
 
 async def test_a_folder_keeps_no_half_written_notes_and_shows_nobody_else(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "checkpoints"
-    store = FolderCheckpoints(folder)
+    store = FolderTreeHeads(folder)
     await store.put_new(1, NOTE)
     await store.put_new(1, NOTE)
     assert [path.name for path in folder.iterdir()] == ["00000000000000000001"]
@@ -100,7 +100,7 @@ async def test_a_folder_keeps_no_half_written_notes_and_shows_nobody_else(tmp_pa
 
 async def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").write_bytes(b"")
-    store = FolderCheckpoints(tmp_path / "checkpoints")
+    store = FolderTreeHeads(tmp_path / "checkpoints")
     with pytest.raises(Unavailable, match="folder of checkpoints"):
         await store.put_new(1, NOTE)
     with pytest.raises(Unavailable, match="folder of checkpoints"):

@@ -16,25 +16,25 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from uuid_utils.compat import uuid7
 
-from application.artifact_keys import artifact_key, artifact_prefix
+from application.delivery.artifact_keys import artifact_key, artifact_prefix
 from application.ports import (
     ArtifactDamaged,
     ArtifactMissing,
+    Metadata,
     ModelError,
     ModelRequest,
-    Origin,
     Unavailable,
 )
 from domain import events as e
 from domain.status import Agent
-from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.anthropic.model import AnthropicModel
 from infrastructure.artifacts import S3Store
-from infrastructure.database import Database
 from infrastructure.event_log import PostgresEventLog
-from infrastructure.jetstream import Bell, Link, NatsLive, consumers, stream
-from infrastructure.jetstream.link import LOST
-from infrastructure.jetstream.progress import announced_upto
-from infrastructure.jetstream.pull import Pull, PullLost
+from infrastructure.nats import NatsConnection, NatsLive, Signal, consumers, stream
+from infrastructure.nats.connection import LOST
+from infrastructure.nats.progress import announced_upto
+from infrastructure.nats.pull import Pull, PullLost
+from infrastructure.postgres.database import Database
 from tests.integration.cutting_proxy import CutShort
 from tests.integration.logs import new, new_ring
 from tests.model_server import START, ModelServer, Sent, end, text
@@ -205,8 +205,10 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
         AsyncExitStack() as opened,
     ):
         url = f"nats://{parsed.username}@127.0.0.1:{proxy.port}"
-        link = await opened.enter_async_context(Link(url, name="cut", on_closed=lambda: None))
-        poke = await opened.enter_async_context(Bell(link, "poke"))
+        link = await opened.enter_async_context(
+            NatsConnection(url, name="cut", on_closed=lambda: None)
+        )
+        poke = await opened.enter_async_context(Signal(link, "poke"))
         live = NatsLive(link, poke)
         await stream.ensure(link.streams, stream.DEFAULT_LIMITS)
         await consumers.ensure(link.streams, Agent.SPEC)
@@ -236,7 +238,7 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
             for place in (0, 30, 600, 1500):
                 proxy.mode, proxy.after = mode, place
                 proxy.drop()
-                poke.ring()
+                poke.notify()
                 for ask in asks:
                     with suppress(*LOST, PullLost):
                         async with asyncio.timeout(3):
@@ -266,7 +268,7 @@ async def before_postgres(url: str, folder: Path) -> AsyncIterator[tuple[CutShor
 async def test_a_database_that_cuts_its_answers_is_unavailable(
     database: str, tmp_path: Path
 ) -> None:
-    origin, feature = Origin(uuid7(), "user:x", uuid7()), uuid7()
+    origin, feature = Metadata(uuid7(), "user:x", uuid7()), uuid7()
     async with (
         before_postgres(database, tmp_path) as (proxy, url),
         PostgresEventLog(url, "bp_worker", new_ring()) as log,

@@ -114,7 +114,7 @@ async def test_nothing_answers_an_event_that_is_in_no_log(adapters: Adapters) ->
         uuid7(), new(e.FeatureCreated("B")), expected=0, origin=other
     )
     claim = await claimed(adapters, origin.tenant_id, feature_id)
-    task = TaskUpdate(claim.task_id, claim.fence, "done")
+    task = TaskUpdate(claim.task_id, claim.fencing_token, "done")
     for effects in (
         Effects(task=task, answers=uuid7()),
         Effects(task=task, answers=theirs.event_id),
@@ -188,7 +188,7 @@ async def test_the_same_ids_again_repeat_no_effect(adapters: Adapters) -> None:
     claim = await claimed(adapters, origin.tenant_id, feature_id)
     asked = new(e.FeatureRenamed("B"))
     effects = Effects(
-        task=TaskUpdate(claim.task_id, claim.fence, "done"),
+        task=TaskUpdate(claim.task_id, claim.fencing_token, "done"),
         receipt=Receipt("key", "0" * 64),
         accepted=Accepted(feature_id, 2, "drafting"),
     )
@@ -256,7 +256,7 @@ async def test_an_append_under_a_lease_ends_the_task(adapters: Adapters) -> None
     await adapters.log.append(feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin)
     claim = await claimed(adapters, origin.tenant_id, feature_id)
     for version, then in enumerate(("running", "done"), start=1):
-        effects = Effects(task=TaskUpdate(claim.task_id, claim.fence, then))
+        effects = Effects(task=TaskUpdate(claim.task_id, claim.fencing_token, then))
         await adapters.log.append(
             feature_id, new(posted()), expected=version, origin=origin, effects=effects
         )
@@ -271,20 +271,20 @@ async def test_an_append_under_an_older_fence_is_refused(adapters: Adapters) -> 
     feature_id, origin = uuid7(), adapters.origin()
     await adapters.log.append(feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin)
     claim = await claimed(adapters, origin.tenant_id, feature_id)
-    late = Effects(task=TaskUpdate(claim.task_id, claim.fence - 1, "done"))
+    late = Effects(task=TaskUpdate(claim.task_id, claim.fencing_token - 1, "done"))
     with pytest.raises(LeaseLost):
         await adapters.log.append(
             feature_id, new(posted()), expected=1, origin=origin, effects=late
         )
-    held = {claim.task_id: claim.fence}
-    assert await adapters.tasks.beat("w", held, [], 60) == {claim.task_id}
+    held = {claim.task_id: claim.fencing_token}
+    assert await adapters.tasks.heartbeat("w", held, [], 60) == {claim.task_id}
 
 
 async def test_a_task_that_is_queued_again_waits_for_its_time(adapters: Adapters) -> None:
     feature_id, origin = uuid7(), adapters.origin()
     await adapters.log.append(feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin)
     claim = await claimed(adapters, origin.tenant_id, feature_id)
-    update = TaskUpdate(claim.task_id, claim.fence, "queued", retry_after_seconds=3600)
+    update = TaskUpdate(claim.task_id, claim.fencing_token, "queued", retry_after_seconds=3600)
     await adapters.log.append(
         feature_id, new(posted()), expected=1, origin=origin, effects=Effects(task=update)
     )
@@ -305,8 +305,8 @@ async def test_what_supersedes_cancels_the_features_tasks_and_no_others(
         origin=origin,
         effects=Effects(cancel_tasks=True),
     )
-    held = {ours.task_id: ours.fence, theirs.task_id: theirs.fence}
-    assert await adapters.tasks.beat("w", held, [], 60) == {theirs.task_id}
+    held = {ours.task_id: ours.fencing_token, theirs.task_id: theirs.fencing_token}
+    assert await adapters.tasks.heartbeat("w", held, [], 60) == {theirs.task_id}
 
 
 async def test_what_an_append_makes_due_is_there_with_it_and_never_twice(
@@ -323,7 +323,7 @@ async def test_what_an_append_makes_due_is_there_with_it_and_never_twice(
     (claim,) = await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
     assert (claim.step, claim.version, claim.event_id) == (Step.CONVERSE, 2, asked[1][0])
     assert DueStep(*(getattr(claim, name) for name in DueStep.__struct_fields__)) == due[0]
-    await adapters.tasks.drop(claim.task_id, claim.fence, "cancelled")
+    await adapters.tasks.cancel_task(claim.task_id, claim.fencing_token, "cancelled")
     await adapters.log.append(
         feature_id, asked, expected=0, origin=origin, effects=Effects(due=due)
     )

@@ -10,7 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from application.ports import Live
-from infrastructure.jetstream import Bell, Link, NatsLive
+from infrastructure.nats import NatsConnection, NatsLive, Signal
 
 TENANT, OTHER_TENANT, FEATURE, OTHER_FEATURE = (uuid7() for _ in range(4))
 
@@ -26,8 +26,8 @@ class Pair:
 @contextlib.asynccontextmanager
 async def over_nats(url: str) -> AsyncIterator[NatsLive]:
     async with (
-        Link(url, name="live", on_closed=lambda: None) as link,
-        Bell(link, "poke") as poke,
+        NatsConnection(url, name="live", on_closed=lambda: None) as link,
+        Signal(link, "poke") as poke,
     ):
         yield NatsLive(link, poke)
 
@@ -35,7 +35,7 @@ async def over_nats(url: str) -> AsyncIterator[NatsLive]:
 @pytest.fixture(params=[pytest.param("nats", marks=pytest.mark.servers), "process"])
 async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     if request.param == "process":
-        alone = NatsLive(None, Bell(None, "poke"))
+        alone = NatsLive(None, Signal(None, "poke"))
         yield Pair(alone, alone)
         return
     url = request.getfixturevalue("stack").nats_url

@@ -43,7 +43,7 @@ async def test_a_claim_says_what_is_to_be_done(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([step])
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
     assert claim.attempt == 1
-    assert claim.fence > 0
+    assert claim.fencing_token > 0
     assert DueStep(*(getattr(claim, name) for name in DueStep.__struct_fields__)) == step
 
 
@@ -64,7 +64,7 @@ async def test_no_task_is_leased_twice(adapters: Adapters) -> None:
         if not any(more):
             break
     assert len({claim.task_id for claim in claims}) == len(claims) == 20
-    assert len({claim.fence for claim in claims}) == 20
+    assert len({claim.fencing_token for claim in claims}) == 20
 
 
 async def test_the_least_loaded_tenant_comes_first_up_to_its_cap(adapters: Adapters) -> None:
@@ -86,42 +86,48 @@ async def test_a_lost_workers_task_goes_to_another_under_a_higher_fence(
         lambda: adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)  # type: ignore[arg-type]
     )
     assert (taken.task_id, taken.attempt) == (lost.task_id, 2)
-    assert taken.fence > lost.fence
-    held = await adapters.tasks.beat("w1", {lost.task_id: lost.fence}, [lost.task_id], 60)
+    assert taken.fencing_token > lost.fencing_token
+    held = await adapters.tasks.heartbeat(
+        "w1", {lost.task_id: lost.fencing_token}, [lost.task_id], 60
+    )
     assert held == set()
-    await adapters.tasks.drop(lost.task_id, lost.fence, "cancelled")
-    assert await adapters.tasks.beat("w2", {taken.task_id: taken.fence}, [], 60) == {taken.task_id}
+    await adapters.tasks.cancel_task(lost.task_id, lost.fencing_token, "cancelled")
+    assert await adapters.tasks.heartbeat("w2", {taken.task_id: taken.fencing_token}, [], 60) == {
+        taken.task_id
+    }
 
 
 async def test_a_beat_keeps_the_lease(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)  # Over at once.
-    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    assert await adapters.tasks.heartbeat("w", {claim.task_id: claim.fencing_token}, [], 60)
     assert not await adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)
-    assert await adapters.tasks.beat("w", {}, [], 60) == set()
+    assert await adapters.tasks.heartbeat("w", {}, [], 60) == set()
 
 
 async def test_a_dropped_task_is_over(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
-    await adapters.tasks.drop(claim.task_id, claim.fence, "cancelled", "superseded")
-    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60) == set()
+    await adapters.tasks.cancel_task(claim.task_id, claim.fencing_token, "cancelled", "superseded")
+    assert (
+        await adapters.tasks.heartbeat("w", {claim.task_id: claim.fencing_token}, [], 60) == set()
+    )
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
 
 
 async def test_what_is_put_off_waits_and_is_no_attempt_that_failed(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
-    await adapters.tasks.put_off(claim.task_id, claim.fence - 1, "newer_version")
-    assert await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
-    await adapters.tasks.put_off(claim.task_id, claim.fence, "newer_version")
-    assert not await adapters.tasks.beat("w", {claim.task_id: claim.fence}, [], 60)
+    await adapters.tasks.put_off(claim.task_id, claim.fencing_token - 1, "newer_version")
+    assert await adapters.tasks.heartbeat("w", {claim.task_id: claim.fencing_token}, [], 60)
+    await adapters.tasks.put_off(claim.task_id, claim.fencing_token, "newer_version")
+    assert not await adapters.tasks.heartbeat("w", {claim.task_id: claim.fencing_token}, [], 60)
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
     # A process that starts may be of a newer version: it has it at once.
     assert await adapters.tasks.take_up() == 1
     (again,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
     assert (again.task_id, again.alone) == (claim.task_id, False)
-    assert again.fence > claim.fence
+    assert again.fencing_token > claim.fencing_token
     assert await adapters.tasks.take_up() == 0
 
 
@@ -132,12 +138,12 @@ async def test_used_up_attempts_go_to_the_sweeper_once(adapters: Adapters) -> No
         (claim,) = await soon(
             lambda: adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)  # type: ignore[arg-type]
         )
-        fences.append(claim.fence)
+        fences.append(claim.fencing_token)
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
     found = await asyncio.gather(*(adapters.tasks.stuck(3600, 5) for _ in range(3)))
     (stuck,) = [claim for claims in found for claim in claims]
     assert stuck.task_id == claim.task_id
-    assert stuck.fence > max(fences)
+    assert stuck.fencing_token > max(fences)
     assert not await adapters.tasks.stuck(3600, 5)
 
 
@@ -146,15 +152,15 @@ async def test_what_gives_no_sign_of_life_is_stuck_what_progresses_is_not(
 ) -> None:
     await adapters.tasks.enqueue([due(), due()])
     silent, lively = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=600)
-    alive = {claim.task_id: claim.fence for claim in (silent, lively)}
+    alive = {claim.task_id: claim.fencing_token for claim in (silent, lively)}
     assert not await adapters.tasks.stuck(3600, 5)
 
     for task_id in alive:
         await adapters.silent_for(task_id, 7200)
-    await adapters.tasks.beat("w", alive, [lively.task_id], 600)
+    await adapters.tasks.heartbeat("w", alive, [lively.task_id], 600)
     (stuck,) = await adapters.tasks.stuck(3600, 5)
     assert stuck.task_id == silent.task_id
-    assert await adapters.tasks.beat("w", alive, [], 600) == {lively.task_id}
+    assert await adapters.tasks.heartbeat("w", alive, [], 600) == {lively.task_id}
 
 
 async def test_what_is_handed_back_any_number_of_times_is_neither_used_up_nor_suspected(
@@ -164,7 +170,7 @@ async def test_what_is_handed_back_any_number_of_times_is_neither_used_up_nor_su
     for times in range(1, 2 * MAX_ATTEMPTS + 1):
         claims = await adapters.tasks.claim("w", ALL, limit=2, lease_seconds=60)
         assert [(claim.attempt, claim.alone) for claim in claims] == [(times, False)] * 2
-        held = {claim.task_id: claim.fence for claim in claims}
+        held = {claim.task_id: claim.fencing_token for claim in claims}
         assert await adapters.tasks.hand_back(held, error="worker_stopped") == held.keys()
         assert not await adapters.tasks.hand_back(held), "it is not ours any more"
         assert not await adapters.tasks.stuck(3600, 5)
@@ -174,7 +180,7 @@ async def test_what_is_handed_back_any_number_of_times_is_neither_used_up_nor_su
 async def test_what_is_handed_back_for_later_is_not_claimed_before(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
-    await adapters.tasks.hand_back({claim.task_id: claim.fence}, pause_seconds=3600)
+    await adapters.tasks.hand_back({claim.task_id: claim.fencing_token}, pause_seconds=3600)
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
 
 
@@ -187,7 +193,7 @@ async def test_a_lease_that_ended_without_a_word_makes_its_task_run_alone_from_t
     for attempt in (2, 3):
         (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60)
         assert (claim.attempt, claim.alone) == (attempt, True)
-        await adapters.tasks.hand_back({claim.task_id: claim.fence})
+        await adapters.tasks.hand_back({claim.task_id: claim.fencing_token})
     (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=60, take_over=False)
     assert claim.alone, "it is nobody's: there is nothing to take over"
 
@@ -216,10 +222,10 @@ async def begun(adapters: Adapters, lease_seconds: float = 60) -> Claim:
 
 async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> None:
     claim = await begun(adapters)
-    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
     announced = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, announced, fence)
-    await adapters.ledger.announce(tenant, feature, announced, fence)
+    await adapters.ledger.announce(tenant, feature, announced, fencing_token)
+    await adapters.ledger.announce(tenant, feature, announced, fencing_token)
     assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [announced]
     settled = replace(announced, answer=b"{}", outcome="answered", tokens=Tokens(1, 2, 3, 4))
     await adapters.ledger.settle(tenant, feature, settled)
@@ -230,9 +236,9 @@ async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> N
 
 async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
     claim = await begun(adapters)
-    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
     entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, entry, fence)
+    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
     first = replace(entry, answer=b"first", outcome="answered")
     await adapters.ledger.settle(tenant, feature, first)
     await adapters.ledger.settle(tenant, feature, replace(entry, outcome="timeout"))
@@ -241,9 +247,9 @@ async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
 
 async def test_a_failed_request_leaves_its_code_and_its_tokens(adapters: Adapters) -> None:
     claim = await begun(adapters)
-    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
     entry = LedgerEntry(claim.task_id, 2, 1, "b" * 64)
-    await adapters.ledger.announce(tenant, feature, entry, fence)
+    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
     failed = replace(entry, outcome="overloaded", tokens=Tokens(output=7))
     await adapters.ledger.settle(tenant, feature, failed)
     assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [failed]
@@ -251,14 +257,14 @@ async def test_a_failed_request_leaves_its_code_and_its_tokens(adapters: Adapter
 
 async def test_nothing_is_settled_that_was_not_announced(adapters: Adapters) -> None:
     claim = await begun(adapters)
-    tenant, feature, fence = claim.tenant_id, claim.feature_id, claim.fence
+    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
     entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
     with pytest.raises(LookupError):
         await adapters.ledger.settle(tenant, feature, entry)
-    await adapters.ledger.announce(tenant, feature, entry, fence)
+    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
     with pytest.raises(LookupError):
         await adapters.ledger.announce(
-            tenant, feature, replace(entry, request_sha256="c" * 64), fence
+            tenant, feature, replace(entry, request_sha256="c" * 64), fencing_token
         )
 
 
@@ -266,21 +272,24 @@ async def test_nothing_is_announced_but_under_the_live_lease(adapters: Adapters)
     claim = await begun(adapters, lease_seconds=0.0)
     tenant, feature = claim.tenant_id, claim.feature_id
     entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    for fence in (claim.fence, claim.fence + 1):  # Run out, though nobody else has it; and never.
+    for fencing_token in (
+        claim.fencing_token,
+        claim.fencing_token + 1,
+    ):  # Run out, though nobody else has it; and never.
         with pytest.raises(LeaseLost):
-            await adapters.ledger.announce(tenant, feature, entry, fence)
+            await adapters.ledger.announce(tenant, feature, entry, fencing_token)
     (taken,) = await soon(
         lambda: adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)  # type: ignore[arg-type]
     )
     with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(tenant, feature, entry, claim.fence)
+        await adapters.ledger.announce(tenant, feature, entry, claim.fencing_token)
     with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(uuid7(), feature, entry, taken.fence)
+        await adapters.ledger.announce(uuid7(), feature, entry, taken.fencing_token)
     assert not await adapters.ledger.entries(tenant, feature, claim.task_id)
-    await adapters.ledger.announce(tenant, feature, entry, taken.fence)
-    await adapters.tasks.drop(taken.task_id, taken.fence, "cancelled")
+    await adapters.ledger.announce(tenant, feature, entry, taken.fencing_token)
+    await adapters.tasks.cancel_task(taken.task_id, taken.fencing_token, "cancelled")
     with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(tenant, feature, replace(entry, turn=2), taken.fence)
+        await adapters.ledger.announce(tenant, feature, replace(entry, turn=2), taken.fencing_token)
     assert list(await adapters.ledger.entries(tenant, feature, claim.task_id)) == [entry]
 
 
@@ -288,7 +297,7 @@ async def test_what_ended_a_process_of_its_own_begins_alone_when_it_is_tried_aga
     adapters: Adapters,
 ) -> None:
     claim = await begun(adapters)
-    update = TaskUpdate(claim.task_id, claim.fence, "failed", error="crashed_alone")
+    update = TaskUpdate(claim.task_id, claim.fencing_token, "failed", error="crashed_alone")
     await adapters.log.append(
         claim.feature_id,
         [(uuid7(), e.FeatureRenamed("B"))],

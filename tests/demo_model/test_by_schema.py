@@ -7,7 +7,7 @@ from domain.documents import Report, Spec
 from infrastructure.demo_model.author import write
 from infrastructure.demo_model.author.by_schema import DEEPEST, filled
 from infrastructure.demo_model.prompt import read_request
-from infrastructure.demo_model.reply import Text
+from infrastructure.demo_model.reply import ReplyText
 from tests.demo_model.asking import call, request
 
 
@@ -47,4 +47,4 @@ def test_an_unknown_agent_with_a_tool_is_answered_and_one_without_is_told():
     assert call(asked("somebody_new", [tool]), "submit").keys() == {"summary"}
     for tools in ([], [{"name": "submit"}]):
         (block,) = asked("somebody_new", tools).blocks
-        assert isinstance(block, Text)
+        assert isinstance(block, ReplyText)

@@ -5,7 +5,7 @@ import json
 import msgspec
 
 from domain import documents as d
-from infrastructure.demo_model.reply import Text
+from infrastructure.demo_model.reply import ReplyText
 from tests.demo_model.asking import EXAMPLES, answer, call
 
 IDEA = "I want to lend my books to my neighbours and know who has which book."
@@ -20,7 +20,7 @@ def agent(text: str, number: int) -> dict[str, str]:
 
 
 def prose(reply) -> str:
-    words = " ".join(block.text for block in reply.blocks if isinstance(block, Text))
+    words = " ".join(block.text for block in reply.blocks if isinstance(block, ReplyText))
     assert len(words.split()) <= 120
     assert "demo model" in words
     return words
@@ -96,7 +96,7 @@ def test_at_a_gate_a_question_is_answered_in_plain_words_and_changes_nothing():
         brief=IDEA,
     )
     assert "requirements" in prose(reply)
-    assert all(isinstance(block, Text) for block in reply.blocks)
+    assert all(isinstance(block, ReplyText) for block in reply.blocks)
 
 
 def test_at_a_gate_a_wish_becomes_a_revised_brief_with_a_new_point():

@@ -10,17 +10,17 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
-from application.agents.table import roster_of
-from application.computing import Here
+from application.agents.step_inputs import Message, StepInputs
+from application.agents.table import agent_configs_of
+from application.running.computing import Here
 from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
 from domain.runs import Attempt
 from domain.status import Gate, Recommendation, Status, Step, Verdict
-from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.anthropic.model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from infrastructure.inspection import Inspector
 from tests.demo_model.asking import EXAMPLES, STRANGE
@@ -32,7 +32,7 @@ TOOL_LIBRARY = next(path for path in EXAMPLES if path.stem == "tool-library")
 
 
 class DemoDesk:
-    """A desk without ledger: every question goes to the demo model over HTTP."""
+    """A context without ledger: every question goes to the demo model over HTTP."""
 
     def __init__(self, model: AnthropicModel) -> None:
         self._model = model
@@ -71,7 +71,7 @@ async def model(servers):
 
 
 @pytest.fixture
-async def desk(model):
+async def context(model):
     adapter = AnthropicModel(base_url=model.url)
     yield DemoDesk(adapter)
     await adapter.close()
@@ -80,12 +80,14 @@ async def desk(model):
 class Pipeline:
     """Steps in their order, each with what the ones before have brought."""
 
-    def __init__(self, desk: DemoDesk, material: Material) -> None:
-        self.desk = desk
+    def __init__(self, context: DemoDesk, material: StepInputs) -> None:
+        self.context = context
         self.material = material
 
     async def do(self, step: Step):
-        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, roster_of())
+        outcome = await perform(
+            step, Attempt(step, 1, 1), self.material, self.context, agent_configs_of()
+        )
         return outcome.command
 
     async def documents(self) -> None:
@@ -95,14 +97,14 @@ class Pipeline:
 
     async def files(self) -> None:
         made = await self.do(Step.IMPLEMENT)
-        texts = {file.path: self.desk.stored[file.sha256].decode() for file in made.files}
+        texts = {file.path: self.context.stored[file.sha256].decode() for file in made.files}
         self.material = replace(self.material, files=texts)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-async def test_an_example_goes_through_every_agent_at_the_first_try(desk, model, path):
+async def test_an_example_goes_through_every_agent_at_the_first_try(context, model, path):
     brief = path.read_text()
-    pipeline = Pipeline(desk, Material(brief=brief))
+    pipeline = Pipeline(context, StepInputs(brief=brief))
     await pipeline.documents()
     left_out = {s for x in pipeline.material.spec.out_of_scope for s in x.sources}
     for step in (Step.ALIGN_SPEC, Step.ALIGN_PLAN, Step.ALIGN_TESTS):
@@ -122,21 +124,21 @@ async def test_an_example_goes_through_every_agent_at_the_first_try(desk, model,
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-async def test_a_proposed_brief_leads_to_the_same_things(desk, path):
+async def test_a_proposed_brief_leads_to_the_same_things(context, path):
     brief = f"{path.read_text()}\n\nGo ahead."
-    talk = Material(conversation=(Message("user", brief, PERSON),))
-    reply = await Pipeline(desk, talk).do(Step.CONVERSE)
+    talk = StepInputs(conversation=(Message("user", brief, PERSON),))
+    reply = await Pipeline(context, talk).do(Step.CONVERSE)
     assert reply.brief_markdown
     assert [p.id for p in points_of(reply.brief_markdown)] == [p.id for p in reply.brief.must_haves]
-    proposed = await Pipeline(desk, Material(brief=reply.brief_markdown)).do(Step.SPEC)
-    plain = await Pipeline(desk, Material(brief=path.read_text())).do(Step.SPEC)
+    proposed = await Pipeline(context, StepInputs(brief=reply.brief_markdown)).do(Step.SPEC)
+    plain = await Pipeline(context, StepInputs(brief=path.read_text())).do(Step.SPEC)
     assert proposed.document.entities == plain.document.entities
 
 
-async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
-    talk = Material(conversation=(Message("user", TOOL_LIBRARY.read_text(), PERSON),))
-    first = await Pipeline(desk, talk).do(Step.CONVERSE)
-    pipeline = Pipeline(desk, Material(brief=first.brief_markdown))
+async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(context):
+    talk = StepInputs(conversation=(Message("user", TOOL_LIBRARY.read_text(), PERSON),))
+    first = await Pipeline(context, talk).do(Step.CONVERSE)
+    pipeline = Pipeline(context, StepInputs(brief=first.brief_markdown))
     await pipeline.documents()
     wish = "Please also keep a list of repairs. Each repair has a tool, a date and a cost."
     talk = replace(
@@ -146,15 +148,15 @@ async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
         feature=Feature(content=Content(status=Status.SPEC_READY)),
         documents={Gate.SPEC: pipeline.material.spec},
     )
-    second = await Pipeline(desk, talk).do(Step.CONVERSE)
+    second = await Pipeline(context, talk).do(Step.CONVERSE)
     assert second.brief.must_haves[:-1] == tuple(
         replace(p, sources=q.sources)
         for p, q in zip(first.brief.must_haves, second.brief.must_haves, strict=False)
     )
     assert second.brief.must_haves[-1].text == wish
     previous = {Gate.SPEC: pipeline.material.spec}
-    revised = Material(brief=second.brief_markdown, previous=previous)
-    spec = (await Pipeline(desk, revised).do(Step.SPEC)).document
+    revised = StepInputs(brief=second.brief_markdown, previous=previous)
+    spec = (await Pipeline(context, revised).do(Step.SPEC)).document
     assert {r.id for r in pipeline.material.spec.requirements} <= {r.id for r in spec.requirements}
     assert "Repair" in {entity.name for entity in spec.entities}
 
@@ -180,9 +182,9 @@ async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(desk):
         ("title", "wrong_ids"),
     ],
 )
-async def test_one_spoilt_answer_is_mended(desk, model, agent, fault):
+async def test_one_spoilt_answer_is_mended(context, model, agent, fault):
     model.script(agent, [fault])
-    pipeline = Pipeline(desk, Material(brief=TOOL_LIBRARY.read_text()))
+    pipeline = Pipeline(context, StepInputs(brief=TOOL_LIBRARY.read_text()))
     await pipeline.documents()
     await pipeline.do(Step.TITLE)
     await pipeline.files()
@@ -194,15 +196,15 @@ async def test_one_spoilt_answer_is_mended(desk, model, agent, fault):
 @pytest.mark.parametrize(
     ("fault", "code"), [("wrong_ids", "check_failed"), ("prose_instead_of_tool", "no_result")]
 )
-async def test_the_same_fault_twice_ends_the_step(desk, model, fault, code):
+async def test_the_same_fault_twice_ends_the_step(context, model, fault, code):
     model.script("spec", [fault, fault])
     with pytest.raises(StepFailed) as failed:
-        await Pipeline(desk, Material(brief="Keep a list of my books.")).do(Step.SPEC)
+        await Pipeline(context, StepInputs(brief="Keep a list of my books.")).do(Step.SPEC)
     assert failed.value.code == code
 
 
-async def test_a_review_told_to_fail_fails_by_its_evidence(desk, model):
-    pipeline = Pipeline(desk, Material(brief=TOOL_LIBRARY.read_text()))
+async def test_a_review_told_to_fail_fails_by_its_evidence(context, model):
+    pipeline = Pipeline(context, StepInputs(brief=TOOL_LIBRARY.read_text()))
     await pipeline.documents()
     await pipeline.files()
     model.script("code_review", ["review_fail"])
@@ -211,18 +213,18 @@ async def test_a_review_told_to_fail_fails_by_its_evidence(desk, model):
 
 
 @pytest.mark.parametrize("brief", STRANGE.values(), ids=STRANGE.keys())
-async def test_a_strange_brief_still_becomes_files_that_pass_every_check(desk, brief):
-    pipeline = Pipeline(desk, Material(brief=brief))
+async def test_a_strange_brief_still_becomes_files_that_pass_every_check(context, brief):
+    pipeline = Pipeline(context, StepInputs(brief=brief))
     await pipeline.documents()
     await pipeline.do(Step.TITLE)
     await pipeline.files()
     for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
         assert (await pipeline.do(step)).verdict is Verdict.PASS
-    talk = Material(conversation=(Message("user", f"{brief}\n\nGo ahead.", PERSON),))
-    assert (await Pipeline(desk, talk).do(Step.CONVERSE)).brief_markdown
+    talk = StepInputs(conversation=(Message("user", f"{brief}\n\nGo ahead.", PERSON),))
+    assert (await Pipeline(context, talk).do(Step.CONVERSE)).brief_markdown
 
 
-async def test_a_specification_of_another_model_still_becomes_files(desk):
+async def test_a_specification_of_another_model_still_becomes_files(context):
     spec = d.Spec(
         title="Repairs",
         summary="Customers ask, the owner answers.",
@@ -235,7 +237,9 @@ async def test_a_specification_of_another_model_still_becomes_files(desk):
         ),
         entities=(d.Entity("Order", "An order.", (d.Field("order id", "uuid"),)),),
     )  # fmt: skip
-    pipeline = Pipeline(desk, Material(brief="- I mend bicycles.", documents={Gate.SPEC: spec}))
+    pipeline = Pipeline(
+        context, StepInputs(brief="- I mend bicycles.", documents={Gate.SPEC: spec})
+    )
     for gate in (Gate.PLAN, Gate.TESTS):
         made = await pipeline.do(Step(gate.value))
         pipeline.material = holding(pipeline.material, gate, made.document)

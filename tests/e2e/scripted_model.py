@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from infrastructure.demo_model import DemoModel, Entry
+from infrastructure.demo_model import DemoModel, ServedRequest
 
 START_SECONDS = 10
 
@@ -30,7 +30,7 @@ class ScriptedModel:
         """Let every held answer go on."""
         self._in_loop(self._model.release)
 
-    def asked(self, agent: str) -> list[Entry]:
+    def asked(self, agent: str) -> list[ServedRequest]:
         """Every request of an agent so far."""
         return [entry for entry in self._model.requests if entry.agent == agent]
 

@@ -6,8 +6,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from application.verifier import verify
-from interface.cli.client import Client
+from application.transparency.verifier import verify
+from interface.cli.client import ServiceClient
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 
@@ -16,7 +16,7 @@ BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
 
 
-async def settled_runs(client: Client, path: str) -> list[dict]:
+async def settled_runs(client: ServiceClient, path: str) -> list[dict]:
     """The runs, once none is under way: the title may come after the zip."""
     while True:
         runs = (await client.call("GET", f"{path}/runs", limit=200))["items"]
@@ -26,7 +26,7 @@ async def settled_runs(client: Client, path: str) -> list[dict]:
 
 async def test_what_the_service_did_can_be_shown_traced_and_added_up(tmp_path):
     with up(tmp_path / "data") as url:
-        async with Client(url) as client:
+        async with ServiceClient(url) as client:
             lines: list[str] = []
             await run_demo(client, BRIEF, tmp_path, lines.append)
             feature = UUID(lines[0].removeprefix("feature "))

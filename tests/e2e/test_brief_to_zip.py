@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from ast_grep_py import SgRoot
 
-from interface.cli.client import Client, ServiceRefused
+from interface.cli.client import ServiceClient, ServiceRefused
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 from tests.object_store import object_store
@@ -29,7 +29,7 @@ def service(tmp_path_factory):
         yield url
 
 
-async def settled(client: Client, path: str, status: str, *, version: int = 0) -> dict:
+async def settled(client: ServiceClient, path: str, status: str, *, version: int = 0) -> dict:
     """The feature once it stands there; the demo model's steps are short."""
     while True:
         shown = await client.call("GET", path, min_version=version + 1)
@@ -39,14 +39,14 @@ async def settled(client: Client, path: str, status: str, *, version: int = 0) -
         version = shown["version"]
 
 
-async def advised(client: Client, path: str, gate: str) -> dict:
+async def advised(client: ServiceClient, path: str, gate: str) -> dict:
     shown = await settled(client, path, f"{gate}_ready")
     while shown["recommendation"] is None:
         shown = await client.call("GET", path, min_version=shown["version"] + 1)
     return shown
 
 
-async def approve(client: Client, path: str, gate: str) -> dict:
+async def approve(client: ServiceClient, path: str, gate: str) -> dict:
     shown = await advised(client, path, gate)
     sha = shown["deliverables"][gate]["content_sha256"]
     return await client.call(
@@ -54,14 +54,14 @@ async def approve(client: Client, path: str, gate: str) -> dict:
     )
 
 
-async def signed_up(url: str, name: str) -> Client:
-    client = Client(url)
+async def signed_up(url: str, name: str) -> ServiceClient:
+    client = ServiceClient(url)
     await client.sign_up(f"{name}@example.com", PASSWORD)
     return client
 
 
 async def test_a_brief_becomes_a_zip_whose_code_reads(service, tmp_path, database):
-    async with Client(service) as client:
+    async with ServiceClient(service) as client:
         lines: list[str] = []
         first = await run_demo(client, BRIEF, tmp_path, lines.append)
         feature = UUID(lines[0].removeprefix("feature "))
@@ -234,7 +234,7 @@ async def test_a_second_start_finds_everything(tmp_path):
         async with await signed_up(url, "fay") as client:
             await client.call("POST", "/api/features", {"title": "Kept"})
     with up(data) as url:
-        async with Client(url) as client:
+        async with ServiceClient(url) as client:
             session = await client.call(
                 "POST", "/auth/login", {"email": "fay@example.com", "password": PASSWORD}
             )
@@ -258,6 +258,6 @@ async def test_files_may_be_kept_in_a_bucket(tmp_path: Path):
             "BP_ARTIFACTS_SECRET_ACCESS_KEY": "test",
         }
         with up(tmp_path / "data", **settings) as url:
-            async with Client(url) as client:
+            async with ServiceClient(url) as client:
                 archive = await run_demo(client, BRIEF, tmp_path, lambda _: None)
     assert zipfile.is_zipfile(archive)

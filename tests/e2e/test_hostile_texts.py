@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.loop_lag import BOUND_SECONDS
+from infrastructure.observability.loop_lag import BOUND_SECONDS
 from tests.e2e.service import up
 from tests.faults.lag import complaints
 from tests.faults.user import User

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from interface.cli.client import Client
+from interface.cli.client import ServiceClient
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 from tests.e2e.test_brief_to_zip import settled, signed_up
@@ -23,7 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield url
 
 
-async def approved(client: Client, path: str, gate: str, version: int) -> dict[str, Any]:
+async def approved(client: ServiceClient, path: str, gate: str, version: int) -> dict[str, Any]:
     shown = await client.call("GET", path, min_version=version)
     sha = shown["deliverables"][gate]["content_sha256"]
     body = {"gate": gate, "content_sha256": sha}

@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from interface.cli.client import Client
+from interface.cli.client import ServiceClient
 from interface.cli.demo import run_demo
 from tests.e2e.service import PROJECT, up
 
@@ -159,7 +159,7 @@ def heard(service: str, data: Path) -> Iterator[Heard]:
 async def test_a_feature_and_a_look_at_it_cost_no_more_than_today(
     service: str, heard: Heard, tmp_path: Path
 ) -> None:
-    async with Client(service) as client:
+    async with ServiceClient(service) as client:
         lines: list[str] = []
         with heard.statements() as found:
             await run_demo(client, BRIEF, tmp_path, lines.append)

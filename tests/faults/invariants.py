@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from application.artifact_keys import artifact_key
+from application.delivery.artifact_keys import artifact_key
 from domain import events as e
 from domain.feature import Feature, evolve, fold
 from domain.lifecycle import LIFECYCLE
@@ -16,10 +16,10 @@ from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
 from domain.status import Step
 from infrastructure.artifacts import FolderStore
-from infrastructure.database import Database
-from infrastructure.demo_model import Entry  # noqa: TC001 - as everywhere in tests.
+from infrastructure.demo_model import ServedRequest  # noqa: TC001 - as everywhere in tests.
 from infrastructure.event_log import verify_chain
 from infrastructure.event_log.reader import LogReader
+from infrastructure.postgres.database import Database
 from tests.faults.service import Service, until
 
 RESULTS: Final = (
@@ -158,8 +158,10 @@ def _paid(
     """No request that the log did not announce (I6), none bought twice but by a fault, and each
     such one visible (I8), and what the log says was used is what the model's server counted (I19).
     """
-    asked: dict[tuple[UUID, Attempt], list[Entry]] = defaultdict(list)
-    bought: dict[tuple[UUID, str], list[tuple[Entry, tuple[UUID, Attempt]]]] = defaultdict(list)
+    asked: dict[tuple[UUID, Attempt], list[ServedRequest]] = defaultdict(list)
+    bought: dict[tuple[UUID, str], list[tuple[ServedRequest, tuple[UUID, Attempt]]]] = defaultdict(
+        list
+    )
     for entry in service.requests:
         task, number = UUID(entry.idempotency_key[:36]), entry.idempotency_key.split("-")[5]
         assert (task, int(number)) in announced, f"not announced: {entry.agent}"

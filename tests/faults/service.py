@@ -23,13 +23,13 @@ import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
-from infrastructure.demo_model import DemoModel, Entry
+from infrastructure.demo_model import DemoModel, ServedRequest
 from infrastructure.embedded import Stack
 from infrastructure.event_log.reader import LogReader
-from infrastructure.migrations import migrate
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import migrate
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from tests.faults import time_machine
 from tests.faults.user import User
 
@@ -273,7 +273,7 @@ class Service:
         return max(1, sum(entry.outcome == "pending" for entry in self.requests))
 
     @property
-    def requests(self) -> list[Entry]:
+    def requests(self) -> list[ServedRequest]:
         """What the model's server was asked in this test."""
         return self.model.requests[self._asked_before :]
 
@@ -281,7 +281,7 @@ class Service:
         """Count no request that was made so far: what it was for is kept apart."""
         self._asked_before = len(self.model.requests)
 
-    def asked(self, agent: str) -> list[Entry]:
+    def asked(self, agent: str) -> list[ServedRequest]:
         """The same, of one agent."""
         return [entry for entry in self.requests if entry.agent == agent]
 

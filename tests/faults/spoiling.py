@@ -6,10 +6,10 @@ Invariant: each touches one feature, which the caller keeps apart from those it 
 import psycopg
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin
-from infrastructure.data_keys import KeyRing
+from application.ports import Metadata
 from infrastructure.event_log import PostgresEventLog
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from tests.faults.service import Service
 from tests.faults.user import User
 from tests.integration.poison import LATER, Odd, Paused, Resumed
@@ -29,7 +29,7 @@ async def write_later(service: Service, user: User) -> str:
     ring = KeyRing(MasterKey.from_file(service.master))
     async with PostgresEventLog(service.stack.dsn, "bp_api", ring, registry=LATER) as log:
         named = [(uuid7(), event) for event in LATER_EVENTS]
-        origin = Origin(row[0], f"user:{uuid7()}", uuid7())
+        origin = Metadata(row[0], f"user:{uuid7()}", uuid7())
         service.unreadable.add(feature)
         await log.append(feature, named, expected=row[1], origin=origin)  # type: ignore[arg-type]
     return str(feature)

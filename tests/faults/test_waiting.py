@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from infrastructure.embedded import Stack
-from infrastructure.migrations import migrate
+from infrastructure.postgres.migrations import migrate
 from infrastructure.sealing import MasterKey
 from interface.operator import PORTS
 from tests.faults.service import EVERYTHING, Part, Service, until

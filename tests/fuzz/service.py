@@ -19,14 +19,14 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from application.account_ports import Client
-from application.artifact_keys import artifact_key
-from application.ports import Origin
-from application.throttle import Allowance
+from application.delivery.artifact_keys import artifact_key
+from application.identity.account_ports import Client
+from application.identity.rate_limit import Allowance
+from application.ports import Metadata
 from domain import commands as c
 from domain import events as e
 from domain.status import Gate, Step
-from infrastructure.migrations import migrate
+from infrastructure.postgres.migrations import migrate
 from interface.api import open_api
 from interface.foundation import Addresses, open_foundation
 from interface.http.app import build_app
@@ -179,7 +179,7 @@ class Service:
 
     async def tell(self, person: Person, story: Story) -> UUID:
         """Append a story's events."""
-        feature, whose = uuid7(), Origin(person.tenant, "user:x", uuid7())
+        feature, whose = uuid7(), Metadata(person.tenant, "user:x", uuid7())
         told = [one for one in story.events if not isinstance(one, e.FeatureDeleted)]
         await self.services.log.append(
             feature, [(uuid7(), event) for event in told], expected=0, origin=whose

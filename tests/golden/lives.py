@@ -3,8 +3,8 @@
 from decimal import Decimal
 from uuid import UUID
 
-from application.export import StoredEvent
-from application.ports import Origin
+from application.ports import Metadata
+from application.transparency.export import StoredEvent
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
@@ -87,7 +87,7 @@ def stored(events: list[e.FeatureEvent]) -> list[StoredEvent]:
     stream = []
     for version, event in enumerate(events, start=1):
         cause = stream[-1].event_id if stream else None
-        origin = Origin(TENANT, "user:golden", COMMAND, cause)
+        origin = Metadata(TENANT, "user:golden", COMMAND, cause)
         named = [(UUID(int=FEATURE.int + 1000 + version), event)]
         stream += log._record(FEATURE, named, stream, origin)  # noqa: SLF001 - no append is decided.
         log.events = stream

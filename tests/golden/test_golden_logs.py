@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from application.verifier import verify
+from application.transparency.verifier import verify
 from domain.feature import fold as live
 from infrastructure.event_log import REGISTRY
 from infrastructure.event_log.imports import read_export

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from application.export import cloud_event
+from application.transparency.export import cloud_event
 from infrastructure.event_log import REGISTRY
 from tests.golden.filled import filled
 from tests.golden.lives import lives, stored

@@ -26,11 +26,10 @@ from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
+from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.inspection import StaticFinding
-from application.agents.manifest import manifest
 from application.agents.markdown import code, fenced, inline
-from application.agents.material import Material, Message
 from application.agents.paths import oversizes, printable, refusals
 from application.agents.points import points_of
 from application.agents.prompting import first_message, input_block, listed, to_json
@@ -40,23 +39,24 @@ from application.agents.render import (
     spec_markdown,
     tests_markdown,
 )
+from application.agents.step_inputs import Message, StepInputs
 from application.agents.steps.alignment import lost_and_added
+from application.agents.steps.file_buffer import FileBuffer
 from application.agents.steps.reviews import judged
-from application.agents.steps.workbench import Workbench
 from application.agents.submission import decoded
-from application.agents.table import roster_of
+from application.agents.table import agent_configs_of
 from application.agents.title import fallback_title, title_findings
 from application.agents.tools import WRITE_FILES
-from application.delivery.bill import bill_of_materials
 from application.delivery.checker import MAKES
+from application.delivery.diff import ComparedText, changes, differing, lines_of
 from application.delivery.dossier import Finished, dossier
-from application.delivery.history import Told
+from application.delivery.history import RecordedLife
+from application.delivery.manifest import bill_of_materials
 from application.delivery.trace import trace_markdown, trace_of
-from application.diff import Text, changes, differing, lines_of
-from application.drafting import Draft
-from application.export import StoredEvent, cloud_event, read_line
+from application.execution.drafting import Draft
 from application.ports import Block, ModelAnswer
-from application.verifier import verify
+from application.transparency.export import StoredEvent, cloud_event, read_line
+from application.transparency.verifier import verify
 from domain import commands as c
 from domain import documents as d
 from domain import events as e
@@ -66,23 +66,23 @@ from domain.feature import Feature, fold
 from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
-from infrastructure import logs
-from infrastructure.audit_words import condition_of, values_of
+from infrastructure.audit.search import condition_of, values_of
+from infrastructure.delivery.git_bundle import bundle_of
 from infrastructure.demo_model.answering import Answered, agent_of, answered, counted
 from infrastructure.demo_model.author import write
 from infrastructure.demo_model.prompt import read_request
 from infrastructure.demo_model.wire import events as wire_events
 from infrastructure.demo_model.wire import message
-from infrastructure.git_bundle import bundle_of
 from infrastructure.inspection.imports import package_name
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings
-from infrastructure.redaction import Redactor
-from interface.http.audit_filter import words_of
-from interface.http.body import decode
-from interface.http.conversation import Said
-from interface.http.cursors import Cursors
+from infrastructure.observability import logs
+from infrastructure.observability.redaction import Redactor
+from interface.http.audit.audit_filter import words_of
 from interface.http.problems import HttpProblem
+from interface.http.requests.body import decode
+from interface.http.requests.cursors import Cursors
+from interface.http.streaming.conversation import Said
 from tests import given
 from tests.delivered import SOURCES, Shop
 from tests.demo_model.asking import reading, request
@@ -92,7 +92,7 @@ Place = Callable[[str], object]
 
 AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 NOBODY: Final = UUID(int=1)
-ROSTER: Final = roster_of({}, {}, "")
+ROSTER: Final = agent_configs_of({}, {}, "")
 PAPERS: Final = {"brief_confirmed", *MAKES}
 LONGEST_LINE: Final = 2_000
 CURSORS: Final = Cursors([bytes(32)])
@@ -164,8 +164,8 @@ def report(text: str) -> d.Report:
     return d.Report("A summary.", findings, controls)
 
 
-def _material(text: str) -> Material:
-    return Material(
+def _material(text: str) -> StepInputs:
+    return StepInputs(
         brief=text,
         conversation=(Message("user", text, str(NOBODY)),),
         documents={Gate.SPEC: spec(text), Gate.PLAN: plan(text), Gate.TESTS: tests(text)},
@@ -237,7 +237,7 @@ def _submitted(text: str) -> object:
 
 
 def _written(text: str) -> object:
-    bench = Workbench(plan("a"), tests("assert FR-1"), {"src/0.ts": text}, lambda *_: None)
+    bench = FileBuffer(plan("a"), tests("assert FR-1"), {"src/0.ts": text}, lambda *_: None)
     return bench.answer(_call({"files": [{"path": "src/0.ts", "content": text}]}))
 
 
@@ -261,8 +261,8 @@ def _compared(text: str) -> object:
     )
     return [
         changes(
-            {"a.md": Text("0", text.encode("utf-8", "replace"))},
-            {"a.md": Text("1", other.encode("utf-8", "replace"))},
+            {"a.md": ComparedText("0", text.encode("utf-8", "replace"))},
+            {"a.md": ComparedText("1", other.encode("utf-8", "replace"))},
         )
         for other in turned
     ]
@@ -332,7 +332,7 @@ def _delivered(text: str) -> object:
 
 def _bundled(text: str) -> object:
     bodies = {sha256(body).hexdigest(): body for body in SOURCES.values()}
-    return bundle_of(Told(tuple(_life(text)), bodies))
+    return bundle_of(RecordedLife(tuple(_life(text)), bodies))
 
 
 def _exported(text: str) -> object:
@@ -443,7 +443,7 @@ def _prompted(text: str) -> object:
     for step in (Step.CONVERSE, Step.SPEC, Step.PLAN, Step.IMPLEMENT, Step.CODE_REVIEW):
         inputs = inputs_of(step, material)
         requests.append(first_message(inputs, "0", "Task"))
-        manifest(step, material, ROSTER)
+        fingerprint_of(step, material, ROSTER)
     return (
         requests,
         input_block("a", to_json(text), "0"),

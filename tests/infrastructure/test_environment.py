@@ -5,8 +5,8 @@ import os
 import pytest
 
 from application.ports import ModelError, ModelRequest
-from infrastructure import logs
-from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.anthropic.model import AnthropicModel
+from infrastructure.observability import logs
 from interface.cli.up import configured
 from interface.settings import ROLE_OF_THE_MACHINE, leave_only_settings, read_settings
 from tests.model_server import START, ModelServer, Received, Sent, end, text

@@ -7,15 +7,15 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, Origin
+from application.ports import Claim, DueStep, Metadata
 from domain import events as e
 from domain.recorded import Recorded
 from domain.status import Agent, Step
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
 from infrastructure.event_log import LogReader, PostgresEventLog
+from infrastructure.postgres.database import Database
+from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.sealing import MasterKey
-from infrastructure.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import KeyRing
 
 MASTER_TEXT = MasterKey.generate_text()
 
@@ -45,14 +45,14 @@ class Opened:
 
     async def begin(
         self, *events: e.FeatureEvent, tenant_id: UUID | None = None
-    ) -> tuple[Origin, UUID]:
+    ) -> tuple[Metadata, UUID]:
         """A feature with these events after its first."""
-        origin, feature_id = Origin(tenant_id or uuid7(), "user:x", uuid7()), uuid7()
+        origin, feature_id = Metadata(tenant_id or uuid7(), "user:x", uuid7()), uuid7()
         created = new(e.FeatureCreated("A title"), *events)
         await self.log.append(feature_id, created, expected=0, origin=origin)
         return origin, feature_id
 
-    async def lease(self, origin: Origin, feature_id: UUID) -> Claim:
+    async def lease(self, origin: Metadata, feature_id: UUID) -> Claim:
         """A step of the feature, leased for an hour."""
         due = DueStep(
             uuid7(), origin.tenant_id, feature_id, Step.SPEC, uuid7(), 1, origin.correlation_id

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin, Why
+from application.ports import Metadata, Why
 from domain import events as e
 from infrastructure.event_log import PostgresEventLog, Registry
 from infrastructure.sealing import DataKey, MasterKey
@@ -77,7 +77,7 @@ def _later(*events: Any) -> Spoil:
     async def spoil(there: World, feature_id: UUID) -> None:
         async with PostgresEventLog(there.url, "bp_api", ring(), registry=LATER) as log:
             named = [(uuid7(), event) for event in events]
-            origin = Origin(there.tenant, USER, uuid7())
+            origin = Metadata(there.tenant, USER, uuid7())
             await log.append(feature_id, named, expected=1, origin=origin)
 
     return spoil

@@ -9,15 +9,15 @@ from uuid import UUID
 import psycopg
 from uuid_utils.compat import uuid7
 
-from application.ports import Effects, Origin
+from application.ports import Effects, Metadata
 from domain import commands as c
 from domain import events as e
 from domain.status import Gate, Step
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
 from infrastructure.event_log import PostgresEventLog
+from infrastructure.postgres.database import Database
 from infrastructure.read_models import PostgresReadStore, PostgresSource, Projector, Rebuilder
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 from tests.given import Story, at_gate, drafted, in_review, start
@@ -81,7 +81,7 @@ class World:
             feature_id,
             [(uuid7(), event) for event in events],
             expected=expected,
-            origin=Origin(tenant or self.tenant, USER, uuid7()),
+            origin=Metadata(tenant or self.tenant, USER, uuid7()),
             effects=Effects(destroy_key=gone),
         )
 

@@ -6,17 +6,17 @@ Reads the two URLs from its standard input, a line each.
 import asyncio
 import sys
 
-from infrastructure.cursors import PostgresCursors
-from infrastructure.database import Database
 from infrastructure.event_log import LogReader
-from infrastructure.jetstream import Bell, Link, Relay
+from infrastructure.nats import NatsConnection, Relay, Signal
+from infrastructure.postgres.cursors import PostgresCursors
+from infrastructure.postgres.database import Database
 
 
 async def main(database_url: str, nats_url: str) -> None:
     async with (
         Database(database_url, "bp_relay", max_size=2) as database,
-        Link(nats_url, name="relay", on_closed=sys.exit) as link,
-        Bell(link, "poke") as poke,
+        NatsConnection(nats_url, name="relay", on_closed=sys.exit) as link,
+        Signal(link, "poke") as poke,
     ):
         positions = PostgresCursors(database)
         relay = Relay(

@@ -11,15 +11,15 @@ from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
-from application.agents.material import Material, Message
 from application.agents.perform import perform
 from application.agents.points import points_of
-from application.agents.table import roster_of
-from application.computing import Here
+from application.agents.step_inputs import Message, StepInputs
+from application.agents.table import agent_configs_of
 from application.ports import ModelAnswer, ModelRequest
+from application.running.computing import Here
 from domain.runs import Attempt, Run
 from domain.status import Gate, Recommendation, Step, Verdict
-from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.anthropic.model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from infrastructure.inspection import Inspector
 from tests.given import holding
@@ -32,7 +32,7 @@ MESSAGE = UUID(int=1)
 
 
 class RealDesk:
-    """A desk without ledger and store: the model and the parsers are real."""
+    """A context without ledger and store: the model and the parsers are real."""
 
     def __init__(self, url: str) -> None:
         self.model = AnthropicModel(url)
@@ -73,11 +73,13 @@ class Pipeline:
 
     def __init__(self, demo: DemoModel, brief: str) -> None:
         self.demo = demo
-        self.desk = RealDesk(demo.url)
-        self.material = Material(brief=brief)
+        self.context = RealDesk(demo.url)
+        self.material = StepInputs(brief=brief)
 
     async def do(self, step: Step) -> Any:
-        outcome = await perform(step, Attempt(step, 1, 1), self.material, self.desk, roster_of())
+        outcome = await perform(
+            step, Attempt(step, 1, 1), self.material, self.context, agent_configs_of()
+        )
         return outcome.with_run(Run())
 
     async def until(self, last: Step) -> Any:
@@ -91,7 +93,7 @@ class Pipeline:
 
     def keep(self, step: Step, done: Any) -> None:
         if step is Step.IMPLEMENT:
-            files = {f.path: self.desk.files[f.sha256].decode() for f in done.files}
+            files = {f.path: self.context.files[f.sha256].decode() for f in done.files}
             self.material = replace(self.material, files=files)
         else:
             gate = Gate(step.value)
@@ -125,17 +127,17 @@ async def test_a_brief_becomes_files_that_pass_their_reviews(demo, example):
         review = await line.do(step)
         assert review.verdict is Verdict.PASS, review.reasons
         assert review.dropped_findings == 0
-    await line.desk.model.close()
+    await line.context.model.close()
 
 
 async def test_a_conversation_is_answered(demo):
     line = Pipeline(demo, "")
     said = Message("user", "We lend tools to our neighbours.", str(MESSAGE))
-    line.material = Material(conversation=(said,))
+    line.material = StepInputs(conversation=(said,))
     reply = await line.do(Step.CONVERSE)
     assert reply.text
     assert reply.question or reply.brief
-    await line.desk.model.close()
+    await line.context.model.close()
 
 
 STEP_OF = {
@@ -167,7 +169,7 @@ async def test_one_spoiled_answer_is_mended(demo, agent, fault):
     demo.script(agent, [fault])
     await line.until(STEP_OF[agent])
     assert any(entry.fault == fault for entry in demo.requests)
-    await line.desk.model.close()
+    await line.context.model.close()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ async def test_answers_that_stay_spoiled_fail_in_words(demo, agent, fault, code)
         await line.until(STEP_OF[agent])
     assert failed.value.code == code
     assert failed.value.reason.endswith((".", "…"))
-    await line.desk.model.close()
+    await line.context.model.close()
 
 
 async def test_a_review_that_finds_fault_fails_and_the_code_is_written_again(demo):
@@ -207,4 +209,4 @@ async def test_a_review_that_finds_fault_fails_and_the_code_is_written_again(dem
     again = await line.do(Step.IMPLEMENT)
     line.keep(Step.IMPLEMENT, again)
     assert (await line.do(Step.SECURITY_REVIEW)).verdict is Verdict.PASS
-    await line.desk.model.close()
+    await line.context.model.close()

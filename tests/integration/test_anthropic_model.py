@@ -8,7 +8,7 @@ import pytest
 
 from application.ports import Block, ModelAnswer, ModelError, ModelRequest
 from domain.runs import Tokens
-from infrastructure.anthropic_model import AnthropicModel
+from infrastructure.anthropic.model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from tests.model_server import START, ModelServer, Sent, end, failure, sse, text, tool
 

@@ -10,21 +10,21 @@ import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.audit import PROBLEMS, AuditEntry, Wanted, Word
-from application.ports import DueStep, LedgerEntry, ModelAnswer, Origin
-from application.turns import Turns
-from application.usage import Expense, Fate, Usages
+from application.audit.events import PROBLEMS, AuditEntry, EventFilter, SearchTerm
+from application.audit.usage import Expense, Fate, Usages
+from application.ports import DueStep, LedgerEntry, Metadata, ModelAnswer
+from application.running.turns import Turns
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
 from domain.status import Agent, Gate, Step, Verdict
-from infrastructure.audit_log import PostgresAuditLog
-from infrastructure.data_keys import DataKeys, KeyRing
-from infrastructure.database import Database
-from infrastructure.ledger import PostgresLedger
+from infrastructure.audit.log import PostgresAuditLog
+from infrastructure.audit.usage import PostgresExpenses
+from infrastructure.postgres.database import Database
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.sealing import MasterKey
-from infrastructure.tasks import PostgresTasks
-from infrastructure.usage import PostgresExpenses
+from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from tests.given import at_gate, done, drafted, in_review, start
 from tests.integration.reading import MASTER, USER, World, world
 
@@ -45,7 +45,7 @@ async def found(there: World, *, ascending: bool = True, **wanted: object) -> li
     while True:
         answer = await audit(there).entries(
             there.tenant,
-            Wanted(**wanted),
+            EventFilter(**wanted),
             beyond=every[-1].position if every else None,
             limit=7,
             ascending=ascending,
@@ -108,12 +108,12 @@ async def test_a_command_is_traced_to_the_requests_it_led_to(there: World):
     story = drafted().do(c.ConfirmBrief("- BF-1 lend"))
     starting = start(story.feature, Step.SPEC)
     story.do(starting)
-    command, system = uuid7(), Origin(there.tenant, "agent:spec", uuid7())
+    command, system = uuid7(), Metadata(there.tenant, "agent:spec", uuid7())
     feature_id, ids = uuid7(), [uuid7() for _ in story.events]
     origins = [
-        Origin(there.tenant, USER, uuid7()),
-        Origin(there.tenant, USER, command),
-        Origin(there.tenant, "agent:spec", command, ids[1]),
+        Metadata(there.tenant, USER, uuid7()),
+        Metadata(there.tenant, USER, command),
+        Metadata(there.tenant, "agent:spec", command, ids[1]),
     ]
     for version, (event, origin) in enumerate(zip(story.events, origins, strict=True)):
         await there.log.append(feature_id, [(ids[version], event)], expected=version, origin=origin)
@@ -126,15 +126,15 @@ async def test_a_command_is_traced_to_the_requests_it_led_to(there: World):
         await tasks.enqueue([due])
         (claim,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=60)
         first = LedgerEntry(announced.task_id, announced.attempt.number, 1, "a" * 64)
-        await ledger.announce(there.tenant, feature_id, first, claim.fence)
+        await ledger.announce(there.tenant, feature_id, first, claim.fencing_token)
         answer = ModelAnswer((), "end_turn", Tokens(3, 4), "a-model", request_id="req_1")
         settled = msgspec.structs.replace(
             first, answer=msgspec.json.encode(answer), outcome="answered", tokens=Tokens(3, 4)
         )
         await ledger.settle(there.tenant, feature_id, settled)
         open_one = LedgerEntry(announced.task_id, announced.attempt.number, 2, "b" * 64)
-        await ledger.announce(there.tenant, feature_id, open_one, claim.fence)
-        await ledger.announce(there.tenant, feature_id, open_one, claim.fence)
+        await ledger.announce(there.tenant, feature_id, open_one, claim.fencing_token)
+        await ledger.announce(there.tenant, feature_id, open_one, claim.fencing_token)
     for named in (ids[1], ids[2]):
         tree = await audit(there).causation(there.tenant, feature_id, named)
         assert tree is not None
@@ -229,8 +229,8 @@ async def test_every_word_is_found_somewhere_in_what_is_not_sealed(there: World)
     every = await found(there)
 
     async def of(*words: str, **meaning: tuple[str, ...]) -> list[AuditEntry]:
-        given = tuple(Word(word) for word in words)
-        means = tuple(Word(word, types=types) for word, types in meaning.items())
+        given = tuple(SearchTerm(word) for word in words)
+        means = tuple(SearchTerm(word, types=types) for word, types in meaning.items())
         return await found(there, words=given + means)
 
     assert {entry.feature_id for entry in await of("tool")} == {tools}
@@ -246,9 +246,9 @@ async def test_every_word_is_found_somewhere_in_what_is_not_sealed(there: World)
         assert await of(str(entry.event_id)) == [entry]
         assert await of(entry.hash[:16]) == [entry]
     assert {entry.feature_id for entry in await of(str(bakery))} == {bakery}
-    said = (Word("you", actors=("user",)), Word("cake"))
+    said = (SearchTerm("you", actors=("user",)), SearchTerm("cake"))
     assert {entry.feature_id for entry in await found(there, words=said)} == {bakery}
-    assert await found(there, words=(Word("you", actors=("agent",)),)) == []
+    assert await found(there, words=(SearchTerm("you", actors=("agent",)),)) == []
 
 
 async def test_a_search_ends_somewhere_and_says_where_to_go_on(there: World):
@@ -258,7 +258,7 @@ async def test_a_search_ends_somewhere_and_says_where_to_go_on(there: World):
     await there.catch_up()
     every = await found(there)
     short = PostgresAuditLog(there.reading, KeyRing(MasterKey([MASTER])), most=25)
-    rare, beyond, calls = Wanted(words=(Word("rare"),)), None, 0
+    rare, beyond, calls = EventFilter(words=(SearchTerm("rare"),)), None, 0
     while True:
         answer = await short.entries(there.tenant, rare, beyond=beyond, limit=7, ascending=False)
         calls += 1
@@ -272,6 +272,6 @@ async def test_a_search_ends_somewhere_and_says_where_to_go_on(there: World):
         (every[0].position, "Rare")
     ]
     # Where an index finds everything at once, nothing is cut.
-    created = Wanted(types=("feature_created",))
+    created = EventFilter(types=("feature_created",))
     whole = await short.entries(there.tenant, created, beyond=None, limit=7, ascending=False)
     assert (len(whole.entries), whole.looked_to) == (5, None)

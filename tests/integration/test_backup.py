@@ -19,18 +19,18 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Effects, Origin
-from application.transparency.notary import Notary
+from application.ports import Effects, Metadata
+from application.transparency.tree_head_signer import TreeHeadSigner
 from domain import events as e
 from infrastructure.artifacts import open_store
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
 from infrastructure.embedded import Stack
 from infrastructure.embedded.binaries import postgres_bin
 from infrastructure.event_log import PostgresEventLog
-from infrastructure.migrations import pending
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import pending
 from infrastructure.read_models import PostgresReadStore, PostgresSource, Projector
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from tests.architecture.pages import PROJECT, text
 from tests.given import done
@@ -137,7 +137,7 @@ class Service:
             open_store(self.artifacts.as_uri()) as store,
         ):
             keys, tree = LogKeys(database), PostgresLogTree(database)
-            notary = Notary(
+            notary = TreeHeadSigner(
                 tree, store.checkpoints(), lambda: keys.signer(self.master), every_seconds=0
             )
             while await notary.round(0):
@@ -242,7 +242,7 @@ def in_clear(dump: Path) -> str:
 
 async def backed_up(service: Service, root: Path) -> Kept:
     """Fill the service, back it up, delete a feature, and back it up again."""
-    origin, gone, stays = Origin(uuid7(), "user:ann", uuid7()), uuid7(), uuid7()
+    origin, gone, stays = Metadata(uuid7(), "user:ann", uuid7()), uuid7(), uuid7()
     life = [*(with_canaries(event) for event in done().events), e.FeatureRenamed(LATER)]
     names, log_dump, keys_dump = BACK_UP
     backups, keys = root / "backups", root / "keys"

@@ -8,14 +8,14 @@ from uuid import UUID
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from application.export import lines_of
-from application.verifier import verify
+from application.transparency.export import lines_of
+from application.transparency.verifier import verify
 from domain import commands as c
-from infrastructure.data_keys import KeyRing
 from infrastructure.event_log.exports import PostgresStoredLog
 from infrastructure.event_log.imports import ImportRefused, read_export
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from projections.catalogue import PROJECTIONS
 from projections.certificate import Certificate, fingerprints, fold
 from tests.given import at_gate, done, drafted

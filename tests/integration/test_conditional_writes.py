@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from application.ports import Unavailable
 from application.transparency.ports import StoreUnfit
 from infrastructure.artifacts import S3Store
-from infrastructure.artifacts.checkpoints import PROBE
-from infrastructure.database import Database
-from infrastructure.jetstream import Link
-from infrastructure.standing import DatabaseWatch
+from infrastructure.artifacts.tree_heads import PROBE
+from infrastructure.nats import NatsConnection
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.standing import DatabaseWatch
 from interface.health import Servers
 from tests.contracts.test_checkpoint_store import BUCKET, NOTE, bucket
 from tests.integration.scripted_s3 import (
@@ -105,7 +105,7 @@ async def test_it_is_said_at_the_start_and_readiness_tells_it(database: str, nat
         async with (
             bucket(endpoint) as store,
             Database(database, "bp_relay", max_size=1) as asked,
-            Link(nats_url, name="test", on_closed=lambda: None) as link,
+            NatsConnection(nats_url, name="test", on_closed=lambda: None) as link,
         ):
             await _made(store)
             servers = Servers(DatabaseWatch(database), asked, link, store)

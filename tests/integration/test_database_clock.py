@@ -16,20 +16,20 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import Claim, Effects, LeaseLost, LedgerEntry, Origin, TaskUpdate
-from application.transparency.notary import Notary
+from application.ports import Claim, Effects, LeaseLost, LedgerEntry, Metadata, TaskUpdate
+from application.transparency.tree_head_signer import TreeHeadSigner
 from domain import events as e
 from domain.status import Agent
-from infrastructure.artifacts.checkpoints import FolderCheckpoints
-from infrastructure.data_keys import DataKeys
-from infrastructure.database import Database
+from infrastructure.artifacts.tree_heads import FolderTreeHeads
 from infrastructure.embedded import process
-from infrastructure.ledger import PostgresLedger
-from infrastructure.migrations import FOLDER, migrate
+from infrastructure.identity.signing_keys import SigningKeys
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import FOLDER, migrate
+from infrastructure.postgres.steady_clock import SteadyClock
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.sealing import MasterKey
-from infrastructure.signing_keys import SigningKeys
-from infrastructure.steady_clock import SteadyClock
-from infrastructure.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import DataKeys
 from infrastructure.transparency import LogKeys, PostgresLogTree
 from tests.architecture.pages import PROJECT, text
 from tests.integration.logs import MASTER_TEXT, Opened, new, new_ring, opened, posted
@@ -116,14 +116,16 @@ async def test_a_step_under_way_is_not_leased_again_and_a_dead_workers_is(
 ) -> None:
     ours, theirs = queue
     await ours.enqueue([due(), due()])
-    held = {c.task_id: c.fence for c in await ours.claim("a", ALL, limit=2, lease_seconds=LEASE)}
+    held = {
+        c.task_id: c.fencing_token for c in await ours.claim("a", ALL, limit=2, lease_seconds=LEASE)
+    }
     assert len(held) == 2
     with capture_logs() as said:
         clock.set(jump)
         for _ in range(NOT_YET):
             assert await theirs.claim("b", ALL, limit=9, lease_seconds=LEASE) == []
             assert await theirs.stuck(600, 9) == []
-            assert await ours.beat("a", held, [], LEASE) == {*held}
+            assert await ours.heartbeat("a", held, [], LEASE) == {*held}
     moved = [line["seconds"] for line in said if line["event"] == "database_clock_set"]
     assert len(moved) == 1
     assert abs(moved[0] - jump) < 1.0
@@ -140,7 +142,7 @@ async def test_a_retry_waits_as_long_as_it_was_to_wait(
         origin, feature = await log.begin()
         await ours.enqueue([due(origin.tenant_id, feature)])
         [claim] = await ours.claim("a", ALL, limit=1, lease_seconds=LEASE)
-        pause = TaskUpdate(claim.task_id, claim.fence, "queued", retry_after_seconds=1.5)
+        pause = TaskUpdate(claim.task_id, claim.fencing_token, "queued", retry_after_seconds=1.5)
         await log.log.append(
             feature, new(posted()), expected=1, origin=origin, effects=Effects(task=pause)
         )
@@ -161,7 +163,7 @@ async def test_a_request_still_leaves_under_a_lease_that_only_seems_to_have_run_
 
         async def announce(turn: int) -> None:
             entry = LedgerEntry(claim.task_id, 1, turn, f"{turn}" * 64)
-            await ledger.announce(origin.tenant_id, feature, entry, claim.fence)
+            await ledger.announce(origin.tenant_id, feature, entry, claim.fencing_token)
 
         await announce(1)
         for turn, jump in enumerate((HOUR, 0, -HOUR), start=2):
@@ -170,21 +172,21 @@ async def test_a_request_still_leaves_under_a_lease_that_only_seems_to_have_run_
         # And one that has run out has: nobody beats for it.
         [other] = await _leased(ours, origin)
         entry = LedgerEntry(other.task_id, 1, 1, "9" * 64)
-        while await _taken(ledger, origin, feature, entry, other.fence):
+        while await _taken(ledger, origin, feature, entry, other.fencing_token):
             await asyncio.sleep(0.1)
 
 
 async def _taken(
-    ledger: PostgresLedger, origin: Origin, feature: UUID, entry: LedgerEntry, fence: int
+    ledger: PostgresLedger, origin: Metadata, feature: UUID, entry: LedgerEntry, fencing_token: int
 ) -> bool:
     try:
-        await ledger.announce(origin.tenant_id, feature, entry, fence)
+        await ledger.announce(origin.tenant_id, feature, entry, fencing_token)
     except LeaseLost:
         return False
     return True
 
 
-async def _leased(tasks: PostgresTasks, origin: Origin) -> Sequence[Claim]:
+async def _leased(tasks: PostgresTasks, origin: Metadata) -> Sequence[Claim]:
     await tasks.enqueue([due(origin.tenant_id)])
     return await tasks.claim("c", ALL, limit=1, lease_seconds=0.5)
 
@@ -214,11 +216,11 @@ async def test_tokens_events_receipts_and_signed_heads_go_on(
         Database(dsn, "bp_api", max_size=1) as api,
         Database(dsn, "bp_sweeper", max_size=1) as sweeper,
     ):
-        keys, store = SigningKeys(api, master), FolderCheckpoints(tmp_path)
+        keys, store = SigningKeys(api, master), FolderTreeHeads(tmp_path)
         await keys.load()
         await keys.rotate()
         tree, signing = PostgresLogTree(sweeper), LogKeys(sweeper)
-        notary = Notary(tree, store, lambda: signing.signer(master), every_seconds=1)
+        notary = TreeHeadSigner(tree, store, lambda: signing.signer(master), every_seconds=1)
         heads = 0
         for jump in (0, HOUR, -HOUR, 0):
             clock.set(jump)

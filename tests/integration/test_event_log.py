@@ -14,11 +14,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from uuid_utils.compat import uuid7
 
-from application.ports import Conflict, Effects, Origin, Unavailable, Unreadable
+from application.ports import Conflict, Effects, Metadata, Unavailable, Unreadable
 from domain import events as e
 from domain.content import Content
 from domain.status import Step
-from infrastructure.database import ROLES
 from infrastructure.embedded import Stack
 from infrastructure.event_log import (
     ChainBroken,
@@ -29,7 +28,8 @@ from infrastructure.event_log import (
     verify_chain,
 )
 from infrastructure.event_log.chain import StoredRow
-from infrastructure.migrations import migrate
+from infrastructure.postgres.database import ROLES
+from infrastructure.postgres.migrations import migrate
 from tests.integration.cutting_proxy import CuttingProxy
 from tests.integration.logs import Opened, new, new_ring, opened, posted
 
@@ -51,7 +51,7 @@ def as_superuser(url: str, statement: str, *, triggers: bool = True) -> None:
 
 async def test_python_and_sql_compute_the_same_hash(log: Opened) -> None:
     origin, feature_id = await log.begin(posted("Grüße \U0001f41b"), e.FeatureRenamed("B"))
-    caused = Origin(origin.tenant_id, "agent:ba", uuid7(), causation_id=uuid7())
+    caused = Metadata(origin.tenant_id, "agent:ba", uuid7(), causation_id=uuid7())
     await log.log.append(feature_id, new(e.FeatureDeleted()), expected=3, origin=caused)
     rows = await log.reader.of_feature_raw(origin.tenant_id, feature_id)
     assert {row.sealed is None for row in rows} == {True, False}
@@ -312,7 +312,7 @@ async def test_the_log_survives_a_killed_database_without_a_restart_by_hand(
     stop = asyncio.Event()
 
     async def writer(log: PostgresEventLog) -> None:
-        origin, feature_id, version = Origin(uuid7(), "user:x", uuid7()), uuid7(), 0
+        origin, feature_id, version = Metadata(uuid7(), "user:x", uuid7()), uuid7(), 0
         while not stop.is_set():
             asked = new(e.FeatureCreated("A") if version == 0 else posted())
             while True:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from infrastructure.database import Database
 from infrastructure.event_log import LogReader
+from infrastructure.postgres.database import Database
 from tests.integration.logs import new_ring, opened, posted
 
 STREAMS = [UUID(int=n) for n in range(1, 7)]

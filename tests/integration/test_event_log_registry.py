@@ -12,7 +12,7 @@ import pytest
 from domain import documents as d
 from domain import events as e
 from domain.content import Content, Deliverable
-from domain.runs import Attempt, Manifest, Run, Tokens
+from domain.runs import Attempt, InputFingerprint, Run, Tokens
 from domain.status import Agent, Gate, Part, Recommendation, Status, Step, Verdict
 from infrastructure.event_log import REGISTRY, Registry, UnknownEvent
 from tests.golden.filled import filled
@@ -25,7 +25,7 @@ CRITERION = d.Criterion("AC-1", "given", "when", "then")
 SPEC = d.Spec("Title", "Summary", (d.Requirement("FR-1", "a", "t", "r", ("BF-1",), (CRITERION,)),))
 PLAN = d.Plan("Summary", (d.PlannedFile("a.py", "p", "T-1"),), (d.Task("T-1", "t", (), ("a.py",)),))
 TESTS = d.Tests("Summary", (d.TestFile("t.py", "assert 1", ("FR-1",)),))
-MANIFEST = Manifest("model", SHA, "prices", {"brief": SHA}, {"effort": "high", "n": 3}, SHA)
+MANIFEST = InputFingerprint("model", SHA, "prices", {"brief": SHA}, {"effort": "high", "n": 3}, SHA)
 TOLD: tuple[e.FeatureEvent, ...] = (
     e.FeatureCreated("Grüße"),
     e.FeatureRenamed("B"),

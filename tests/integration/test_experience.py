@@ -7,7 +7,7 @@ import pytest
 
 from domain import commands as c
 from domain.status import Gate, Step
-from infrastructure.experience import PostgresExperience
+from infrastructure.audit.past_runs import PostgresPastRuns
 from tests.given import RUN, at_gate, done
 from tests.integration.reading import World, world
 
@@ -28,7 +28,7 @@ async def test_runs_are_told_the_newest_first_also_of_deleted_and_forked_feature
     fork.work(Step.TESTS)
     forked = await there.tell(fork)
     await there.tell(done(), tenant=uuid4())
-    runs = await PostgresExperience(there.reading).recent(there.tenant)
+    runs = await PostgresPastRuns(there.reading).recent(there.tenant)
     assert [(run.feature_id, run.step) for run in runs] == [
         (forked, Step.TESTS),
         (gone, Step.SPEC),

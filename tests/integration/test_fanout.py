@@ -17,9 +17,17 @@ from domain.events import tag_of
 from domain.pipeline import AGENT_OF, DUE_AFTER
 from domain.status import Agent, Step
 from infrastructure.embedded import Stack
-from infrastructure.jetstream import Bell, Fanout, Link, Reconciler, Relay, consumers, delivery
-from infrastructure.jetstream.announcement import TAGS, encode, subject_of, tags_for
-from infrastructure.jetstream.stream import NAME
+from infrastructure.nats import (
+    Fanout,
+    NatsConnection,
+    Reconciler,
+    Relay,
+    Signal,
+    consumers,
+    delivery,
+)
+from infrastructure.nats.announcement import TAGS, encode, subject_of, tags_for
+from infrastructure.nats.stream import NAME
 from tests.integration.memory import (
     MemoryDeadLetters,
     MemoryHeader,
@@ -56,8 +64,8 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
-        async with Link(
+    async def link(self) -> AsyncIterator[NatsConnection]:
+        async with NatsConnection(
             self.url, name="test", on_closed=lambda: setattr(self, "closed", True)
         ) as link:
             yield link
@@ -69,8 +77,8 @@ class World:
         stop = asyncio.Event()
         async with (
             self.link() as link,
-            Bell(link, "poke") as poke,
-            Bell(link, "work") as work,
+            Signal(link, "poke") as poke,
+            Signal(link, "work") as work,
             asyncio.TaskGroup() as group,
         ):
             serving = Fanout(link, self.tasks, self.dead, on_work=self.wake)

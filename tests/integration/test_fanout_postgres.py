@@ -18,25 +18,25 @@ from application.ports import Unavailable
 from domain import events as e
 from domain.pipeline import due_after
 from domain.status import Agent, OutputMode
-from infrastructure.cursors import PostgresCursors
-from infrastructure.database import Database
-from infrastructure.dead_letters import PostgresDeadLetters
 from infrastructure.embedded import Stack
 from infrastructure.event_log import LogReader
-from infrastructure.jetstream import (
-    Bell,
+from infrastructure.nats import (
     Fanout,
-    Link,
+    NatsConnection,
     NatsLive,
     Reconciler,
     Relay,
+    Signal,
     consumers,
     stream,
 )
-from infrastructure.jetstream.announcement import Announcement, encode, subject_of
-from infrastructure.jetstream.stream import NAME
-from infrastructure.migrations import migrate
-from infrastructure.tasks import RecordedTasks
+from infrastructure.nats.announcement import Announcement, encode, subject_of
+from infrastructure.nats.dead_letters import PostgresDeadLetters
+from infrastructure.nats.stream import NAME
+from infrastructure.postgres.cursors import PostgresCursors
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import migrate
+from infrastructure.queue.tasks import RecordedTasks
 from tests.integration.memory import until
 from tests.integration.reading import World, stories, world
 
@@ -53,12 +53,12 @@ async def spreading(
         Database(database_url, "bp_relay", max_size=2) as relaying,
         Database(database_url, "bp_worker", max_size=4) as working,
         Database(database_url, "bp_sweeper", max_size=2) as sweeping,
-        Link(nats_url, name="test", on_closed=stop.set) as link,
-        Bell(link, "poke") as poke,
-        Bell(link, "work") as work,
+        NatsConnection(nats_url, name="test", on_closed=stop.set) as link,
+        Signal(link, "poke") as poke,
+        Signal(link, "work") as work,
     ):
         fanout = Fanout(
-            link, RecordedTasks(working), PostgresDeadLetters(working), on_work=work.ring
+            link, RecordedTasks(working), PostgresDeadLetters(working), on_work=work.notify
         )
         reconciler = Reconciler(
             link,

@@ -14,10 +14,10 @@ from nats.js.errors import NotFoundError
 from structlog.testing import capture_logs
 
 from infrastructure.embedded import Stack
-from infrastructure.jetstream import Bell, Link, NatsRefused, Relay
-from infrastructure.jetstream.link import NatsUrlInvalid
-from infrastructure.jetstream.relay import PAGE
-from infrastructure.jetstream.stream import DEFAULT_LIMITS, NAME, Limits
+from infrastructure.nats import NatsConnection, NatsRefused, Relay, Signal
+from infrastructure.nats.connection import NatsUrlInvalid
+from infrastructure.nats.relay import PAGE
+from infrastructure.nats.stream import DEFAULT_LIMITS, NAME, StreamLimits
 from tests.integration.memory import MemoryHeader, MemoryLog, ids, until
 
 TYPES = ("feature_created", "message_posted", "agent_replied", "brief_confirmed", "spec_generated")
@@ -33,14 +33,17 @@ async def relaying(
     log: MemoryLog,
     *,
     floor: Callable[[], int] = lambda: 0,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: StreamLimits = DEFAULT_LIMITS,
     doubt: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Relay]:
     async def floor_of_log() -> int:
         return floor()
 
     stop = asyncio.Event()
-    async with Link(url, name="relay", on_closed=never_closed) as link, Bell(link, "poke") as poke:
+    async with (
+        NatsConnection(url, name="relay", on_closed=never_closed) as link,
+        Signal(link, "poke") as poke,
+    ):
         relay = Relay(link, log, floor=floor_of_log, poke=poke, limits=limits, doubt=doubt)
         task = asyncio.create_task(relay.run(stop))
         try:
@@ -125,8 +128,8 @@ async def test_a_relay_killed_between_publish_and_position_repeats_nothing(nats_
         for steps in range(60):
             log.append(*TYPES * 3)
             log.read.clear()
-            async with Link(nats_url, name="doomed", on_closed=never_closed) as link:
-                relay = Relay(link, log, floor=nowhere, poke=Bell(None, "poke"))
+            async with NatsConnection(nats_url, name="doomed", on_closed=never_closed) as link:
+                relay = Relay(link, log, floor=nowhere, poke=Signal(None, "poke"))
                 task = asyncio.create_task(relay.run(asyncio.Event()))
                 await log.read.wait()
                 for _ in range(steps):  # Further each time, past the last acknowledgement.
@@ -182,7 +185,7 @@ async def test_a_relay_that_slept_through_the_duplicate_window_repeats_nothing(
 ) -> None:
     log = MemoryLog()
     log.append(*TYPES * 10)
-    stalled, limits = StalledLog(log), Limits(duplicate_window_seconds=0.1)
+    stalled, limits = StalledLog(log), StreamLimits(duplicate_window_seconds=0.1)
     async with observer(nats_url) as streams, relaying(nats_url, stalled, limits=limits) as sleepy:
         await stalled.read.wait()
         async with relaying(nats_url, log, limits=limits):
@@ -329,7 +332,7 @@ async def test_the_stream_forgets_its_oldest_instead_of_filling_the_disk(nats_ur
     log = MemoryLog()
     log.append(*TYPES * (PAGE // 2))
     async with (
-        relaying(nats_url, log, limits=Limits(max_bytes=100_000)),
+        relaying(nats_url, log, limits=StreamLimits(max_bytes=100_000)),
         observer(nats_url) as streams,
     ):
         await until(lambda: last_is(streams, log))
@@ -342,7 +345,7 @@ async def test_the_stream_forgets_its_oldest_instead_of_filling_the_disk(nats_ur
 async def test_a_stream_whose_messages_all_expired_goes_on_behind_them(nats_url: str) -> None:
     log = MemoryLog()
     first = log.append(*TYPES)
-    limits = Limits(max_age_seconds=1, duplicate_window_seconds=1)
+    limits = StreamLimits(max_age_seconds=1, duplicate_window_seconds=1)
     async with observer(nats_url) as streams:
         async with relaying(nats_url, log, limits=limits):
             await until(lambda: last_is(streams, log))
@@ -361,15 +364,15 @@ async def test_a_stream_with_other_limits_is_brought_to_ours(nats_url: str) -> N
         async with relaying(nats_url, log):
             await until(lambda: last_is(streams, log))
         config = (await streams.stream_info(NAME)).config
-    assert config.max_age == Limits().max_age_seconds
-    assert config.max_bytes == Limits().max_bytes
+    assert config.max_age == StreamLimits().max_age_seconds
+    assert config.max_bytes == StreamLimits().max_bytes
 
 
 async def test_wrong_credentials_stop_the_start_without_naming_them(stack: Stack) -> None:
     host = stack.nats_url.rsplit("@", 1)[1]
     secret = uuid4().hex
     with pytest.raises(NatsRefused) as refused:
-        async with Link(f"nats://{secret}@{host}", name="test", on_closed=lambda: None):
+        async with NatsConnection(f"nats://{secret}@{host}", name="test", on_closed=lambda: None):
             pass
     assert secret not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -377,7 +380,7 @@ async def test_wrong_credentials_stop_the_start_without_naming_them(stack: Stack
 
 async def test_an_unreadable_url_stops_the_start_without_naming_it() -> None:
     with pytest.raises(NatsUrlInvalid) as invalid:
-        async with Link("nats://tok3n@host:port", name="test", on_closed=lambda: None):
+        async with NatsConnection("nats://tok3n@host:port", name="test", on_closed=lambda: None):
             pass
     assert "tok3n" not in str(invalid.value)
 

@@ -8,17 +8,17 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from application.features import Features
-from application.ports import Conflict, Effects, Origin
+from application.ports import Conflict, Effects, Metadata
 from domain import commands as c
 from domain import events as e
 from domain.errors import NotFound
 from domain.runs import Attempt, Run
 from domain.status import Status, Step
-from infrastructure.database import Database
-from infrastructure.jetstream.bell import Bell
-from infrastructure.jetstream.live import NatsLive
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.removals import PostgresRemovals
+from infrastructure.artifacts.removals import PostgresRemovals
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.nats.live import NatsLive
+from infrastructure.nats.signals import Signal
+from infrastructure.postgres.database import Database
 from tests.given import done
 from tests.integration.reading import USER, World, world
 
@@ -32,7 +32,7 @@ async def there(database: str) -> AsyncIterator[World]:
 
 
 def features_of(there: World) -> Features:
-    live = NatsLive(None, Bell(None, "poke"))
+    live = NatsLive(None, Signal(None, "poke"))
     return Features(there.log, PostgresReceipts(there.reading), live, uuid7)
 
 
@@ -134,7 +134,7 @@ async def test_no_stream_continues_one_that_is_not_there(there: World):
             uuid7(),
             [(uuid7(), forked)],
             expected=0,
-            origin=Origin(there.tenant, USER, uuid7()),
+            origin=Metadata(there.tenant, USER, uuid7()),
             effects=Effects(forked_from=(forked.parent, 1)),
         )
 

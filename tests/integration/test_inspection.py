@@ -5,7 +5,7 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from application.computing import CouldNotCompute, Here
+from application.running.computing import CouldNotCompute, Here
 from infrastructure.computing import Pool
 from infrastructure.inspection import Inspector, sql
 from infrastructure.inspection.imports import package_name

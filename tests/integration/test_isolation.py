@@ -11,23 +11,23 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from application.audit import Wanted
+from application.audit.events import EventFilter
+from application.audit.usage import Expense, Fate
 from application.ports import Unread, Unreadable, Why
-from application.usage import Expense, Fate
 from domain import commands as c
 from domain import events as e
 from domain.recorded import Recorded
 from domain.status import Gate
-from infrastructure.audit import PostgresAudit
-from infrastructure.audit_log import PostgresAuditLog
+from infrastructure.audit.changes import PostgresAudit
+from infrastructure.audit.log import PostgresAuditLog
+from infrastructure.audit.past_runs import PostgresPastRuns
+from infrastructure.audit.usage import PostgresExpenses
 from infrastructure.event_log import LogReader, PostgresEventLog, Registry
 from infrastructure.event_log.exports import PostgresStoredLog
-from infrastructure.experience import PostgresExperience
 from infrastructure.read_models import PostgresSource, Retrying, parked, projector, retry_parked
 from infrastructure.read_models.certifying import PostgresCertifier
 from infrastructure.read_models.parked import PAUSE_SECONDS
 from infrastructure.sealing import MasterKey
-from infrastructure.usage import PostgresExpenses
 from projections.catalogue import PROJECTIONS
 from projections.dashboard import DASHBOARD
 from tests.given import at_gate, drafted
@@ -71,7 +71,7 @@ async def test_a_projector_parks_what_it_cannot_read_and_applies_the_rest(there:
     waiting = await parked(there.projecting)
     assert {one.feature_id for one in waiting} == {*bad.values()}
     assert len(waiting) == len(bad) * len(PROJECTIONS)
-    told = [line for line in lines if line["event"].startswith("feature parked")]
+    told = [line for line in lines if line["event"].startswith("feature_parked")]
     assert len(told) == len(waiting), "each is told once"
     titles = [row.id for row in (await there.reads.features(there.tenant, limit=200)).items]
     assert {*good} <= {*titles}
@@ -190,11 +190,11 @@ async def test_lists_usage_audit_export_and_certificates_go_on(there: World):
     reading = there.reading
 
     entries = await PostgresAuditLog(reading, ring()).entries(
-        there.tenant, Wanted(problems=True), beyond=None, limit=500, ascending=False
+        there.tenant, EventFilter(problems=True), beyond=None, limit=500, ascending=False
     )
     assert entries.entries == []
     every = await PostgresAuditLog(reading, ring()).entries(
-        there.tenant, Wanted(), beyond=None, limit=500, ascending=False
+        there.tenant, EventFilter(), beyond=None, limit=500, ascending=False
     )
     assert {one.feature_id for one in every.entries} == {*bad.values(), *good, working}
 
@@ -246,7 +246,7 @@ async def test_what_was_spent_is_told_although_one_expense_cannot_be_read(there:
         one for one in before if one.feature_id == good
     ]
     assert Fate.UNREAD in {one.fate for one in after if one.feature_id == bad}
-    assert await PostgresExperience(there.reading).recent(there.tenant)
+    assert await PostgresPastRuns(there.reading).recent(there.tenant)
 
 
 async def test_followers_of_the_log_get_every_header(there: World):
@@ -293,7 +293,7 @@ def test_an_event_of_a_later_version_is_never_read_in_part() -> None:
 
 
 async def test_a_damaged_signing_key_is_passed_over_and_replaced(there: World):
-    from infrastructure.signing_keys import SigningKeys  # noqa: PLC0415 - of this test alone.
+    from infrastructure.identity.signing_keys import SigningKeys  # noqa: PLC0415 - of this test alone.
 
     keys = SigningKeys(there.reading, MasterKey([MASTER]))
     (first,) = await keys.load()

@@ -5,8 +5,8 @@ import asyncio
 from structlog.testing import capture_logs
 
 from domain.status import Step
-from infrastructure.jetstream.announcement import encode, subject_of
-from infrastructure.jetstream.stream import NAME
+from infrastructure.nats.announcement import encode, subject_of
+from infrastructure.nats.stream import NAME
 from tests.integration.memory import until
 from tests.integration.test_fanout import World, create_stream, settled, world
 

@@ -10,19 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
-from application.artifact_keys import artifact_key
+from application.delivery.artifact_keys import artifact_key
+from application.execution.sweeper import Sweeper
 from application.features import Features
-from application.ports import ArtifactMissing, Origin
-from application.recovery import Sweeper
+from application.ports import ArtifactMissing, Metadata
 from domain import commands as c
 from domain import events as e
 from infrastructure.artifacts import FolderStore
-from infrastructure.database import Database
+from infrastructure.artifacts.removals import PostgresRemovals
 from infrastructure.event_log import PostgresEventLog
-from infrastructure.jetstream import Bell, NatsLive
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.removals import PostgresRemovals
-from infrastructure.tasks import PostgresTasks
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.nats import NatsLive, Signal
+from infrastructure.postgres.database import Database
+from infrastructure.queue.tasks import PostgresTasks
 from tests import given
 from tests.given import done
 from tests.integration.poison import LATER, Paused
@@ -104,7 +104,7 @@ async def shop(
         Database(database, "bp_api", max_size=2) as reading,
         PostgresEventLog(database, "bp_api", ring()) as log,
     ):
-        live = NatsLive(None, Bell(None, "poke"))
+        live = NatsLive(None, Signal(None, "poke"))
         features = Features(log, PostgresReceipts(reading), live, uuid7)
         yield Shop(there, store, tmp_path / "files", features)
 
@@ -157,7 +157,7 @@ async def test_a_fork_that_cannot_be_read_keeps_its_ancestors_files_and_no_other
     fork = await shop.fork(parent)
     version = (await shop.features.load(shop.there.tenant, fork)).version
     async with PostgresEventLog(shop.there.url, "bp_api", ring(), registry=LATER) as log:
-        origin = Origin(shop.there.tenant, USER, uuid7())
+        origin = Metadata(shop.there.tenant, USER, uuid7())
         await log.append(fork, [(uuid7(), Paused("x"))], expected=version, origin=origin)
     for feature_id in (parent, other):
         await shop.delete(feature_id)

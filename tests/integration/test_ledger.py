@@ -11,10 +11,10 @@ from uuid_utils.compat import uuid7
 from application.ports import Effects, LeaseLost, LedgerEntry
 from domain import events as e
 from domain.runs import Tokens
-from infrastructure.data_keys import DataKeys, KeyRing
-from infrastructure.database import Database
-from infrastructure.ledger import NotAnnounced, PostgresLedger
+from infrastructure.postgres.database import Database
+from infrastructure.queue.ledger import NotAnnounced, PostgresLedger
 from infrastructure.sealing import TENANT_SCOPE, MasterKey, Unsealable, WrongMasterKey
+from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from tests.integration.logs import new, new_ring, opened
 
 CANARY = b"an answer that nobody else may read"
@@ -35,7 +35,7 @@ async def test_answers_are_sealed_and_bound_to_their_request(
     tenant, task_id = origin.tenant_id, claim.task_id
     for turn in (1, 2):
         entry = LedgerEntry(task_id, 1, turn, "a" * 64)
-        await ledger.announce(tenant, feature, entry, claim.fence)
+        await ledger.announce(tenant, feature, entry, claim.fencing_token)
         answered = replace(entry, answer=CANARY * 50 * turn, outcome="answered")
         await ledger.settle(tenant, feature, answered)
     with psycopg.connect(database) as connection:
@@ -58,7 +58,7 @@ async def test_a_deleted_features_answers_are_gone_and_what_they_cost_is_not(
         tenant, task_id = origin.tenant_id, claim.task_id
         before, after = LedgerEntry(task_id, 1, 1, "a" * 64), LedgerEntry(task_id, 1, 2, "b" * 64)
         for entry in (before, after):
-            await ledger.announce(tenant, feature, entry, claim.fence)
+            await ledger.announce(tenant, feature, entry, claim.fencing_token)
         used = Tokens(5, 6)
         done = replace(before, answer=CANARY, outcome="answered", tokens=used)
         await ledger.settle(tenant, feature, done)
@@ -125,9 +125,12 @@ async def test_requests_of_many_tenants_share_a_transaction_and_stay_each_their_
         (claim.tenant_id, claim.feature_id, LedgerEntry(claim.task_id, 1, 1, "a" * 64))
         for claim in claims
     ]
-    fences = [claim.fence for claim in claims]
+    fences = [claim.fencing_token for claim in claims]
     lost = ledger.announce(*asked[0], fences[0] - 1)
-    going = (ledger.announce(*call, fence) for call, fence in zip(asked, fences, strict=True))
+    going = (
+        ledger.announce(*call, fencing_token)
+        for call, fencing_token in zip(asked, fences, strict=True)
+    )
     refused, *announced = await asyncio.gather(lost, *going, return_exceptions=True)
     assert isinstance(refused, LeaseLost)
     assert announced == [None] * 8

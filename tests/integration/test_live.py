@@ -11,17 +11,17 @@ import nats
 from uuid_utils.compat import uuid7
 
 from infrastructure.embedded import Stack
-from infrastructure.jetstream import Bell, Link, NatsLive
+from infrastructure.nats import NatsConnection, NatsLive, Signal
 from tests.integration.memory import until
 
 TENANT, FEATURE = uuid7(), uuid7()
 
 
 @contextlib.asynccontextmanager
-async def process(url: str) -> AsyncIterator[tuple[Link, NatsLive]]:
+async def process(url: str) -> AsyncIterator[tuple[NatsConnection, NatsLive]]:
     async with (
-        Link(url, name="live", on_closed=lambda: None) as link,
-        Bell(link, "poke") as poke,
+        NatsConnection(url, name="live", on_closed=lambda: None) as link,
+        Signal(link, "poke") as poke,
     ):
         yield link, NatsLive(link, poke)
 
@@ -140,7 +140,7 @@ async def test_watchers_that_left_leave_no_subscription_behind(nats_url: str) ->
 
 async def test_a_connection_closed_for_good_ends_the_process_loudly(nats_url: str) -> None:
     closed = asyncio.Event()
-    async with Link(nats_url, name="closing", on_closed=closed.set) as link:
+    async with NatsConnection(nats_url, name="closing", on_closed=closed.set) as link:
         await link.client.close()
         async with asyncio.timeout(5):
             await closed.wait()
@@ -148,7 +148,7 @@ async def test_a_connection_closed_for_good_ends_the_process_loudly(nats_url: st
 
 async def test_a_connection_closed_by_us_calls_nobody(nats_url: str) -> None:
     closed = asyncio.Event()
-    async with Link(nats_url, name="closing", on_closed=closed.set):
+    async with NatsConnection(nats_url, name="closing", on_closed=closed.set):
         pass
     assert not closed.is_set()
 
@@ -156,8 +156,8 @@ async def test_a_connection_closed_by_us_calls_nobody(nats_url: str) -> None:
 async def test_listeners_that_leave_before_they_are_confirmed_do_not_deafen_the_others(
     nats_url: str,
 ) -> None:
-    async def leave_early(link: Link) -> None:
-        async with link.hear("bp.early", ignore):
+    async def leave_early(link: NatsConnection) -> None:
+        async with link.subscribe("bp.early", ignore):
             raise AssertionError("it left before it was confirmed")
 
     async def ignore(_: object) -> None:

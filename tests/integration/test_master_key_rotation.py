@@ -14,12 +14,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from uuid_utils.compat import uuid7
 
-from infrastructure.data_keys import DataKeys, KeyRing
-from infrastructure.database import Database
+from infrastructure.identity.signing_keys import SigningKeys
+from infrastructure.postgres.database import Database
 from infrastructure.rewrapping import DATA_KEY, PAGE, Rewrapper
 from infrastructure.sealing import DataKey, MasterKey
+from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from infrastructure.sealing.refusals import WrongMasterKey
-from infrastructure.signing_keys import SigningKeys
 from infrastructure.transparency.keys import LogKeys
 
 PROJECT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
-from infrastructure import database as bounds
-from infrastructure import migrations
-from infrastructure.database import ROLES
 from infrastructure.embedded import Stack
-from infrastructure.migrations import (
+from infrastructure.postgres import database as bounds
+from infrastructure.postgres import migrations
+from infrastructure.postgres.database import ROLES
+from infrastructure.postgres.migrations import (
     FOLDER,
     MigrationFailed,
     SchemaTooNew,

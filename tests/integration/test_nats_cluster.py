@@ -12,13 +12,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from infrastructure.artifacts import FolderStore
-from infrastructure.database import Database
 from infrastructure.embedded import Stack
 from infrastructure.embedded.binaries import nats_server
 from infrastructure.embedded.process import Server
-from infrastructure.jetstream import Link
-from infrastructure.jetstream.stream import NAME, Limits
-from infrastructure.standing import DatabaseWatch
+from infrastructure.nats import NatsConnection
+from infrastructure.nats.stream import NAME, StreamLimits
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.standing import DatabaseWatch
 from interface.health import Servers
 from interface.settings import Settings
 from tests.integration.memory import MemoryLog
@@ -111,9 +111,9 @@ async def test_replicas_are_kept_over_a_lost_server_a_wipe_and_a_changed_setting
 ) -> None:
     log = MemoryLog()
     log.append(*TYPES)
-    async with relaying(cluster.url, log, limits=Limits(replicas=1)):
+    async with relaying(cluster.url, log, limits=StreamLimits(replicas=1)):
         await _settled(cluster.url, log, 1)
-    three = Limits(replicas=3)
+    three = StreamLimits(replicas=3)
     async with relaying(cluster.url, log, limits=three):
         await _settled(cluster.url, log, 3)
         cluster.wipe()
@@ -129,7 +129,7 @@ async def test_replicas_that_a_single_server_cannot_keep_are_said(own_stack: Sta
     log = MemoryLog()
     log.append(*TYPES)
     with capture_logs() as said:
-        async with relaying(own_stack.nats_url, log, limits=Limits(replicas=3)):
+        async with relaying(own_stack.nats_url, log, limits=StreamLimits(replicas=3)):
             while not (refused := [x for x in said if x["event"] == "stream_refused"]):
                 await asyncio.sleep(0.01)
     assert refused[0]["replicas"] == 3
@@ -148,7 +148,7 @@ async def test_a_server_without_jetstream_is_told_apart_from_none(
     )
     try:
         async with (
-            Link(f"nats://127.0.0.1:{port}", name="test", on_closed=lambda: None) as link,
+            NatsConnection(f"nats://127.0.0.1:{port}", name="test", on_closed=lambda: None) as link,
             Database(database, "bp_relay", max_size=1) as asked,
             FolderStore(tmp_path / "files") as store,
         ):

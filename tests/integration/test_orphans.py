@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
-from application.artifact_keys import artifact_key
-from application.orphans import OrphanWatch, orphan_files
+from application.audit.orphans import OrphanWatch, orphan_files
+from application.delivery.artifact_keys import artifact_key
 from application.ports import ArtifactStore
 from domain import events as e
 from infrastructure.artifacts import FolderStore
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database
-from infrastructure.orphans import PostgresOrphans
+from infrastructure.audit.orphans import PostgresOrphans
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey
+from infrastructure.sealing.data_keys import KeyRing
 from tests.given import Story, in_review
 from tests.integration.copies import cut
 from tests.integration.reading import MASTER, World, world

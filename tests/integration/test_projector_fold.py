@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from infrastructure.read_models.cache import Cache
-from infrastructure.read_models.fold import Batch, Unreadable, touched_by
+from infrastructure.read_models.fold import Batch, UnreadablePosition, touched_by
 from infrastructure.read_models.views import Generations
 from projections.dashboard import DASHBOARD
 from projections.feature import FEATURE
@@ -72,7 +72,7 @@ def test_a_feature_parked_before_is_passed_over():
 
 def test_an_unreadable_event_parks_its_feature_once_in_every_projection():
     batch = Batch([DASHBOARD, FEATURE], {})
-    strange = Unreadable(2, TENANT, ONE, 2, "UnknownEvent in feature_knighted")
+    strange = UnreadablePosition(2, TENANT, ONE, 2, "UnknownEvent in feature_knighted")
     batch.add([*facts(drafted()), strange, replace(strange, version=3), *facts(drafted(), TWO)])
     assert {(p.projection, p.version) for p in batch.parked} == {("dashboard", 2), ("feature", 2)}
     assert rows_of(batch)["dashboard", TWO].version == 1

@@ -12,7 +12,7 @@ from domain import commands as c
 from domain import events as e
 from domain.status import Gate, Status, Step
 from infrastructure.read_models import PostgresReadStore
-from projections.message import Role
+from projections.message import Speaker
 from projections.run import Outcome
 from tests.given import at_gate, done, drafted, in_review
 from tests.integration.reading import World, world
@@ -97,7 +97,7 @@ async def test_only_the_visible_conversation_is_read(there: World):
 
     for limit in (1, 2, 50):
         messages = await walked(ask, limit, lambda row: row.version)
-        assert [m.role for m in messages] == [Role.USER, Role.AGENT] * 2
+        assert [m.role for m in messages] == [Speaker.USER, Speaker.AGENT] * 2
         assert [m.message_id for m in messages[::2]] == [UUID(int=1), UUID(int=9)]
         assert [m.version for m in messages] == sorted(m.version for m in messages)
 

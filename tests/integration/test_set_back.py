@@ -11,22 +11,22 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.continuity import Continuity
-from application.deletions import DeletionNotes
-from application.ports import Accepted, Effects, Origin, Receipt, ReceiptExists
+from application.continuity.deletions import DeletionNotes
+from application.continuity.watch import Continuity
+from application.ports import Accepted, Effects, Metadata, Receipt, ReceiptExists
 from domain import events as e
 from domain.errors import NotFound
 from domain.status import Agent, Gate, Step
 from infrastructure.artifacts import FolderStore
+from infrastructure.artifacts.removals import PostgresRemovals
 from infrastructure.continuity import KeptOutside, PostgresContinuity
-from infrastructure.data_keys import KeyRing
-from infrastructure.database import Database, NotVouched
 from infrastructure.event_log import PostgresEventLog
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.postgres.database import Database, NotVouched
+from infrastructure.queue.tasks import PostgresTasks, RecordedTasks
 from infrastructure.read_models.views import InNoLog
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.removals import PostgresRemovals
 from infrastructure.sealing import MasterKey
-from infrastructure.tasks import PostgresTasks, RecordedTasks
+from infrastructure.sealing.data_keys import KeyRing
 from infrastructure.transparency import LogKeys
 from tests.given import at_gate, drafted
 from tests.integration.copies import cut, kept
@@ -211,7 +211,7 @@ async def test_a_page_that_was_read_before_and_applied_after_leaves_nothing(
 
 
 async def test_what_the_lost_events_had_ended_is_done_again(there: World, watch: Watch) -> None:
-    feature, origin = uuid7(), Origin(there.tenant, USER, uuid7())
+    feature, origin = uuid7(), Metadata(there.tenant, USER, uuid7())
     [first] = await there.log.append(
         feature, [(uuid7(), e.FeatureCreated("A"))], expected=0, origin=origin
     )
@@ -225,14 +225,14 @@ async def test_what_the_lost_events_had_ended_is_done_again(there: World, watch:
         await there.append(feature, 1, e.FeatureRenamed("Lost"))
         lost = (await there.log.read(there.tenant, feature, after=1))[0]
         await tasks.enqueue([due(there.tenant, feature, lost.event_id, 2)])
-        await tasks.drop(claim.task_id, claim.fence, "done")
+        await tasks.cancel_task(claim.task_id, claim.fencing_token, "done")
         await watch.continuity.look()
         cut(there.url, upto)
         await watch.continuity.look()
         assert there.sql("select task_id, status from app.tasks") == [(of_held.task_id, "queued")]
         (again,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=60)
         assert again.attempt == 2  # So that what was paid is looked for in the ledger.
-        assert again.fence > claim.fence
+        assert again.fencing_token > claim.fencing_token
 
 
 def due(tenant: UUID, feature: UUID, event: UUID, version: int) -> Any:
@@ -262,7 +262,7 @@ async def test_no_task_is_made_of_a_message_whose_event_is_in_no_log(there: Worl
 
 
 async def test_a_key_answers_for_no_command_that_is_in_no_log(there: World) -> None:
-    feature, origin = uuid7(), Origin(there.tenant, USER, uuid7())
+    feature, origin = uuid7(), Metadata(there.tenant, USER, uuid7())
     created = [(uuid7(), e.FeatureCreated("A"))]
     await there.log.append(feature, created, expected=0, origin=origin)
     upto = last_position(there)
@@ -385,7 +385,7 @@ async def test_appends_of_many_tenants_still_share_a_transaction(there: World) -
     story = [(uuid7(), e.FeatureCreated("A")) for _ in tenants]
     answers = await asyncio.gather(
         *(
-            there.log.append(uuid7(), [event], expected=0, origin=Origin(tenant, USER, uuid7()))
+            there.log.append(uuid7(), [event], expected=0, origin=Metadata(tenant, USER, uuid7()))
             for tenant, event in zip(tenants, story, strict=True)
         )
     )

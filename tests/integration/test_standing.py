@@ -12,14 +12,21 @@ import pytest
 from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
-from application.ports import Origin, Unavailable
+from application.ports import Metadata, Unavailable
 from domain import events as e
-from infrastructure import database as bounds
-from infrastructure.database import Database
 from infrastructure.event_log import recorder
-from infrastructure.migrations import MigrationFailed, migrate, pending
+from infrastructure.postgres import database as bounds
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import MigrationFailed, migrate, pending
+from infrastructure.postgres.standing import (
+    DatabaseStanding,
+    DatabaseWatch,
+    Look,
+    look,
+    refuse_old,
+    writable,
+)
 from infrastructure.sealing import MasterKey
-from infrastructure.standing import DatabaseWatch, Look, Standing, look, refuse_old, writable
 from interface.cli.app import app
 from tests.architecture.pages import PROJECT
 from tests.integration.cutting_proxy import CuttingProxy
@@ -45,7 +52,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Tcp, Tcp]]:
 def test_a_standby_first_in_the_address_is_passed_over(pair: tuple[Tcp, Tcp]) -> None:
     first, second = pair
     both = url(second, first)
-    assert look(both) == Look(Standing.READY)
+    assert look(both) == Look(DatabaseStanding.READY)
     first.sql("CREATE DATABASE passed")
     asked = url(second, first, name="passed")
     applied = migrate(asked)
@@ -76,7 +83,7 @@ def test_a_standby_alone_is_named_and_migrates_nothing(
         assert app(command) == 1
         [line] = capsys.readouterr().err.splitlines()
         assert "takes writes" in line
-    assert look(url(second)).standing is Standing.READ_ONLY
+    assert look(url(second)).standing is DatabaseStanding.READ_ONLY
     with pytest.raises(MigrationFailed, match="No host in BP_DATABASE_URL takes writes"):
         migrate(url(second))
 
@@ -89,7 +96,7 @@ async def test_a_server_made_read_only_is_left_and_found_again(
     watch, stop = DatabaseWatch(first.dsn), asyncio.Event()
     async with opened(first.dsn) as log, Database(first.dsn, "bp_worker", max_size=2) as database:
         assert await database.ready()
-        origin = Origin(uuid7(), "user:x", uuid7())
+        origin = Metadata(uuid7(), "user:x", uuid7())
         await log.log.append(uuid7(), new(e.FeatureCreated("A")), expected=0, origin=origin)
         with capture_logs() as said:
             following = asyncio.create_task(watch.follow(database.ready, stop))
@@ -103,11 +110,11 @@ async def test_a_server_made_read_only_is_left_and_found_again(
                     await log.log.append(
                         uuid7(), new(e.FeatureCreated("B")), expected=0, origin=origin
                     )
-                while watch.standing is not Standing.READ_ONLY:
+                while watch.standing is not DatabaseStanding.READ_ONLY:
                     await asyncio.sleep(0.01)
             finally:
                 _writable_again(first)
-            while watch.standing is not Standing.READY:
+            while watch.standing is not DatabaseStanding.READY:
                 await asyncio.sleep(0.01)
             stop.set()
             await following
@@ -128,17 +135,17 @@ def _writable_again(server: Tcp) -> None:
 
 async def test_what_is_away_is_waited_for_and_said_once() -> None:
     answers = [
-        Look(Standing.UNREACHABLE, "x"),
-        Look(Standing.UNREACHABLE, "y"),
-        Look(Standing.READ_ONLY),
-        Look(Standing.READ_ONLY),
-        Look(Standing.READY),
+        Look(DatabaseStanding.UNREACHABLE, "x"),
+        Look(DatabaseStanding.UNREACHABLE, "y"),
+        Look(DatabaseStanding.READ_ONLY),
+        Look(DatabaseStanding.READ_ONLY),
+        Look(DatabaseStanding.READY),
     ]
     watch = DatabaseWatch("", look=lambda _: answers.pop(0))
     with capture_logs() as said:
         for _ in range(4):
             await watch.look()
-        assert (await watch.wait(asyncio.Event())).standing is Standing.READY
+        assert (await watch.wait(asyncio.Event())).standing is DatabaseStanding.READY
     assert [line["event"] for line in said] == [
         "database_unreachable",
         "database_read_only",
@@ -150,19 +157,19 @@ async def test_what_waiting_does_not_mend_is_not_waited_for(pair: tuple[Tcp, Tcp
     first, _ = pair
     nobody = free_port()
     for address, standing in (
-        (url(first, name="not_there"), Standing.REFUSED),
-        (url(first, user="nobody_of_that_name"), Standing.REFUSED),
-        (url(first, options="?sslmode=require"), Standing.REFUSED),
-        (f"postgresql://postgres@127.0.0.1:{nobody}/postgres", Standing.UNREACHABLE),
+        (url(first, name="not_there"), DatabaseStanding.REFUSED),
+        (url(first, user="nobody_of_that_name"), DatabaseStanding.REFUSED),
+        (url(first, options="?sslmode=require"), DatabaseStanding.REFUSED),
+        (f"postgresql://postgres@127.0.0.1:{nobody}/postgres", DatabaseStanding.UNREACHABLE),
         # One host refuses, and the other may come.
         (
             f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{nobody}/not_there",
-            Standing.UNREACHABLE,
+            DatabaseStanding.UNREACHABLE,
         ),
     ):
         seen = look(address)
         assert seen.standing is standing, seen
-        assert seen.standing.mends_itself == (standing is Standing.UNREACHABLE)
+        assert seen.standing.mends_itself == (standing is DatabaseStanding.UNREACHABLE)
         assert "\n" not in seen.sentence()
 
 
@@ -177,7 +184,7 @@ def test_the_same_address_means_the_same_for_the_program_and_for_migrate(
     first.sql("CREATE DATABASE meaning")
     for options in ("", "?sslmode=prefer", "?sslmode=disable", "?sslmode=allow"):
         address = url(second, first, name="meaning", options=options)
-        assert look(address).standing is Standing.READY
+        assert look(address).standing is DatabaseStanding.READY
         monkeypatch.setenv("BP_DATABASE_URL", address)
         assert app(["migrate"]) == 0
     monkeypatch.setenv("BP_DATABASE_URL", url(first, name="meaning", options="?sslmode=require"))
@@ -202,7 +209,7 @@ def _refused(command: str, given: dict[str, str]) -> list[str]:
 def test_a_server_before_16_is_refused_in_one_line(version: str, tmp_path: Path) -> None:
     with old_server(version) as address:
         seen = look(address)
-        assert seen.standing is Standing.TOO_OLD
+        assert seen.standing is DatabaseStanding.TOO_OLD
         assert not seen.standing.mends_itself
         key = tmp_path / "master.key"
         MasterKey.generate_file(key)
@@ -226,7 +233,7 @@ def test_a_real_server_is_known_by_the_same_word(pair: tuple[Tcp, Tcp]) -> None:
         assert told.split(".")[0] == str(connection.info.server_version // 10_000) == "18"
         refuse_old(connection.info.server_version)
     with old_server("16.0") as address:
-        assert look(address).standing is Standing.READY
+        assert look(address).standing is DatabaseStanding.READY
 
 
 # A schema that changes under prepared statements.
@@ -268,7 +275,7 @@ async def test_a_half_open_database_costs_each_kind_of_call_one_time_out_at_most
         opened(proxy.url) as log,
         Database(proxy.url, "bp_worker", max_size=6) as pool,
     ):
-        origin, feature = Origin(uuid7(), "user:x", uuid7()), uuid7()
+        origin, feature = Metadata(uuid7(), "user:x", uuid7()), uuid7()
         tenant = origin.tenant_id
         await log.log.append(feature, new(e.FeatureCreated("A")), expected=0, origin=origin)
 

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, Effects, LedgerEntry, Origin, TaskUpdate
+from application.ports import Claim, DueStep, Effects, LedgerEntry, Metadata, TaskUpdate
 from domain import events as e
 from domain.status import Agent, Step
-from infrastructure.data_keys import DataKeys
-from infrastructure.database import Database
-from infrastructure.ledger import PostgresLedger
-from infrastructure.tasks import PostgresTasks
+from infrastructure.postgres.database import Database
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import DataKeys
 from tests.integration.logs import Opened, new, new_ring, opened
 from tests.integration.memory import until
 
@@ -29,9 +29,9 @@ async def workers(database: str) -> AsyncIterator[Database]:
 
 async def leased(
     log: Opened, workers: Database, features: int, steps_each: int
-) -> tuple[Origin, list[Claim]]:
+) -> tuple[Metadata, list[Claim]]:
     """Running steps in the order in which rows of tasks are waited for: feature, then task."""
-    origin, due = Origin(uuid7(), "user:x", uuid7()), []
+    origin, due = Metadata(uuid7(), "user:x", uuid7()), []
     for feature_id in (uuid7() for _ in range(features)):
         created = new(e.FeatureCreated("A"))
         await log.log.append(feature_id, created, expected=0, origin=origin)
@@ -52,7 +52,9 @@ async def leased(
 async def drop(_: Opened, workers: Database, claims: list[Claim]) -> None:
     """Both together, the last first."""
     tasks = PostgresTasks(workers)
-    await asyncio.gather(*(tasks.drop(c.task_id, c.fence, "cancelled") for c in reversed(claims)))
+    await asyncio.gather(
+        *(tasks.cancel_task(c.task_id, c.fencing_token, "cancelled") for c in reversed(claims))
+    )
 
 
 async def announce(_: Opened, workers: Database, claims: list[Claim]) -> None:
@@ -61,7 +63,7 @@ async def announce(_: Opened, workers: Database, claims: list[Claim]) -> None:
     await asyncio.gather(
         *(
             ledger.announce(
-                c.tenant_id, c.feature_id, LedgerEntry(c.task_id, 1, 1, "a" * 64), c.fence
+                c.tenant_id, c.feature_id, LedgerEntry(c.task_id, 1, 1, "a" * 64), c.fencing_token
             )
             for c in reversed(claims)
         )
@@ -76,8 +78,8 @@ async def rename(log: Opened, _: Database, claims: list[Claim]) -> None:
                 c.feature_id,
                 new(e.FeatureRenamed("B")),
                 expected=1,
-                origin=Origin(c.tenant_id, "agent:spec", uuid7()),
-                effects=Effects(task=TaskUpdate(c.task_id, c.fence, "done")),
+                origin=Metadata(c.tenant_id, "agent:spec", uuid7()),
+                effects=Effects(task=TaskUpdate(c.task_id, c.fencing_token, "done")),
             )
             for c in reversed(claims)
         )
@@ -87,12 +89,12 @@ async def rename(log: Opened, _: Database, claims: list[Claim]) -> None:
 async def supersede(log: Opened, _: Database, claims: list[Claim]) -> None:
     """The last step fails its feature, which cancels the others."""
     last = claims[-1]
-    update = TaskUpdate(last.task_id, last.fence, "failed")
+    update = TaskUpdate(last.task_id, last.fencing_token, "failed")
     await log.log.append(
         last.feature_id,
         new(e.FeatureRenamed("B")),
         expected=1,
-        origin=Origin(last.tenant_id, "agent:spec", uuid7()),
+        origin=Metadata(last.tenant_id, "agent:spec", uuid7()),
         effects=Effects(task=update, cancel_tasks=True),
     )
 

@@ -20,14 +20,14 @@ from application.ports import (
 )
 from domain import events as e
 from domain.status import Agent, Step
-from infrastructure import finished_tasks
-from infrastructure.cursors import PostgresCursors
-from infrastructure.database import Database
-from infrastructure.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
-from infrastructure.finished_tasks import FinishedTasks
-from infrastructure.receipts import PostgresReceipts
-from infrastructure.removals import PostgresRemovals
-from infrastructure.tasks import PostgresTasks
+from infrastructure.artifacts.removals import PostgresRemovals
+from infrastructure.event_log.receipts import PostgresReceipts
+from infrastructure.nats.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
+from infrastructure.postgres.cursors import PostgresCursors
+from infrastructure.postgres.database import Database
+from infrastructure.queue import finished_tasks
+from infrastructure.queue.finished_tasks import FinishedTasks
+from infrastructure.queue.tasks import PostgresTasks
 from interface.settings import Settings
 from tests.integration.logs import new, opened, posted
 
@@ -94,7 +94,7 @@ async def test_many_workers_do_each_task_once_while_leases_run_out(
                         late.set()
                         while not await answered(claim.task_id):
                             await asyncio.sleep(0)
-                    update = TaskUpdate(claim.task_id, claim.fence, "done")
+                    update = TaskUpdate(claim.task_id, claim.fencing_token, "done")
                     try:
                         await log.log.append(
                             claim.feature_id,
@@ -134,7 +134,7 @@ async def test_beats_neither_wait_for_nor_lose_a_task_that_is_being_recorded(
     claims = await tasks.claim("w", ALL, limit=2, lease_seconds=60)
     with psycopg.connect(database) as other:
         other.execute("SELECT FROM app.tasks WHERE task_id = %s FOR UPDATE", (claims[0].task_id,))
-        held = await tasks.beat("w", {c.task_id: c.fence for c in claims}, [], 60)
+        held = await tasks.heartbeat("w", {c.task_id: c.fencing_token for c in claims}, [], 60)
     assert held == {claim.task_id for claim in claims}
 
 
@@ -191,13 +191,13 @@ async def test_finished_tasks_are_forgotten_by_age_and_open_ones_never(
     await tasks.enqueue(steps)
     claims = await tasks.claim("w", ALL, limit=7, lease_seconds=60)
     for claim in claims[:5]:
-        await tasks.drop(claim.task_id, claim.fence, "cancelled")
+        await tasks.cancel_task(claim.task_id, claim.fencing_token, "cancelled")
     with psycopg.connect(database) as connection:
         connection.execute(
             "UPDATE app.tasks SET created_at = created_at - interval '31 days',"
             " finished_at = finished_at - interval '31 days'"
         )
-    await tasks.drop(claims[5].task_id, claims[5].fence, "cancelled")
+    await tasks.cancel_task(claims[5].task_id, claims[5].fencing_token, "cancelled")
     finished = FinishedTasks(sweeper, keep_days=30)
     assert [await finished.forget_old() for _ in range(3)] == [3, 2, 0]
     with psycopg.connect(database) as connection:

@@ -5,10 +5,10 @@ import asyncio
 import psycopg
 import pytest
 
+from application.identity.rate_limit import Allowance, Name, OwnTries, RateLimiter, Tries
 from application.ports import Unavailable
-from application.throttle import Allowance, Name, OwnTries, Throttle, Tries
-from infrastructure.database import Database
-from infrastructure.tries import PostgresTries
+from infrastructure.identity.tries import PostgresTries
+from infrastructure.postgres.database import Database
 
 HOUR = Allowance(3, 3_600.0)
 
@@ -25,7 +25,7 @@ def tries(request: pytest.FixtureRequest) -> str:
 async def both(kind: str, url: str) -> tuple[Tries, Tries, list[Database]]:
     """The count as two processes see it, or twice the same of one."""
     if kind == "own":
-        own = OwnTries(Throttle(lambda: 0.0))
+        own = OwnTries(RateLimiter(lambda: 0.0))
         return own, own, []
     databases = [Database(url, "bp_api", max_size=4) for _ in range(2)]
     for database in databases:

@@ -4,9 +4,18 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from datetime import datetime
 from uuid import UUID
 
-from application.audit import PROBLEMS, VERDICT, AuditEntry, Causation, Found, Wanted, Word, tree_of
-from application.experience import RecordedRun, Trace, recorded_runs
-from application.usage import Expense, Fate
+from application.audit.events import (
+    PROBLEMS,
+    VERDICT,
+    AuditEntry,
+    Causation,
+    EventFilter,
+    Found,
+    SearchTerm,
+    tree_of,
+)
+from application.audit.past_runs import RecordedRun, RunTrace, recorded_runs
+from application.audit.usage import Expense, Fate
 from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
@@ -33,7 +42,7 @@ def entry_of(one: Recorded) -> AuditEntry:
     )
 
 
-def matches(one: Recorded, wanted: Wanted) -> bool:
+def matches(one: Recorded, wanted: EventFilter) -> bool:
     event = one.event
     failed = isinstance(event, e.VerdictReached) and event.verdict is not Verdict.PASS
     assert not failed or one.type == VERDICT
@@ -49,7 +58,7 @@ def matches(one: Recorded, wanted: Wanted) -> bool:
     )
 
 
-def _said(one: Recorded, word: Word) -> bool:
+def _said(one: Recorded, word: SearchTerm) -> bool:
     kind = one.actor.partition(":")[0]
     return (
         one.type in word.types
@@ -69,7 +78,13 @@ class MemoryAudit:
         return [one for one in self._events() if one.tenant_id == tenant_id]
 
     async def entries(
-        self, tenant_id: UUID, wanted: Wanted, *, beyond: int | None, limit: int, ascending: bool
+        self,
+        tenant_id: UUID,
+        wanted: EventFilter,
+        *,
+        beyond: int | None,
+        limit: int,
+        ascending: bool,
     ) -> Found:
         found = [entry_of(one) for one in self._of(tenant_id) if matches(one, wanted)]
         if beyond is not None:
@@ -129,10 +144,10 @@ class MemoryAudit:
         return Certificate(feature_id, True, len(stream), head, compared)  # noqa: FBT003
 
 
-def trace_of(one: Recorded) -> Trace:
+def trace_of(one: Recorded) -> RunTrace:
     """What an event says in clear about work."""
     event = one.event
-    return Trace(
+    return RunTrace(
         one.feature_id,
         one.version,
         type(event),

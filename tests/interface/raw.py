@@ -16,7 +16,7 @@ import uvloop
 
 from interface.crowd import Crowd
 from interface.patient import PatientProtocol
-from interface.refused import Refused
+from interface.refused import WrittenRefusal
 from interface.server import listen, serve
 
 PATIENCE = 30.0
@@ -57,7 +57,7 @@ class Watched(Crowd):
 
     came = 0
 
-    def enter(self, host: str | None) -> Refused | None:
+    def enter(self, host: str | None) -> WrittenRefusal | None:
         refused = super().enter(host)
         self.came += refused is None
         return refused

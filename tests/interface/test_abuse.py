@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from application.throttle import Allowance, Throttle
+from application.identity.rate_limit import Allowance, RateLimiter
 from interface.http import openapi
 from tests.interface.world import Person, World
 
@@ -103,7 +103,7 @@ async def test_look_alike_origins_get_no_permission(ann: Person) -> None:
 
 def test_a_throttle_lets_its_tries_through_and_then_one_at_a_time() -> None:
     now = [0.0]
-    throttle, three = Throttle(lambda: now[0]), Allowance(3, 30.0)
+    throttle, three = RateLimiter(lambda: now[0]), Allowance(3, 30.0)
     for _ in range(3):
         assert throttle.wait(("a",), three) == 0
         throttle.count(("a",), three)
@@ -118,7 +118,7 @@ def test_a_throttle_lets_its_tries_through_and_then_one_at_a_time() -> None:
 
 
 def test_a_throttle_remembers_only_so_many_names() -> None:
-    throttle, one = Throttle(lambda: 0.0, largest=10), Allowance(1, 60.0)
+    throttle, one = RateLimiter(lambda: 0.0, largest=10), Allowance(1, 60.0)
     for n in range(1_000):
         throttle.count((str(n),), one)
     assert len(throttle._empty_at) == 10  # noqa: SLF001 - its bound is the point.

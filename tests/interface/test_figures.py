@@ -4,17 +4,17 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from application.pulse import Pulse
-from infrastructure import logs
-from infrastructure.operating import Queue
-from infrastructure.standing import Standing
+from application.running.pulse import Pulse
+from infrastructure.observability import logs
+from infrastructure.postgres.operating import Queue
+from infrastructure.postgres.standing import DatabaseStanding
 from interface.figures import Figures
 from interface.health import Seen, report
 from interface.operator import operator_app, waiting_app
 from tests.architecture.pages import text
 
 WELL = Seen(
-    standing=Standing.READY,
+    standing=DatabaseStanding.READY,
     nats=True,
     jetstream=True,
     artifacts=True,
@@ -24,7 +24,7 @@ WELL = Seen(
 )
 AWAY = replace(
     WELL,
-    standing=Standing.READ_ONLY,
+    standing=DatabaseStanding.READ_ONLY,
     jetstream=False,
     conditional_writes=False,
     announced=None,
@@ -87,7 +87,7 @@ async def test_every_figure_is_in_the_documents() -> None:
 
 
 def test_what_went_wrong_is_counted_by_words_of_the_program_only() -> None:
-    log = structlog.get_logger("application.worker")
+    log = structlog.get_logger("application.execution.worker")
     before = logs.told.copy()
     logs._count(log, "", {"level": "warning", "event": "x", "logger": "application.x"})  # noqa: SLF001
     logs._count(log, "", {"level": "error", "event": "ann@example.com", "logger": "nats"})  # noqa: SLF001
@@ -107,12 +107,12 @@ def test_a_loop_that_stands_still_is_told_apart_from_one_that_is_idle() -> None:
     for _ in range(4):
         now[0] += 5
         idle.beat()
-    told = report(WELL, Standing.READY, [idle, stuck])
+    told = report(WELL, DatabaseStanding.READY, [idle, stuck])
     assert told["status"] == "degraded"
     assert told["loops"] == {"a": {"ok": True, "seconds": 0}, "b": {"ok": False, "seconds": 20}}
-    assert report(WELL, Standing.READY, [idle])["status"] == "ready"
-    assert report(AWAY, Standing.READ_ONLY, [idle])["status"] == "unavailable"
-    assert report(None, Standing.UNREACHABLE, [])["status"] == "starting"
+    assert report(WELL, DatabaseStanding.READY, [idle])["status"] == "ready"
+    assert report(AWAY, DatabaseStanding.READ_ONLY, [idle])["status"] == "unavailable"
+    assert report(None, DatabaseStanding.UNREACHABLE, [])["status"] == "starting"
 
 
 async def test_the_operators_address_answers_three_questions_and_no_other() -> None:

@@ -6,8 +6,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from application.outage import Outage
 from application.ports import Unavailable
+from application.running.outage import Outage
 from infrastructure.sealing import WrongMasterKey
 from interface import lasting
 from interface.lasting import Running, keep_running, once_there

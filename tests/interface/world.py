@@ -17,38 +17,38 @@ import uvicorn
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.account_ports import EVER, Account
-from application.accounts import Accounts
-from application.agents.table import roster_of
-from application.api_keys import KeyDescription, KeySettings
-from application.artifact_keys import artifact_key
-from application.audit import ChainReport, Change
+from application.agents.table import agent_configs_of
+from application.audit.estimates import Estimates
+from application.audit.events import ChainReport, FeatureChange
+from application.delivery.artifact_keys import artifact_key
+from application.delivery.download import Download
 from application.delivery.history import Histories
-from application.download import Download
-from application.estimates import Estimates
-from application.export import StoredEvent
+from application.execution.model_access import Choice
 from application.features import Features
-from application.ports import ArtifactMissing, Effects, Origin, Unavailable
-from application.providers import Choice
-from application.security_log import SecurityLog
-from application.throttle import Throttle
+from application.identity.account_ports import EVER, Account
+from application.identity.accounts import Accounts
+from application.identity.api_keys import KeyDescription, KeySettings
+from application.identity.rate_limit import RateLimiter
+from application.identity.security_log import SecurityLog
+from application.ports import ArtifactMissing, Effects, Metadata, Unavailable
+from application.transparency.export import StoredEvent
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
 from domain.recorded import Recorded
 from domain.status import Status, Step
-from infrastructure.archive import ZipArchive
-from infrastructure.git_bundle import GitBundle
+from infrastructure.delivery.archive import ZipArchive
+from infrastructure.delivery.git_bundle import GitBundle
 from infrastructure.identity.ended import EndedSessions
 from infrastructure.identity.keys import LocalKeys
 from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshRecord, RefreshTokens
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
-from infrastructure.jetstream.bell import Bell
-from infrastructure.jetstream.live import NatsLive
+from infrastructure.nats.live import NatsLive
+from infrastructure.nats.signals import Signal
 from infrastructure.sealing import MasterKey
 from interface.http.app import build_app
-from interface.http.cursors import Cursors
+from interface.http.requests.cursors import Cursors
 from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
 from interface.patient import PatientProtocol
@@ -94,7 +94,7 @@ class Log(MemoryLog):
         events: Sequence[tuple[UUID, FeatureEvent]],
         *,
         expected: int,
-        origin: Origin,
+        origin: Metadata,
         effects: Effects = Effects(),
         head: bytes | None = None,
     ) -> Sequence[Recorded]:
@@ -110,9 +110,11 @@ class Log(MemoryLog):
     ) -> Sequence[StoredEvent]:
         return stored_as_it_would_be(self.of(tenant_id, feature_id))[after:upto]
 
-    async def since(self, tenant_id: UUID, after: int, upto: int, limit: int) -> Sequence[Change]:
+    async def since(
+        self, tenant_id: UUID, after: int, upto: int, limit: int
+    ) -> Sequence[FeatureChange]:
         return [
-            Change(e.position, e.feature_id, e.version, e.type, e.actor, e.recorded_at)
+            FeatureChange(e.position, e.feature_id, e.version, e.type, e.actor, e.recorded_at)
             for e in self.events
             if e.tenant_id == tenant_id and after < e.position <= upto
         ][:limit]
@@ -441,7 +443,7 @@ class World:
         self.clock = Clock()
         self.log = Log(self.clock)
         self.reads = FoldedReads(self.log)
-        self.live = NatsLive(None, Bell(None, "poke"))
+        self.live = NatsLive(None, Signal(None, "poke"))
         self.artifacts = MemoryArtifacts()
         self.store = Store()
         self.letters = Letters()
@@ -458,7 +460,7 @@ class World:
             sessions=RefreshTokens(MemorySessions(self.store), self.clock, self.ended.look),
             tokens=Tokens(self.issuer),
             mail=self.letters,
-            throttle=Throttle(lambda: self.clock.seconds),
+            throttle=RateLimiter(lambda: self.clock.seconds),
             clock=self.clock,
             new_id=uuid7,
             new_secret=lambda: base64.urlsafe_b64encode(uuid7().bytes).decode().rstrip("="),
@@ -478,7 +480,7 @@ class World:
             stored=self.log,
             audit=audit,
             expenses=audit,
-            estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, roster_of()),
+            estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, agent_configs_of()),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,
@@ -515,7 +517,7 @@ class World:
 
     async def system(self, feature_id: UUID, command: FeatureCommand, tenant: UUID) -> None:
         """A command of an agent, told to whoever watches as the projector would."""
-        origin = Origin(tenant, "agent:test", uuid7())
+        origin = Metadata(tenant, "agent:test", uuid7())
         written = await self.features.write(feature_id, command, origin)
         last = written.recorded[-1]
         await self.live.applied(tenant, feature_id, version=last.version, position=last.position)

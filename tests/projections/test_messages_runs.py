@@ -5,7 +5,7 @@ from uuid import UUID
 from domain import commands as c
 from domain.status import Agent, Gate, Step
 from projections.message import MESSAGE as MESSAGES
-from projections.message import Role
+from projections.message import Speaker
 from projections.run import RUN as RUNS
 from projections.run import Outcome
 from tests.given import (
@@ -28,8 +28,8 @@ def outcomes(story):
 def test_question_and_answer_are_two_messages():
     story = drafted().do(c.PostMessage(UUID(int=5), "hello")).work(Step.CONVERSE)
     asked, replied = given(story).rows(MESSAGES)
-    assert (asked.role, asked.message_id, asked.version) == (Role.USER, UUID(int=5), 2)
-    assert (replied.role, replied.message_id, replied.version) == (Role.AGENT, MESSAGE, 4)
+    assert (asked.role, asked.message_id, asked.version) == (Speaker.USER, UUID(int=5), 2)
+    assert (replied.role, replied.message_id, replied.version) == (Speaker.AGENT, MESSAGE, 4)
     assert replied.tokens == RUN.tokens
     assert not replied.has_brief
 

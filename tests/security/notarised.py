@@ -15,11 +15,11 @@ from uuid import UUID
 import psycopg
 from uuid_utils.compat import uuid7
 
-from application.ports import Effects, Origin
-from application.transparency.notary import Notary
+from application.ports import Effects, Metadata
+from application.transparency.tree_head_signer import TreeHeadSigner
 from domain import events as e
-from infrastructure.artifacts.checkpoints import FolderCheckpoints
-from infrastructure.database import Database
+from infrastructure.artifacts.tree_heads import FolderTreeHeads
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey
 from infrastructure.transparency import LogKeys, LogReport, PostgresLogTree, verify_store
 from tests.integration.logs import MASTER_TEXT, Opened, new, opened, posted
@@ -65,7 +65,7 @@ class Notarised:
     url: str
     opened: Opened
     sweeper: Database
-    store: FolderCheckpoints
+    store: FolderTreeHeads
     folder: Path
     tenant_id: UUID = field(default_factory=uuid7)
     features: dict[str, UUID] = field(default_factory=dict)
@@ -81,13 +81,13 @@ class Notarised:
         """The key."""
         return LogKeys(self.sweeper)
 
-    def notary(self, store: Any = None, *, every_seconds: float = 0) -> Notary:
+    def notary(self, store: Any = None, *, every_seconds: float = 0) -> TreeHeadSigner:
         """One of any number."""
 
         async def signer() -> Any:
             return await self.keys.signer(MasterKey.from_text(MASTER_TEXT))
 
-        return Notary(self.tree, store or self.store, signer, every_seconds=every_seconds)
+        return TreeHeadSigner(self.tree, store or self.store, signer, every_seconds=every_seconds)
 
     async def seal(self) -> None:
         """Let a notary do all there is to do."""
@@ -105,7 +105,7 @@ class Notarised:
                 feature_id,
                 new(e.FeatureDeleted() if deleting else event),
                 expected=version,
-                origin=Origin(self.tenant_id, "user:x", uuid7()),
+                origin=Metadata(self.tenant_id, "user:x", uuid7()),
                 effects=Effects(destroy_key=deleting),
             )
             self.versions[name] = version + 1
@@ -135,7 +135,7 @@ class Notarised:
 async def notarised(url: str, folder: Path) -> AsyncIterator[Notarised]:
     """Open it, empty."""
     async with opened(url) as log, Database(url, "bp_sweeper", max_size=4) as sweeper:
-        yield Notarised(url, log, sweeper, FolderCheckpoints(folder), folder)
+        yield Notarised(url, log, sweeper, FolderTreeHeads(folder), folder)
 
 
 async def told(kept: Notarised) -> None:

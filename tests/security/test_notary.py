@@ -10,9 +10,9 @@ import pytest
 
 from application.ports import Unavailable
 from application.transparency import CompactRange, MerkleTree, event_leaf, verify_consistency
-from application.transparency.notary import LogContradicted
-from infrastructure.artifacts.checkpoints import FolderCheckpoints, name_of
-from infrastructure.database import Database
+from application.transparency.tree_head_signer import LogContradicted
+from infrastructure.artifacts.tree_heads import FolderTreeHeads, name_of
+from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey, WrongMasterKey
 from infrastructure.transparency import LogKeys
 from tests.integration.logs import MASTER_TEXT
@@ -28,7 +28,7 @@ async def kept(database: str, tmp_path: Path) -> AsyncIterator[Notarised]:
 class Flaky:
     """A store that can be switched off, also between its work and its answer."""
 
-    def __init__(self, store: FolderCheckpoints) -> None:
+    def __init__(self, store: FolderTreeHeads) -> None:
         self._store = store
         self.down = False
         self.answer_lost = False
@@ -188,8 +188,8 @@ async def test_a_store_that_was_down_gets_what_it_missed(kept: Notarised) -> Non
 async def test_a_long_backlog_is_taken_in_parts_each_with_its_checkpoint(
     kept: Notarised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("application.transparency.notary.EVENTS_AT_ONCE", 4)
-    monkeypatch.setattr("application.transparency.notary.PAGE", 3)
+    monkeypatch.setattr("application.transparency.tree_head_signer.EVENTS_AT_ONCE", 4)
+    monkeypatch.setattr("application.transparency.tree_head_signer.PAGE", 3)
     await kept.record(FIRST + SECOND)
     await kept.notary().round(45)
     assert await kept.store.list() == [4, 8, 10]

@@ -13,14 +13,14 @@ import pytest
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from application.ports import Accepted, DueStep, Effects, LedgerEntry, Origin, Receipt
+from application.ports import Accepted, DueStep, Effects, LedgerEntry, Metadata, Receipt
 from domain import events as e
 from domain.status import Agent, Step
-from infrastructure.data_keys import DataKeys
-from infrastructure.database import ROLES, Database
 from infrastructure.event_log import PostgresEventLog
-from infrastructure.ledger import PostgresLedger
-from infrastructure.tasks import PostgresTasks
+from infrastructure.postgres.database import ROLES, Database
+from infrastructure.queue.ledger import PostgresLedger
+from infrastructure.queue.tasks import PostgresTasks
+from infrastructure.sealing.data_keys import DataKeys
 from tests.integration.logs import new, new_ring
 
 TENANT_TABLES = {
@@ -105,7 +105,7 @@ async def fill(url: str, tenant_id: UUID) -> None:
         PostgresEventLog(url, "bp_worker", ring) as log,
         Database(url, "bp_worker", max_size=2) as workers,
     ):
-        origin = Origin(tenant_id, "user:x", uuid7())
+        origin = Metadata(tenant_id, "user:x", uuid7())
         kept, deleted = uuid7(), uuid7()
         effects = Effects(receipt=Receipt("key", "0" * 64), accepted=Accepted(kept, 1, "drafting"))
         await log.append(
@@ -120,7 +120,7 @@ async def fill(url: str, tenant_id: UUID) -> None:
         (claim,) = await tasks.claim("w", tuple(Agent), limit=1, lease_seconds=60)
         ledger = PostgresLedger(workers, DataKeys(workers, ring))
         await ledger.announce(
-            tenant_id, kept, LedgerEntry(claim.task_id, 1, 1, "0" * 64), claim.fence
+            tenant_id, kept, LedgerEntry(claim.task_id, 1, 1, "0" * 64), claim.fencing_token
         )
     user, family = uuid7(), uuid7()
     with psycopg.connect(url) as connection:
@@ -392,7 +392,7 @@ async def test_appends_of_several_tenants_together_are_each_bound_to_their_own(
                     uuid7(),
                     new(e.FeatureCreated("A")),
                     expected=0,
-                    origin=Origin(tenant, "user:x", uuid7()),
+                    origin=Metadata(tenant, "user:x", uuid7()),
                 )
                 for tenant in reversed(tenants)
             )

@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from application.transparency import Checkpoint
+from application.transparency import SignedTreeHead
 from application.transparency.ports import NoteRefused
 from infrastructure.sealing import MasterKey, Unsealable
 from infrastructure.transparency import NoteSigner, NoteVerifier, VerifierKeyInvalid
 
 LOG = UUID(int=7)
 SIGNER = NoteSigner.generate(LOG)
-SAID = Checkpoint(SIGNER.origin, 5, b"\1" * 32, 9, datetime(2026, 1, 2, tzinfo=UTC))
+SAID = SignedTreeHead(SIGNER.origin, 5, b"\1" * 32, 9, datetime(2026, 1, 2, tzinfo=UTC))
 NOTE = SIGNER.sign(SAID)
 VERIFIER = NoteVerifier.from_text(SIGNER.text())
 
@@ -72,7 +72,7 @@ def test_a_note_of_another_key_or_another_log_is_refused() -> None:
 
 
 def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused() -> None:
-    foreign = Checkpoint("another/log", 5, b"\1" * 32, 9, SAID.at)
+    foreign = SignedTreeHead("another/log", 5, b"\1" * 32, 9, SAID.at)
     with pytest.raises(NoteRefused, match="of another log"):
         VERIFIER.read(SIGNER.sign(foreign))
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from application.transparency.notary import LogContradicted
-from infrastructure.artifacts.checkpoints import name_of
+from application.transparency.tree_head_signer import LogContradicted
+from infrastructure.artifacts.tree_heads import name_of
 from infrastructure.transparency import NoteSigner, verify_store
 from tests.security.notarised import FIRST, SIZE, Notarised, notarised, told
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from application.agents.material import Material
 from application.agents.points import points_of
-from application.agents.steps.work import Work
+from application.agents.step_inputs import StepInputs
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
 from application.agents.tools import SUBMIT_RECOMMENDATION
 from domain import commands as c
-from domain.documents import Alignment, Document, Plan, Reason, Spec, Tests
+from domain.documents import AgentDocument, Alignment, Plan, Reason, Spec, Tests
 from domain.pipeline import GATE_OF
 from domain.runs import Run
 from domain.status import Gate
@@ -27,7 +27,7 @@ _TASK = (
 )
 
 
-async def advise(work: Work) -> c.RecordRecommendation:
+async def advise(work: StepContext) -> c.RecordRecommendation:
     """The recommendation for the document at the gate."""
     gate = GATE_OF[work.step]
 
@@ -52,7 +52,7 @@ async def advise(work: Work) -> c.RecordRecommendation:
     )
 
 
-def lost_and_added(gate: Gate, material: Material) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def lost_and_added(gate: Gate, material: StepInputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ids that this document dropped and brought in, against its source and its last version.
 
     Against its source: points of the brief that no requirement of a spec answers, requirements that
@@ -71,7 +71,7 @@ def lost_and_added(gate: Gate, material: Material) -> tuple[tuple[str, ...], tup
     return _in_order(lost), _in_order(added)
 
 
-def _references(document: Document | None) -> Iterable[str]:
+def _references(document: AgentDocument | None) -> Iterable[str]:
     """The ids that a document carries on, and those it defines for the ones after it."""
     match document:
         case Spec():
@@ -88,7 +88,7 @@ def _references(document: Document | None) -> Iterable[str]:
             return
 
 
-def _source(gate: Gate, material: Material) -> Iterable[str]:
+def _source(gate: Gate, material: StepInputs) -> Iterable[str]:
     if gate is Gate.SPEC:
         return [point.id for point in points_of(material.brief)]
     if material.spec is None:
@@ -105,7 +105,7 @@ def _source(gate: Gate, material: Material) -> Iterable[str]:
     ]
 
 
-def _known(material: Material) -> set[str]:
+def _known(material: StepInputs) -> set[str]:
     known = {point.id for point in points_of(material.brief)}
     for spec in (material.spec, material.previous_spec):
         for requirement in spec.requirements if spec else ():

@@ -13,9 +13,9 @@ from application.agents.failures import StepFailed, check_failed
 from application.agents.inspection import StaticFinding, errors
 from application.agents.paths import oversizes, refusals
 from application.agents.prompting import input_block, listed, nonce_of, to_json
+from application.agents.steps.file_buffer import FileBuffer
 from application.agents.steps.need import needed
-from application.agents.steps.work import Work
-from application.agents.steps.workbench import Workbench
+from application.agents.steps.step_context import StepContext
 from domain import commands as c
 from domain.documents import Plan, Tests
 from domain.events import FileWritten
@@ -47,42 +47,42 @@ _MEND = (
 )
 
 
-async def implement(work: Work) -> c.RecordImplementation:
+async def implement(work: StepContext) -> c.RecordImplementation:
     """The implementation of the approved plan."""
     plan, tests = needed(work.material.plan), needed(work.material.tests)
     rework = bool(work.material.previous_files)
 
     def show(path: str, content: str) -> None:
-        work.desk.show("file", path=path, size=len(content.encode()))
+        work.context.show("file", path=path, size=len(content.encode()))
 
-    bench = Workbench(plan, tests, work.material.previous_files, show)
+    buffer = FileBuffer(plan, tests, work.material.previous_files, show)
     exchange = work.exchange(_REWORK if rework else _TASK, growing=True)
-    loop = _Loop(work, exchange, bench)
+    loop = _Loop(work, exchange, buffer)
     await loop.until_written()
-    found = await _inspected(work, plan, tests, bench.files)
+    found = await _inspected(work, plan, tests, buffer.files)
     if found:
         loop.ask_for(_MEND.format(findings=listed([str(finding) for finding in found])))
         await loop.until_written()
-        found = await _inspected(work, plan, tests, bench.files)
-    findings = [str(finding) for finding in found] or _whole(plan, tests, bench.files)
+        found = await _inspected(work, plan, tests, buffer.files)
+    findings = [str(finding) for finding in found] or _whole(plan, tests, buffer.files)
     if findings:
         raise check_failed("The code", findings)
     return c.RecordImplementation(
         attempt=work.attempt,
         run=Run(),
-        files=await _stored(work, tests, bench.files),
+        files=await _stored(work, tests, buffer.files),
         manifest_sha256=work.manifest_sha256,
-        notes="\n\n".join(bench.notes),
+        notes="\n\n".join(buffer.notes),
     )
 
 
 class _Loop:
     """Turns of the implementer until nothing is missing."""
 
-    def __init__(self, work: Work, exchange: Exchange, bench: Workbench) -> None:
+    def __init__(self, work: StepContext, exchange: Exchange, buffer: FileBuffer) -> None:
         self._work = work
         self._exchange = exchange
-        self._bench = bench
+        self._bench = buffer
         self._idle = 0
         """Turns in a row that brought no accepted file."""
         self._cut = 0
@@ -147,11 +147,11 @@ IDLE_TURNS = 2
 
 
 async def _inspected(
-    work: Work, plan: Plan, tests: Tests, files: Mapping[str, str]
+    work: StepContext, plan: Plan, tests: Tests, files: Mapping[str, str]
 ) -> list[StaticFinding]:
     """Errors in the implementer's own files; the frozen tests are only there to be resolved."""
     frozen = {file.path: file.content for file in tests.files}
-    found = await work.desk.inspect({**files, **frozen}, plan.packages)
+    found = await work.context.inspect({**files, **frozen}, plan.packages)
     return [finding for finding in errors(found) if finding.path in files]
 
 
@@ -162,14 +162,16 @@ def _whole(plan: Plan, tests: Tests, files: Mapping[str, str]) -> list[str]:
     return [*absent, *refusals(every), *oversizes(every)]
 
 
-async def _stored(work: Work, tests: Tests, files: Mapping[str, str]) -> tuple[FileWritten, ...]:
+async def _stored(
+    work: StepContext, tests: Tests, files: Mapping[str, str]
+) -> tuple[FileWritten, ...]:
     """Every file in the store, named by its path, in the order of paths."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: str, content: str, by: Agent) -> FileWritten:
         body = content.encode()
         async with slots:
-            return FileWritten(path, len(body), await work.desk.store(body), by)
+            return FileWritten(path, len(body), await work.context.store(body), by)
 
     async with asyncio.TaskGroup() as group:
         stored = [

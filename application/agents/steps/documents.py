@@ -10,7 +10,7 @@ from application.agents.inspection import StaticFinding, errors
 from application.agents.points import points_of
 from application.agents.render import plan_markdown, spec_markdown, tests_markdown
 from application.agents.steps.need import needed
-from application.agents.steps.work import Work
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
 from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS
 from domain import commands as c
@@ -27,13 +27,13 @@ _AGAIN = (
 )
 
 
-async def write_spec(work: Work) -> c.RecordDocument:
+async def write_spec(work: StepContext) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
     points, previous = points_of(material.brief), material.previous_spec
 
     async def check(spec: Spec) -> list[str]:
-        return await work.desk.compute(spec_findings, spec, points, previous)
+        return await work.context.compute(spec_findings, spec, points, previous)
 
     task = _SPEC_TASK + (_AGAIN if previous else "")
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
@@ -42,17 +42,17 @@ async def write_spec(work: Work) -> c.RecordDocument:
         attempt=work.attempt,
         run=Run(),
         document=spec,
-        markdown=await work.desk.compute(spec_markdown, spec),
+        markdown=await work.context.compute(spec_markdown, spec),
         manifest_sha256=work.manifest_sha256,
     )
 
 
-async def write_plan(work: Work) -> c.RecordDocument:
+async def write_plan(work: StepContext) -> c.RecordDocument:
     """The plan of the approved specification."""
     spec = needed(work.material.spec)
 
     async def check(plan: Plan) -> list[str]:
-        return await work.desk.compute(plan_findings, plan, spec)
+        return await work.context.compute(plan_findings, plan, spec)
 
     task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
@@ -60,17 +60,17 @@ async def write_plan(work: Work) -> c.RecordDocument:
         attempt=work.attempt,
         run=Run(),
         document=plan,
-        markdown=await work.desk.compute(plan_markdown, plan),
+        markdown=await work.context.compute(plan_markdown, plan),
         manifest_sha256=work.manifest_sha256,
     )
 
 
-async def write_tests(work: Work) -> c.RecordDocument:
+async def write_tests(work: StepContext) -> c.RecordDocument:
     """The contract tests of the approved specification and plan."""
     spec, plan = needed(work.material.spec), needed(work.material.plan)
 
     async def check(tests: Tests) -> list[str]:
-        found = await work.desk.compute(tests_findings, tests, spec, plan)
+        found = await work.context.compute(tests_findings, tests, spec, plan)
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
     task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
@@ -79,17 +79,17 @@ async def write_tests(work: Work) -> c.RecordDocument:
         attempt=work.attempt,
         run=Run(),
         document=tests,
-        markdown=await work.desk.compute(tests_markdown, tests),
+        markdown=await work.context.compute(tests_markdown, tests),
         manifest_sha256=work.manifest_sha256,
     )
 
 
-async def _inspected(work: Work, tests: Tests, plan: Plan) -> list[StaticFinding]:
+async def _inspected(work: StepContext, tests: Tests, plan: Plan) -> list[StaticFinding]:
     """Errors that parsers find in the test files, beside which the planned files stand empty.
 
     So an import of a file that nobody plans is found before the tests are frozen.
     """
     contents = {file.path: file.content for file in tests.files}
     planned = {file.path: "" for file in plan.files}
-    found = await work.desk.inspect({**planned, **contents}, plan.packages)
+    found = await work.context.inspect({**planned, **contents}, plan.packages)
     return [finding for finding in errors(found) if finding.path in contents]

@@ -15,7 +15,7 @@ from application.agents.inspection import StaticFinding, errors
 from application.agents.prompting import to_json
 from application.agents.render import report_markdown
 from application.agents.steps.need import needed
-from application.agents.steps.work import Work
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
 from application.agents.tools import SUBMIT_REVIEW
 from application.agents.verdict import verdict, with_evidence
@@ -35,13 +35,13 @@ _PART_TASK = (
 _WORST = [ControlState.NOT_MET, ControlState.MET, ControlState.NOT_APPLICABLE]
 
 
-async def review(work: Work) -> c.RecordReview:
+async def review(work: StepContext) -> c.RecordReview:
     """The review of the implementation, with its verdict."""
     files, plan = work.material.files, needed(work.material.plan)
-    static = await work.desk.inspect(files, plan.packages)
+    static = await work.context.inspect(files, plan.packages)
     reports = [await _part(work, *part, static) for part in _parts(files)]
     security = work.step is Step.SECURITY_REVIEW
-    decided = await work.desk.compute(
+    decided = await work.context.compute(
         judged, _together(reports), dict(files), tuple(static), security
     )
     return c.RecordReview(
@@ -97,7 +97,7 @@ def _parts(files: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], int, i
 
 
 async def _part(
-    work: Work,
+    work: StepContext,
     files: Mapping[str, str],
     number: int,
     parts: int,

@@ -13,7 +13,7 @@ from application.agents.exchange import Exchange, Result, calls, said, was_cut
 from application.agents.failures import StepFailed, check_failed
 from application.agents.prompting import listed
 from application.agents.render import brief_markdown
-from application.agents.steps.work import Work
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import decoded
 from application.agents.tools import ASK_QUESTION, PROPOSE_BRIEF
 from application.ports import ModelAnswer
@@ -38,7 +38,7 @@ class _Heard(Struct):
     brief: Brief | None = None
 
 
-async def converse(work: Work) -> c.RecordReply:
+async def converse(work: StepContext) -> c.RecordReply:
     """The reply to the user's last message."""
     messages = [m for m in work.material.conversation if m.role == "user"]
     if not messages:

@@ -4,7 +4,7 @@ Invariant: a feature gets a title of one to six words, whatever the model answer
 """
 
 from application.agents.failures import StepFailed
-from application.agents.steps.work import Work
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
 from application.agents.title import fallback_title, title_findings
 from application.agents.tools import SUBMIT_TITLE
@@ -15,7 +15,7 @@ from domain.runs import Run
 _TASK = "Name the feature, and hand the title over with `submit_title`."
 
 
-async def name_feature(work: Work) -> c.RecordTitle:
+async def name_feature(work: StepContext) -> c.RecordTitle:
     """The title."""
 
     async def check(title: Title) -> list[str]:

@@ -18,7 +18,7 @@ from infrastructure.demo_model.author.spec import write_spec
 from infrastructure.demo_model.author.spoiled import SPOIL
 from infrastructure.demo_model.author.titles import title_of
 from infrastructure.demo_model.prompt import Ask
-from infrastructure.demo_model.reply import Call, Reply, Text, within
+from infrastructure.demo_model.reply import Call, Reply, ReplyText, within
 
 REVIEWERS = ("security_review", "code_review")
 
@@ -37,7 +37,7 @@ def write(ask: Ask, fault: str = "ok") -> Reply:
 
 def _right(ask: Ask, *, fail: bool) -> Reply:
     inputs: dict[str, Any] = ask.inputs
-    document: d.Document
+    document: d.AgentDocument
     match ask.agent:
         case "ba":
             return converse(inputs, ask.tools)
@@ -68,4 +68,4 @@ def _by_schema(ask: Ask) -> Reply:
     for name, schema in ask.schemas.items():
         if ask.agent and isinstance(schema, dict):
             return Reply((Call.of(name, filled(schema, text)),))
-    return Reply((Text("This is the demo model. It knows the agents of this service only."),))
+    return Reply((ReplyText("This is the demo model. It knows the agents of this service only."),))

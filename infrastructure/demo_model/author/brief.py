@@ -68,7 +68,7 @@ SIGNS = (
 )
 
 
-class Line(Struct, frozen=True):
+class BriefLine(Struct, frozen=True):
     """A line of the brief."""
 
     section: Section
@@ -103,7 +103,7 @@ class _Reader:
     """Goes through a brief from the top, knowing what the last heading or introduction said."""
 
     def __init__(self) -> None:
-        self._lines: list[Line] = []
+        self._lines: list[BriefLine] = []
         self._texts: list[list[str]] = []
         """What each line says, in pieces: a bullet may go on for as long as it likes."""
         self._section = Section.STORY
@@ -140,7 +140,7 @@ class _Reader:
             if INTRODUCES.search(line):
                 self._introduce()
 
-    def read(self) -> tuple[Line, ...]:
+    def read(self) -> tuple[BriefLine, ...]:
         """All lines so far that say something."""
         self.flush()
         whole = (
@@ -149,14 +149,14 @@ class _Reader:
         )
         return tuple(line for line in whole if line.text)
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: BriefLine) -> None:
         self._lines.append(line)
         self._texts.append([line.text])
 
     def _bullet(self, text: str, section: Section, under: str) -> None:
         found = POINT_ID.match(text.strip())
         body, own = (found["text"], found["id"]) if found else (text, "")
-        self._add(Line(section, body.strip(), bullet=True, under=under, id=own))
+        self._add(BriefLine(section, body.strip(), bullet=True, under=under, id=own))
 
     def _introduce(self) -> None:
         """The paragraph's last sentence speaks about the list that follows."""
@@ -173,12 +173,12 @@ class _Reader:
             joined = " ".join(self._paragraph)
             declines = self._section is Section.STORY and DECLINES.match(joined)
             about = Section.WONT if declines else self._section
-            self._add(Line(about, joined, bullet=False, under=self._heading))
+            self._add(BriefLine(about, joined, bullet=False, under=self._heading))
             self._paragraph = []
 
 
 @lru_cache(maxsize=4)
-def read(text: str) -> tuple[Line, ...]:
+def read(text: str) -> tuple[BriefLine, ...]:
     """The brief, line by line; lines of a paragraph are joined.
 
     One answer looks at its brief from many sides; it is read once for all of them.
@@ -207,7 +207,7 @@ def wishes(text: str) -> list[tuple[str, str]]:
     return [*named, *((f"BF-{n}", wish[:LIMIT]) for n, wish in enumerate(later, start=last + 1))]
 
 
-def _unnamed(lines: list[Line]) -> list[str]:
+def _unnamed(lines: list[BriefLine]) -> list[str]:
     wanted = [x for x in lines if x.section in (Section.MUST, Section.STORY)]
     bullets = [x.text for x in wanted if x.bullet]
     prose = [sentence for x in wanted if not x.bullet for sentence in sentences(x.text)]

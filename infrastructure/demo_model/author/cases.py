@@ -5,7 +5,7 @@ Invariant: a sample is accepted by its field, and two samples of a thing differ.
 
 from domain import documents as d
 from infrastructure.demo_model.author.requirements import Deed
-from infrastructure.demo_model.author.sketch import Kind, Part, Thing
+from infrastructure.demo_model.author.sketch import FieldKind, SketchPart, Thing
 from infrastructure.demo_model.author.typescript import literal
 
 
@@ -29,29 +29,29 @@ class Case:
         return (self.id, *own)
 
 
-def sample(part: Part, number: int) -> str | int | float | bool:
+def sample(part: SketchPart, number: int) -> str | int | float | bool:
     """A value that a field accepts; another one for another number."""
     day = f"2026-05-{10 + number:02}"
     match part.kind:
-        case Kind.EMAIL:
+        case FieldKind.EMAIL:
             return f"person{number}@example.org"
-        case Kind.LINK:
+        case FieldKind.LINK:
             return f"https://example.org/{number}"
-        case Kind.WHOLE:
+        case FieldKind.WHOLE:
             return 3 + number
-        case Kind.MONEY:
+        case FieldKind.MONEY:
             return 9.5 + number
-        case Kind.DATE:
+        case FieldKind.DATE:
             return day
-        case Kind.MOMENT:
+        case FieldKind.MOMENT:
             return f"{day}T18:30"
-        case Kind.TIME:
+        case FieldKind.TIME:
             return f"{10 + number}:30"
-        case Kind.YES_NO:
+        case FieldKind.YES_NO:
             return number % 2 == 1
-        case Kind.CHOICE:
+        case FieldKind.CHOICE:
             return part.options[number % len(part.options)]
-        case Kind.REFERENCE:
+        case FieldKind.REFERENCE:
             return number
         case _:
             return f"{part.label} {['one', 'two', 'three', 'four'][number % 4]}"

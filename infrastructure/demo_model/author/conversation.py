@@ -15,7 +15,7 @@ from infrastructure.demo_model.author.brief import ALSO, points_of, text_of
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.proposal import data_lines, propose
 from infrastructure.demo_model.author.words import listed
-from infrastructure.demo_model.reply import Call, Reply, Text
+from infrastructure.demo_model.reply import Call, Reply, ReplyText
 
 LONG_ENOUGH = 600
 """Characters of a first message that need no questions."""
@@ -39,7 +39,7 @@ POINT = re.compile(r"BF-\d{1,9}")
 WHO, WHAT = "who will use it", "what it should remember"
 
 
-class Said(Struct, frozen=True):
+class SpokenMessage(Struct, frozen=True):
     """A message of the conversation."""
 
     id: str
@@ -47,15 +47,15 @@ class Said(Struct, frozen=True):
     text: str
 
 
-def said_so_far(inputs: dict[str, Any]) -> list[Said]:
+def said_so_far(inputs: dict[str, Any]) -> list[SpokenMessage]:
     """The conversation, oldest first, whatever its shape."""
     given = inputs.get("conversation") or []
     if isinstance(given, str):
-        return [Said("", by_person=True, text=given)]
+        return [SpokenMessage("", by_person=True, text=given)]
     found = []
     for message in given:
         if isinstance(message, str):
-            found.append(Said("", by_person=True, text=message))
+            found.append(SpokenMessage("", by_person=True, text=message))
             continue
         by = next(
             (str(message[k]) for k in ("role", "by", "author", "from", "actor") if k in message),
@@ -64,11 +64,13 @@ def said_so_far(inputs: dict[str, Any]) -> list[Said]:
         words = (message.get(k) for k in ("text", "content", "message"))
         text = next((w for w in words if isinstance(w, str)), json.dumps(message))
         person = by.lower().startswith(("user", "person", "human", "you"))
-        found.append(Said(str(message.get("id") or message.get("message_id") or ""), person, text))
+        found.append(
+            SpokenMessage(str(message.get("id") or message.get("message_id") or ""), person, text)
+        )
     return found
 
 
-def _story(messages: list[Said]) -> str:
+def _story(messages: list[SpokenMessage]) -> str:
     """Everything the person said, each answer under the question it answers."""
     parts: list[str] = []
     asked = ""
@@ -93,7 +95,7 @@ def _short(text: str) -> str:
     return text if len(words) <= MOST_WORDS else " ".join(words[:MOST_WORDS]) + " …"
 
 
-def _offer(text: str, messages: list[Said], lead: str) -> Reply:
+def _offer(text: str, messages: list[SpokenMessage], lead: str) -> Reply:
     spoken = [(m.id, m.text) for m in messages if m.by_person]
     brief = propose(text, spoken)
     words = (
@@ -101,7 +103,7 @@ def _offer(text: str, messages: list[Said], lead: str) -> Reply:
         f"{len(brief.must_haves)}, kinds of things to remember: {len(brief.data)}). "
         "Please read the brief; confirm it if it says what you mean, or tell me what is wrong."
     )
-    return Reply((Text(_short(words)), Call.of("propose_brief", brief)))
+    return Reply((ReplyText(_short(words)), Call.of("propose_brief", brief)))
 
 
 def _ask_who(text: str) -> Reply:
@@ -116,7 +118,7 @@ def _ask_who(text: str) -> Reply:
         f"Thank you, that sounds useful. I am the demo model, a plain stand-in: I understood that "
         f"it is about {thing}. Two short questions. First: {WHO}?"
     )
-    return Reply((Text(_short(words)), Call.of("ask_question", question)))
+    return Reply((ReplyText(_short(words)), Call.of("ask_question", question)))
 
 
 def _ask_what(text: str) -> Reply:
@@ -132,7 +134,7 @@ def _ask_what(text: str) -> Reply:
         f"Good. The last question is {WHAT}. As the demo model I heard of {things}. Choose my "
         "guess, or write it yourself, such as “Tool: name, condition (good, worn), bought on”."
     )
-    return Reply((Text(_short(words)), Call.of("ask_question", question)))
+    return Reply((ReplyText(_short(words)), Call.of("ask_question", question)))
 
 
 def _explain(inputs: dict[str, Any], question: str) -> Reply:
@@ -154,10 +156,10 @@ def _explain(inputs: dict[str, Any], question: str) -> Reply:
         f"Closest to your question: “{'” and “'.join(x[:160] for x in best)}”. " if best else ""
     )
     words += "Tell me what should be different, and I propose a revised brief."
-    return Reply((Text(_short(" ".join(words.split()))),))
+    return Reply((ReplyText(_short(" ".join(words.split()))),))
 
 
-def _revise(inputs: dict[str, Any], messages: list[Said]) -> Reply:
+def _revise(inputs: dict[str, Any], messages: list[SpokenMessage]) -> Reply:
     last = messages[-1]
     points = points_of(inputs)
     numbers = [int(key.split("-")[1]) for key, _ in points if POINT.fullmatch(key)]
@@ -193,10 +195,12 @@ def converse(inputs: dict[str, Any], tools: frozenset[str]) -> Reply:
     asked = sum(not m.by_person for m in messages)
     enough = GO_AHEAD.search(last) or len(spoken[0].text if spoken else "") > LONG_ENOUGH
     if not text.strip():
-        return Reply((Text("I am the demo model. What should the software do, and for whom?"),))
+        return Reply(
+            (ReplyText("I am the demo model. What should the software do, and for whom?"),)
+        )
     if (enough or asked > 1) and "propose_brief" in tools:
         lead = "Here is the brief again, with what you said." if asked > 1 else "Here is a brief."
         return _offer(text, messages, lead)
     if "ask_question" not in tools:
-        return Reply((Text("I am the demo model. Tell me more, or say “go ahead”."),))
+        return Reply((ReplyText("I am the demo model. Tell me more, or say “go ahead”."),))
     return _ask_what(text) if asked else _ask_who(text)

@@ -5,7 +5,7 @@ Invariant: a field refers only to a thing of the same sketch, and never to its o
 
 import re
 
-from infrastructure.demo_model.author.sketch import Kind, Part
+from infrastructure.demo_model.author.sketch import FieldKind, SketchPart
 from infrastructure.demo_model.author.words import bare, plural, singular
 
 PERSON = re.compile(
@@ -30,16 +30,16 @@ OPTIONAL = re.compile(
 )
 SIGNS = (
     (
-        Kind.YES_NO,
+        FieldKind.YES_NO,
         re.compile(
             r"^(whether|if|is|has|can)\b|\b(yes ?(/|or) ?no|licen[cs]e|consent|member yet)\b",
             re.IGNORECASE,
         ),
     ),
-    (Kind.MOMENT, re.compile(r"\bdate and time\b", re.IGNORECASE)),
-    (Kind.TIME, re.compile(r"\b(time|hour|at what time)\b", re.IGNORECASE)),
+    (FieldKind.MOMENT, re.compile(r"\bdate and time\b", re.IGNORECASE)),
+    (FieldKind.TIME, re.compile(r"\b(time|hour|at what time)\b", re.IGNORECASE)),
     (
-        Kind.DATE,
+        FieldKind.DATE,
         re.compile(
             r"\b(date|day|birthday|deadline|due|when|until|since|from when|lent on|picked up|"
             r"pick-up|returned|expires?|"
@@ -47,20 +47,20 @@ SIGNS = (
             re.IGNORECASE,
         ),
     ),
-    (Kind.EMAIL, re.compile(r"\be-?mail\b", re.IGNORECASE)),
+    (FieldKind.EMAIL, re.compile(r"\be-?mail\b", re.IGNORECASE)),
     (
-        Kind.LINK,
+        FieldKind.LINK,
         re.compile(r"\b(link|url|website|web address|photos?|pictures?|images?)\b", re.IGNORECASE),
     ),
     (
-        Kind.MONEY,
+        FieldKind.MONEY,
         re.compile(
             r"\b(price|cost|costs|amount|deposit|fee|fees|budget|salary|total|paid amount)\b",
             re.IGNORECASE,
         ),
     ),
     (
-        Kind.WHOLE,
+        FieldKind.WHOLE,
         re.compile(
             r"\b(number of|how many|how much|count|copies|guests|quantity|people needed|"
             r"capacity|age|year|minutes|hours|pieces|stock|places|seats|servings|weight|points|"
@@ -69,7 +69,7 @@ SIGNS = (
         ),
     ),
     (
-        Kind.LONG,
+        FieldKind.LONG,
         re.compile(
             r"\b(notes?|description|comments?|remarks?|instructions|allergies|ingredients|address|"
             r"details|text|about|what happened|reason)\b",
@@ -89,7 +89,9 @@ IT_IS = re.compile(r" (it|they) (is|was|are|were) ")
 YES_OR_NO = re.compile(r"\byes ?(/|or|,) ?no\b")
 PRIVATE = re.compile(r"\bno (sur|last )names?\b|first names? only")
 PICTURES = re.compile(r"\b(pictures?|photos?)\b")
-_PLAIN = {str(kind): kind for kind in Kind if kind not in (Kind.CHOICE, Kind.REFERENCE)}
+_PLAIN = {
+    str(kind): kind for kind in FieldKind if kind not in (FieldKind.CHOICE, FieldKind.REFERENCE)
+}
 
 
 def _options(hint: str) -> tuple[str, ...]:
@@ -120,7 +122,7 @@ def _target(label: str, things: list[str], own: str) -> str:
     return ""
 
 
-def part(phrase: str, things: list[str], own: str) -> Part:
+def part(phrase: str, things: list[str], own: str) -> SketchPart:
     """A field from how the brief names it: `condition (good, worn, broken)`."""
     hints = " ; ".join(HINT.findall(phrase))
     needed = not OPTIONAL.search(phrase)
@@ -128,43 +130,51 @@ def part(phrase: str, things: list[str], own: str) -> Part:
     label = _label(OPTIONAL.sub("", phrase) if not hints else phrase)
     asks = bare(HINT.sub("", phrase)).lower()
     if YES_OR_NO.search(hint.lower()):
-        return Part(label, Kind.YES_NO, required=False)
+        return SketchPart(label, FieldKind.YES_NO, required=False)
     if hint in _PLAIN:
-        return Part(label, _PLAIN[hint], needed)
+        return SketchPart(label, _PLAIN[hint], needed)
     if (meant := FROM.match(hint)) and singular(meant[1]) in things:
-        return Part(label, Kind.REFERENCE, needed, target=singular(meant[1]))
+        return SketchPart(label, FieldKind.REFERENCE, needed, target=singular(meant[1]))
     if options := _options(hint):
-        return Part(label, Kind.CHOICE, needed, options)
+        return SketchPart(label, FieldKind.CHOICE, needed, options)
     if target := _target(label, things, own):
-        return Part(label, Kind.REFERENCE, needed, target=target)
+        return SketchPart(label, FieldKind.REFERENCE, needed, target=target)
     for kind, sign in SIGNS:
         if sign.search(asks):
-            return Part(label, kind, needed and kind not in (Kind.YES_NO, Kind.LONG, Kind.LINK))
-    return Part(label, Kind.TEXT, needed)
+            return SketchPart(
+                label,
+                kind,
+                needed and kind not in (FieldKind.YES_NO, FieldKind.LONG, FieldKind.LINK),
+            )
+    return SketchPart(label, FieldKind.TEXT, needed)
 
 
-def stock(label: str, things: list[str], text: str) -> tuple[Part, ...]:
+def stock(label: str, things: list[str], text: str) -> tuple[SketchPart, ...]:
     """Fields for a thing whose fields the brief leaves open."""
     if DEED.match(label):
         others = [t for t in things if t != label and not DEED.match(t)]
-        refers = tuple(Part(other, Kind.REFERENCE, target=other) for other in others[:3])
-        return (*refers, Part("date", Kind.DATE), Part("notes", Kind.LONG, required=False))
+        refers = tuple(SketchPart(other, FieldKind.REFERENCE, target=other) for other in others[:3])
+        return (
+            *refers,
+            SketchPart("date", FieldKind.DATE),
+            SketchPart("notes", FieldKind.LONG, required=False),
+        )
     if PERSON.search(label):
         private = PRIVATE.search(text.lower())
-        contact = () if private else (Part("phone", Kind.TEXT, required=False),)
-        name = Part("first name" if private else "name")
-        return (name, *contact, Part("notes", Kind.LONG, required=False))
+        contact = () if private else (SketchPart("phone", FieldKind.TEXT, required=False),)
+        name = SketchPart("first name" if private else "name")
+        return (name, *contact, SketchPart("notes", FieldKind.LONG, required=False))
     picture = PICTURES.search(text.lower())
-    more = (Part("picture link", Kind.LINK, required=False),) if picture else ()
-    return (Part("name"), Part("description", Kind.LONG, required=False), *more)
+    more = (SketchPart("picture link", FieldKind.LINK, required=False),) if picture else ()
+    return (SketchPart("name"), SketchPart("description", FieldKind.LONG, required=False), *more)
 
 
-def said(given: Part, things: list[str], own: str) -> str:
+def said(given: SketchPart, things: list[str], own: str) -> str:
     """A field in the fewest words that `part` reads back as the same field."""
     hints = {
-        Kind.TEXT: "short text",
-        Kind.CHOICE: ", ".join(given.options),
-        Kind.REFERENCE: f"from the {plural(given.target)}" if given.target else "",
+        FieldKind.TEXT: "short text",
+        FieldKind.CHOICE: ", ".join(given.options),
+        FieldKind.REFERENCE: f"from the {plural(given.target)}" if given.target else "",
     }
     hint = hints.get(given.kind, str(given.kind))
     brief = (given.label, f"{given.label} (optional)", f"{given.label} ({hint})")

@@ -11,7 +11,7 @@ from domain import documents as d
 from infrastructure.demo_model.author.application import write_files
 from infrastructure.demo_model.author.plan import read_spec
 from infrastructure.demo_model.prompt import Ask, PastCall
-from infrastructure.demo_model.reply import Call, Reply, Text
+from infrastructure.demo_model.reply import Call, Reply, ReplyText
 
 TASKS_A_TURN = 3
 
@@ -55,14 +55,14 @@ def implement(ask: Ask) -> Reply:
         reason = (
             f"The demo model writes only what it planned itself; it does not know {unknown[0]}."
         )
-        return Reply((Text(reason), Call.of("report_blocked", {"reason": reason})))
+        return Reply((ReplyText(reason), Call.of("report_blocked", {"reason": reason})))
     todo = [task for task in plan.tasks if missing & set(task.writes)]
     if not todo:
         done = {
             "tasks": [task.id for task in plan.tasks],
             "notes": f"Written by the demo model: {len(plan.files)} files. Nothing was run here.",
         }
-        return Reply((Text("All planned files are written."), Call.of("task_done", done)))
+        return Reply((ReplyText("All planned files are written."), Call.of("task_done", done)))
     now = todo[:TASKS_A_TURN]
     titles = ", ".join(f"{task.id} {task.title[:1].lower()}{task.title[1:]}" for task in now)
     calls = [
@@ -72,4 +72,4 @@ def implement(ask: Ask) -> Reply:
         )
         for task in now
     ]
-    return Reply((Text(f"Demo model, writing: {titles}."), *calls))
+    return Reply((ReplyText(f"Demo model, writing: {titles}."), *calls))

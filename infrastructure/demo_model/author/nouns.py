@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 
-from infrastructure.demo_model.author.brief import Line, Section, read, sentences
+from infrastructure.demo_model.author.brief import BriefLine, Section, read, sentences
 from infrastructure.demo_model.author.fields import PERSON, part, stock
-from infrastructure.demo_model.author.sketch import MOST_THINGS, Part, Sketch, Thing, sketch
+from infrastructure.demo_model.author.sketch import MOST_THINGS, Sketch, SketchPart, Thing, sketch
 from infrastructure.demo_model.author.words import bare, pieces, singular
 
 FEWEST = 2
@@ -92,7 +92,7 @@ def _thing(name: str, fields: str | list[str]) -> tuple[str, list[str]] | None:
     return (label, kept) if kept else None
 
 
-def _stated(lines: Sequence[Line]) -> dict[str, list[str]]:
+def _stated(lines: Sequence[BriefLine]) -> dict[str, list[str]]:
     """Things whose fields the brief lists."""
     found: dict[str, list[str]] = {}
 
@@ -125,7 +125,7 @@ def _is_list(fields: str, section: Section) -> bool:
     return section is Section.DATA or len(pieces(fields)) > 1
 
 
-def _spoken(lines: Sequence[Line], known: set[str]) -> list[str]:
+def _spoken(lines: Sequence[BriefLine], known: set[str]) -> list[str]:
     """Nouns the brief keeps coming back to, the most frequent first."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
     forms = {word: (singular(word), times) for word, times in Counter(WORD.findall(text)).items()}
@@ -152,7 +152,7 @@ def _named(text: str) -> list[str]:
     return [singular(match["noun"]) for match in DETERMINED.finditer(text)]
 
 
-def _deeds(lines: Sequence[Line]) -> list[str]:
+def _deeds(lines: Sequence[BriefLine]) -> list[str]:
     """What people do with things, unless the word is itself a thing: a book is no booking."""
     text = " ".join(x.text for x in lines if x.section is not Section.WONT).lower()
     nouns = set(_named(text))
@@ -163,7 +163,7 @@ def _deeds(lines: Sequence[Line]) -> list[str]:
     ]
 
 
-def _guessed(lines: Sequence[Line], known: set[str]) -> list[str]:
+def _guessed(lines: Sequence[BriefLine], known: set[str]) -> list[str]:
     spoken = _spoken(lines, known)
     wanted = [label for label in _deeds(lines) if label not in known and label not in spoken][:1]
     if len(known) >= FEWEST:
@@ -185,7 +185,7 @@ def find_things(text: str) -> Sketch:
         labels += [x for x in ("item", "note", "person") if x not in labels][: FEWEST - len(labels)]
     things = []
     for label in labels:
-        parts: tuple[Part, ...] = tuple(
+        parts: tuple[SketchPart, ...] = tuple(
             part(x, labels, label) for x in stated.get(label, [])[:MOST_LISTED]
         )
         things.append(Thing(label, parts or stock(label, labels, text)))

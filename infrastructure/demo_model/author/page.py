@@ -7,36 +7,36 @@ import json
 from html import escape
 
 from domain import documents as d
-from infrastructure.demo_model.author.sketch import Kind, Part, Sketch, Thing
+from infrastructure.demo_model.author.sketch import FieldKind, Sketch, SketchPart, Thing
 from infrastructure.demo_model.author.tables import LONGEST
 from infrastructure.demo_model.author.words import ident, listed
 
 INPUTS = {
-    Kind.TEXT: 'type="text" maxlength="200"',
-    Kind.EMAIL: 'type="email" maxlength="254"',
-    Kind.LINK: 'type="url" maxlength="2000"',
-    Kind.WHOLE: 'type="number" min="0" step="1" data-number',
-    Kind.MONEY: 'type="number" min="0" step="0.01" data-number',
-    Kind.DATE: 'type="date"',
-    Kind.MOMENT: 'type="datetime-local"',
-    Kind.TIME: 'type="time"',
+    FieldKind.TEXT: 'type="text" maxlength="200"',
+    FieldKind.EMAIL: 'type="email" maxlength="254"',
+    FieldKind.LINK: 'type="url" maxlength="2000"',
+    FieldKind.WHOLE: 'type="number" min="0" step="1" data-number',
+    FieldKind.MONEY: 'type="number" min="0" step="0.01" data-number',
+    FieldKind.DATE: 'type="date"',
+    FieldKind.MOMENT: 'type="datetime-local"',
+    FieldKind.TIME: 'type="time"',
 }
 
 
-def _control(drawn: Sketch, part: Part) -> str:
+def _control(drawn: Sketch, part: SketchPart) -> str:
     label = escape(part.label.capitalize())
     needed = " required" if part.required else ""
     name = f'name="{part.name}"'
-    if part.kind is Kind.YES_NO:
+    if part.kind is FieldKind.YES_NO:
         return f'<label class="check"><input type="checkbox" {name}> {label}</label>'
-    if part.kind is Kind.LONG:
-        longest = LONGEST[Kind.LONG]
+    if part.kind is FieldKind.LONG:
+        longest = LONGEST[FieldKind.LONG]
         area = f'<textarea {name} rows="2" maxlength="{longest}"{needed}></textarea>'
         return f"<label>{label} {area}</label>"
     if (target := drawn.named(part.target)) is not None:
         data = f'data-target="{target.table}" data-number'
         return f"<label>{label} <select {name} {data}{needed}></select></label>"
-    if part.kind is Kind.CHOICE:
+    if part.kind is FieldKind.CHOICE:
         options = "".join(f"<option>{escape(option)}</option>" for option in part.options)
         first = '<option value="">Please choose</option>'
         return f"<label>{label} <select {name}{needed}>{first}{options}</select></label>"

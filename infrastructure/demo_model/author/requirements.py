@@ -28,7 +28,7 @@ class Deed(StrEnum):
         }[self]
 
 
-class Wanted(Struct, frozen=True):
+class WantedRequirement(Struct, frozen=True):
     """A requirement to be: what is done with which thing, because of which points."""
 
     thing: Thing
@@ -131,7 +131,9 @@ def deed_of(text: str) -> Deed:
     return Deed.FIND
 
 
-def share(drawn: Sketch, points: list[tuple[str, str]]) -> tuple[list[Wanted], dict[str, str]]:
+def share(
+    drawn: Sketch, points: list[tuple[str, str]]
+) -> tuple[list[WantedRequirement], dict[str, str]]:
     """Requirements with their sources, and the points left out with the reason for each."""
     left_out = {key: why for key, text in points if (why := beyond(text))}
     kept = [(key, text) for key, text in points if key not in left_out] or points[:1]
@@ -147,7 +149,7 @@ def share(drawn: Sketch, points: list[tuple[str, str]]) -> tuple[list[Wanted], d
                 sources.setdefault((thing.label, deed), []).append(key)
     first = [kept[0][0]]
     wanted = [
-        Wanted(
+        WantedRequirement(
             thing,
             deed,
             tuple(

@@ -18,7 +18,7 @@ ONE_OF = re.compile(r"one of:? ?(.+)", re.IGNORECASE)
 REFERENCE_TO = re.compile(r"reference to (.+)", re.IGNORECASE)
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What a field holds, in the words of the specification."""
 
     TEXT = "short text"
@@ -35,11 +35,11 @@ class Kind(StrEnum):
     REFERENCE = "reference to"
 
 
-class Part(Struct, frozen=True):
+class SketchPart(Struct, frozen=True):
     """A field of a thing."""
 
     label: str
-    kind: Kind = Kind.TEXT
+    kind: FieldKind = FieldKind.TEXT
     required: bool = True
     options: tuple[str, ...] = ()
     target: str = ""
@@ -54,9 +54,9 @@ class Part(Struct, frozen=True):
     @property
     def words(self) -> str:
         """Its type, as the specification says it."""
-        if self.kind is Kind.CHOICE:
+        if self.kind is FieldKind.CHOICE:
             return f"{self.kind}: {', '.join(self.options)}"
-        return f"{self.kind} {self.target}" if self.kind is Kind.REFERENCE else str(self.kind)
+        return f"{self.kind} {self.target}" if self.kind is FieldKind.REFERENCE else str(self.kind)
 
 
 class Thing(Struct, frozen=True):
@@ -64,7 +64,7 @@ class Thing(Struct, frozen=True):
 
     label: str
     """In the singular and lower case: `tool`."""
-    parts: tuple[Part, ...]
+    parts: tuple[SketchPart, ...]
 
     @property
     def many(self) -> str:
@@ -82,17 +82,17 @@ class Thing(Struct, frozen=True):
         return pascal(self.label)
 
     @property
-    def shown(self) -> Part:
+    def shown(self) -> SketchPart:
         """The field that stands for the whole thing in a list."""
         for part in self.parts:
-            if part.kind is Kind.TEXT:
+            if part.kind is FieldKind.TEXT:
                 return part
         return self.parts[0]
 
     @property
-    def needed(self) -> tuple[Part, ...]:
+    def needed(self) -> tuple[SketchPart, ...]:
         """The fields that may not be empty."""
-        return tuple(p for p in self.parts if p.required and p.kind is not Kind.YES_NO)
+        return tuple(p for p in self.parts if p.required and p.kind is not FieldKind.YES_NO)
 
 
 class Sketch(Struct, frozen=True):
@@ -115,8 +115,8 @@ def _without_circles(things: list[Thing]) -> list[Thing]:
         waiting.remove(ready)
         parts = tuple(
             p
-            if p.kind is not Kind.REFERENCE or p.target in known
-            else replace(p, kind=Kind.TEXT, target="")
+            if p.kind is not FieldKind.REFERENCE or p.target in known
+            else replace(p, kind=FieldKind.TEXT, target="")
             for p in ready.parts
         )
         done.append(replace(ready, parts=parts))
@@ -124,18 +124,18 @@ def _without_circles(things: list[Thing]) -> list[Thing]:
 
 
 def _targets(thing: Thing) -> set[str]:
-    return {part.target for part in thing.parts if part.kind is Kind.REFERENCE}
+    return {part.target for part in thing.parts if part.kind is FieldKind.REFERENCE}
 
 
-def _distinct(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    by_name: dict[str, Part] = {}
+def _distinct(parts: tuple[SketchPart, ...]) -> tuple[SketchPart, ...]:
+    by_name: dict[str, SketchPart] = {}
     for part in parts:
         by_name.setdefault(part.name, part)
     kept = tuple(by_name.values())[:MOST_FIELDS]
-    if any(part.required and part.kind is not Kind.YES_NO for part in kept):
+    if any(part.required and part.kind is not FieldKind.YES_NO for part in kept):
         return kept
     return (
-        (Part("name"), *kept)[:MOST_FIELDS]
+        (SketchPart("name"), *kept)[:MOST_FIELDS]
         if "name" not in by_name
         else tuple(replace(part, required=True) if part.name == "name" else part for part in kept)
     )
@@ -162,15 +162,15 @@ def to_entities(drawn: Sketch) -> tuple[d.Entity, ...]:
     )
 
 
-def _kind(words: str) -> tuple[Kind, tuple[str, ...], str]:
+def _kind(words: str) -> tuple[FieldKind, tuple[str, ...], str]:
     text = " ".join(words.split())
     if found := ONE_OF.match(text):
         options = tuple(dict.fromkeys(o.strip() for o in found[1].split(",") if o.strip()))
-        return (Kind.CHOICE, options, "") if options else (Kind.TEXT, (), "")
+        return (FieldKind.CHOICE, options, "") if options else (FieldKind.TEXT, (), "")
     if found := REFERENCE_TO.match(text):
-        return Kind.REFERENCE, (), found[1].strip().lower()
-    plain = {str(k): k for k in Kind if k not in (Kind.CHOICE, Kind.REFERENCE)}
-    return plain.get(text.lower(), Kind.TEXT), (), ""
+        return FieldKind.REFERENCE, (), found[1].strip().lower()
+    plain = {str(k): k for k in FieldKind if k not in (FieldKind.CHOICE, FieldKind.REFERENCE)}
+    return plain.get(text.lower(), FieldKind.TEXT), (), ""
 
 
 def from_entities(entities: tuple[d.Entity, ...]) -> Sketch:
@@ -180,8 +180,11 @@ def from_entities(entities: tuple[d.Entity, ...]) -> Sketch:
         parts = []
         for field in entity.fields:
             kind, options, target = _kind(field.type)
-            parts.append(Part(field.name, kind, field.required, options, target))
+            parts.append(SketchPart(field.name, kind, field.required, options, target))
         things.append(Thing(entity.name.lower(), tuple(parts)))
     return sketch(
-        things or [Thing("item", (Part("name"), Part("notes", Kind.LONG, required=False)))]
+        things
+        or [
+            Thing("item", (SketchPart("name"), SketchPart("notes", FieldKind.LONG, required=False)))
+        ]
     )

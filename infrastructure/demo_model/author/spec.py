@@ -10,8 +10,8 @@ import msgspec
 from domain import documents as d
 from infrastructure.demo_model.author.brief import Section, plain, points_of, read, text_of
 from infrastructure.demo_model.author.nouns import find_things
-from infrastructure.demo_model.author.requirements import Deed, Wanted, share
-from infrastructure.demo_model.author.sketch import Kind, Sketch, to_entities
+from infrastructure.demo_model.author.requirements import Deed, WantedRequirement, share
+from infrastructure.demo_model.author.sketch import FieldKind, Sketch, to_entities
 from infrastructure.demo_model.author.titles import title_of
 from infrastructure.demo_model.author.words import a, listed
 
@@ -44,7 +44,7 @@ class _Ids:
         return known
 
 
-def _criteria(wanted: Wanted) -> tuple[tuple[str, str, str], ...]:
+def _criteria(wanted: WantedRequirement) -> tuple[tuple[str, str, str], ...]:
     thing, one = wanted.thing, a(wanted.thing.label)
     needed = [part.label for part in thing.needed]
     if wanted.deed is Deed.ADD:
@@ -87,7 +87,7 @@ def _criteria(wanted: Wanted) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _response(wanted: Wanted) -> str:
+def _response(wanted: WantedRequirement) -> str:
     thing = wanted.thing
     return {
         Deed.ADD: f"The {thing.label} is checked, stored and shown in the list of {thing.many}.",
@@ -98,7 +98,9 @@ def _response(wanted: Wanted) -> str:
 
 def _errors(drawn: Sketch) -> tuple[d.ErrorCase, ...]:
     first = drawn.things[0]
-    used = next((t for t in drawn.things if any(p.kind is Kind.REFERENCE for p in t.parts)), None)
+    used = next(
+        (t for t in drawn.things if any(p.kind is FieldKind.REFERENCE for p in t.parts)), None
+    )
     cases = [
         d.ErrorCase(
             "A needed field is empty or a value has the wrong form.",
@@ -114,7 +116,7 @@ def _errors(drawn: Sketch) -> tuple[d.ErrorCase, ...]:
         ),
     ]
     if used is not None:
-        target = next(p.target for p in used.parts if p.kind is Kind.REFERENCE)
+        target = next(p.target for p in used.parts if p.kind is FieldKind.REFERENCE)
         cases.append(
             d.ErrorCase(
                 f"A {target} is removed that {a(used.label)} refers to.",

@@ -6,14 +6,16 @@ Invariant: what is spoilt is exactly what the fault names; the rest of the answe
 import json
 from typing import Any
 
-from infrastructure.demo_model.reply import Call, Reply, Text
+from infrastructure.demo_model.reply import Call, Reply, ReplyText
 
 UNKNOWN = "999"
 
 
 def prose(_: Reply) -> Reply:
     """Words where a tool call was asked for."""
-    return Reply((Text("I am the demo model. I would rather talk about it than hand it over."),))
+    return Reply(
+        (ReplyText("I am the demo model. I would rather talk about it than hand it over."),)
+    )
 
 
 def empty(_: Reply) -> Reply:
@@ -29,8 +31,10 @@ def refused(_: Reply) -> Reply:
 def truncated(reply: Reply) -> Reply:
     """The last tool call breaks off in its middle, at `max_tokens`."""
     last = reply.blocks[-1]
-    if isinstance(last, Text):
-        return Reply((*reply.blocks[:-1], Text(last.text[: len(last.text) // 2])), "max_tokens")
+    if isinstance(last, ReplyText):
+        return Reply(
+            (*reply.blocks[:-1], ReplyText(last.text[: len(last.text) // 2])), "max_tokens"
+        )
     half = Call(last.name, last.raw[: max(1, len(last.raw) * 2 // 3)])
     return Reply((*reply.blocks[:-1], half), "max_tokens", cut=True)
 
@@ -38,7 +42,7 @@ def truncated(reply: Reply) -> Reply:
 def malformed(reply: Reply) -> Reply:
     """The last tool call is whole, and no JSON."""
     last = reply.blocks[-1]
-    if isinstance(last, Text):
+    if isinstance(last, ReplyText):
         return reply
     return Reply((*reply.blocks[:-1], Call(last.name, last.raw[:-1] + ",]")))
 

@@ -4,25 +4,29 @@
 Invariant: every name is quoted and every value is a parameter; nothing of the brief is SQL.
 """
 
-from infrastructure.demo_model.author.sketch import Kind, Part, Sketch, Thing
+from infrastructure.demo_model.author.sketch import FieldKind, Sketch, SketchPart, Thing
 
 TYPES = {
-    Kind.TEXT: "text",
-    Kind.LONG: "text",
-    Kind.EMAIL: "text",
-    Kind.LINK: "text",
-    Kind.CHOICE: "text",
-    Kind.WHOLE: "integer",
-    Kind.REFERENCE: "integer",
-    Kind.MONEY: "numeric(12, 2)",
-    Kind.DATE: "date",
-    Kind.MOMENT: "timestamp",
-    Kind.TIME: "time",
-    Kind.YES_NO: "boolean",
+    FieldKind.TEXT: "text",
+    FieldKind.LONG: "text",
+    FieldKind.EMAIL: "text",
+    FieldKind.LINK: "text",
+    FieldKind.CHOICE: "text",
+    FieldKind.WHOLE: "integer",
+    FieldKind.REFERENCE: "integer",
+    FieldKind.MONEY: "numeric(12, 2)",
+    FieldKind.DATE: "date",
+    FieldKind.MOMENT: "timestamp",
+    FieldKind.TIME: "time",
+    FieldKind.YES_NO: "boolean",
 }
-LONGEST = {Kind.TEXT: 200, Kind.LONG: 4000, Kind.EMAIL: 254, Kind.LINK: 2000}
-FORMATS = {Kind.DATE: "YYYY-MM-DD", Kind.MOMENT: 'YYYY-MM-DD"T"HH24:MI', Kind.TIME: "HH24:MI"}
-SEARCHED = (Kind.TEXT, Kind.LONG, Kind.EMAIL, Kind.LINK, Kind.CHOICE)
+LONGEST = {FieldKind.TEXT: 200, FieldKind.LONG: 4000, FieldKind.EMAIL: 254, FieldKind.LINK: 2000}
+FORMATS = {
+    FieldKind.DATE: "YYYY-MM-DD",
+    FieldKind.MOMENT: 'YYYY-MM-DD"T"HH24:MI',
+    FieldKind.TIME: "HH24:MI",
+}
+SEARCHED = (FieldKind.TEXT, FieldKind.LONG, FieldKind.EMAIL, FieldKind.LINK, FieldKind.CHOICE)
 
 
 def quoted(text: str) -> str:
@@ -30,28 +34,28 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _check(part: Part) -> str:
+def _check(part: SketchPart) -> str:
     column = f'"{part.name}"'
     match part.kind:
-        case Kind.TEXT | Kind.LONG | Kind.EMAIL | Kind.LINK:
+        case FieldKind.TEXT | FieldKind.LONG | FieldKind.EMAIL | FieldKind.LINK:
             least = 1 if part.required else 0
             rule = f"char_length({column}) BETWEEN {least} AND {LONGEST[part.kind]}"
-            if part.kind is Kind.EMAIL:
+            if part.kind is FieldKind.EMAIL:
                 rule += f" AND position('@' in {column}) > 1"
-            if part.kind is Kind.LINK:
+            if part.kind is FieldKind.LINK:
                 rule += f" AND {column} ~ '^https?://'"
             return f" CHECK ({rule})"
-        case Kind.WHOLE | Kind.MONEY:
+        case FieldKind.WHOLE | FieldKind.MONEY:
             return f" CHECK ({column} >= 0)"
-        case Kind.CHOICE:
+        case FieldKind.CHOICE:
             return f" CHECK ({column} IN ({', '.join(quoted(o) for o in part.options)}))"
         case _:
             return ""
 
 
-def _column(drawn: Sketch, part: Part) -> str:
+def _column(drawn: Sketch, part: SketchPart) -> str:
     line = f'  "{part.name}" {TYPES[part.kind]}'
-    if part.kind is Kind.YES_NO:
+    if part.kind is FieldKind.YES_NO:
         return f"{line} NOT NULL DEFAULT false"
     line += " NOT NULL" if part.required else ""
     target = drawn.named(part.target)
@@ -77,16 +81,16 @@ def write_schema(drawn: Sketch, title: str) -> str:
         parts += [
             f'CREATE INDEX "{thing.table}_{part.name}" ON "{thing.table}" ("{part.name}");\n'
             for part in thing.parts
-            if part.kind in (Kind.REFERENCE, Kind.DATE)
+            if part.kind in (FieldKind.REFERENCE, FieldKind.DATE)
         ]
     return "\n".join([*parts, "COMMIT;\n"])
 
 
-def _shown(thing: Thing, part: Part) -> str:
+def _shown(thing: Thing, part: SketchPart) -> str:
     column = f'"{thing.table}"."{part.name}"'
     if part.kind in FORMATS:
         return f'to_char({column}, {quoted(FORMATS[part.kind])}) AS "{part.name}"'
-    return f'{column}::float8 AS "{part.name}"' if part.kind is Kind.MONEY else column
+    return f'{column}::float8 AS "{part.name}"' if part.kind is FieldKind.MONEY else column
 
 
 def _matches(drawn: Sketch, thing: Thing) -> str:

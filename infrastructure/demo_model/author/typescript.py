@@ -5,28 +5,28 @@ Invariant: every text of the brief goes in as a JSON literal, so that it cannot 
 
 import json
 
-from infrastructure.demo_model.author.sketch import Kind, Part, Sketch, Thing
+from infrastructure.demo_model.author.sketch import FieldKind, Sketch, SketchPart, Thing
 from infrastructure.demo_model.author.tables import statements
 
 KINDS = {
-    Kind.TEXT: "short_text",
-    Kind.LONG: "long_text",
-    Kind.EMAIL: "email",
-    Kind.LINK: "link",
-    Kind.WHOLE: "whole_number",
-    Kind.MONEY: "money",
-    Kind.DATE: "date",
-    Kind.MOMENT: "moment",
-    Kind.TIME: "time",
-    Kind.YES_NO: "yes_no",
-    Kind.CHOICE: "choice",
-    Kind.REFERENCE: "reference",
+    FieldKind.TEXT: "short_text",
+    FieldKind.LONG: "long_text",
+    FieldKind.EMAIL: "email",
+    FieldKind.LINK: "link",
+    FieldKind.WHOLE: "whole_number",
+    FieldKind.MONEY: "money",
+    FieldKind.DATE: "date",
+    FieldKind.MOMENT: "moment",
+    FieldKind.TIME: "time",
+    FieldKind.YES_NO: "yes_no",
+    FieldKind.CHOICE: "choice",
+    FieldKind.REFERENCE: "reference",
 }
 TYPES = {
-    Kind.WHOLE: "number",
-    Kind.MONEY: "number",
-    Kind.REFERENCE: "number",
-    Kind.YES_NO: "boolean",
+    FieldKind.WHOLE: "number",
+    FieldKind.MONEY: "number",
+    FieldKind.REFERENCE: "number",
+    FieldKind.YES_NO: "boolean",
 }
 
 
@@ -40,22 +40,22 @@ def comment(text: str) -> str:
     return " ".join(text.split()).replace("*/", "* /")
 
 
-def _type(part: Part) -> str:
-    if part.kind is Kind.CHOICE:
+def _type(part: SketchPart) -> str:
+    if part.kind is FieldKind.CHOICE:
         plain = " | ".join(literal(option) for option in part.options)
     else:
         plain = TYPES.get(part.kind, "string")
-    return plain if part.required or part.kind is Kind.YES_NO else f"{plain} | null"
+    return plain if part.required or part.kind is FieldKind.YES_NO else f"{plain} | null"
 
 
-def _field(drawn: Sketch, part: Part) -> str:
+def _field(drawn: Sketch, part: SketchPart) -> str:
     pairs = [
         f"name: {literal(part.name)}",
         f"label: {literal(part.label)}",
         f"kind: {literal(KINDS[part.kind])}",
-        f"required: {literal(part.required and part.kind is not Kind.YES_NO)}",
+        f"required: {literal(part.required and part.kind is not FieldKind.YES_NO)}",
     ]
-    if part.kind is Kind.CHOICE:
+    if part.kind is FieldKind.CHOICE:
         pairs.append(f"options: {literal(list(part.options))}")
     if (target := drawn.named(part.target)) is not None:
         pairs.append(f"target: {literal(target.table)}")

@@ -7,8 +7,8 @@ from application.agents.failures import StepFailed
 from domain import documents as d
 from domain.content import sha256_of
 from domain.status import Gate, Recommendation, Step
-from tests.application.agents import desk as s
-from tests.application.agents.desk import ScriptedDesk, answer, call, done
+from tests.application.agents import attempt_context as s
+from tests.application.agents.attempt_context import ScriptedDesk, answer, call, done
 from tests.given import holding
 
 ADVICE = d.Alignment(
@@ -21,8 +21,8 @@ NEW = d.Requirement(
 
 
 async def advised(step, material, *answers):
-    desk = ScriptedDesk(*(answers or [answer(call("submit_recommendation", ADVICE))]))
-    return await done(step, material, desk), desk
+    context = ScriptedDesk(*(answers or [answer(call("submit_recommendation", ADVICE))]))
+    return await done(step, material, context), context
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ async def advised(step, material, *answers):
     ],
 )
 async def test_advice_is_for_exactly_what_people_see(step, material, gate):
-    command, desk = await advised(step, material)
+    command, context = await advised(step, material)
     assert command.gate is gate
     assert command.content_sha256 == sha256_of(material.markdowns[gate])
     assert command.document.recommendation is Recommendation.APPROVE
     assert (command.lost, command.added) == ((), ())
-    assert '<input name="deliverable"' in s.first_message(desk.requests[0])
+    assert '<input name="deliverable"' in s.first_message(context.requests[0])
 
 
 async def test_ids_that_do_not_exist_are_not_cited():
@@ -71,14 +71,14 @@ async def test_a_requirement_without_task_or_test_is_lost():
 
 async def test_a_summary_that_is_too_long_goes_back_once():
     long = replace(ADVICE, summary="word " * 81)
-    command, desk = await advised(
+    command, context = await advised(
         Step.ALIGN_SPEC,
         s.BEFORE_PLAN,
         answer(call("submit_recommendation", long)),
         answer(call("submit_recommendation", ADVICE)),
     )
     assert command.document.summary == "Fine."
-    assert "81 words" in desk.last_words
+    assert "81 words" in context.last_words
     with pytest.raises(StepFailed, match="81 words"):
         await advised(
             Step.ALIGN_SPEC, s.BEFORE_PLAN, *[answer(call("submit_recommendation", long))] * 2

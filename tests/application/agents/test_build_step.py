@@ -8,8 +8,16 @@ from application.agents.inspection import StaticFinding
 from application.agents.table import AGENTS
 from domain import documents as d
 from domain.status import Agent, Step
-from tests.application.agents import desk as s
-from tests.application.agents.desk import ScriptedDesk, answer, call, cut, done, prose, written
+from tests.application.agents import attempt_context as s
+from tests.application.agents.attempt_context import (
+    ScriptedDesk,
+    answer,
+    call,
+    cut,
+    done,
+    prose,
+    written,
+)
 
 CODE = {"src/requests.ts": s.CODE}
 WORDS = {"README.md": s.README}
@@ -18,8 +26,8 @@ FINISHED = call("task_done", {"tasks": ["T-1", "T-2"], "notes": "Set PORT."})
 
 
 async def built(*answers, material=s.BEFORE_CODE, **more):
-    desk = ScriptedDesk(*answers, **more)
-    return await done(Step.IMPLEMENT, material, desk), desk
+    context = ScriptedDesk(*answers, **more)
+    return await done(Step.IMPLEMENT, material, context), context
 
 
 async def failed(*answers, **more) -> StepFailed:
@@ -29,7 +37,7 @@ async def failed(*answers, **more) -> StepFailed:
 
 
 async def test_planned_files_and_frozen_tests_are_stored_by_hash():
-    command, desk = await built(answer(written(BOTH)), answer(FINISHED))
+    command, context = await built(answer(written(BOTH)), answer(FINISHED))
     assert [(f.path, f.by) for f in command.files] == [
         ("README.md", Agent.IMPLEMENTER),
         ("src/requests.ts", Agent.IMPLEMENTER),
@@ -37,42 +45,42 @@ async def test_planned_files_and_frozen_tests_are_stored_by_hash():
     ]
     assert command.notes == "Set PORT."
     for file in command.files:
-        assert desk.stored[file.sha256].decode() == s.FILES[file.path]
-        assert file.size == len(desk.stored[file.sha256])
-    assert [w["path"] for kind, w in desk.shown if kind == "file"] == list(BOTH)
+        assert context.stored[file.sha256].decode() == s.FILES[file.path]
+        assert file.size == len(context.stored[file.sha256])
+    assert [w["path"] for kind, w in context.shown if kind == "file"] == list(BOTH)
 
 
 async def test_files_and_the_end_may_come_in_one_answer():
-    command, desk = await built(answer(written(BOTH), FINISHED))
+    command, context = await built(answer(written(BOTH), FINISHED))
     assert len(command.files) == 3
-    assert len(desk.requests) == 1
+    assert len(context.requests) == 1
 
 
 async def test_what_is_missing_is_asked_for():
-    _, desk = await built(answer(written(CODE)), answer(written(WORDS), FINISHED))
-    assert "Still to be written: `README.md`" in desk.last_words
-    assert 'name="written"' in desk.last_words
-    assert '["src/requests.ts"]' in desk.last_words
+    _, context = await built(answer(written(CODE)), answer(written(WORDS), FINISHED))
+    assert "Still to be written: `README.md`" in context.last_words
+    assert 'name="written"' in context.last_words
+    assert '["src/requests.ts"]' in context.last_words
 
 
 async def test_messages_are_only_ever_added():
-    _, desk = await built(answer(written(CODE)), answer(written(WORDS)), answer(FINISHED))
+    _, context = await built(answer(written(CODE)), answer(written(WORDS)), answer(FINISHED))
     bare = [
         [
             [{k: v for k, v in b.items() if k != "cache_control"} for b in m["content"]]
             for m in request.messages
         ]
-        for request in desk.requests
+        for request in context.requests
     ]
     assert bare[1][: len(bare[0])] == bare[0]
     assert bare[2][: len(bare[1])] == bare[1]
-    marks = str(desk.requests[2]).count("cache_control")
+    marks = str(context.requests[2]).count("cache_control")
     assert marks <= 4
 
 
 async def test_nothing_is_done_that_is_not_written():
-    _, desk = await built(answer(FINISHED), answer(written(BOTH), FINISHED))
-    assert "Not done yet" in desk.last_words
+    _, context = await built(answer(FINISHED), answer(written(BOTH), FINISHED))
+    assert "Not done yet" in context.last_words
     error = await failed(answer(FINISHED), answer(FINISHED), answer(FINISHED))
     assert error.code == "no_result"
 
@@ -116,8 +124,8 @@ async def test_a_path_that_is_not_planned_is_refused_once_and_ends_it_twice(path
 )
 async def test_a_placeholder_is_no_file(line):
     lazy = {"src/requests.ts": f"{s.CODE}{line}\n"}
-    _, desk = await built(answer(written(lazy | WORDS)), answer(written(CODE), FINISHED))
-    assert "stands for code that is missing" in str(desk.requests[1].messages[-1])
+    _, context = await built(answer(written(lazy | WORDS)), answer(written(CODE), FINISHED))
+    assert "stands for code that is missing" in str(context.requests[1].messages[-1])
     error = await failed(answer(written(lazy)), answer(written(lazy)))
     assert error.code == "check_failed"
 
@@ -138,17 +146,17 @@ async def test_an_empty_and_a_giant_file_are_refused():
 
 
 async def test_completed_calls_of_a_cut_answer_count_and_the_rest_is_asked_for():
-    command, desk = await built(cut(written(CODE)), answer(written(WORDS), FINISHED))
+    command, context = await built(cut(written(CODE)), answer(written(WORDS), FINISHED))
     assert len(command.files) == 3
-    assert "cut off" in desk.last_words
-    assert "README.md" in desk.last_words
+    assert "cut off" in context.last_words
+    assert "README.md" in context.last_words
 
 
 async def test_a_cut_without_a_file_splits_the_work_and_a_second_one_fails():
-    _, desk = await built(
+    _, context = await built(
         cut(prose("Now")), answer(written(CODE)), answer(written(WORDS), FINISHED)
     )
-    assert "Write only `src/requests.ts` now" in str(desk.requests[1].messages[-1])
+    assert "Write only `src/requests.ts` now" in str(context.requests[1].messages[-1])
     error = await failed(cut(), cut())
     assert error.code == "answer_too_long"
 
@@ -163,14 +171,14 @@ async def test_parser_errors_go_back_once():
     note = StaticFinding("README.md", 1, "not_inspected", "No parser.", error=False)
     frozen = StaticFinding("tests/requests.test.ts", 1, "syntax", "Frozen.")
     findings = [[broken, note, frozen], [note, frozen]]
-    command, desk = await built(
+    command, context = await built(
         answer(written(BOTH), FINISHED),
         answer(written(CODE), FINISHED),
         inspect=lambda _: findings.pop(0),
     )
     assert len(command.files) == 3
-    assert "src/requests.ts:2" in desk.last_words
-    assert "Frozen" not in desk.last_words
+    assert "src/requests.ts:2" in context.last_words
+    assert "Frozen" not in context.last_words
     error = await failed(
         answer(written(BOTH), FINISHED), answer(written(CODE), FINISHED), inspect=lambda _: [broken]
     )
@@ -186,18 +194,18 @@ async def test_being_blocked_is_told_with_its_reason():
 
 async def test_a_call_that_cannot_be_read_is_answered_once():
     bad = call("write_files", b'"{\\"files\\": ["')
-    command, desk = await built(answer(bad), answer(written(BOTH), FINISHED))
+    command, context = await built(answer(bad), answer(written(BOTH), FINISHED))
     assert len(command.files) == 3
-    sent = desk.requests[1].messages[1]["content"][0]
+    sent = context.requests[1].messages[1]["content"][0]
     assert isinstance(sent["input"], dict)
     error = await failed(answer(bad), answer(call("write_files", {"files": []})))
     assert error.code == "check_failed"
 
 
 async def test_silence_after_the_last_file_is_asked_once_for_its_notes():
-    command, desk = await built(answer(written(BOTH)), answer(prose("Done.")))
+    command, context = await built(answer(written(BOTH)), answer(prose("Done.")))
     assert command.notes == ""
-    assert "task_done" in desk.last_words
+    assert "task_done" in context.last_words
 
 
 async def test_silence_before_that_fails_after_two_reminders():
@@ -234,13 +242,13 @@ REWORK = replace(
 
 async def test_after_a_failed_review_files_that_are_right_stand():
     better = {"src/requests.ts": s.CODE + "export const confirm = () => 1;\n"}
-    command, desk = await built(answer(written(better), FINISHED), material=REWORK)
+    command, context = await built(answer(written(better), FINISHED), material=REWORK)
     assert {f.path for f in command.files} == set(s.FILES)
-    text = s.first_message(desk.requests[0])
+    text = s.first_message(context.requests[0])
     assert '"review":"code"' in text
     assert "Confirm is missing" in text
     sha = {f.path: f.sha256 for f in command.files}["src/requests.ts"]
-    assert desk.stored[sha].decode().endswith("confirm = () => 1;\n")
+    assert context.stored[sha].decode().endswith("confirm = () => 1;\n")
 
 
 async def test_after_a_failed_review_doing_nothing_is_no_result():

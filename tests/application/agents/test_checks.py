@@ -8,7 +8,7 @@ from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings
 from application.agents.points import points_of
 from domain import documents as d
-from tests.application.agents.desk import BRIEF, PLAN, SPEC, TEST_CODE, TESTS
+from tests.application.agents.attempt_context import BRIEF, PLAN, SPEC, TEST_CODE, TESTS
 
 POINTS = points_of(BRIEF)
 FIRST, SECOND = SPEC.requirements

@@ -4,14 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.material import Material, Message
 from application.agents.points import points_of
+from application.agents.step_inputs import Message, StepInputs
 from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
 from domain.status import Status, Step
-from tests.application.agents import desk as s
-from tests.application.agents.desk import ScriptedDesk, answer, call, cut, done, prose
+from tests.application.agents import attempt_context as s
+from tests.application.agents.attempt_context import ScriptedDesk, answer, call, cut, done, prose
 
 QUESTION = d.Question("Who decides?", "It shapes the page.", ("I do", "They do"), "I do")
 BRIEF = d.Brief(
@@ -25,9 +25,9 @@ BRIEF = d.Brief(
 )
 
 
-async def replied(*answers, material: Material = s.TALKING):
-    desk = ScriptedDesk(*answers)
-    return await done(Step.CONVERSE, material, desk), desk
+async def replied(*answers, material: StepInputs = s.TALKING):
+    context = ScriptedDesk(*answers)
+    return await done(Step.CONVERSE, material, context), context
 
 
 async def test_prose_is_a_reply():
@@ -58,18 +58,20 @@ async def test_citations_of_messages_that_do_not_exist_are_left_out():
 async def test_wrong_ids_go_back_once_and_then_fail(ids):
     points = tuple(d.Point(ident, "x") for ident in ids)
     wrong = call("propose_brief", replace(BRIEF, must_haves=points))
-    reply, desk = await replied(answer(prose("So:"), wrong), answer(call("propose_brief", BRIEF)))
+    reply, context = await replied(
+        answer(prose("So:"), wrong), answer(call("propose_brief", BRIEF))
+    )
     assert reply.brief.title == "Repairs"
     assert reply.text == "So:"
-    assert desk.requests[1].messages[-1]["content"][0]["is_error"]
+    assert context.requests[1].messages[-1]["content"][0]["is_error"]
     with pytest.raises(StepFailed, match="BF-"):
         await replied(answer(wrong), answer(wrong))
 
 
 async def test_silence_is_reminded_once():
-    reply, desk = await replied(answer(), answer(prose("Yes.")))
+    reply, context = await replied(answer(), answer(prose("Yes.")))
     assert reply.text == "Yes."
-    assert "not answered yet" in desk.last_words
+    assert "not answered yet" in context.last_words
     with pytest.raises(StepFailed) as failed:
         await replied(answer(), answer())
     assert failed.value.code == "no_result"
@@ -91,7 +93,7 @@ async def test_the_same_attempt_gives_the_same_message_id_and_another_attempt_an
 
 async def test_nobody_answers_where_nobody_asked():
     with pytest.raises(StepFailed) as failed:
-        await replied(material=Material())
+        await replied(material=StepInputs())
     assert failed.value.code == "nothing_to_answer"
 
 
@@ -101,8 +103,8 @@ async def test_at_a_gate_the_agent_reads_what_the_user_looks_at():
         feature=Feature(content=Content(status=Status.SPEC_READY)),
         conversation=(Message("user", "What is FR-1?", s.USER),),
     )
-    _, desk = await replied(answer(prose("It keeps requests.")), material=gate)
-    text = s.first_message(desk.requests[0])
+    _, context = await replied(answer(prose("It keeps requests.")), material=gate)
+    text = s.first_message(context.requests[0])
     assert '<input name="gate"' in text
     assert '<input name="deliverable"' in text
     assert "spec_ready" in text

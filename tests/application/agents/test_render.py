@@ -18,7 +18,7 @@ from application.agents.render import (
 )
 from domain import documents as d
 from domain.status import Verdict
-from tests.application.agents.desk import PLAN, REPORT, SPEC, TEST_CODE, TESTS
+from tests.application.agents.attempt_context import PLAN, REPORT, SPEC, TEST_CODE, TESTS
 
 HOSTILE = [
     "<script>alert(1)</script>", "![x](http://evil/y.png)", "[click](javascript:alert(1))",

@@ -7,8 +7,8 @@ from application.agents.inspection import StaticFinding
 from application.agents.steps import reviews
 from domain import documents as d
 from domain.status import Step, Verdict
-from tests.application.agents import desk as s
-from tests.application.agents.desk import ScriptedDesk, answer, call, done
+from tests.application.agents import attempt_context as s
+from tests.application.agents.attempt_context import ScriptedDesk, answer, call, done
 
 both = pytest.mark.parametrize("step", [Step.SECURITY_REVIEW, Step.CODE_REVIEW])
 FOUND = d.Finding(
@@ -18,8 +18,8 @@ FOUND = d.Finding(
 
 
 async def reviewed(report: d.Report, step=Step.CODE_REVIEW, material=s.BEFORE_REVIEW, **more):
-    desk = ScriptedDesk(answer(call("submit_review", report)), **more)
-    return await done(step, material, desk), desk
+    context = ScriptedDesk(answer(call("submit_review", report)), **more)
+    return await done(step, material, context), context
 
 
 def report(*findings, controls=()):
@@ -67,9 +67,11 @@ async def test_a_quote_may_differ_in_white_space_only():
 async def test_a_quote_copied_with_its_escape_is_found():
     files = {**s.FILES, "src/page.html": '<input name="part">\n'}
     quoted = replace(FOUND, path="src/page.html", quote='\\u003cinput name="part">')
-    command, desk = await reviewed(report(quoted), material=replace(s.BEFORE_REVIEW, files=files))
+    command, context = await reviewed(
+        report(quoted), material=replace(s.BEFORE_REVIEW, files=files)
+    )
     assert command.verdict is Verdict.FAIL
-    assert '<input name=\\"part\\">' not in s.first_message(desk.requests[0])
+    assert '<input name=\\"part\\">' not in s.first_message(context.requests[0])
 
 
 async def test_the_same_finding_twice_counts_once():
@@ -81,10 +83,10 @@ async def test_the_same_finding_twice_counts_once():
 
 async def test_what_a_parser_finds_fails_both_reviews_whatever_the_agent_says():
     broken = StaticFinding("src/requests.ts", 3, "syntax", "The file cannot be parsed.")
-    command, desk = await reviewed(report(), inspect=lambda _: [broken])
+    command, context = await reviewed(report(), inspect=lambda _: [broken])
     assert command.verdict is Verdict.FAIL
     assert "src/requests.ts:3" in command.reasons[0]
-    assert 'name="static_findings"' in s.first_message(desk.requests[0])
+    assert 'name="static_findings"' in s.first_message(context.requests[0])
 
 
 async def test_a_note_of_a_parser_fails_nothing():
@@ -134,9 +136,9 @@ async def test_a_large_implementation_is_reviewed_in_parts_and_every_file_once(m
     met = d.Control("V8", "Authorization", d.ControlState.MET, "src/requests.ts")
     unmet = replace(met, state=d.ControlState.NOT_MET)
     parts = [report(controls=(met,)), report(FOUND, controls=(unmet,)), report(controls=(met,))]
-    desk = ScriptedDesk(*[answer(call("submit_review", part)) for part in parts])
-    command = await done(Step.CODE_REVIEW, s.BEFORE_REVIEW, desk)
-    texts = [s.first_message(request) for request in desk.requests]
+    context = ScriptedDesk(*[answer(call("submit_review", part)) for part in parts])
+    command = await done(Step.CODE_REVIEW, s.BEFORE_REVIEW, context)
+    texts = [s.first_message(request) for request in context.requests]
     assert len(texts) == 3
     for path in s.FILES:
         assert sum(f'"path":"{path}"' in text.split("</input>")[-2] for text in texts) == 1
@@ -146,8 +148,8 @@ async def test_a_large_implementation_is_reviewed_in_parts_and_every_file_once(m
 
 
 async def test_malformed_reviews_go_back_once():
-    desk = ScriptedDesk(
+    context = ScriptedDesk(
         answer(call("submit_review", {"summary": "x", "verdict": "PASS"})),
         answer(call("submit_review", report())),
     )
-    assert (await done(Step.CODE_REVIEW, s.BEFORE_REVIEW, desk)).verdict is Verdict.PASS
+    assert (await done(Step.CODE_REVIEW, s.BEFORE_REVIEW, context)).verdict is Verdict.PASS

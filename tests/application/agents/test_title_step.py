@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from application.agents.title import fallback_title
 from application.ports import ModelError
 from domain.status import Step
-from tests.application.agents import desk as s
-from tests.application.agents.desk import ScriptedDesk, answer, call, cut, done, prose
+from tests.application.agents import attempt_context as s
+from tests.application.agents.attempt_context import ScriptedDesk, answer, call, cut, done, prose
 
 
 async def named(*answers, brief=s.BRIEF):

@@ -96,7 +96,7 @@ class HandbookWritten(Event, frozen=True, tag="handbook_written"):
 
 from typing import Final
 
-from application.agents.steps.work import Work
+from application.agents.steps.step_context import Work
 from application.agents.submission import obtain
 from application.agents.tools import Tool
 from domain import commands as c

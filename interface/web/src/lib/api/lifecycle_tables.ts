@@ -1,6 +1,6 @@
 /** Questions to the lifecycle table: where a feature stands, and what may be done there. */
 import { lifecycle } from './lifecycle';
-import type { Agent, Gate, DomainStatusStage as Stage, Status, Step } from './generated';
+import type { Agent, Gate, Stage, Status, Step } from './generated';
 
 export type Action = (typeof lifecycle.statuses)[number]['actions'][number];
 export type EventType = (typeof lifecycle.events)[number]['type'];

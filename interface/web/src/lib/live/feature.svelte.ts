@@ -5,7 +5,7 @@
  * an event only says that it is time to read again.
  */
 import {
-	type ApplicationAuditChange as Change,
+	type FeatureChange as Change,
 	Refusal,
 	answerOf,
 	isWorking,

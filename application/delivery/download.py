@@ -1,0 +1,91 @@
+"""What a finished feature gives to its owner: the files of the zip, in order, checked by hash.
+
+Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+
+from application.delivery.dossier import Finished, dossier, markdown_of
+from application.delivery.finished import finished
+from application.delivery.manifest import is_declaration
+from application.delivery.stored_files import read_stored
+from application.features import Features
+from application.ports import ArtifactStore
+from application.running.computing import Computing, Here
+from application.transparency.export import StoredLog, lines_of
+from domain.events import FileWritten
+
+__all__ = ["Download", "markdown_of"]
+
+
+class Download:
+    """Reads finished features."""
+
+    def __init__(
+        self,
+        features: Features,
+        artifacts: ArtifactStore,
+        log: StoredLog,
+        computing: Computing | None = None,
+    ) -> None:
+        self._computing: Computing = computing or Here()
+        self._features = features
+        self._artifacts = artifacts
+        self._log = log
+
+    async def of(self, tenant_id: UUID, feature_id: UUID, version: int | None = None) -> "Contents":
+        """The files of a finished feature; as they were, if a version is given.
+
+        Raises:
+            NotFound: there is no such feature.
+            NotNow: it is not done yet, or was not then.
+        """
+        made = await finished(self._features, tenant_id, feature_id, version)
+        chunks = lines_of(self._log, tenant_id, made.feature_id, made.version)
+        log = b"".join([chunk async for chunk in chunks])
+        declarations = {
+            file.path: await self._body(tenant_id, made, file)
+            for file in made.files
+            if is_declaration(file.path)
+        }
+        papers = await self._computing.run(tenant_id, dossier, made, log, declarations)
+        return Contents(self._artifacts, tenant_id, made, papers)
+
+    async def _body(self, tenant_id: UUID, made: Finished, file: FileWritten) -> bytes:
+        return await read_stored(self._artifacts, tenant_id, made.feature_id, file)
+
+
+class Contents:
+    """What is delivered: papers at hand, and files that are read from the store as they go out."""
+
+    def __init__(
+        self,
+        artifacts: ArtifactStore,
+        tenant_id: UUID,
+        made: Finished,
+        papers: Mapping[str, bytes],
+    ) -> None:
+        """Take where files are, and the papers that follow from the log."""
+        self._artifacts = artifacts
+        self._whose = (tenant_id, made.feature_id)
+        self._papers = papers
+        self._files = {file.path: file for file in made.files}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of every path with the hash of its bytes."""
+        hashes = {path: sha256(body).hexdigest() for path, body in self._papers.items()}
+        hashes |= {path: file.sha256 for path, file in self._files.items()}
+        return sha256(msgspec.json.encode(hashes, order="sorted")).hexdigest()
+
+    async def entries(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Path and bytes of every file, sorted by path."""
+        for path in sorted({*self._papers, *self._files}):
+            if path in self._files:
+                yield path, await read_stored(self._artifacts, *self._whose, self._files[path])
+            else:
+                yield path, self._papers[path]

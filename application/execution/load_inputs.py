@@ -1,0 +1,114 @@
+"""Gathers what a step may read: the feature's documents and files, from the log and the store.
+
+Everything is read by the versions that the folded feature names, so that what an agent works on is
+exactly what a person was shown.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+from application.agents.step_inputs import Message, StepInputs
+from application.delivery.stored_files import read_all_stored
+from application.features import Features
+from application.ports import ArtifactStore, EventLog
+from application.running.stretches import stretches
+from domain import events as e
+from domain.content import Deliverable
+from domain.feature import Feature
+from domain.pipeline import REVIEWS, row_of
+from domain.recorded import Recorded
+from domain.status import Gate, Input, Step
+
+K = TypeVar("K", Gate, Step)
+_Name: TypeAlias = str | tuple[str, Gate | Step]
+"""What is looked for: one of its kind, or one for each gate or review."""
+
+
+class InputLoader:
+    """Reads for agents what people see."""
+
+    def __init__(self, features: Features, log: EventLog, artifacts: ArtifactStore) -> None:
+        self._features = features
+        self._log = log
+        self._artifacts = artifacts
+
+    async def load_inputs(
+        self, tenant_id: UUID, feature_id: UUID, step: Step, feature: Feature
+    ) -> StepInputs:
+        """Everything that `step` may read of the feature as it stands."""
+        content, rework = feature.content, feature.content.rework
+        reads = row_of(step, content.mode).reads
+        implementation = content.implementation if Input.FILES in reads else None
+        failed = rework if Input.PREVIOUS_FILES in reads else None
+        wanted: dict[_Name, int | None] = {
+            "brief": content.brief.version if content.brief else None,
+            "files": implementation.version if implementation else None,
+            "previous_files": failed.implementation if failed else None,
+            **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
+            **{("previous", gate): content.previous(gate) for gate in Gate},
+            **{("report", one): rework.review(one) if rework else None for one in REVIEWS},
+        }
+        versions = {name: version for name, version in wanted.items() if version is not None}
+        found = await self._features.texts(tenant_id, feature_id, set(versions.values()))
+        named = {name: found[version].event for name, version in versions.items()}
+        conversation: tuple[Message, ...] = ()
+        if Input.CONVERSATION in reads:
+            conversation = await self._conversation(tenant_id, feature_id, feature)
+        return StepInputs(
+            feature=feature,
+            brief=getattr(named.get("brief"), "brief", ""),
+            conversation=conversation,
+            documents=_column(named, "document", Gate, "document"),
+            markdowns=_column(named, "document", Gate, "markdown"),
+            previous=_column(named, "previous", Gate, "document"),
+            reports=_column(named, "report", REVIEWS, "document"),
+            files=await self._files(tenant_id, feature_id, named.get("files")),
+            previous_files=await self._files(tenant_id, feature_id, named.get("previous_files")),
+        )
+
+    async def _conversation(
+        self, tenant_id: UUID, feature_id: UUID, feature: Feature
+    ) -> tuple[Message, ...]:
+        messages: list[Message] = []
+        async for stretch in stretches(self._log, tenant_id, feature_id):
+            messages += _said(stretch, feature)
+        return tuple(messages)
+
+    async def _files(
+        self, tenant_id: UUID, feature_id: UUID, event: e.FeatureEvent | None
+    ) -> Mapping[str, str]:
+        if not isinstance(event, e.ImplementationCompleted):
+            return {}
+        bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, event.files)
+        return {file.path: body.decode() for file, body in zip(event.files, bodies, strict=True)}
+
+
+def _said(stretch: Iterable[Recorded], feature: Feature) -> Iterator[Message]:
+    """What of a stretch is a visible message."""
+    for recorded in stretch:
+        if not feature.content.shows(recorded.version):
+            continue
+        match e.told(recorded.event):
+            case e.MessagePosted(message_id=message_id, text=text):
+                yield Message("user", text, str(message_id))
+            case e.AgentReplied(message_id=message_id, text=text) as reply:
+                said = "\n\n".join(filter(None, (text, _asked(reply), reply.brief_markdown)))
+                yield Message("agent", said, str(message_id))
+            case _:
+                pass
+
+
+def _asked(reply: e.AgentReplied) -> str:
+    return reply.question.question if reply.question else ""
+
+
+def _version(made: Deliverable | None) -> int | None:
+    return made.version if made else None
+
+
+def _column(
+    named: Mapping[_Name, e.FeatureEvent], kind: str, keys: Iterable[K], field: str
+) -> dict[K, Any]:
+    """A field of the events that were found for these keys."""
+    return {key: getattr(named[kind, key], field) for key in keys if (kind, key) in named}

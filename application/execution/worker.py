@@ -1,0 +1,332 @@
+"""Claims due steps and runs them, many at once, with one heartbeat for all.
+
+Invariants: a step that the heartbeat does not get back is not ours any more, and its stream is
+closed at once; a lease that we hold ends with a word, unless this process ends without one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+from application.execution.attempt import HAND_BACK_SECONDS
+from application.execution.retry import PATIENCE_SECONDS, retry_while_unavailable
+from application.execution.runner import LEASE_SECONDS, Runner
+from application.ports import Claim, Tasks, Unavailable
+from application.running.outage import Outage
+from application.running.pulse import Pulse
+from application.waiting import is_set_within
+from domain.status import Agent
+
+log = structlog.get_logger(__name__)
+
+ALL_AGENTS: Final = tuple(Agent)
+LATE_SECONDS: Final = 15.0
+"""A worker looks at the queue twice a second; the database may be away for ten."""
+
+BEATS_PER_LEASE: Final = 6
+"""A lease outlives several heartbeats that are lost."""
+POSTPONED_SECONDS: Final = 1.0
+"""The pause before a step whose beginning met an outage is claimed again."""
+
+
+class WorkerLimits(Struct, frozen=True):
+    """How much one worker takes on."""
+
+    steps_at_once: int = 32
+    alone_at_once: int = 4
+    """Of these, how many may run in processes of their own."""
+    lease_seconds: float = LEASE_SECONDS
+    beat_seconds: float = LEASE_SECONDS / BEATS_PER_LEASE
+    """Also how long a cancelled step may still run when nobody says that it was cancelled."""
+    drain_seconds: float = 10.0
+    """How long steps under way go on in a worker that is told to stop."""
+    look_again_seconds: float = 0.02
+    """How soon after a step ends the queue is looked at, once for all that end meanwhile."""
+    poll_seconds: float = 0.5
+    """How often the queue is looked at when nothing wakes the worker."""
+
+    @property
+    def deaf_seconds(self) -> float:
+        """How long without an answer of the database others may have missed their beats, too."""
+        return max(self.lease_seconds - 2 * self.beat_seconds, 2 * self.poll_seconds)
+
+
+LIMITS: Final = WorkerLimits()
+
+
+class CrashedAlone(Exception):
+    """A step ended the process it ran in, alone. The message says how, in plain words."""
+
+
+class Isolation(Protocol):
+    """Runs a step in a process of its own, under the lease of this one."""
+
+    async def run(
+        self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
+    ) -> None:
+        """Carry out a claim to its end, as `Runner.run` does.
+
+        Raises:
+            CrashedAlone: the process ended without a word; none of it is left.
+            Unavailable: there is no such process to be had at the moment.
+        """
+
+
+class Worker:
+    """One process's share of the work."""
+
+    def __init__(
+        self,
+        name: str,
+        tasks: Tasks,
+        runner: Runner,
+        *,
+        agents: Sequence[Agent] = ALL_AGENTS,
+        limits: WorkerLimits = LIMITS,
+        isolation: Isolation | None = None,
+    ) -> None:
+        """Set it up; without `isolation`, what is to run alone runs among the others."""
+        self._name = name
+        self._tasks = tasks
+        self._runner = runner
+        self._agents = agents
+        self._limits = limits
+        self._isolation = isolation
+        self._running: dict[UUID, tuple[Claim, asyncio.Task[None]]] = {}
+        self._progressed: set[UUID] = set()
+        self._let_go_of: set[UUID] = set()
+        """Of those that run: taken from us, and about to end."""
+        self._to_hand_back: set[UUID] = set()
+        """Of those that run: ours yet, but about to end, for the log was set back."""
+        self._work = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
+        self._doubt = asyncio.Event()
+        self._stopping = False
+        self.pulse = Pulse("worker", within_seconds=LATE_SECONDS)
+        self._heard_at = self._judges_from = monotonic()
+        self._idle = Outage(log, "claim_postponed")
+        self._fresh = True
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._work.set()
+
+    def recheck_leases(self) -> None:
+        """Something was cancelled: ask at once whether our steps are still ours."""
+        self._doubt.set()
+
+    def let_go_of_all(self) -> None:
+        """The log was set back: what is under way may rest on what is in no log any more.
+
+        What it used is recorded, or told where the log does not know of it; then it is handed
+        back, for the log is no suspicion against what ran.
+        """
+        for claim, step in self._running.values():
+            log.info("step_taken_away", step=claim.step, task=str(claim.task_id))
+            self._to_hand_back.add(claim.task_id)
+            step.cancel()
+
+    @property
+    def busy(self) -> int:
+        """How many steps are under way."""
+        return len(self._running)
+
+    async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
+        """Work until told to stop; let steps go on for a while; hand back what is unfinished.
+
+        Args:
+            stop: Takes nothing new from then on.
+            hurry: Waits for nothing from then on.
+        """
+        self._stopping = False
+        self._heard_at = self._judges_from = monotonic()
+        beating = asyncio.create_task(self._beat())
+        stopped = asyncio.create_task(self._wait_for(stop))
+        try:
+            while not stop.is_set():
+                if (
+                    beating.done()
+                ):  # Without a heartbeat every lease would be lost, again and again.
+                    beating.result()
+                self._work.clear()
+                await self._claim()
+                # What was not there to be claimed rings when it comes; a place, when it is free.
+                await self._nap()
+            await self._drain(beating, hurry or asyncio.Event())
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+            self._stopping = True
+            held = {task_id: claim.fencing_token for task_id, (claim, _) in self._running.items()}
+            steps = [step for _, step in self._running.values()]
+            for step in steps:
+                step.cancel()
+            await asyncio.gather(*steps, return_exceptions=True)
+            # Of what had begun the log says so already; this is for what had not.
+            await self._hand_back(held, "worker_stopped")
+            for helper in (beating, stopped):
+                helper.cancel()
+            await asyncio.gather(beating, stopped, return_exceptions=True)
+
+    async def _wait_for(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._work.set()
+
+    async def _nap(self) -> None:
+        await is_set_within(self._work, self._limits.poll_seconds)
+
+    async def _drain(self, beating: asyncio.Task[None], hurry: asyncio.Event) -> None:
+        """Wait for what is under way: until it is done, for so long, or until there is a hurry."""
+        steps = [step for _, step in self._running.values()]
+        if not steps:
+            return
+        log.info("draining", steps=len(steps), seconds=self._limits.drain_seconds)
+        done = asyncio.ensure_future(asyncio.wait(steps))
+        hurried = asyncio.ensure_future(hurry.wait())
+        await asyncio.wait(
+            {done, hurried, beating},
+            timeout=self._limits.drain_seconds,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for waiting in (done, hurried):
+            waiting.cancel()
+        log.info("drained", handed_back=len(self._running))
+
+    async def _claim(self) -> None:
+        free = self._limits.steps_at_once - len(self._running)
+        if free <= 0:
+            self.pulse.beat()
+            return
+        try:
+            if self._fresh:  # Of a newer version, perhaps: it can read what another could not.
+                await self._tasks.take_up()
+                self._fresh = False
+            claims = await self._tasks.claim(
+                self._name,
+                self._agents,
+                limit=free,
+                lease_seconds=self._limits.lease_seconds,
+                alone=self._places_alone(free),
+                take_over=self._judges(),
+            )
+        except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
+            self._idle.on(error)
+            return
+        self._heard()
+        self._idle.over()
+        for claim in claims:
+            step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
+            self._running[claim.task_id] = (claim, step)
+
+    def _places_alone(self, free: int) -> int:
+        if self._isolation is None:
+            return free
+        taken = sum(claim.alone for claim, _ in self._running.values())
+        return max(0, min(free, self._limits.alone_at_once - taken))
+
+    def _heard(self) -> None:
+        """The database answered us just now."""
+        now = monotonic()
+        if now - self._heard_at > self._limits.deaf_seconds:
+            self._judges_from = now + self._limits.lease_seconds
+        self._heard_at = now
+        self.pulse.beat()
+
+    def _judges(self) -> bool:
+        """Whether the silence of others says something, or we could not have heard them.
+
+        After an outage of the database, or a sleep of our own, everybody gets the time of a lease
+        to say that they are there.
+        """
+        now = monotonic()
+        deaf = now - self._heard_at > self._limits.deaf_seconds
+        return not deaf and now >= self._judges_from
+
+    async def _carry_out(self, claim: Claim) -> None:
+        try:
+            await self._run_step(claim)
+        except Unavailable as down:
+            log.warning("step_postponed", step=claim.step, reason=str(down))
+            await self._hand_back(
+                {claim.task_id: claim.fencing_token}, "unavailable", POSTPONED_SECONDS
+            )
+        except asyncio.CancelledError:
+            if claim.task_id in self._to_hand_back:
+                await self._hand_back({claim.task_id: claim.fencing_token}, "set_back")
+            raise
+        except Exception:
+            # A defect: it must be seen. Its lease runs out without a word, and it next runs alone.
+            log.exception("step_crashed", step=claim.step, task=str(claim.task_id))
+        finally:
+            self._running.pop(claim.task_id, None)
+            self._progressed.discard(claim.task_id)
+            self._let_go_of.discard(claim.task_id)
+            self._to_hand_back.discard(claim.task_id)
+            if self._looking is None and not self._stopping:
+                loop = asyncio.get_running_loop()
+                self._looking = loop.call_later(self._limits.look_again_seconds, self._look)
+
+    async def _run_step(self, claim: Claim) -> None:
+        alone = claim.alone and self._isolation is not None
+        if alone:
+            log.info("step_runs_alone", step=claim.step, task=str(claim.task_id))
+        carry_out = self._isolation.run if alone and self._isolation else self._runner.run
+        try:
+            await carry_out(
+                claim, lambda: self._progressed.add(claim.task_id), lambda: self._stopping
+            )
+        except CrashedAlone as end:
+            await self._runner.crashed(claim, str(end))
+
+    async def _hand_back(
+        self, held: Mapping[UUID, int], error: str, pause_seconds: float = 0.0
+    ) -> None:
+        """Say that we do not go on with these tasks. While the database is away nobody hears it."""
+        with contextlib.suppress(Unavailable):
+            await retry_while_unavailable(
+                lambda: self._tasks.hand_back(held, pause_seconds=pause_seconds, error=error),
+                patience=HAND_BACK_SECONDS if self._stopping else PATIENCE_SECONDS,
+            )
+
+    def _look(self) -> None:
+        self._looking = None
+        self._work.set()
+
+    async def _beat(self) -> None:
+        outage = Outage(log, "heartbeat_missed")
+        while True:
+            await is_set_within(self._doubt, self._limits.beat_seconds)
+            self._doubt.clear()
+            held = {
+                task_id: claim.fencing_token
+                for task_id, (claim, _) in self._running.items()
+                if task_id not in self._let_go_of
+            }
+            if not held:
+                continue
+            progressed, self._progressed = self._progressed, set()
+            try:
+                ours = await self._tasks.heartbeat(
+                    self._name, held, list(progressed), self._limits.lease_seconds
+                )
+            except Unavailable as down:
+                self._progressed |= progressed
+                outage.on(down)
+                continue
+            self._heard()
+            outage.over()
+            for task_id in held.keys() - ours:
+                self._let_go(task_id, held[task_id])
+
+    def _let_go(self, task_id: UUID, fencing_token: int) -> None:
+        claim, step = self._running.get(task_id, (None, None))
+        if claim is not None and step is not None and claim.fencing_token == fencing_token:
+            log.info("step_taken_away", step=claim.step, task=str(task_id))
+            self._let_go_of.add(task_id)
+            step.cancel()

@@ -1,0 +1,1 @@
+"""The model's client: requests, streamed answers, errors in our own terms."""

@@ -1,0 +1,1 @@
+"""The audit's questions as SQL: events, search, usage, past runs, orphans."""

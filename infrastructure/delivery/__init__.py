@@ -1,0 +1,1 @@
+"""What is delivered, written in others' formats: zip and git."""

@@ -1,0 +1,1 @@
+"""The database itself: connections, migrations, its clock, whether it stands."""

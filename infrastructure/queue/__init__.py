@@ -1,0 +1,1 @@
+"""Tasks, their leases, and the ledger of paid calls."""

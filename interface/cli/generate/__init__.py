@@ -1,0 +1,1 @@
+"""The makers of generated pages and of the web's types."""

@@ -1,0 +1,1 @@
+"""The routes of an account, and who a request is from."""

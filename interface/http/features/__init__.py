@@ -1,0 +1,1 @@
+"""The routes of a feature: commands, reading, forks, estimates, what is delivered."""

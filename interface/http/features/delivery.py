@@ -1,0 +1,107 @@
+"""What a finished feature is taken away as: a zip that proves itself, or a history for git.
+
+Invariant: a refusal comes before the first byte; the same version gives the same bytes every time,
+under the same entity tag, so that a download that was cut off goes on where it was.
+"""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from enum import StrEnum
+from typing import Annotated, Final, NamedTuple
+
+from litestar import Response, get
+from litestar.params import QueryParameter
+
+from interface.http.as_of import AsOfDependency, load_snapshot
+from interface.http.given import OfServices, OfTenant
+from interface.http.middleware import asks_for_head
+from interface.http.rates import Counted
+from interface.http.requests.body import JsonRequest
+from interface.http.requests.parameters import FeatureId, IfNoneMatch, IfRange, Range
+from interface.http.requests.ranges import RangeRequest, Sending, within
+from interface.http.streaming.session_end import while_session_lasts
+from interface.http.streaming.streaming import Ending, Put, StreamedResponse
+from interface.http.streaming.streams import open_pipe
+from interface.limits import Rate, Room
+
+DOWNLOAD_SECONDS: Final = 15 * 60.0
+
+
+class DownloadFormat(StrEnum):
+    """What a download is."""
+
+    ZIP = "zip"
+    GIT = "git"
+
+
+class Form(NamedTuple):
+    """How a format is sent."""
+
+    media_type: str
+    suffix: str
+
+
+FORMS: Final[Mapping[DownloadFormat, Form]] = {
+    DownloadFormat.ZIP: Form("application/zip", "zip"),
+    DownloadFormat.GIT: Form("application/x-git-bundle", "bundle"),
+}
+
+Wanted = Annotated[
+    DownloadFormat,
+    QueryParameter(
+        name="format",
+        description="`zip`: the files. `git`: a bundle for `git clone`, one commit per checkpoint.",
+    ),
+]
+
+
+@get(
+    "/features/{feature_id:str}/download",
+    summary="The code, with what proves it",
+    media_type="application/zip",
+    guards=[Counted(Rate.DOWNLOAD)],
+)
+async def download(
+    request: JsonRequest,
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    moment: AsOfDependency,
+    form: Wanted = DownloadFormat.ZIP,
+    unless: IfNoneMatch = None,
+    range_: Range = None,
+    if_still: IfRange = None,
+) -> Response[bytes]:
+    """The source code, streamed: the same bytes every time; also as it was, and in part."""
+    version = None
+    if not moment.is_present:
+        version = (await load_snapshot(services, tenant_id, feature_id, moment)).row.version
+    made = services.bundle if form is DownloadFormat.GIT else services.archive
+    asked = RangeRequest(asks_for_head(request.scope), unless, range_, if_still)
+    settled: list[Sending] = []
+
+    async def produce(put: Put) -> None:
+        parcel = await made(tenant_id, feature_id, version)
+        sending = await asked.settle(parcel, services.lengths)
+        settled.append(sending)
+        if sending.bare:
+            return
+        async with aclosing(services.lengths.noting(parcel)) as chunks:
+            async for chunk in within(chunks, sending.span):
+                await put(chunk)
+
+    media_type, suffix = FORMS[form]
+    pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
+    await pipe.begun()
+    (sending,) = settled
+    name = f'attachment; filename="feature-{feature_id}.{suffix}"'
+    headers = {**sending.headers, "Content-Disposition": name}
+    if sending.bare:
+        return Response(b"", status_code=sending.status, media_type=media_type, headers=headers)
+    ending = Ending(seconds=DOWNLOAD_SECONDS)
+    return StreamedResponse(
+        pipe, ending, media_type=media_type, headers=headers, status_code=sending.status
+    )
+
+
+HANDLERS = (download,)

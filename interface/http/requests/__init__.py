@@ -1,0 +1,1 @@
+"""What comes in: bodies, parameters, headers, cursors and ranges, each with its bounds."""

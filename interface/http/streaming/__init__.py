@@ -1,0 +1,1 @@
+"""Answers that last: events as they come, talks with an agent, files in parts."""

@@ -1,0 +1,360 @@
+"""A delivery proves itself: a change to any byte of any file is noticed, and its place is named."""
+
+import ast
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given as forall
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from application.delivery import checker
+from application.delivery.checker import LOG, MANIFEST, Wrong, check, main, manifest_bytes, read
+from application.delivery.script import script
+from application.transparency.export import StoredEvent, cloud_event, read_line
+from application.transparency.verifier import event_hash
+from domain import commands as c
+from domain.errors import NotNow
+from domain.status import Gate
+from interface.cli.logbook import verify_file
+from tests import given
+from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
+
+TRACE = ("trace.json", "trace.md")
+SCRIPT = ".build-practical/verify.py"
+
+
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    return asyncio.run(Shop(given.done().events).zip())
+
+
+FILES = unzipped(asyncio.run(Shop(given.done().events).zip()))
+PLACES = [(path, at) for path, body in sorted(FILES.items()) for at in range(len(body))]
+
+
+def listed_anew(files: dict[str, bytes], **fields: object) -> dict[str, bytes]:
+    """The files with a manifest that fits them: what a careful forger would make."""
+    told = json.loads(files[MANIFEST])
+    inside = [checker.listing(path, body) for path, body in files.items() if path != MANIFEST]
+    told |= {"files": sorted(inside, key=lambda each: each["path"]), **fields}
+    return {**files, MANIFEST: manifest_bytes(told)}
+
+
+def refused(files: dict[str, bytes], head: str | None = None) -> Wrong:
+    with pytest.raises(Wrong) as caught:
+        check(files, head)
+    return caught.value
+
+
+def test_a_delivery_as_it_was_made_is_valid():
+    said = check(FILES)
+    assert len(said) == 5
+    assert said[0].startswith(f"{len(FILES)} files")
+    assert {path for path in FILES if not path.startswith(".")} == set(SOURCES)
+    head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
+    assert check(FILES, head) == said
+
+
+@pytest.mark.parametrize("life", LIVES)
+async def test_whatever_a_feature_went_through_its_delivery_is_valid(life):
+    shop = Shop(LIVES[life]().events)
+    files = unzipped(await shop.zip())
+    assert check(files)
+    feature = await shop.features.load(TENANT, FEATURE)
+    standing = checker.standing_of([json.loads(line) for line in files[LOG].splitlines()])
+    content = feature.content
+    assert standing.parts == {part: getattr(content, part).version for part in checker.PARTS}
+    assert standing.approved == {gate: content.approval(gate).content_sha256 for gate in Gate}
+
+
+@pytest.mark.parametrize("path", sorted(FILES))
+def test_one_changed_byte_is_named_by_its_file(path):
+    body = FILES[path]
+    for at in {0, len(body) // 3, len(body) // 2, len(body) - 1}:
+        changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        assert refused({**FILES, path: changed}).place == path
+
+
+@forall(st.sampled_from(PLACES), st.integers(1, 255))
+def test_any_changed_byte_is_named_by_its_file(place, mask):
+    path, at = place
+    body = FILES[path]
+    changed = body[:at] + bytes([body[at] ^ mask]) + body[at + 1 :]
+    assert refused({**FILES, path: changed}).place == path
+
+
+@pytest.mark.parametrize("path", sorted(FILES))
+def test_a_missing_file_is_named(path):
+    wrong = refused({name: body for name, body in FILES.items() if name != path})
+    assert wrong.place == path
+    assert "missing" in str(wrong)
+
+
+@pytest.mark.parametrize("path", ["src/more.ts", ".build-practical/more.md", "aaa", "zzz"])
+def test_an_added_file_is_named(path):
+    wrong = refused({**FILES, path: b""})
+    assert (wrong.place, "added" in str(wrong)) == (path, True)
+
+
+def test_a_changed_line_of_the_log_is_named_even_by_its_number():
+    lines = FILES[LOG].splitlines(keepends=True)
+    lines[4] = lines[4].replace(b'"actor":"', b'"actor":"x')
+    assert f"{LOG} is not what was delivered: line 5 " in str(
+        refused({**FILES, LOG: b"".join(lines)})
+    )
+
+
+@pytest.mark.parametrize("path", sorted(set(FILES) - {MANIFEST, SCRIPT}))
+def test_a_manifest_made_to_fit_does_not_hide_a_file_that_the_log_speaks_of(path):
+    made_by_code = {checker.FOLDER + name for name in ("README.md", "bom.json", *TRACE)}
+    forged = listed_anew({**FILES, path: FILES[path].swapcase()})
+    if path in made_by_code:
+        assert check(forged)  # As the top of the program says.
+    else:
+        assert path in str(refused(forged))
+
+
+def test_a_file_that_the_log_does_not_speak_of_is_not_hidden_by_a_manifest_made_to_fit():
+    forged = listed_anew({**FILES, "src/backdoor.ts": b"evil()"})
+    assert refused(forged).place == "src/backdoor.ts"
+    fewer = {path: body for path, body in FILES.items() if path != "src/server.ts"}
+    assert refused(listed_anew(fewer)).place == "src/server.ts"
+
+
+def test_a_log_cut_short_does_not_pass_for_the_whole():
+    lines = FILES[LOG].splitlines(keepends=True)
+    for kept in (len(lines) - 1, 5):
+        cut = b"".join(lines[:kept])
+        head = json.loads(lines[kept - 1])["hash"]
+        forged = listed_anew({**FILES, LOG: cut}, version=kept, head=head)
+        assert refused(forged).place.startswith(LOG)
+
+
+async def test_another_whole_log_passes_only_without_the_head_that_was_noted():
+    other = unzipped(await Shop(LIVES["gone_back"]().events).zip())
+    assert check(other)
+    head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
+    assert refused(other, head).place.startswith(LOG)
+
+
+async def test_a_review_is_told_as_the_log_records_it():
+    told = json.loads(FILES[checker.REVIEWS])
+    told["code_review"]["recorded"]["verdict"] = "FAIL"
+    forged = listed_anew({**FILES, checker.REVIEWS: json.dumps(told).encode()})
+    assert refused(forged).place == checker.REVIEWS
+
+
+async def test_what_is_finished_is_delivered_alike_whatever_comes_after():
+    shop = Shop(given.done().events)
+    first = await shop.zip()
+    assert first == await shop.zip()
+    feature = given.done()
+    end = feature.feature.version
+    shop.tell(feature.do(c.RenameFeature("Another")).events[end:])
+    assert await shop.zip() == first
+    assert await shop.zip(end) == first
+    there_and_back = LIVES["gone_back_and_forth"]().events
+    assert unzipped(await Shop(there_and_back).zip()) == unzipped(first)
+
+
+async def test_what_was_finished_once_is_delivered_as_of_then_and_nothing_earlier_is():
+    shop = Shop(LIVES["gone_back"]().events)
+    end = given.done().feature.version
+    then = unzipped(await shop.zip(end))
+    assert check(then)
+    assert json.loads(then[MANIFEST])["version"] == end
+    assert len(then[LOG].splitlines()) == end
+    with pytest.raises(NotNow):
+        await shop.zip(end - 1)
+
+
+def test_a_zip_that_is_damaged_anywhere_says_so_or_holds_the_same_files(whole, tmp_path):
+    place = tmp_path / "delivery.zip"
+    hidden = 0
+    for at in range(0, len(whole), 61):
+        place.write_bytes(whole[:at] + bytes([whole[at] ^ 0x40]) + whole[at + 1 :])
+        try:
+            files = read(place)
+            check(files)
+        except Wrong:
+            continue
+        assert files == FILES
+        hidden += 1
+    assert hidden < len(whole) // 61 / 10  # Dates and the like, which are in no file.
+
+
+def test_a_name_twice_in_a_zip_or_a_link_in_a_folder_is_refused(tmp_path):
+    place = tmp_path / "twice.zip"
+    place.write_bytes(zipped(FILES))
+    with zipfile.ZipFile(place, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("src/server.ts", b"evil()")
+    with pytest.raises(Wrong, match=r"src/server.ts was added: it is in the zip twice"):
+        read(place)
+    folder = unpacked(tmp_path / "folder")
+    (folder / "link").symlink_to(folder / "README.md")
+    with pytest.raises(Wrong, match="link was added"):
+        read(folder)
+
+
+def unpacked(folder: Path) -> Path:
+    for path, body in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(body)
+    return folder
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@forall(st.sampled_from(["feature", "version", "head", "files", "format"]), json_values)
+def test_a_manifest_of_nonsense_is_refused_and_never_believed(field, value):
+    told = {**json.loads(FILES[MANIFEST]), field: value}
+    if told != json.loads(FILES[MANIFEST]):
+        refused({**FILES, MANIFEST: manifest_bytes(told)})
+
+
+@forall(st.dictionaries(st.sampled_from(["path", "size", "sha256"]), json_values))
+def test_a_manifest_that_lists_nonsense_is_refused_too(entry):
+    told = json.loads(FILES[MANIFEST])
+    told["files"] = [*told["files"], entry]
+    refused({**FILES, MANIFEST: manifest_bytes(told)})
+
+
+@forall(
+    st.integers(0, len(FILES[LOG].splitlines()) - 1),
+    st.sampled_from(["restored", "part", "event", "files", "document", "verdict", "gate"]),
+    json_values,
+    st.sampled_from(["feature_replayed", "part_carried", "approval_renewed", "code_reviewed", ""]),
+)
+def test_a_log_of_nonsense_chained_anew_stops_the_check_by_a_reason_if_it_stops_it(
+    at, field, value, tag
+):
+    """What a forger could write who makes all hashes anew, but no sense."""
+    made = []
+    previous = b""
+    for number, line in enumerate(FILES[LOG].splitlines()):
+        stored = read_line(line)
+        if number == at:
+            clear = {**json.loads(stored.clear), field: value}
+            stored = replace(stored, clear=json.dumps(clear).encode(), type=tag or stored.type)
+        stored = rechained(stored, previous)
+        previous = stored.hash
+        made.append(msgspec.json.encode(cloud_event(stored)) + b"\n")
+    forged = listed_anew({**FILES, LOG: b"".join(made)}, head=previous.hex())
+    with contextlib.suppress(Wrong):
+        check(forged)
+
+
+def rechained(stored: StoredEvent, previous: bytes) -> StoredEvent:
+    head = event_hash(
+        previous,
+        stored.position,
+        stored.tenant_id.bytes,
+        stored.feature_id.bytes,
+        stored.version,
+        stored.event_id.bytes,
+        stored.type,
+        stored.schema_version,
+        stored.clear,
+        stored.sealed_sha256,
+        stored.key_id.bytes if stored.key_id else None,
+        stored.correlation_id.bytes,
+        stored.causation_id.bytes if stored.causation_id else None,
+        stored.actor,
+        stored.recorded_at,
+    )
+    return replace(stored, previous_hash=previous, hash=head)
+
+
+def test_the_program_in_the_delivery_checks_it_with_nothing_but_python(tmp_path, whole):
+    folder = unpacked(tmp_path / "folder")
+    place = tmp_path / "delivery.zip"
+    place.write_bytes(whole)
+    own = str(folder / SCRIPT)
+    head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
+    for arguments in ([], [str(place)], [str(folder), "--head", head]):
+        ran = run(own, *arguments)
+        assert (ran.returncode, ran.stderr) == (0, ""), ran
+        assert ran.stdout.splitlines()[-1].startswith("valid: ")
+    assert run(own, str(place), "--head", "ab" * 32).returncode == 1
+    assert run(own, str(tmp_path / "nothing.zip")).returncode == 2
+    assert run(own, "--help").returncode == 2
+    server = folder / "src" / "server.ts"
+    server.write_bytes(server.read_bytes() + b" ")
+    ran = run(own)
+    assert (ran.returncode, ran.stdout) == (
+        1,
+        "NOT valid: src/server.ts is not what was delivered\n",
+    )
+    assert read(folder).keys() == FILES.keys()  # It left nothing behind.
+
+
+def test_the_command_line_checks_a_delivery_with_a_program_of_its_own(tmp_path, whole, capsys):
+    place = tmp_path / "delivery.zip"
+    place.write_bytes(whole)
+    head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
+    assert verify_file(place, head, as_json=False) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{head} (as you noted)")
+    place.write_bytes(zipped({**FILES, SCRIPT: b"print('valid')"}))
+    assert verify_file(place, None, as_json=False) == 1
+    assert f"NOT valid: {SCRIPT} is not what was delivered" in capsys.readouterr().err
+    assert verify_file(place, None, as_json=True) == 1
+    assert json.loads(capsys.readouterr().out) == [{"valid": False, "place": SCRIPT}]
+    assert verify_file(unpacked(tmp_path / "folder"), None, as_json=True) == 0
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603  # Ours.
+        [sys.executable, "-I", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_program_is_the_two_modules_word_for_word():
+    text = script().decode()
+    assert FILES[SCRIPT] == script()
+    assert "import application" not in text
+    assert "from application" not in text
+    assert text.count("def main(") == 1
+    assert text.count("\ndef event_hash(") == 1
+    ast.parse(text, SCRIPT, feature_version=(3, 8))
+
+
+def test_a_changed_program_that_still_runs_notices_itself(tmp_path):
+    folder = unpacked(tmp_path / "folder")
+    program = folder / SCRIPT
+    program.write_bytes(program.read_bytes().replace(b"Checks a delivery", b"Checks A delivery"))
+    ran = run(str(program))
+    assert ran.stdout == f"NOT valid: {SCRIPT} is not what was delivered\n"
+    # One that was made to say yes says yes: so the top of it tells people to use their own.
+    program.write_bytes(b"print('valid')\n")
+    assert run(str(program)).returncode == 0
+    assert main([str(folder)]) == 1
+
+
+def test_a_manifest_cannot_be_written_in_two_ways():
+    told = json.loads(FILES[MANIFEST])
+    assert manifest_bytes(told) == FILES[MANIFEST]
+    for body in (
+        json.dumps(told).encode(),
+        FILES[MANIFEST].replace(b'"format"', b'"format" '),
+        FILES[MANIFEST].replace(b'"version"', b'"Version"'),
+        b"[]",
+        b"\xff",
+        b"",
+    ):
+        assert refused({**FILES, MANIFEST: body}).place == MANIFEST
+    assert told["sha256"] not in {each["sha256"] for each in told["files"]}
+    assert sha256(FILES["README.md"]).hexdigest() in {each["sha256"] for each in told["files"]}

@@ -40,7 +40,7 @@ import json
 import pytest
 
 from application.agents.perform import perform
-from application.agents.table import AGENTS, roster_of
+from application.agents.table import AGENTS, agent_configs_of
 from application.agents.tools import schema_of
 from application.execution.reuse import recorded_again
 from domain import commands as c
@@ -54,7 +54,7 @@ from domain.status import Agent, Status, Step
 from infrastructure.demo_model.author import write
 from infrastructure.demo_model.prompt import read_request
 from infrastructure.nats.announcement import tags_for
-from tests.application.agents import desk as s
+from tests.application.agents import attempt_context as s
 from tests.given import drafted, given, in_review
 
 
@@ -76,9 +76,9 @@ def test_the_step_is_due_is_worked_on_and_need_not_be_paid_for_twice():
 
 async def test_its_agent_hands_over_what_is_recorded():
     handbook = Handbook("Repairs", ("Ask for a repair.",))
-    desk = s.ScriptedDesk(s.answer(s.call("submit_handbook", handbook)))
+    context = s.ScriptedContext(s.answer(s.call("submit_handbook", handbook)))
     step = Step.HANDBOOK
-    made = await perform(step, Attempt(step, 1, 1), s.BEFORE_REVIEW, desk, roster_of())
+    made = await perform(step, Attempt(step, 1, 1), s.BEFORE_REVIEW, context, agent_configs_of())
     assert made.command.document == handbook
     assert made.command.markdown.startswith("# Repairs")
 

@@ -118,7 +118,7 @@ def written(files: Mapping[str, str]) -> Block:
     return call("write_files", {"files": [{"path": p, "content": t} for p, t in files.items()]})
 
 
-class ScriptedDesk:
+class ScriptedContext:
     """Answers one request after the other; what it was asked, stored and showed can be read."""
 
     def __init__(
@@ -181,7 +181,7 @@ def attempt(step: Step) -> Attempt:
     return Attempt(step, 1, 1)
 
 
-async def done(step: Step, material: StepInputs, context: ScriptedDesk) -> c.AgentAnswer:
+async def done(step: Step, material: StepInputs, context: ScriptedContext) -> c.AgentAnswer:
     """What the step gives, all scripted answers used."""
     outcome = await perform(step, attempt(step), material, context, agent_configs_of())
     assert not context.answers

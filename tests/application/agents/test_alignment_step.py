@@ -8,7 +8,7 @@ from domain import documents as d
 from domain.content import sha256_of
 from domain.status import Gate, Recommendation, Step
 from tests.application.agents import attempt_context as s
-from tests.application.agents.attempt_context import ScriptedDesk, answer, call, done
+from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
 from tests.given import holding
 
 ADVICE = d.Alignment(
@@ -21,7 +21,7 @@ NEW = d.Requirement(
 
 
 async def advised(step, material, *answers):
-    context = ScriptedDesk(*(answers or [answer(call("submit_recommendation", ADVICE))]))
+    context = ScriptedContext(*(answers or [answer(call("submit_recommendation", ADVICE))]))
     return await done(step, material, context), context
 
 

@@ -10,7 +10,7 @@ from domain import documents as d
 from domain.status import Agent, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import (
-    ScriptedDesk,
+    ScriptedContext,
     answer,
     call,
     cut,
@@ -26,7 +26,7 @@ FINISHED = call("task_done", {"tasks": ["T-1", "T-2"], "notes": "Set PORT."})
 
 
 async def built(*answers, material=s.BEFORE_CODE, **more):
-    context = ScriptedDesk(*answers, **more)
+    context = ScriptedContext(*answers, **more)
     return await done(Step.IMPLEMENT, material, context), context
 
 

@@ -11,7 +11,7 @@ from domain.content import Content
 from domain.feature import Feature
 from domain.status import Status, Step
 from tests.application.agents import attempt_context as s
-from tests.application.agents.attempt_context import ScriptedDesk, answer, call, cut, done, prose
+from tests.application.agents.attempt_context import ScriptedContext, answer, call, cut, done, prose
 
 QUESTION = d.Question("Who decides?", "It shapes the page.", ("I do", "They do"), "I do")
 BRIEF = d.Brief(
@@ -26,7 +26,7 @@ BRIEF = d.Brief(
 
 
 async def replied(*answers, material: StepInputs = s.TALKING):
-    context = ScriptedDesk(*answers)
+    context = ScriptedContext(*answers)
     return await done(Step.CONVERSE, material, context), context
 
 

@@ -17,7 +17,7 @@ from domain.pipeline import AGENT_OF
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
 from tests.application.agents import attempt_context as s
-from tests.application.agents.attempt_context import ScriptedDesk, answer, call, done
+from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
 
 every_agent = pytest.mark.parametrize("agent", list(Agent))
 
@@ -60,14 +60,14 @@ def test_each_input_counts(step, change):
 async def test_a_repeated_attempt_sends_the_very_same_request():
     sent = []
     for _ in range(2):
-        context = ScriptedDesk(answer(call("submit_spec", s.SPEC)))
+        context = ScriptedContext(answer(call("submit_spec", s.SPEC)))
         await done(Step.SPEC, s.BEFORE_SPEC, context)
         sent.append(msgspec.json.encode(context.requests[0]))
     assert sent[0] == sent[1]
 
 
 async def test_a_request_is_put_together_in_the_order_of_the_cache():
-    context = ScriptedDesk(answer(call("submit_spec", s.SPEC)))
+    context = ScriptedContext(answer(call("submit_spec", s.SPEC)))
     await done(Step.SPEC, s.BEFORE_SPEC, context)
     (request,) = context.requests
     role, governance = request.system

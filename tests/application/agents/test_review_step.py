@@ -8,7 +8,7 @@ from application.agents.steps import reviews
 from domain import documents as d
 from domain.status import Step, Verdict
 from tests.application.agents import attempt_context as s
-from tests.application.agents.attempt_context import ScriptedDesk, answer, call, done
+from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
 
 both = pytest.mark.parametrize("step", [Step.SECURITY_REVIEW, Step.CODE_REVIEW])
 FOUND = d.Finding(
@@ -18,7 +18,7 @@ FOUND = d.Finding(
 
 
 async def reviewed(report: d.Report, step=Step.CODE_REVIEW, material=s.BEFORE_REVIEW, **more):
-    context = ScriptedDesk(answer(call("submit_review", report)), **more)
+    context = ScriptedContext(answer(call("submit_review", report)), **more)
     return await done(step, material, context), context
 
 
@@ -136,7 +136,7 @@ async def test_a_large_implementation_is_reviewed_in_parts_and_every_file_once(m
     met = d.Control("V8", "Authorization", d.ControlState.MET, "src/requests.ts")
     unmet = replace(met, state=d.ControlState.NOT_MET)
     parts = [report(controls=(met,)), report(FOUND, controls=(unmet,)), report(controls=(met,))]
-    context = ScriptedDesk(*[answer(call("submit_review", part)) for part in parts])
+    context = ScriptedContext(*[answer(call("submit_review", part)) for part in parts])
     command = await done(Step.CODE_REVIEW, s.BEFORE_REVIEW, context)
     texts = [s.first_message(request) for request in context.requests]
     assert len(texts) == 3
@@ -148,7 +148,7 @@ async def test_a_large_implementation_is_reviewed_in_parts_and_every_file_once(m
 
 
 async def test_malformed_reviews_go_back_once():
-    context = ScriptedDesk(
+    context = ScriptedContext(
         answer(call("submit_review", {"summary": "x", "verdict": "PASS"})),
         answer(call("submit_review", report())),
     )

@@ -9,11 +9,11 @@ from application.agents.title import fallback_title
 from application.ports import ModelError
 from domain.status import Step
 from tests.application.agents import attempt_context as s
-from tests.application.agents.attempt_context import ScriptedDesk, answer, call, cut, done, prose
+from tests.application.agents.attempt_context import ScriptedContext, answer, call, cut, done, prose
 
 
 async def named(*answers, brief=s.BRIEF):
-    return await done(Step.TITLE, replace(s.BEFORE_PLAN, brief=brief), ScriptedDesk(*answers))
+    return await done(Step.TITLE, replace(s.BEFORE_PLAN, brief=brief), ScriptedContext(*answers))
 
 
 async def test_the_agent_names_it():

@@ -116,6 +116,9 @@ class OrphanWatch:
                 log.warning("orphans_unknown", reason=str(down))
                 self._wanted.set()
                 await is_set_within(stop, AGAIN_SECONDS)
+            except Exception:
+                self._wanted.set()  # What was not looked at is looked at when the loop begins anew.
+                raise
 
     async def look(self) -> None:
         """Name what there is. Raises Unavailable."""

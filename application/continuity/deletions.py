@@ -152,6 +152,8 @@ class DeletionNotes:
         self._scribe: Scribe | None = None
         self._woken = asyncio.Event()
         self._away = False
+        self._aside: set[UUID] = set()
+        """Features whose note could not be written, each told once."""
         self.pulse = Pulse("deletion-notes", within_seconds=LATE_SECONDS)
 
     def wake(self) -> None:
@@ -192,11 +194,26 @@ class DeletionNotes:
             # Made with the first look, so that every backup of what may be deleted later holds it.
             self._scribe = await self._load()
         while deletions := await self._unnoted.unnoted(AT_ONCE):
-            for deletion in deletions:
-                number = await self._write(self._scribe, deletion)
-                await self._unnoted.noted(deletion.feature_id, number)
-                written += 1
+            noted = [await self._noted(self._scribe, deletion) for deletion in deletions]
+            written += sum(noted)
+            if not any(noted):
+                break
         return written
+
+    async def _noted(self, scribe: Scribe, deletion: Deletion) -> bool:
+        """Write one note; False, and the others go on, if it cannot be written."""
+        try:
+            number = await self._write(scribe, deletion)
+            await self._unnoted.noted(deletion.feature_id, number)
+        except (Unavailable, StoreUnfit):
+            raise
+        except Exception:
+            if deletion.feature_id not in self._aside:
+                log.exception("deletion_put_aside", feature=str(deletion.feature_id))
+            self._aside.add(deletion.feature_id)
+            return False
+        self._aside.discard(deletion.feature_id)
+        return True
 
     async def _write(self, scribe: Scribe, deletion: Deletion) -> int:
         note, number = scribe.note(deletion.text(scribe.origin)), deletion.number

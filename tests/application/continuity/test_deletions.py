@@ -159,6 +159,30 @@ async def test_as_long_as_the_store_is_away_nothing_counts_as_noted() -> None:
     assert await notes.write_all() == 1
 
 
+async def test_one_that_cannot_be_noted_holds_up_no_other_and_is_tried_again() -> None:
+    rotten, good = deletion(), deletion(at=AT + timedelta(seconds=1))
+    store, known = Store(), Deletions([rotten, good])
+    held = store.get
+
+    async def breaks(number: int) -> bytes:
+        if number == rotten.number:
+            raise ArtifactMissing
+        return await held(number)
+
+    store.notes[rotten.number] = b"somebody else's"
+    store.get = breaks  # type: ignore[method-assign]
+    notes = DeletionNotes(known, store, signer)
+    with capture_logs() as said:
+        assert await notes.write_all() == 1
+        assert await notes.write_all() == 0
+    assert [(line["event"], line["feature"]) for line in said] == [
+        ("deletion_put_aside", str(rotten.feature_id))
+    ]
+    assert list(known.noticed) == [good.feature_id]
+    store.get = held  # type: ignore[method-assign]
+    assert await notes.write_all() == 1
+
+
 async def restored(known: Deletions, store: Store, log: MemoryLog | None = None) -> int | None:
     @asynccontextmanager
     async def log_of() -> AsyncIterator[MemoryLog]:

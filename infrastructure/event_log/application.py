@@ -19,20 +19,19 @@ from eventsourcing.persistence import (
     Transcoder,
 )
 from eventsourcing.utils import Environment, EnvType
-from msgspec import Struct
+from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 from typing_extensions import override
 
-from application.ports import Effects, Metadata, Unavailable, Unread, Unreadable, Why
-from domain.events import FeatureEvent
+from application.ports import Unavailable, Unread, Unreadable, Why
 from domain.recorded import Recorded
 from infrastructure.event_log.mapper import FeatureMapper, NoTranscoder
 from infrastructure.event_log.recorder import FeatureRecorder
 from infrastructure.event_log.registry import Registry
 from infrastructure.event_log.stored import (
+    Append,
     AppendOutcome,
     Envelope,
-    Item,
     KeyDestroyed,
     StoredFeatureEvent,
     StreamId,
@@ -40,17 +39,6 @@ from infrastructure.event_log.stored import (
 from infrastructure.postgres.database import BoundedConnection, Trust
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 from infrastructure.sealing.data_keys import KeyRing
-
-
-class Append(Struct, frozen=True):
-    """One caller's append."""
-
-    feature_id: UUID
-    events: Sequence[tuple[UUID, FeatureEvent]]
-    expected: int
-    origin: Metadata
-    effects: Effects
-    head: bytes | None = None
 
 
 class FeatureFactory(InfrastructureFactory[TrackingRecorder]):
@@ -125,7 +113,7 @@ class FeatureStreams(Application[UUID]):
     def append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
         """Append all in one transaction; one outcome for each, in order.
 
-        An item that spoils the transaction for all gets the outcome `error`, and the others their
+        One that spoils the transaction for all gets the outcome `error`, and the others their
         own. Raises Unavailable.
         """
         try:
@@ -151,29 +139,21 @@ class FeatureStreams(Application[UUID]):
         return [outcome for append in appends for outcome in self.append([append])]
 
     def _append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
-        items: list[Item] = []
-        envelopes: list[Envelope] = []
-        for append in appends:
-            stream = StreamId(append.origin.tenant_id, append.feature_id)
-            key, wrapped = self._key_for(stream, append)
-            envelopes += (
-                Envelope(stream, append.expected + number, event_id, event, key)
-                for number, (event_id, event) in enumerate(append.events, start=1)
-            )
-            count = len(append.events)
-            origin, effects = append.origin, append.effects
-            items.append(
-                Item(stream, append.expected, count, origin, effects, key, wrapped, append.head)
-            )
+        keyed = [self._keyed(append) for append in appends]
+        envelopes = [
+            Envelope(append.stream, append.expected + number, event_id, event, append.key)
+            for append in keyed
+            for number, (event_id, event) in enumerate(append.events, start=1)
+        ]
         outcomes: list[AppendOutcome] = []
         self.events.put(
-            cast("Sequence[DomainEventProtocol[UUID]]", envelopes), items=items, outcomes=outcomes
+            cast("Sequence[DomainEventProtocol[UUID]]", envelopes), appends=keyed, outcomes=outcomes
         )
-        for item, outcome in zip(items, outcomes, strict=True):
-            if outcome.word == "appended" and item.effects.destroy_key:
-                self._ring.forget(item.stream.tenant_id, item.stream)
-            elif outcome.word == "appended" and item.wrapped is not None and item.key is not None:
-                self._ring.keep(item.key)
+        for append, outcome in zip(keyed, outcomes, strict=True):
+            if outcome.word == "appended" and append.effects.destroy_key:
+                self._ring.forget(append.origin.tenant_id, append.stream)
+            elif outcome.word == "appended" and append.wrapped is not None and append.key:
+                self._ring.keep(append.key)
         return outcomes
 
     def read(
@@ -209,14 +189,16 @@ class FeatureStreams(Application[UUID]):
             stored = self._rows.select_versions(stream, versions)
         return [self._mapping.entry(one) for one in stored]
 
-    def _key_for(self, stream: StreamId, append: Append) -> tuple[DataKey | None, bytes | None]:
-        """The key to seal with; with its wrapped form if it is to begin with this append."""
+    def _keyed(self, append: Append) -> Append:
+        """With the key to seal with; and its wrapped form if it begins with this append."""
+        stream = append.stream
         if append.expected == 0:
-            return self._ring.make(stream.tenant_id, stream)
+            key, wrapped = self._ring.make(stream.tenant_id, stream)
+            return replace(append, key=key, wrapped=wrapped)
         if not any(event.personal for _, event in append.events):
-            return None, None
+            return append
         kept = self._ring.kept(stream.tenant_id, stream)
-        return kept or self._load(stream), None
+        return replace(append, key=kept or self._load(stream))
 
     def _find_key(self, stored: StoredFeatureEvent) -> DataKey | None:
         stream = cast("StreamId", stored.originator_id)

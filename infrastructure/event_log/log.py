@@ -22,9 +22,9 @@ from application.ports import (
 from domain.events import FeatureEvent, tag_of
 from domain.recorded import Recorded
 from infrastructure.batcher import Batcher
-from infrastructure.event_log.application import Append, FeatureStreams
+from infrastructure.event_log.application import FeatureStreams
 from infrastructure.event_log.registry import REGISTRY, Registry
-from infrastructure.event_log.stored import AppendOutcome, StoredStamp
+from infrastructure.event_log.stored import Append, AppendOutcome, StoredStamp
 from infrastructure.postgres.database import Trust, sync_pool
 from infrastructure.sealing.data_keys import KeyRing
 

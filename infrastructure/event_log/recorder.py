@@ -22,8 +22,8 @@ from typing_extensions import override
 
 from application.ports import Diverged
 from infrastructure.event_log.stored import (
+    Append,
     AppendOutcome,
-    Item,
     Recording,
     StoredFeatureEvent,
     StoredStamp,
@@ -67,7 +67,7 @@ DIVERGED: Final = "BP001"
 
 
 class BatchItem(msgspec.Struct, omit_defaults=True):
-    """An item as es.batch_item reads it; `first` counts from 1."""
+    """An append as es.batch_item reads it; `first` counts from 1."""
 
     item: int
     tenant_id: UUID
@@ -118,7 +118,7 @@ class FeatureRecorder(ApplicationRecorder):
         self,
         stored_events: Sequence[StoredEvent],
         *,
-        items: Sequence[Item] = (),
+        appends: Sequence[Append] = (),
         outcomes: list[AppendOutcome] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -126,16 +126,16 @@ class FeatureRecorder(ApplicationRecorder):
 
         Raises:
             Unavailable: the database does not answer; whether anything was appended is unknown.
-            psycopg.Error: one of the items spoils the batch; nothing was appended.
+            psycopg.Error: one of them spoils the batch; nothing was appended.
         """
         stored = cast("Sequence[StoredFeatureEvent]", stored_events)
-        asked = self._asked(items, stored)
+        asked = self._asked(appends, stored)
         with unavailable():
             rows = self._once_more(
                 lambda c: c.execute(APPEND, asked, binary=True).fetchall(), ANSWER_SECONDS
             )
         if outcomes is not None:
-            outcomes.extend(_outcomes(len(items), rows))
+            outcomes.extend(_outcomes(len(appends), rows))
 
     @override
     def select_events(
@@ -206,15 +206,15 @@ class FeatureRecorder(ApplicationRecorder):
             )
 
     def _asked(
-        self, items: Sequence[Item], stored: Sequence[StoredFeatureEvent]
+        self, appends: Sequence[Append], stored: Sequence[StoredFeatureEvent]
     ) -> tuple[list[str], list[str], list[bytes], list[bytes | None]]:
         by_tenant: dict[str, list[BatchItem]] = {}
         first = 0
-        for number, item in enumerate(items):
-            events = stored[first : first + item.count]
-            asked = _batch_item(number, item, first + 1, events)
+        for number, append in enumerate(appends):
+            events = stored[first : first + len(append.events)]
+            asked = _batch_item(number, append, first + 1, events)
             by_tenant.setdefault(str(asked.tenant_id), []).append(asked)
-            first += item.count
+            first += len(events)
         tenants = sorted(by_tenant)
         return (
             tenants,
@@ -272,26 +272,26 @@ class FeatureRecorder(ApplicationRecorder):
 
 
 def _batch_item(
-    number: int, item: Item, first: int, events: Sequence[StoredFeatureEvent]
+    number: int, append: Append, first: int, events: Sequence[StoredFeatureEvent]
 ) -> BatchItem:
-    effects = item.effects
+    effects = append.effects
     asked = BatchItem(
         item=number,
-        tenant_id=item.origin.tenant_id,
-        feature_id=UUID(int=item.stream.int),
-        expected=item.expected,
-        correlation_id=item.origin.correlation_id,
-        causation_id=item.origin.causation_id,
-        actor=item.origin.actor,
+        tenant_id=append.origin.tenant_id,
+        feature_id=append.feature_id,
+        expected=append.expected,
+        correlation_id=append.origin.correlation_id,
+        causation_id=append.origin.causation_id,
+        actor=append.origin.actor,
         first=first,
         event_ids=[event.event_id for event in events],
         types=[event.topic for event in events],
         schema_versions=[event.schema_version for event in events],
-        key_id=item.key.key_id if item.key else None,
-        wrapped=item.wrapped,
+        key_id=append.key.key_id if append.key else None,
+        wrapped=append.wrapped,
         cancel_tasks=effects.cancel_tasks,
         destroy_key=effects.destroy_key,
-        head=item.head,
+        head=append.head,
         answers=effects.answers,
     )
     if effects.rests_on:
@@ -305,7 +305,7 @@ def _batch_item(
     if effects.due:
         asked.due_tasks = [due.task_id for due in effects.due]
         asked.due_steps = [due.step.value for due in effects.due]
-        asked.due_places = [due.version - item.expected for due in effects.due]
+        asked.due_places = [due.version - append.expected for due in effects.due]
         asked.max_attempts = MAX_ATTEMPTS
     if effects.forked_from:
         asked.forked_from, asked.forked_at_version = effects.forked_from

@@ -1,5 +1,6 @@
 """The shapes between the library and our schema: an event in its envelope, and its stored form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -32,20 +33,27 @@ class StreamId(UUID):
         object.__setattr__(self, "tenant_id", tenant_id)
 
 
-class Item(Struct, frozen=True):
-    """One append of a batch: where, how many of the batch's events, and what goes with them."""
+class Append(Struct, frozen=True):
+    """One append, from the use case to the statement that carries it out."""
 
-    stream: StreamId
+    feature_id: UUID
+    events: Sequence[tuple[UUID, FeatureEvent]]
+    """Each under an id that the caller chose, so that asking again is no second append."""
     expected: int
-    count: int
+    """The stream's version before it."""
     origin: Metadata
     effects: Effects
-    key: DataKey | None
-    """What the events are sealed under, if any is."""
-    wrapped: bytes | None
-    """The key, wrapped, if it is to be stored with the stream's first event."""
     head: bytes | None = None
     """Hash of the event at `expected`, as far as it is known."""
+    key: DataKey | None = None
+    """What the events are sealed under, if any is; found out when the batch is made."""
+    wrapped: bytes | None = None
+    """The key, wrapped, if it is to be stored with the stream's first event."""
+
+    @property
+    def stream(self) -> StreamId:
+        """The feature's stream, with its tenant."""
+        return StreamId(self.origin.tenant_id, self.feature_id)
 
 
 class StoredStamp(NamedTuple):
@@ -60,7 +68,7 @@ class StoredStamp(NamedTuple):
 
 
 class AppendOutcome(NamedTuple):
-    """What became of one item."""
+    """What became of one append."""
 
     word: str
     """`appended`, `stored`, `conflict`, `groundless`, `lease`, `receipt`, or `error`."""

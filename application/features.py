@@ -438,7 +438,7 @@ class Features:
             self._forget_texts(feature_id)
         if due:  # First, for who follows the log can wait for who does the work.
             await self._live.due()
-        await self._live.poke()
+        await self._live.grown()
         if feature.running and (superseding or deleted):
             await self._live.cancelled()
         return CommandOutcome(after, recorded, accepted)

@@ -495,12 +495,12 @@ class ArtifactDamaged(Exception):
 
 
 class Live(Protocol):
-    """Ephemeral words between processes: lost without harm, for the log has all that matters."""
+    """Ephemeral messages between processes: lost without harm, for the log has all that matters."""
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
         """Tell whoever watches this feature. Never raises, never waits for a broken connection."""
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         """Say that the log has grown."""
 
     async def due(self) -> None:
@@ -514,5 +514,5 @@ class Live(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
         """What is said about one feature, or all of the tenant's."""
 
-    def pokes(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+    def watch_log(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """Wake-ups; several may be folded into one."""

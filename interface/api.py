@@ -113,7 +113,7 @@ async def open_api(
     settings = base.settings
     database = await database_of(scope, base, ROLE, pool="api")
     features, log = await features_of(scope, base, database, ROLE, pool="api-log")
-    servers = Servers(base.watch, database, base.link, base.artifacts)
+    servers = Servers(base.watch, database, base.nats, base.artifacts)
     reads = PostgresReadStore(database, watch=base.live.watch)
     audit = PostgresAudit(database)
     stored = PostgresStoredLog(database, base.ring)

@@ -85,13 +85,13 @@ class Servers:
         self,
         watch: DatabaseWatch,
         database: Database,
-        link: NatsConnection,
+        nats: NatsConnection,
         store: FolderStore | S3Store,
     ) -> None:
         """Take the way to each; any role may ask."""
         self._watch = watch
         self._database = database
-        self._link = link
+        self._nats = nats
         self._store = store
         self._conditional: bool | None = None
 
@@ -101,12 +101,12 @@ class Servers:
             self.answers(),
             _soon(self._queue()),
             _soon(self._store.ready()),
-            _soon(announced_upto(self._link)),
+            _soon(announced_upto(self._nats)),
         )
         standing = DatabaseStanding.READY if writes else await self._stands()
         return Seen(
             standing=standing,
-            nats=self._link.up,
+            nats=self._nats.up,
             jetstream=announced is not None,
             artifacts=bool(answers),
             conditional_writes=self._conditional,

@@ -128,7 +128,7 @@ class Artifacts:
 class Silence:
     """Nobody listens."""
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         return
 
 

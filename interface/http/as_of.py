@@ -121,7 +121,7 @@ async def load_snapshot(
     row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
     if row is not None:
         return FeatureSnapshot(row, known.version)
-    # The read models have not heard of it yet: whoever created it is told what the log says.
+    # The read models do not hold it yet: whoever created it is told what the log says.
     past = await read_past(services, tenant_id, feature_id, AsOf(known.version))
     return FeatureSnapshot(past.feature, known.version, past)
 

@@ -256,7 +256,7 @@ class Services:
 
     @property
     def look_seconds(self) -> float:
-        """How long a stream that hears nothing waits until it looks by itself, spread a little."""
+        """How long a stream without messages waits until it looks by itself, spread a little."""
         shortest = max(self.settings.poll_seconds, self.places.taken / LOOKS_PER_SECOND)
         return shortest * random.uniform(0.75, 1.25)  # noqa: S311 - no secret.
 

@@ -92,7 +92,7 @@ class Silence:
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
         self.said.append(body)
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         return
 
     async def due(self) -> None:
@@ -106,7 +106,7 @@ class Silence:
         yield self._nothing()
 
     @asynccontextmanager
-    async def pokes(self):
+    async def watch_log(self):
         yield self._nothing()
 
     async def _nothing(self):

@@ -205,40 +205,40 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
         AsyncExitStack() as opened,
     ):
         url = f"nats://{parsed.username}@127.0.0.1:{proxy.port}"
-        link = await opened.enter_async_context(
+        nats = await opened.enter_async_context(
             NatsConnection(url, name="cut", on_closed=lambda: None)
         )
-        poke = await opened.enter_async_context(Signal(link, "poke"))
-        live = NatsLive(link, poke)
-        await stream.ensure(link.streams, stream.DEFAULT_LIMITS)
-        await consumers.ensure(link.streams, Agent.SPEC)
+        log_grown = await opened.enter_async_context(Signal(nats, "poke"))
+        live = NatsLive(nats, log_grown)
+        await stream.ensure(nats.streams, stream.DEFAULT_LIMITS)
+        await consumers.ensure(nats.streams, Agent.SPEC)
 
         async def pull() -> None:
-            async with Pull(link, consumers.name_of(Agent.SPEC)) as pulled:
+            async with Pull(nats, consumers.name_of(Agent.SPEC)) as pulled:
                 await pulled.next(0.05)
 
         async def listen() -> None:
-            async with poke.listen():
+            async with log_grown.listen():
                 pass
 
         asks: list[Ask] = [
-            lambda: stream.ensure(link.streams, stream.DEFAULT_LIMITS),
-            lambda: consumers.ensure(link.streams, Agent.SPEC),
-            lambda: link.streams.publish("evt.a.b.c", b"{}", timeout=0.5),
-            lambda: link.streams.get_msg(stream.NAME, seq=1),
+            lambda: stream.ensure(nats.streams, stream.DEFAULT_LIMITS),
+            lambda: consumers.ensure(nats.streams, Agent.SPEC),
+            lambda: nats.streams.publish("evt.a.b.c", b"{}", timeout=0.5),
+            lambda: nats.streams.get_msg(stream.NAME, seq=1),
             pull,
             listen,
         ]
         never: list[Ask] = [
             lambda: live.say(TENANT, FEATURE, {"kind": "delta", "text": "x"}),
             lambda: live.applied(TENANT, FEATURE, 1, 1),
-            lambda: announced_upto(link),
+            lambda: announced_upto(nats),
         ]
         for mode in MODES:
             for place in (0, 30, 600, 1500):
                 proxy.mode, proxy.after = mode, place
                 proxy.drop()
-                poke.notify()
+                log_grown.notify()
                 for ask in asks:
                     with suppress(*LOST, PullLost):
                         async with asyncio.timeout(3):
@@ -247,11 +247,11 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
                     await ask()
         proxy.after = None
         proxy.drop()
-        assert await link.wait_up(10)
+        assert await nats.wait_up(10)
         async with asyncio.timeout(10):
             while True:
                 try:
-                    await stream.ensure(link.streams, stream.DEFAULT_LIMITS)
+                    await stream.ensure(nats.streams, stream.DEFAULT_LIMITS)
                     break
                 except LOST:
                     await asyncio.sleep(0.05)

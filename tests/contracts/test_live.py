@@ -26,10 +26,10 @@ class Pair:
 @contextlib.asynccontextmanager
 async def over_nats(url: str) -> AsyncIterator[NatsLive]:
     async with (
-        NatsConnection(url, name="live", on_closed=lambda: None) as link,
-        Signal(link, "poke") as poke,
+        NatsConnection(url, name="live", on_closed=lambda: None) as connection,
+        Signal(connection, "poke") as log_grown,
     ):
-        yield NatsLive(link, poke)
+        yield NatsLive(connection, log_grown)
 
 
 @pytest.fixture(params=[pytest.param("nats", marks=pytest.mark.servers), "process"])
@@ -159,13 +159,13 @@ async def test_a_cancelled_wait_loses_no_word(pair: Pair) -> None:
 
 
 async def test_pokes_wake_and_may_be_folded_into_one(pair: Pair) -> None:
-    async with pair.there.pokes() as pokes:
+    async with pair.there.watch_log() as growth:
         for _ in range(50):
-            await pair.here.poke()
+            await pair.here.grown()
         async with asyncio.timeout(5):
-            await anext(pokes)
-            await pair.here.poke()
-            await anext(pokes)
+            await anext(growth)
+            await pair.here.grown()
+            await anext(growth)
 
 
 @pytest.mark.parametrize("crooked", ["*", ">", "a.b", "", f"{UUID(int=1)}.*"])

@@ -105,10 +105,10 @@ async def test_it_is_said_at_the_start_and_readiness_tells_it(database: str, nat
         async with (
             bucket(endpoint) as store,
             Database(database, "bp_relay", max_size=1) as asked,
-            NatsConnection(nats_url, name="test", on_closed=lambda: None) as link,
+            NatsConnection(nats_url, name="test", on_closed=lambda: None) as connection,
         ):
             await _made(store)
-            servers = Servers(DatabaseWatch(database), asked, link, store)
+            servers = Servers(DatabaseWatch(database), asked, connection, store)
             assert (await servers.look()).conditional_writes is None
             with capture_logs() as logged:
                 await servers.try_store(asyncio.Event())

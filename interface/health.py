@@ -67,7 +67,7 @@ class Seen(Struct, frozen=True):
 
     @property
     def checkpoint_lag_seconds(self) -> float | None:
-        """Since the oldest event without a signed checkpoint was recorded."""
+        """Since the oldest event without a signed tree head was recorded."""
         return None if self.queue is None else self.queue.checkpoint_lag
 
     def status(self) -> str:
@@ -121,11 +121,11 @@ class Servers:
     async def try_store(self, stop: asyncio.Event) -> None:
         """Find out, once, whether the object store does conditional writes, and say if not."""
         while self._conditional is None and not stop.is_set():
-            self._conditional = await _soon(self._store.checkpoints().fit())
+            self._conditional = await _soon(self._store.tree_heads().fit())
             if self._conditional is False:
                 log.error(
                     "object_store_without_conditional_writes",
-                    consequence="no checkpoint of the log is signed: docs/operations.md, S3",
+                    consequence="no tree head of the log is signed: docs/operations.md, S3",
                 )
             if self._conditional is None:
                 await is_set_within(stop, AGAIN_SECONDS)

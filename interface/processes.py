@@ -371,7 +371,7 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
 
 
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
-    """A sweeper: fails what is stuck, forgets what has expired, signs checkpoints of the log."""
+    """A sweeper: fails what is stuck, forgets what has expired, signs tree heads of the log."""
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper", pool="sweeper")
     features, _ = await features_of(scope, base, database, "bp_sweeper", pool="sweeper-log")
@@ -390,16 +390,16 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         sweep_seconds=settings.sweep_seconds,
     )
     keys = LogKeys(database)
-    notary = TreeHeadSigner(
+    tree_head_signer = TreeHeadSigner(
         PostgresLogTree(database),
-        base.artifacts.checkpoints(),
+        base.artifacts.tree_heads(),
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
     notes = DeletionNotes(removals, base.artifacts.destroyed(), lambda: keys.signer(base.master))
     orphans = OrphanWatch(PostgresOrphans(database, base.ring), base.artifacts)
-    base.figures.loops(sweeper.pulse, notary.pulse, notes.pulse)
-    for forget in (notary.forget, notes.forget, orphans.look_soon):
+    base.figures.loops(sweeper.pulse, tree_head_signer.pulse, notes.pulse)
+    for forget in (tree_head_signer.forget, notes.forget, orphans.look_soon):
         base.continuity.on_set_back(forget)
 
     async def wake(stop: asyncio.Event) -> None:
@@ -410,7 +410,7 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
 
     return [
         Running("sweeper", sweeper.run),
-        Running("notary", notary.run),
+        Running("notary", tree_head_signer.run),
         Running("deletion-notes", notes.run),
         Running("deletion-signal", wake),
         Running("orphans", orphans.run),

@@ -97,7 +97,7 @@ class MemoryTasks:
         self._clock = clock
         self._max_attempts = max_attempts
         self._per_tenant = per_tenant
-        self._fence = 0
+        self._fencing_token = 0
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
         return self.add(steps)
@@ -248,9 +248,9 @@ class MemoryTasks:
             row.not_before = self._clock()
 
     def _lease(self, task: Task, worker: str, now: datetime, seconds: float) -> None:
-        self._fence += 1
+        self._fencing_token += 1
         task.status = "running"
-        task.fencing_token = self._fence
+        task.fencing_token = self._fencing_token
         task.worker = worker
         task.lease_until = now + timedelta(seconds=seconds)
         task.progress_at = now

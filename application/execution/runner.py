@@ -211,8 +211,8 @@ class Runner:
     async def _model_of(self, claim: Claim, attempt: Attempt) -> str:
         for recorded in await self._since_due(claim):
             match recorded.event:
-                case e.StepStarted(attempt=begun, manifest=plan) if begun == attempt:
-                    return plan.model
+                case e.StepStarted(attempt=begun, manifest=inputs) if begun == attempt:
+                    return inputs.model
         return ""
 
     def _used(self, known: Sequence[LedgerEntry], attempt: Attempt, model: str) -> Run:

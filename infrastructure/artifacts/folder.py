@@ -68,8 +68,8 @@ class FolderStore:
         """Tell whether a file can be written."""
         return await asyncio.to_thread(self._probe)
 
-    def checkpoints(self) -> FolderTreeHeads:
-        """The signed checkpoints of the log, in a folder beside the tenants'."""
+    def tree_heads(self) -> FolderTreeHeads:
+        """The signed tree heads of the log, in a folder beside the tenants'."""
         return FolderTreeHeads(self._root / PREFIX)
 
     def destroyed(self) -> FolderTreeHeads:

@@ -156,8 +156,8 @@ class S3Store:
             return False
         return True
 
-    def checkpoints(self) -> S3TreeHeads:
-        """The signed checkpoints of the log, in the same bucket. For an open store."""
+    def tree_heads(self) -> S3TreeHeads:
+        """The signed tree heads of the log, in the same bucket. For an open store."""
         return self._numbered(PREFIX)
 
     def destroyed(self) -> S3TreeHeads:

@@ -67,13 +67,13 @@ class _Spent(msgspec.Struct):
     code: str = ""
 
 
-class _Manifest(msgspec.Struct):
+class _Inputs(msgspec.Struct):
     model: str
 
 
 class _Started(msgspec.Struct):
     attempt: Attempt
-    manifest: _Manifest
+    manifest: _Inputs
 
 
 class PostgresExpenses:

@@ -159,7 +159,7 @@ def _close(process: Process) -> None:
 
 
 async def _tell(process: Process, word: bytes) -> None:
-    """Say something to it; one that is gone hears nothing."""
+    """Send it a line; one that is gone receives nothing."""
     assert process.stdin is not None  # noqa: S101 - it was asked for.
     with contextlib.suppress(ConnectionError):
         process.stdin.write(word + b"\n")

@@ -114,7 +114,7 @@ class PostgresTasks:
 
     async def _add(self, calls: Sequence[Sequence[DueStep]]) -> Sequence[int]:
         steps = {step.task_id: step for call in calls for step in call}.values()
-        # In one order everywhere: two that add the same tasks wait for each other, never in a ring.
+        # One order everywhere: two appends of the same tasks wait for each other, never in a circle.
         rows = [
             (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
             for s in sorted(steps, key=lambda due: due.task_id)
@@ -207,7 +207,7 @@ class PostgresTasks:
     async def _claims(self, query: LiteralString, asked: tuple[Any, ...]) -> Sequence[Claim]:
         sent = self._time.now()
         rows = await self._database.call(query, (*self._time.asked(sent), *asked))
-        self._time.heard(sent, rows[0][:4])
+        self._time.answered(sent, rows[0][:4])
         claimed = (row[4:] for row in rows if row[4] is not None)
         return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in claimed]
 

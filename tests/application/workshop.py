@@ -82,10 +82,10 @@ class Artifacts:
 
 
 class Silence:
-    """Live words that nobody hears, kept; how often steps came and went is counted."""
+    """Live messages that nobody receives, kept; how often steps came and went is counted."""
 
     def __init__(self) -> None:
-        self.rings = 0
+        self.signals_of_work = 0
         self.cancellations = 0
         self.said: list[Mapping[str, Any]] = []
 
@@ -96,7 +96,7 @@ class Silence:
         return
 
     async def due(self) -> None:
-        self.rings += 1
+        self.signals_of_work += 1
 
     async def cancelled(self) -> None:
         self.cancellations += 1

@@ -93,15 +93,15 @@ async def test_an_object_store_that_cuts_its_answers_is_unavailable(s3_port: int
     async with CutShort(("127.0.0.1", s3_port)) as proxy, s3(proxy.port) as store:
         await store._client.create_bucket(Bucket=BUCKET)  # noqa: SLF001
         await store.put(key, BODY)
-        checkpoints = store.checkpoints()
-        await checkpoints.put_new(1, b"a note")
+        tree_heads = store.tree_heads()
+        await tree_heads.put_new(1, b"a note")
         asks = [
             lambda: store.get(key),
             lambda: store.put(key, BODY),
             lambda: store.delete_prefix(artifact_prefix(TENANT, UUID(int=9))),
-            checkpoints.list,
-            lambda: checkpoints.get(1),
-            lambda: checkpoints.put_new(2, b"a note"),
+            tree_heads.list,
+            lambda: tree_heads.get(1),
+            lambda: tree_heads.put_new(2, b"a note"),
         ]
         allowed = (Unavailable, ArtifactMissing, ArtifactDamaged)
         assert await every_cut(proxy, asks, allowed) > len(MODES) * len(PLACES)
@@ -167,14 +167,14 @@ async def test_what_is_no_answer_is_a_word_of_the_port(
 ) -> None:
     key = artifact_key(TENANT, FEATURE, hashlib.sha256(BODY).hexdigest())
     async with answering(*answer) as port, s3(port) as store:
-        checkpoints = store.checkpoints()
+        tree_heads = store.tree_heads()
         asks: list[Ask] = [
             lambda: store.get(key),
             lambda: store.put(key, BODY),
             lambda: store.delete_prefix(artifact_prefix(TENANT, FEATURE)),
-            checkpoints.list,
-            lambda: checkpoints.get(1),
-            lambda: checkpoints.put_new(1, b"a note"),
+            tree_heads.list,
+            lambda: tree_heads.get(1),
+            lambda: tree_heads.put_new(1, b"a note"),
             store.ready,
         ]
         for ask in asks:

@@ -92,7 +92,7 @@ Place = Callable[[str], object]
 
 AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 NOBODY: Final = UUID(int=1)
-ROSTER: Final = agent_configs_of({}, {}, "")
+AGENT_CONFIGS: Final = agent_configs_of({}, {}, "")
 PAPERS: Final = {"brief_confirmed", *MAKES}
 LONGEST_LINE: Final = 2_000
 CURSORS: Final = Cursors([bytes(32)])
@@ -443,7 +443,7 @@ def _prompted(text: str) -> object:
     for step in (Step.CONVERSE, Step.SPEC, Step.PLAN, Step.IMPLEMENT, Step.CODE_REVIEW):
         inputs = inputs_of(step, material)
         requests.append(first_message(inputs, "0", "Task"))
-        fingerprint_of(step, material, ROSTER)
+        fingerprint_of(step, material, AGENT_CONFIGS)
     return (
         requests,
         input_block("a", to_json(text), "0"),

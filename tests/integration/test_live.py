@@ -31,7 +31,7 @@ async def next_word(words: AsyncIterator[Mapping[str, Any]]) -> Mapping[str, Any
         return await anext(words)
 
 
-async def say_until_heard(
+async def say_until_received(
     speaker: NatsLive, words: AsyncIterator[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     """What is said while the other end reconnects is lost; what is said later is not."""
@@ -55,7 +55,7 @@ async def test_both_ends_hear_each_other_again_after_nats_came_back(own_stack: S
         await here.say(TENANT, FEATURE, {"kind": "delta", "text": "lost"})
         await here.grown()
         own_stack.restart_nats()
-        word = await say_until_heard(here, words)
+        word = await say_until_received(here, words)
         assert word["text"] == "again", "a late word would be out of place"
         async with asyncio.timeout(10):
             waiting = asyncio.ensure_future(anext(growth))
@@ -87,7 +87,7 @@ async def test_what_was_watched_before_nats_was_there_is_heard_later(own_stack: 
         there.watch(TENANT, None) as words,
     ):
         own_stack.restart_nats()
-        assert (await say_until_heard(here, words))["feature_id"] == str(FEATURE)
+        assert (await say_until_received(here, words))["feature_id"] == str(FEATURE)
 
 
 async def test_saying_never_waits_for_a_server_that_does_not_answer(own_stack: Stack) -> None:

@@ -275,7 +275,7 @@ def in_story() -> Story:
     return story.do(c.ReplayFeature(2)).work(Step.SPEC)
 
 
-async def test_an_idle_projector_is_woken_by_a_poke(there: World):
+async def test_an_idle_projector_is_woken_by_a_signal(there: World):
     projector = there.projector()
     stop = asyncio.Event()
     running = asyncio.create_task(projector.run(stop))

@@ -72,7 +72,7 @@ SOURCE = b"console.log(1)\n"
 
 
 class Log(MemoryLog):
-    """The log in memory, with a switch for an outage and a bell for tests that wait."""
+    """The log in memory, with a switch for an outage and a signal for tests that wait."""
 
     def __init__(self, clock: "Clock") -> None:
         self.receipts = MemoryReceipts(clock)
@@ -135,7 +135,7 @@ class Log(MemoryLog):
 class FoldedReads:
     """The port `ReadStore`: every question folded from the log when it is asked.
 
-    `hidden` is how many of the newest events the read models have not heard of yet.
+    `hidden` is how many of the newest events the read models do not hold yet.
     """
 
     def __init__(self, log: Log) -> None:

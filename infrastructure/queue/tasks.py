@@ -114,7 +114,7 @@ class PostgresTasks:
 
     async def _add(self, calls: Sequence[Sequence[DueStep]]) -> Sequence[int]:
         steps = {step.task_id: step for call in calls for step in call}.values()
-        # One order everywhere: two appends of the same tasks wait for each other, never in a circle.
+        # One order everywhere: two appends of the same tasks wait for each other in no circle.
         rows = [
             (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
             for s in sorted(steps, key=lambda due: due.task_id)

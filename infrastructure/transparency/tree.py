@@ -1,6 +1,6 @@
 """The tree over the log in PostgreSQL: one row with the compact range, compared and set.
 
-Invariant: of two notaries that read the same state, one replaces it; events come behind the
+Invariant: of two signers that read the same state, one replaces it; events come behind the
 high-water mark, so that none is passed over.
 """
 

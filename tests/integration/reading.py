@@ -54,7 +54,9 @@ class World:
         """One of any number of rebuilders."""
         return Rebuilder(self.projecting, self.source, projections=projections, **more)
 
-    async def note_applied(self, _tenant: UUID, feature_id: UUID, version: int, _position: int) -> None:
+    async def note_applied(
+        self, _tenant: UUID, feature_id: UUID, version: int, _position: int
+    ) -> None:
         """What the projector tells after its commits."""
         self.applied.append((feature_id, version))
 

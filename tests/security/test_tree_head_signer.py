@@ -114,7 +114,7 @@ async def test_a_tree_head_signer_that_is_told_to_stop_signs_what_is_there(kept:
     assert await kept.store.list() == [len(FIRST), SIZE]
 
 
-async def test_any_number_of_notaries_make_one_tree(kept: SignedLog) -> None:
+async def test_any_number_of_signers_make_one_tree(kept: SignedLog) -> None:
     stop = asyncio.Event()
     running = [
         asyncio.create_task(kept.tree_head_signer(every_seconds=0.01).run(stop)) for _ in range(4)

@@ -30,7 +30,7 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
-from application.recent import Recent
+from application.running.recent import Recent
 from application.running.stretches import AT_ONCE, stretches
 from application.running.turns import Turns
 from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from application.ports import Unavailable
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.artifacts import FolderStore, S3Store
 from infrastructure.nats import NatsConnection
 from infrastructure.nats.progress import announced_upto

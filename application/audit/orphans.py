@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Unavailable
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 

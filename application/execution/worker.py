@@ -20,7 +20,7 @@ from application.execution.runner import LEASE_SECONDS, Runner
 from application.ports import Claim, Tasks, Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from domain.status import Agent
 
 log = structlog.get_logger(__name__)

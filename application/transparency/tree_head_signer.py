@@ -14,6 +14,7 @@ import structlog
 from application.ports import ArtifactMissing
 from application.running.outage import Outage
 from application.running.pulse import Pulse
+from application.running.waiting import is_set_within
 from application.transparency.ports import (
     Grown,
     LogTree,
@@ -24,7 +25,6 @@ from application.transparency.ports import (
 )
 from application.transparency.tree import CompactRange
 from application.transparency.tree_head import SignedTreeHead
-from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 

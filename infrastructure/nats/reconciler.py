@@ -16,7 +16,7 @@ import structlog
 from application.ports import Tasks, Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.nats.connection import NatsConnection
 from infrastructure.nats.delivery import Letter, Letters, cause_of

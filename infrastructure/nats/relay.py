@@ -21,7 +21,7 @@ from nats.js.errors import NotFoundError
 from application.ports import Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats import stream
 from infrastructure.nats.announcement import Header, Headers, encode, subject_of
 from infrastructure.nats.connection import LOST, NatsConnection

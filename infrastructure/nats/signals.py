@@ -13,7 +13,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from application.running.outage import Outage
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats.connection import LOST, NatsConnection
 
 log = structlog.get_logger(__name__)

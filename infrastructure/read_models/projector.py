@@ -18,7 +18,7 @@ from application.ports import Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
 from application.running.turns import SLICE
-from application.waiting import any_set_within
+from application.running.waiting import any_set_within
 from infrastructure.postgres.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by

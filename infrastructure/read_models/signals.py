@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 
 class Signals:

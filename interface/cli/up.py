@@ -18,7 +18,7 @@ import structlog
 
 from application.execution.model_access import Choice
 from application.ports import Unavailable
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.nats import NatsRefused

@@ -15,7 +15,7 @@ from domain.status import Agent, Status, Step
 from interface.cli.app import app
 from interface.cli.generate.documents import commands
 from interface.figures import Figures
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 from interface.settings import Settings, variable
 from projections.failure import NEXT
 from tests.architecture.pages import DEPLOY_PAGE, DOCS, PAGES, PROJECT, name_of, text

@@ -79,7 +79,7 @@ from infrastructure.inspection.secrets import secret_findings
 from infrastructure.observability import logs
 from infrastructure.observability.redaction import Redactor
 from interface.http.audit.audit_filter import words_of
-from interface.http.problems import HttpProblem
+from interface.http.problems.table import HttpProblem
 from interface.http.requests.body import decode
 from interface.http.requests.cursors import Cursors
 from interface.http.streaming.conversation import Said

@@ -21,12 +21,12 @@ from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Step
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.account.signed_in import actor_of, caller_of
-from interface.http.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
-from interface.http.given import OfServices, OfTenant
 from interface.http.middleware import correlation_id
 from interface.http.preconditions import PreconditionsDependency, etag, idempotency_of
-from interface.http.rates import Counted
+from interface.http.reading.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId, FromVersion, ToVersion, With
 from interface.http.services import Services, of

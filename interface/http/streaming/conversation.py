@@ -22,11 +22,11 @@ from domain.errors import NotFound
 from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Step
-from interface.http.given import OfServices, OfTenant
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.preconditions import PreconditionsDependency, carry_out
-from interface.http.problems import PROBLEMS, Problem, problem, wait
-from interface.http.rates import Counted
-from interface.http.refusals import problem_of
+from interface.http.problems.refusals import problem_of
+from interface.http.problems.table import PROBLEMS, Problem, problem, wait
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId
 from interface.http.services import Services

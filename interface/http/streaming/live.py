@@ -15,8 +15,9 @@ from application.ports import Diverged, Unread, Unreadable
 from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
 from domain.recorded import Recorded
-from interface.http.given import OfServices, OfTenant
-from interface.http.rates import Counted
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
+from interface.http.reading.views import event_view, unread_view
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import (
     AfterPosition,
@@ -39,7 +40,6 @@ from interface.http.streaming.streams import (
     until_unavailable,
 )
 from interface.http.streaming.subscription import FeatureSubscription, LiveMessage
-from interface.http.views import event_view, unread_view
 from interface.incoming import SeenPosition, SeenVersion, number_of
 from interface.limits import Rate, Room
 

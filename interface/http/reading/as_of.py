@@ -17,7 +17,7 @@ from application.running.stretches import stretches
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.preconditions import etag
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 from interface.http.requests.parameters import AsOfTime, AsOfVersion, read_time
 from interface.http.services import Services
 from projections.feature import FeatureRow

@@ -9,7 +9,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 
 ANYWHERE: Final = ("invalid_request", "internal_error", "unavailable")
 """A header may be out of order wherever one is sent."""

@@ -58,17 +58,17 @@ class Draft:
         elif character == '"':
             self._string = None
             return ["\n"] if self._shown else []
-        return self._heard(character)
+        return self._inside(character)
 
-    def _heard(self, character: str) -> list[str]:
+    def _inside(self, character: str) -> list[str]:
         if self._names or not character or self._string is None:
             return []
         self._string.append(character)
         if not self._shown and character != " ":
             return []
         self._shown = True
-        heard, self._string = self._string, []
-        return heard
+        read, self._string = self._string, []
+        return read
 
     def _unescaped(self) -> str:
         """The character that an escape stands for, once it is whole; until then nothing."""

@@ -106,7 +106,9 @@ async def headers(reader: LogReader, stop: asyncio.Event, seen: list[tuple[UUID,
         ended = ended and not page
 
 
-async def test_a_fenced_reader_skips_nothing_where_a_naive_one_does(database: str) -> None:
+async def test_a_reader_below_the_high_water_mark_skips_nothing_where_a_naive_one_does(
+    database: str,
+) -> None:
     stop, written = asyncio.Event(), asyncio.Event()
     rolled_back: list[int] = []
     naively: list[int] = []

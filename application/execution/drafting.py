@@ -58,9 +58,9 @@ class Draft:
         elif character == '"':
             self._string = None
             return ["\n"] if self._shown else []
-        return self._inside(character)
+        return self._of_string(character)
 
-    def _inside(self, character: str) -> list[str]:
+    def _of_string(self, character: str) -> list[str]:
         if self._names or not character or self._string is None:
             return []
         self._string.append(character)

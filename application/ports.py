@@ -275,7 +275,7 @@ class Tasks(Protocol):
             worker: Who asks.
             agents: Whose steps.
             limit: How many at most.
-            lease_seconds: How long each lease lasts without a beat.
+            lease_seconds: How long each lease lasts without a heartbeat.
             alone: How many at most of those that are to run alone; None sets no such limit.
             take_over: Whether to take what another's lease has run out for. It ended without a
                 word, so that the task is to run alone from then on.

@@ -1,4 +1,4 @@
-"""What every process of the service opens first: its servers' addresses, its keys, its bells.
+"""What every process of the service opens first: its servers' addresses, its keys, its signals.
 
 Invariant: what is opened here is closed in the opposite order, whatever happens.
 """

@@ -5,8 +5,8 @@ which the process ran counts, so a process that was put to sleep, or is starved,
 
 Python's own threads cannot see a loop that computes without letting go of the interpreter, as a
 pattern that backtracks does: for that there is a timer of the system, of computing time alone,
-whose signal ends the process unless it is set anew. What waits and computes nothing is seen by a
-thread.
+whose signal ends the process unless it is set anew. A thread sees a loop that waits and computes
+nothing.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What can be read of a document while it is written: it comes as the input of a call, in JSON.
+"""Reads the prose of a document while it is written: it comes as the input of a call, in JSON.
 
 Invariant: however the JSON is cut into pieces, the prose is the same: every text in it that has a
-space, each on lines of its own. What has none is an id, a path or a choice, and is passed over.
+space, each on lines of its own. A text without one is an id, a path or a choice, and is left out.
 """
 
 from typing import Final

@@ -53,7 +53,7 @@ class WorkerLimits(Struct, frozen=True):
 
     @property
     def silent_seconds(self) -> float:
-        """How long without an answer of the database others may have missed their beats, too."""
+        """How long the database may be silent before others may have missed heartbeats, too."""
         return max(self.lease_seconds - 2 * self.heartbeat_seconds, 2 * self.poll_seconds)
 
 

@@ -31,7 +31,7 @@ class FolderStore:
         """Take the root; it is made when the store is opened."""
         self._root = root
         self._aside = root / _ASIDE
-        # What is asked for together goes to one thread, and waits for the disk together.
+        # Calls that arrive together go to one thread, and wait for the disk together.
         self._puts = Batcher[tuple[Path, bytes], None](self._put_all)
         self._gets = Batcher[Path, bytes | None](self._get_all)
 

@@ -25,7 +25,7 @@ class Signals:
     ) -> None:
         """Listen, until cancelled."""
         async with watched as messages:
-            # What was said before we listened is not repeated: look once more.
+            # Messages from before we listened do not come again: look once more.
             self._notified.set()
             async for message in messages:
                 if message.get("kind") == "view" and message.get("version", 0) >= self._version:

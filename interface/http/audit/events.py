@@ -170,7 +170,7 @@ async def read_usage(
 ) -> Usage:
     """Tokens and cost by agent, model, feature and day, and what went into what does not count.
 
-    What was spent on features that are deleted is in it, too.
+    Deleted features count, too.
     """
     period = read_time("from", since), read_time("to", until)
     usage = await services.usages.of(tenant_id, *period)

@@ -132,7 +132,7 @@ async def diff_features(
 async def difference(
     services: Services, tenant_id: UUID, begin: FeatureSnapshot, end: FeatureSnapshot
 ) -> Difference:
-    """What is not the same in what is seen on both sides. Raises as the ports do."""
+    """The difference between two versions. Raises as the ports do."""
     runs = await _runs(services, tenant_id, begin, end)
     return Difference(
         begin=Place(begin.row.id, begin.row.version),

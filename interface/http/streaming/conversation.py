@@ -1,7 +1,7 @@
 """Talking to the BA agent: a message in, a stream of the answer out.
 
-Invariant: the log decides. What is being written is passed on as it comes, if it comes; how the
-answer ends is read from the log, so that it ends the same with NATS down, after a restart, and for
+Invariant: the log decides. Text is passed on as the agent writes it, if it comes; the end of the
+answer is read from the log, so that it ends the same with NATS down, after a restart, and for
 a client that sends the same idempotency key again.
 """
 

@@ -1,4 +1,4 @@
-"""The port `Experience` on PostgreSQL: from the clear part of the log, which outlives deletion."""
+"""The port `PastRuns` on PostgreSQL: from the clear part of the log, which outlives deletion."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

@@ -22,9 +22,9 @@ from interface.http.features import commands, delivery, estimating, fork, readin
 from interface.http.middleware import OutermostMiddleware
 from interface.http.preconditions import terms
 from interface.http.problems import refusals
-from interface.http.reading.as_of import read_as_of
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import ids
+from interface.http.responses.as_of import read_as_of
 from interface.http.services import Services
 from interface.http.streaming import conversation, live
 from interface.limits import BODY_BYTES

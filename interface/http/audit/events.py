@@ -19,8 +19,6 @@ from interface.http.account.given import OfServices, OfTenant
 from interface.http.account.rates import Counted, count
 from interface.http.audit.audit_filter import Direction, OfLog, Order
 from interface.http.preconditions import etag
-from interface.http.reading.responses import AuditPage, EventPage
-from interface.http.reading.views import event_view, unread_view
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.cursors import Listing
 from interface.http.requests.parameters import (
@@ -34,6 +32,8 @@ from interface.http.requests.parameters import (
     Until,
     read_time,
 )
+from interface.http.responses.structs import AuditPage, EventPage
+from interface.http.responses.views import event_view, unread_view
 from interface.http.services import Services
 from interface.http.streaming.session_end import while_session_lasts
 from interface.http.streaming.streaming import Ending, Put, StreamedResponse

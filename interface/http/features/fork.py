@@ -26,9 +26,9 @@ from interface.http.account.rates import Counted
 from interface.http.account.signed_in import actor_of, caller_of
 from interface.http.middleware import correlation_id
 from interface.http.preconditions import PreconditionsDependency, etag, idempotency_of
-from interface.http.reading.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId, FromVersion, ToVersion, With
+from interface.http.responses.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
 from interface.http.services import Services, of
 from interface.limits import Rate
 from projections.feature import WrittenPart

@@ -17,14 +17,16 @@ from domain import events as e
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.account.given import OfServices, OfTenant
-from interface.http.reading.as_of import (
+from interface.http.requests.cursors import Listing
+from interface.http.requests.parameters import Cursor, FeatureId, Limit, MinVersion, TitleWords
+from interface.http.responses.as_of import (
     AsOf,
     AsOfDependency,
     FeatureSnapshot,
     load_snapshot,
     page_of,
 )
-from interface.http.reading.responses import (
+from interface.http.responses.structs import (
     CheckpointPage,
     FeaturePage,
     FeatureView,
@@ -33,15 +35,13 @@ from interface.http.reading.responses import (
     MessagePage,
     RunPage,
 )
-from interface.http.reading.views import (
+from interface.http.responses.views import (
     feature_view,
     message_view,
     run_item,
     texts_needed,
     written_of,
 )
-from interface.http.requests.cursors import Listing
-from interface.http.requests.parameters import Cursor, FeatureId, Limit, MinVersion, TitleWords
 from interface.http.services import Services
 from projections.dashboard import DashboardRow
 from projections.store import Page

@@ -17,7 +17,6 @@ from domain.errors import NotFound
 from domain.recorded import Recorded
 from interface.http.account.given import OfServices, OfTenant
 from interface.http.account.rates import Counted
-from interface.http.reading.views import event_view, unread_view
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import (
     AfterPosition,
@@ -27,6 +26,7 @@ from interface.http.requests.parameters import (
     Words,
     read,
 )
+from interface.http.responses.views import event_view, unread_view
 from interface.http.services import Services
 from interface.http.streaming.session_end import while_signed_in
 from interface.http.streaming.streaming import Put

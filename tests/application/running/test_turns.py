@@ -13,7 +13,7 @@ from domain import events as e
 from domain.status import Status
 from interface.http.pasts import Pasts
 from interface.http.problems.table import HttpProblem
-from interface.http.reading.as_of import AsOf, read_past
+from interface.http.responses.as_of import AsOf, read_past
 from tests.delivered import FEATURE, TENANT, Shop
 from tests.given import drafted
 

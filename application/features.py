@@ -30,7 +30,7 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
-from application.recent import Recent
+from application.running.recent import Recent
 from application.running.stretches import AT_ONCE, stretches
 from application.running.turns import Turns
 from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature
@@ -438,7 +438,7 @@ class Features:
             self._forget_texts(feature_id)
         if due:  # First, for who follows the log can wait for who does the work.
             await self._live.due()
-        await self._live.poke()
+        await self._live.grown()
         if feature.running and (superseding or deleted):
             await self._live.cancelled()
         return CommandOutcome(after, recorded, accepted)

@@ -275,7 +275,7 @@ class Tasks(Protocol):
             worker: Who asks.
             agents: Whose steps.
             limit: How many at most.
-            lease_seconds: How long each lease lasts without a beat.
+            lease_seconds: How long each lease lasts without a heartbeat.
             alone: How many at most of those that are to run alone; None sets no such limit.
             take_over: Whether to take what another's lease has run out for. It ended without a
                 word, so that the task is to run alone from then on.
@@ -495,12 +495,12 @@ class ArtifactDamaged(Exception):
 
 
 class Live(Protocol):
-    """Ephemeral words between processes: lost without harm, for the log has all that matters."""
+    """Ephemeral messages between processes: lost without harm, for the log has all that matters."""
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
         """Tell whoever watches this feature. Never raises, never waits for a broken connection."""
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         """Say that the log has grown."""
 
     async def due(self) -> None:
@@ -514,5 +514,5 @@ class Live(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
         """What is said about one feature, or all of the tenant's."""
 
-    def pokes(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+    def watch_log(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """Wake-ups; several may be folded into one."""

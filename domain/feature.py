@@ -44,7 +44,7 @@ class Feature(Struct, frozen=True):
     used: Mapping[str, tuple[Run, ...]] = {}
     """What the log says that each ended attempt used, by its name: nothing is counted twice."""
     recorded: Mapping[str, int] = {}
-    """Manifest hash of each accepted result to its version: what need not be paid for again."""
+    """Input fingerprint of each accepted result to its version: what need not be paid for again."""
     checkpoints: tuple[Checkpoint, ...] = ()
     titled: bool = False
     """Whether a person or the title agent has named it."""
@@ -251,11 +251,11 @@ def _answered(
     attempt: Attempt = getattr(event, "attempt")  # noqa: B009 - every result names its attempt.
     ended = _ended(feature, attempt.step)
     ended = replace(ended, due={**ended.due, **due})
-    manifest: str | None = getattr(event, "manifest_sha256", None)
-    if manifest is None or getattr(event, "verdict", None) is Verdict.FAIL:
+    fingerprint: str | None = getattr(event, "manifest_sha256", None)
+    if fingerprint is None or getattr(event, "verdict", None) is Verdict.FAIL:
         return ended  # Whoever retries after a bad review wants another look, not the same.
-    first = feature.recorded.get(manifest, version)
-    return replace(ended, recorded={**feature.recorded, manifest: first})
+    first = feature.recorded.get(fingerprint, version)
+    return replace(ended, recorded={**feature.recorded, fingerprint: first})
 
 
 def _ended(feature: Feature, step: Step) -> Feature:

@@ -2,8 +2,8 @@
 
 `decide` reads the sources (is this legal now?); `evolve` reads only the targets, so replaying
 yesterday's log never depends on today's rules. The docs diagram, the OpenAPI enumerations, the
-breadcrumb and the list of what a user may do now are all read from these rows. What stands at the
-gates is a table of its own, and so are the steps (`pipeline.py`).
+breadcrumb and the list of what a user may do now are all read from these rows. Documents at
+the gates have a table of their own, and so have the steps (`pipeline.py`).
 """
 
 from collections.abc import Mapping

@@ -75,7 +75,7 @@ class Run(Struct, frozen=True):
 
 
 class InputFingerprint(Struct, frozen=True):
-    """Everything that decides an answer. The same manifest again need not be paid for again."""
+    """Everything that decides an answer. The same fingerprint again need not be paid for again."""
 
     model: str
     prompt_sha256: str

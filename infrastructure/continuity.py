@@ -102,7 +102,7 @@ class PostgresContinuity:
 
 
 class KeptOutside:
-    """The port `Outside`: signed checkpoints and notes of deletions, in the object store."""
+    """The port `Outside`: signed tree heads and notes of deletions, in the object store."""
 
     def __init__(
         self,
@@ -131,13 +131,13 @@ class KeptOutside:
         )
 
     async def covered(self, beyond: int) -> int:
-        """The last position that a signed checkpoint of more than `beyond` events covers, or 0."""
-        checkpoints: TreeHeadStore = self._store.checkpoints()
+        """The last position that a signed tree head of more than `beyond` events covers, or 0."""
+        tree_heads: TreeHeadStore = self._store.tree_heads()
         witness = await self._keys.verifier()
-        sizes = await checkpoints.list(beyond)
+        sizes = await tree_heads.list(beyond)
         if not sizes or witness is None:
             return 0
         try:
-            return witness.read(await checkpoints.get(sizes[-1])).position
+            return witness.read(await tree_heads.get(sizes[-1])).position
         except (NoteRefused, ArtifactMissing):
             return 0  # `log verify` says what is wrong with it.

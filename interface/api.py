@@ -113,7 +113,7 @@ async def open_api(
     settings = base.settings
     database = await database_of(scope, base, ROLE, pool="api")
     features, log = await features_of(scope, base, database, ROLE, pool="api-log")
-    servers = Servers(base.watch, database, base.link, base.artifacts)
+    servers = Servers(base.watch, database, base.nats, base.artifacts)
     reads = PostgresReadStore(database, watch=base.live.watch)
     audit = PostgresAudit(database)
     stored = PostgresStoredLog(database, base.ring)
@@ -121,7 +121,7 @@ async def open_api(
     scope.push_async_callback(provider.close)
     keys = SealedApiKeys(database, DataKeys(database, base.ring))
     choice, agent_configs = Choice(settings.model), agent_configs_in_force(settings)
-    experience = PostgresPastRuns(database)
+    past_runs = PostgresPastRuns(database)
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
@@ -134,7 +134,7 @@ async def open_api(
         stored=stored,
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
-        estimates=Estimates(features, experience, keys, choice, agent_configs),
+        estimates=Estimates(features, past_runs, keys, choice, agent_configs),
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,

@@ -22,7 +22,7 @@ SINGLE: Final = (
     (
         "bp_checkpoint_lag_seconds",
         "checkpoint_lag",
-        "Since the oldest event was recorded that no signed checkpoint covers.",
+        "Since the oldest event was recorded that no signed tree head covers.",
     ),
     ("bp_queue_oldest_seconds", "oldest_due", "Since the oldest due step could have begun."),
     ("bp_steps_failed_lately", "failed_lately", "Steps that failed within the last hour."),

@@ -1,4 +1,4 @@
-"""What every process of the service opens first: its servers' addresses, its keys, its bells.
+"""What every process of the service opens first: its servers' addresses, its keys, its signals.
 
 Invariant: what is opened here is closed in the opposite order, whatever happens.
 """
@@ -155,13 +155,13 @@ class Foundation:
     addresses: Addresses
     master: MasterKey
     ring: KeyRing
-    link: NatsConnection
-    poke: Signal
-    """Rings when the log has grown."""
+    nats: NatsConnection
+    log_grown: Signal
+    """Notified when the log has grown."""
     work: Signal
-    """Rings when tasks were made."""
+    """Notified when tasks were made."""
     cancel: Signal
-    """Rings when tasks under way were cancelled."""
+    """Notified when tasks under way were cancelled."""
     live: NatsLive
     artifacts: FolderStore | S3Store
     computing: Pool
@@ -215,13 +215,13 @@ async def open_foundation(
         MasterKeyUnusable, NatsRefused, NatsUrlInvalid, StoreUrlRefused: one line each.
     """
     master = master_key(settings)
-    link = await scope.enter_async_context(
+    nats = await scope.enter_async_context(
         NatsConnection(addresses.nats, name=f"build-practical-{os.getpid()}", on_closed=stop.set)
     )
-    poke = await scope.enter_async_context(Signal(link, "poke"))
-    work = await scope.enter_async_context(Signal(link, "work"))
-    cancel = await scope.enter_async_context(Signal(link, "cancel"))
-    live = NatsLive(link, poke, work, cancel)
+    log_grown = await scope.enter_async_context(Signal(nats, "poke"))
+    work = await scope.enter_async_context(Signal(nats, "work"))
+    cancel = await scope.enter_async_context(Signal(nats, "cancel"))
+    live = NatsLive(nats, log_grown, work, cancel)
     store = store_of(settings, addresses)
     artifacts: FolderStore | S3Store = await scope.enter_async_context(store)
     figures = figures or Figures(())
@@ -234,8 +234,8 @@ async def open_foundation(
         addresses,
         master,
         ring,
-        link,
-        poke,
+        nats,
+        log_grown,
         work,
         cancel,
         live,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from application.ports import Unavailable
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.artifacts import FolderStore, S3Store
 from infrastructure.nats import NatsConnection
 from infrastructure.nats.progress import announced_upto
@@ -67,7 +67,7 @@ class Seen(Struct, frozen=True):
 
     @property
     def checkpoint_lag_seconds(self) -> float | None:
-        """Since the oldest event without a signed checkpoint was recorded."""
+        """Since the oldest event without a signed tree head was recorded."""
         return None if self.queue is None else self.queue.checkpoint_lag
 
     def status(self) -> str:
@@ -85,13 +85,13 @@ class Servers:
         self,
         watch: DatabaseWatch,
         database: Database,
-        link: NatsConnection,
+        nats: NatsConnection,
         store: FolderStore | S3Store,
     ) -> None:
         """Take the way to each; any role may ask."""
         self._watch = watch
         self._database = database
-        self._link = link
+        self._nats = nats
         self._store = store
         self._conditional: bool | None = None
 
@@ -101,12 +101,12 @@ class Servers:
             self.answers(),
             _soon(self._queue()),
             _soon(self._store.ready()),
-            _soon(announced_upto(self._link)),
+            _soon(announced_upto(self._nats)),
         )
         standing = DatabaseStanding.READY if writes else await self._stands()
         return Seen(
             standing=standing,
-            nats=self._link.up,
+            nats=self._nats.up,
             jetstream=announced is not None,
             artifacts=bool(answers),
             conditional_writes=self._conditional,
@@ -121,11 +121,11 @@ class Servers:
     async def try_store(self, stop: asyncio.Event) -> None:
         """Find out, once, whether the object store does conditional writes, and say if not."""
         while self._conditional is None and not stop.is_set():
-            self._conditional = await _soon(self._store.checkpoints().fit())
+            self._conditional = await _soon(self._store.tree_heads().fit())
             if self._conditional is False:
                 log.error(
                     "object_store_without_conditional_writes",
-                    consequence="no checkpoint of the log is signed: docs/operations.md, S3",
+                    consequence="no tree head of the log is signed: docs/operations.md, S3",
                 )
             if self._conditional is None:
                 await is_set_within(stop, AGAIN_SECONDS)

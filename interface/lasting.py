@@ -13,7 +13,7 @@ import structlog
 
 from application.ports import Unavailable
 from application.running.outage import Outage
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 

@@ -127,7 +127,7 @@ LARGEST_COUNTED: Final = 100_000
 LOOKS_AT_ONCE: Final = 2
 """Looks of streams into the log under way at the same time: others find a connection free."""
 LOOKS_PER_SECOND: Final = 100
-"""Looks of streams that heard of nothing, all together: with many open, each looks less often."""
+"""Looks of streams without messages, all together: with many open, each looks less often."""
 
 
 def rates_of(given: Mapping[str, str]) -> Mapping[Rate, Allowance]:

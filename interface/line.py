@@ -1,6 +1,6 @@
-"""What is written to a client, and whether it is taken.
+"""Writes to a client, and watches whether the client takes it.
 
-Invariant: what is written and not taken at the least pace is cut off, also once the end is written.
+Invariant: a client that takes less than the least pace is cut off, also once the end is written.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle, Transport

@@ -67,7 +67,7 @@ class Listener:
         """Give it to whoever asks, and notice who is gone, from now on; needs a running loop."""
         loop = asyncio.get_running_loop()
         for keeper in self._keepers:
-            loop.add_reader(keeper, self._heard, keeper)
+            loop.add_reader(keeper, self._on_end_closed, keeper)
         if self._folder is None:
             return
         path = self._folder / f"{self.port}-{secrets.token_hex(4)}.sock"
@@ -84,10 +84,10 @@ class Listener:
             other, _ = self._offer.accept()
             socket.send_fds(other, [b"L"], [self.socket.fileno()])
             self.keep_with(other)
-            asyncio.get_running_loop().add_reader(other, self._heard, other)
+            asyncio.get_running_loop().add_reader(other, self._on_end_closed, other)
             log.info("listener_shared", port=self.port)
 
-    def _heard(self, keeper: socket.socket) -> None:
+    def _on_end_closed(self, keeper: socket.socket) -> None:
         """Nothing is ever said: what can be read is the end."""
         with contextlib.suppress(BlockingIOError):
             with contextlib.suppress(ConnectionError):

@@ -282,7 +282,7 @@ class PatientProtocol(HttpToolsProtocol):
             raise Refusing
 
     def _reject(self, refused: WrittenRefusal) -> None:
-        """Refuse what came and read no further. What is asked already is answered before."""
+        """Refuse what came and read no further, after answering earlier requests."""
         self._deaf = True
         self._stop_waiting()
         under_way = self._under_way

@@ -112,7 +112,7 @@ async def database_of(
     database = Database(base.addresses.database, role, max_size=size, trust=trust)
     base.figures.pool(pool, size, database.figures)
     if base.figures.servers is None:
-        base.figures.servers = Servers(base.watch, database, base.link, base.artifacts)
+        base.figures.servers = Servers(base.watch, database, base.nats, base.artifacts)
     return await scope.enter_async_context(database)
 
 
@@ -189,8 +189,8 @@ def _retirement_watch(base: Foundation, agent_configs: AgentConfigs) -> Run:
     """
 
     async def watch(stop: asyncio.Event) -> None:
-        async with base.work.listen() as heard:
-            while not stop.is_set() and not await heard.wait(1.0):
+        async with base.work.listen() as subscription:
+            while not stop.is_set() and not await subscription.wait(1.0):
                 continue
         if stop.is_set():
             return  # Nothing is imported only to end.
@@ -279,7 +279,7 @@ async def open_worker(
         steps_at_once=settings.steps_at_once,
         alone_at_once=settings.alone_at_once,
         lease_seconds=settings.lease_seconds,
-        beat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
+        heartbeat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
         drain_seconds=settings.drain_seconds,
     )
     isolation = _isolation(scope, base, crew.agent_configs)
@@ -292,20 +292,20 @@ async def open_worker(
         await worker.run(stop, base.hurry)
 
     async def wake(stop: asyncio.Event) -> None:
-        async with base.work.listen() as heard:
+        async with base.work.listen() as subscription:
             while not stop.is_set():
-                if await heard.wait(1.0):
+                if await subscription.wait(1.0):
                     worker.wake()
 
     async def doubt(stop: asyncio.Event) -> None:
-        async with base.cancel.listen() as heard:
+        async with base.cancel.listen() as subscription:
             while not (stop.is_set() and not worker.busy):
-                if await heard.wait(1.0):
+                if await subscription.wait(1.0):
                     worker.recheck_leases()
 
     return [
         Running("worker", work),
-        Running("worker-bell", wake),
+        Running("worker-signal", wake),
         Running("worker-doubt", doubt),
         Running("retirement-watch", _retirement_watch(base, crew.agent_configs)),
     ]
@@ -324,17 +324,17 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
 
     limits = stream.StreamLimits(replicas=base.settings.nats_replicas)
     relay = Relay(
-        base.link,
+        base.nats,
         headers,
         floor=floor,
-        poke=base.poke,
+        log_grown=base.log_grown,
         limits=limits,
         doubt=base.continuity.doubt,
     )
     letters = PostgresDeadLetters(queue)
-    fanout = Fanout(base.link, tasks, letters, on_work=base.work.notify)
+    fanout = Fanout(base.nats, tasks, letters, on_work=base.work.notify)
     reconciler = Reconciler(
-        base.link, headers, tasks, cursors, letters, poke=base.poke, work=base.work
+        base.nats, headers, tasks, cursors, letters, log_grown=base.log_grown, work=base.work
     )
     base.figures.loops(relay.pulse, fanout.pulse, reconciler.pulse)
     return [
@@ -358,20 +358,20 @@ async def open_projector(scope: AsyncExitStack, base: Foundation) -> list[Runnin
     base.continuity.on_set_back(projector.start_over)
 
     async def wake(stop: asyncio.Event) -> None:
-        async with base.poke.listen() as heard:
+        async with base.log_grown.listen() as subscription:
             while not stop.is_set():
-                if await heard.wait(1.0):
-                    projector.poke()
+                if await subscription.wait(1.0):
+                    projector.notify()
 
     return [
         Running("projector", projector.run),
-        Running("projector-bell", wake),
+        Running("projector-signal", wake),
         Running("projector-parked", retrying.run),
     ]
 
 
 async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]:
-    """A sweeper: fails what is stuck, forgets what has expired, signs checkpoints of the log."""
+    """A sweeper: fails what is stuck, forgets what has expired, signs tree heads of the log."""
     settings = base.settings
     database = await database_of(scope, base, "bp_sweeper", pool="sweeper")
     features, _ = await features_of(scope, base, database, "bp_sweeper", pool="sweeper-log")
@@ -390,28 +390,28 @@ async def open_sweeper(scope: AsyncExitStack, base: Foundation) -> list[Running]
         sweep_seconds=settings.sweep_seconds,
     )
     keys = LogKeys(database)
-    notary = TreeHeadSigner(
+    tree_head_signer = TreeHeadSigner(
         PostgresLogTree(database),
-        base.artifacts.checkpoints(),
+        base.artifacts.tree_heads(),
         lambda: keys.signer(base.master),
         every_seconds=settings.checkpoint_seconds,
     )
     notes = DeletionNotes(removals, base.artifacts.destroyed(), lambda: keys.signer(base.master))
     orphans = OrphanWatch(PostgresOrphans(database, base.ring), base.artifacts)
-    base.figures.loops(sweeper.pulse, notary.pulse, notes.pulse)
-    for forget in (notary.forget, notes.forget, orphans.look_soon):
+    base.figures.loops(sweeper.pulse, tree_head_signer.pulse, notes.pulse)
+    for forget in (tree_head_signer.forget, notes.forget, orphans.look_soon):
         base.continuity.on_set_back(forget)
 
     async def wake(stop: asyncio.Event) -> None:
-        async with base.poke.listen() as heard:
+        async with base.log_grown.listen() as subscription:
             while not stop.is_set():
-                if await heard.wait(1.0):
+                if await subscription.wait(1.0):
                     notes.wake()
 
     return [
         Running("sweeper", sweeper.run),
-        Running("notary", notary.run),
+        Running("notary", tree_head_signer.run),
         Running("deletion-notes", notes.run),
-        Running("deletion-bell", wake),
+        Running("deletion-signal", wake),
         Running("orphans", orphans.run),
     ]

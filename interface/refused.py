@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from interface.http.problems import MEDIA_TYPE, Fault, Problem, problem
+from interface.http.problems.table import MEDIA_TYPE, Fault, Problem, problem
 from interface.http.requests.headers import ALWAYS, API_POLICY
 
 Header = tuple[bytes, bytes]

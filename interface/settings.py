@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         "the log keeps what they did for ever",
     )
     checkpoint_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
-        60.0, description="longest wait of new events for a signed checkpoint, up to 3600 seconds"
+        60.0, description="longest wait of new events for a signed tree head, up to 3600 seconds"
     )
     lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
         5.0, description="how long a step stays with a worker that is silent, 1 to 3600 seconds"

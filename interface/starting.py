@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.postgres.migrations import migrate, pending
 from infrastructure.postgres.standing import DatabaseStanding, DatabaseWatch
 from interface.crowd import Crowd

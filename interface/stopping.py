@@ -15,7 +15,7 @@ Leave = Callable[[Listener], Awaitable[None]]
 """Waits for as long as an API that was told to stop still takes connections."""
 
 
-def hear(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+def on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
     """Set `stop` at the first signal to end, `hurry` at the second."""
 
     def told() -> None:

@@ -1,12 +1,12 @@
 """Ends a process whose event loop stands still, so that its supervisor starts another.
 
-Such a process holds up everybody it serves and hears no signal to stop. Invariant: only time counts
-in which the process ran, so that one that was put to sleep, or is starved, is not ended for that.
+Such a process holds up everybody it serves and obeys no signal to stop. Invariant: only time in
+which the process ran counts, so a process that was put to sleep, or is starved, is not ended.
 
 Python's own threads cannot see a loop that computes without letting go of the interpreter, as a
 pattern that backtracks does: for that there is a timer of the system, of computing time alone,
-whose signal ends the process unless it is set anew. What waits and computes nothing is seen by a
-thread.
+whose signal ends the process unless it is set anew. A thread sees a loop that waits and computes
+nothing.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """What is this feature, what has it made, and where can it go back to? One row a feature.
 
 The row keeps the domain's own state, folded by the domain's own `evolve`: so what a screen shows
-after a replay is what the decider decides on, and the two can never disagree. What people see
-beside it (who, when, how much) is a mark for each version that made something.
+after a replay is what the decider decides on, and the two can never disagree. Beside it stands
+a mark for each version that made something: who, when, how much.
 """
 
 from datetime import datetime, timedelta

@@ -124,13 +124,13 @@ SUPERSEDED = "superseded"
 
 
 def _started(fact: Recorded, event: e.StepStarted) -> RunRow:
-    attempt, manifest = event.attempt, event.manifest
+    attempt, inputs = event.attempt, event.manifest
     return RunRow(
         id=uuid5(fact.feature_id, item_of(attempt)),
         step=attempt.step,
         agent=event.agent,
-        model=manifest.model,
-        prompt_sha256=manifest.prompt_sha256,
+        model=inputs.model,
+        prompt_sha256=inputs.prompt_sha256,
         attempt=attempt.number,
         epoch=attempt.epoch,
         outcome=Outcome.RUNNING,

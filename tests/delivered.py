@@ -12,7 +12,7 @@ from application.delivery.artifact_keys import artifact_key
 from application.delivery.download import Download
 from application.delivery.history import Histories
 from application.features import Features
-from application.ports import ArtifactMissing, Metadata
+from application.ports import Metadata
 from application.transparency.export import StoredEvent
 from domain import commands as c
 from domain import events as e
@@ -20,7 +20,7 @@ from domain.status import Agent, Gate, Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
 from infrastructure.delivery.git_bundle import GitBundle
 from tests import given
-from tests.fakes import Clock, MemoryLog, MemoryReceipts
+from tests.fakes import Clock, MemoryArtifacts, MemoryLog, MemoryReceipts
 from tests.stored import stored_as_it_would_be
 
 TENANT, FEATURE, PERSON = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -113,22 +113,10 @@ class Log(MemoryLog):
         return stored_as_it_would_be(self._stream(tenant_id, feature_id))[after:upto]
 
 
-class Artifacts:
-    """Files in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def get(self, key: str) -> bytes:
-        if key not in self.kept:
-            raise ArtifactMissing
-        return self.kept[key]
-
-
 class Silence:
     """Nobody listens."""
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         return
 
 
@@ -138,7 +126,7 @@ class Shop:
     def __init__(self, events: Sequence[e.FeatureEvent]) -> None:
         self.clock = Clock()
         self.log = Log(self.clock)
-        self.artifacts = Artifacts()
+        self.artifacts = MemoryArtifacts()
         self.features = Features(self.log, MemoryReceipts(self.clock), Silence(), self.new_id)
         self.archive = ZipArchive(Download(self.features, self.artifacts, self.log))
         self.bundle = GitBundle(Histories(self.features, self.artifacts))

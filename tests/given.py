@@ -5,6 +5,7 @@ Also the small cast of facts and commands that tell a feature's ordinary life.
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -56,7 +57,8 @@ TESTS = d.Tests(
     files=(d.TestFile("tests/lend.test.ts", "assert.ok(true)", ("FR-1", "AC-1")),),
 )
 REPORT = d.Report(summary="Nothing found.")
-FILES = (e.FileWritten("src/server.ts", 12, "ab" * 32),)
+SOURCE = b"console.log(1)\n"
+FILES = (e.FileWritten("src/server.ts", len(SOURCE), sha256(SOURCE).hexdigest()),)
 
 
 def manifest(step: Step, salt: str = "") -> InputFingerprint:

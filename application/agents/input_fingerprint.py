@@ -1,7 +1,7 @@
 """Everything that decides a step's answer, by hash, announced before any request leaves.
 
 Invariant: a pure function of the step, its material and the agents' configuration; the same
-manifest again means that the recorded answer may be offered again.
+fingerprint again means that the recorded answer may be offered again.
 """
 
 from hashlib import sha256

@@ -1,6 +1,6 @@
 """What each step reads: the inputs that its row in `STEPS` names, as JSON.
 
-Invariant: what stands in no manifest stands in no request, except what code derives from the same
+Invariant: a request holds only inputs of the fingerprint, and what code derives from the same
 files: static findings, and what is written so far.
 """
 

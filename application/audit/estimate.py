@@ -98,7 +98,7 @@ class Typical(NamedTuple):
 
 def _typical(row: PipelineStep) -> Typical:
     agent = AGENTS[row.agent]
-    # What stands before it begins is measured; what the step just before it writes is not there.
+    # Texts that exist now are measured; the step just before it has not written its own yet.
     fresh = [
         AGENTS[STEPS[before].agent].output
         for before in STEPS

@@ -114,7 +114,7 @@ class Estimates:
         ahead = [_ahead(step, agent_configs, lengths) for step in steps]
         found = estimate(ahead, await self._past(tenant_id, ahead), agent_configs)
         if isinstance(command, c.ReplayFeature | c.RetryFeature) and feature.recorded:
-            # What is recorded for the same inputs is taken again, and then costs nothing.
+            # A result recorded for the same inputs is taken again, and costs nothing.
             return replace(found, low_usd=Decimal(0))
         return found
 

@@ -1,7 +1,7 @@
-"""What was stored or paid for and is in no log: files that no event names, requests without one.
+"""Finds files that no event names, and paid requests that no event records.
 
-After a set-back there is such a thing: the log lost the events, the object store and the provider
-did not. Nothing of it is deleted here: it is named, and somebody decides. Files of an attempt that
+A set-back leaves such things: the log lost the events, the object store and the provider did not.
+This module deletes nothing: it names them, and somebody decides. Files of an attempt that
 failed, or is still under way, are named too: their feature and time tell them apart.
 """
 
@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from application.ports import Unavailable
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 

@@ -29,8 +29,8 @@ from application.ports import (
     Unavailable,
 )
 from application.running.pulse import Pulse
+from application.running.waiting import any_set_within
 from application.transparency.ports import NoteRefused, StoreUnfit, TreeHeadStore
-from application.waiting import any_set_within
 from domain.events import FeatureDeleted
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from application.ports import Unavailable
 from application.running.pulse import Pulse
-from application.waiting import any_set_within
+from application.running.waiting import any_set_within
 
 log = structlog.get_logger(__name__)
 

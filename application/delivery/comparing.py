@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from application.delivery.diff import ChangedText, ComparedText, Kind, Shown, changes, differing
-from application.recent import Recent
 from application.running.computing import Computing, CouldNotCompute
+from application.running.recent import Recent
 from application.running.single_flight import SingleFlight
 
 REMEMBERED_BYTES: Final = 16_000_000

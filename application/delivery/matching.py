@@ -1,9 +1,9 @@
-"""Which lines of two texts are the same, in an amount of work that grows with the texts alone.
+"""Finds the lines that two texts share, in an amount of work that grows with the texts alone.
 
-Patience diff: lines that stand once on each side are matched first, and what lies between two of
-them is matched in the same way. What has no such line is matched line by line as long as there is
-work left for that (`CELLS_IN_ALL`), and else counts as replaced. So the result is always a right
-one, and never takes long; `close` says whether it is as fine as it could be.
+Patience diff matches lines that stand once on each side first, and then what lies between two of
+them in the same way. A stretch without such a line is matched line by line as long as there is
+work left for that (`CELLS_IN_ALL`), and counts as replaced otherwise. So the result is always
+right and never takes long; `close` says whether it is as fine as it could be.
 
 Invariant: matches increase on both sides, and every matched pair is equal.
 """

@@ -1,8 +1,8 @@
 """Where the bytes of a feature's files are: under its own name, or under that of an ancestor.
 
-Invariant: a fork copies no file. What an ancestor stores is handed over when that ancestor is
-deleted, before it is removed there; so at every moment one of the places has the bytes. What cannot
-be handed over stays where it is, and is tried again; what no fork names is removed all the same.
+Invariant: a fork copies no file. An ancestor that is deleted hands its files over before they are
+removed there; so at every moment one of the places has the bytes. Files that cannot be handed over
+stay where they are until the next try; files that no fork names are removed all the same.
 """
 
 import asyncio

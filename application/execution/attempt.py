@@ -191,9 +191,9 @@ class LeasedAttempt:
         self._words.show(kind, what)
 
     def _drafted(self) -> Callable[[str], None]:
-        """What is done with a document while it is written: its prose is shown as it comes.
+        """Show the prose of a document while the agent writes it.
 
-        But not in a conversation, where what the agent says is all that belongs in its message.
+        Nothing is shown in a conversation: there the message holds only what the agent says.
         """
         if self._attempt.step is Step.CONVERSE:
             return lambda _: None

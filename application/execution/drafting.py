@@ -1,7 +1,7 @@
-"""What can be read of a document while it is written: it comes as the input of a call, in JSON.
+"""Reads the prose of a document while it is written: it comes as the input of a call, in JSON.
 
 Invariant: however the JSON is cut into pieces, the prose is the same: every text in it that has a
-space, each on lines of its own. What has none is an id, a path or a choice, and is passed over.
+space, each on lines of its own. A text without one is an id, a path or a choice, and is left out.
 """
 
 from typing import Final
@@ -58,17 +58,17 @@ class Draft:
         elif character == '"':
             self._string = None
             return ["\n"] if self._shown else []
-        return self._heard(character)
+        return self._of_string(character)
 
-    def _heard(self, character: str) -> list[str]:
+    def _of_string(self, character: str) -> list[str]:
         if self._names or not character or self._string is None:
             return []
         self._string.append(character)
         if not self._shown and character != " ":
             return []
         self._shown = True
-        heard, self._string = self._string, []
-        return heard
+        read, self._string = self._string, []
+        return read
 
     def _unescaped(self) -> str:
         """The character that an escape stands for, once it is whole; until then nothing."""

@@ -155,9 +155,9 @@ class Runner:
                 lambda: self._tasks.put_off(claim.task_id, claim.fencing_token, code)
             )
         except (Refused, Groundless, Diverged) as refusal:
-            await self._drop(claim, _code_of(refusal))
+            await self._cancel_task(claim, _code_of(refusal))
 
-    async def _drop(self, claim: Claim, code: str) -> None:
+    async def _cancel_task(self, claim: Claim, code: str) -> None:
         await retry_while_unavailable(
             lambda: self._tasks.cancel_task(claim.task_id, claim.fencing_token, "cancelled", code)
         )
@@ -186,7 +186,7 @@ class Runner:
                 await retry_while_unavailable(lambda: self._crashed(claim, reason))
             except (Refused, Groundless) as refusal:
                 # It had come to its end before that, or what made it due is in no log any more.
-                await self._drop(claim, _code_of(refusal))
+                await self._cancel_task(claim, _code_of(refusal))
 
     async def _crashed(self, claim: Claim, reason: str) -> None:
         feature = await self._features.load(claim.tenant_id, claim.feature_id)
@@ -211,8 +211,8 @@ class Runner:
     async def _model_of(self, claim: Claim, attempt: Attempt) -> str:
         for recorded in await self._since_due(claim):
             match recorded.event:
-                case e.StepStarted(attempt=begun, manifest=plan) if begun == attempt:
-                    return plan.model
+                case e.StepStarted(attempt=begun, manifest=inputs) if begun == attempt:
+                    return inputs.model
         return ""
 
     def _used(self, known: Sequence[LedgerEntry], attempt: Attempt, model: str) -> Run:
@@ -242,7 +242,7 @@ class Runner:
         try:
             begun = await self._begin(claim)
         except (Groundless, Diverged):
-            # What is remembered, or was read, is of a log that was set back. Nothing was sent.
+            # Memory, or what was read, is of a log that was set back. Nothing was sent.
             begun = await self._begin(claim, anew=True)
         if begun is None:
             return
@@ -472,7 +472,7 @@ class Runner:
         cause: UUID,
         spent: Run | None = None,
     ) -> CommandOutcome:
-        """Write, in answer to an event. What was spent for one that is in no log is named."""
+        """Write in answer to an event; log what was spent if that event is in no log."""
         actor = f"agent:{AGENT_OF[claim.step]}"
         origin = Metadata(claim.tenant_id, actor, claim.correlation_id, cause)
         try:

@@ -31,7 +31,7 @@ from application.ports import (
 )
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from domain import commands as c
 from domain.errors import Refused
 

@@ -20,7 +20,7 @@ from application.execution.runner import LEASE_SECONDS, Runner
 from application.ports import Claim, Tasks, Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from domain.status import Agent
 
 log = structlog.get_logger(__name__)
@@ -42,19 +42,19 @@ class WorkerLimits(Struct, frozen=True):
     alone_at_once: int = 4
     """Of these, how many may run in processes of their own."""
     lease_seconds: float = LEASE_SECONDS
-    beat_seconds: float = LEASE_SECONDS / BEATS_PER_LEASE
+    heartbeat_seconds: float = LEASE_SECONDS / BEATS_PER_LEASE
     """Also how long a cancelled step may still run when nobody says that it was cancelled."""
     drain_seconds: float = 10.0
     """How long steps under way go on in a worker that is told to stop."""
-    look_again_seconds: float = 0.02
+    poll_again_seconds: float = 0.02
     """How soon after a step ends the queue is looked at, once for all that end meanwhile."""
     poll_seconds: float = 0.5
     """How often the queue is looked at when nothing wakes the worker."""
 
     @property
-    def deaf_seconds(self) -> float:
-        """How long without an answer of the database others may have missed their beats, too."""
-        return max(self.lease_seconds - 2 * self.beat_seconds, 2 * self.poll_seconds)
+    def silent_seconds(self) -> float:
+        """How long the database may be silent before others may have missed heartbeats, too."""
+        return max(self.lease_seconds - 2 * self.heartbeat_seconds, 2 * self.poll_seconds)
 
 
 LIMITS: Final = WorkerLimits()
@@ -105,11 +105,11 @@ class Worker:
         self._to_hand_back: set[UUID] = set()
         """Of those that run: ours yet, but about to end, for the log was set back."""
         self._work = asyncio.Event()
-        self._looking: asyncio.TimerHandle | None = None
+        self._poll_timer: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
         self._stopping = False
         self.pulse = Pulse("worker", within_seconds=LATE_SECONDS)
-        self._heard_at = self._judges_from = monotonic()
+        self._answered_at = self._judges_from = monotonic()
         self._idle = Outage(log, "claim_postponed")
         self._fresh = True
 
@@ -145,23 +145,22 @@ class Worker:
             hurry: Waits for nothing from then on.
         """
         self._stopping = False
-        self._heard_at = self._judges_from = monotonic()
-        beating = asyncio.create_task(self._beat())
+        self._answered_at = self._judges_from = monotonic()
+        heartbeats = asyncio.create_task(self._heartbeat())
         stopped = asyncio.create_task(self._wait_for(stop))
         try:
             while not stop.is_set():
-                if (
-                    beating.done()
-                ):  # Without a heartbeat every lease would be lost, again and again.
-                    beating.result()
+                if heartbeats.done():
+                    # Without a heartbeat every lease would be lost, again and again.
+                    heartbeats.result()
                 self._work.clear()
                 await self._claim()
-                # What was not there to be claimed rings when it comes; a place, when it is free.
+                # Poll again: new tasks and freed slots both set the event.
                 await self._nap()
-            await self._drain(beating, hurry or asyncio.Event())
+            await self._drain(heartbeats, hurry or asyncio.Event())
         finally:
-            if self._looking is not None:
-                self._looking.cancel()
+            if self._poll_timer is not None:
+                self._poll_timer.cancel()
             self._stopping = True
             held = {task_id: claim.fencing_token for task_id, (claim, _) in self._running.items()}
             steps = [step for _, step in self._running.values()]
@@ -170,9 +169,9 @@ class Worker:
             await asyncio.gather(*steps, return_exceptions=True)
             # Of what had begun the log says so already; this is for what had not.
             await self._hand_back(held, "worker_stopped")
-            for helper in (beating, stopped):
+            for helper in (heartbeats, stopped):
                 helper.cancel()
-            await asyncio.gather(beating, stopped, return_exceptions=True)
+            await asyncio.gather(heartbeats, stopped, return_exceptions=True)
 
     async def _wait_for(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -181,7 +180,7 @@ class Worker:
     async def _nap(self) -> None:
         await is_set_within(self._work, self._limits.poll_seconds)
 
-    async def _drain(self, beating: asyncio.Task[None], hurry: asyncio.Event) -> None:
+    async def _drain(self, heartbeats: asyncio.Task[None], hurry: asyncio.Event) -> None:
         """Wait for what is under way: until it is done, for so long, or until there is a hurry."""
         steps = [step for _, step in self._running.values()]
         if not steps:
@@ -190,7 +189,7 @@ class Worker:
         done = asyncio.ensure_future(asyncio.wait(steps))
         hurried = asyncio.ensure_future(hurry.wait())
         await asyncio.wait(
-            {done, hurried, beating},
+            {done, hurried, heartbeats},
             timeout=self._limits.drain_seconds,
             return_when=asyncio.FIRST_COMPLETED,
         )
@@ -218,7 +217,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
             self._idle.on(error)
             return
-        self._heard()
+        self._database_answered()
         self._idle.over()
         for claim in claims:
             step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
@@ -230,23 +229,23 @@ class Worker:
         taken = sum(claim.alone for claim, _ in self._running.values())
         return max(0, min(free, self._limits.alone_at_once - taken))
 
-    def _heard(self) -> None:
+    def _database_answered(self) -> None:
         """The database answered us just now."""
         now = monotonic()
-        if now - self._heard_at > self._limits.deaf_seconds:
+        if now - self._answered_at > self._limits.silent_seconds:
             self._judges_from = now + self._limits.lease_seconds
-        self._heard_at = now
+        self._answered_at = now
         self.pulse.beat()
 
     def _judges(self) -> bool:
-        """Whether the silence of others says something, or we could not have heard them.
+        """Whether the silence of others says something: not if the database was silent too.
 
         After an outage of the database, or a sleep of our own, everybody gets the time of a lease
         to say that they are there.
         """
         now = monotonic()
-        deaf = now - self._heard_at > self._limits.deaf_seconds
-        return not deaf and now >= self._judges_from
+        silent = now - self._answered_at > self._limits.silent_seconds
+        return not silent and now >= self._judges_from
 
     async def _carry_out(self, claim: Claim) -> None:
         try:
@@ -268,9 +267,9 @@ class Worker:
             self._progressed.discard(claim.task_id)
             self._let_go_of.discard(claim.task_id)
             self._to_hand_back.discard(claim.task_id)
-            if self._looking is None and not self._stopping:
+            if self._poll_timer is None and not self._stopping:
                 loop = asyncio.get_running_loop()
-                self._looking = loop.call_later(self._limits.look_again_seconds, self._look)
+                self._poll_timer = loop.call_later(self._limits.poll_again_seconds, self._poll)
 
     async def _run_step(self, claim: Claim) -> None:
         alone = claim.alone and self._isolation is not None
@@ -287,21 +286,21 @@ class Worker:
     async def _hand_back(
         self, held: Mapping[UUID, int], error: str, pause_seconds: float = 0.0
     ) -> None:
-        """Say that we do not go on with these tasks. While the database is away nobody hears it."""
+        """Say that we do not go on with these tasks; not said while the database is away."""
         with contextlib.suppress(Unavailable):
             await retry_while_unavailable(
                 lambda: self._tasks.hand_back(held, pause_seconds=pause_seconds, error=error),
                 patience=HAND_BACK_SECONDS if self._stopping else PATIENCE_SECONDS,
             )
 
-    def _look(self) -> None:
-        self._looking = None
+    def _poll(self) -> None:
+        self._poll_timer = None
         self._work.set()
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         outage = Outage(log, "heartbeat_missed")
         while True:
-            await is_set_within(self._doubt, self._limits.beat_seconds)
+            await is_set_within(self._doubt, self._limits.heartbeat_seconds)
             self._doubt.clear()
             held = {
                 task_id: claim.fencing_token
@@ -319,7 +318,7 @@ class Worker:
                 self._progressed |= progressed
                 outage.on(down)
                 continue
-            self._heard()
+            self._database_answered()
             outage.over()
             for task_id in held.keys() - ours:
                 self._let_go(task_id, held[task_id])

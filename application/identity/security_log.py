@@ -1,7 +1,7 @@
 """What an operator is told of signing in: each refusal one line with its reason, and no secret.
 
 Invariant: whoever floods the service fills no disk with these lines: of one event with one reason
-at most `LINES` are written at once, and as many again in a minute. What is left out is counted, and
+at most `LINES` are written at once, and as many again in a minute. Further ones are counted, and
 the next such line says how many there were.
 """
 

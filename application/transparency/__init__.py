@@ -1,6 +1,6 @@
-"""Tamper evidence for the whole log: a Merkle tree over all events, and checkpoints of its root.
+"""Tamper evidence for the whole log: a Merkle tree over all events, and signed heads of it.
 
-Invariant: a checkpoint of n events stands for exactly the first n events in the order of their
+Invariant: a tree head of n events stands for exactly the first n events in the order of their
 positions; nothing here knows a database, a key or an event.
 """
 

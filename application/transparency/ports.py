@@ -1,6 +1,6 @@
-"""What the notary works with: the tree beside the log, the store of checkpoints, the key.
+"""What the tree head signer works with: the tree beside the log, the store of heads, the key.
 
-Invariant: what these promise is what the notary's own invariants rest on; each says how it fails.
+Invariant: what these promise is what the signer's own invariants rest on; each says how it fails.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class StoreUnfit(Unavailable):
     def __str__(self) -> str:
         """What is missing, what follows, and what to do."""
         return (
-            "The object store does not do conditional writes (If-None-Match: *), so no checkpoint "
+            "The object store does not do conditional writes (If-None-Match: *), so no tree head "
             "of the log is signed: use a store that does, or a folder on another machine."
         )
 
@@ -45,13 +45,13 @@ class Grown(Struct, frozen=True):
     at: datetime
     """When it had grown to here, by the database's clock."""
     noted_size: int
-    """The size of the newest checkpoint that is known to be in the store."""
+    """The size of the newest tree head that is known to be in the store."""
     waiting: bool
     """Whether the log has events after `position`."""
     age_seconds: float
     """Since `at`."""
     lag_seconds: float
-    """Since the oldest event without a checkpoint was recorded; 0 if there is none."""
+    """Since the oldest event without a tree head was recorded; 0 if there is none."""
 
 
 class LogTree(Protocol):
@@ -68,15 +68,15 @@ class LogTree(Protocol):
     async def advance(self, before: Grown, tree: CompactRange, position: int) -> Grown | None:
         """Put `tree` in the place of `before`.
 
-        None, and nothing changed, when another notary was faster.
+        None, and nothing changed, when another signer was faster.
         """
 
     async def noted(self, size: int, position: int) -> None:
-        """Remember that the checkpoint of this size is in the store."""
+        """Remember that the tree head of this size is in the store."""
 
 
 class TreeHeadStore(Protocol):
-    """Signed checkpoints by size, kept apart from the database. Every method raises Unavailable."""
+    """Signed tree heads by size, kept apart from the database. Every method raises Unavailable."""
 
     async def fit(self) -> bool:
         """Whether what is stored stays as it is, tried out once; False is final. See StoreUnfit."""
@@ -88,7 +88,7 @@ class TreeHeadStore(Protocol):
         """
 
     async def list(self, after: int = 0) -> Sequence[int]:
-        """The sizes of all stored checkpoints above `after`, smallest first."""
+        """The sizes of all stored tree heads above `after`, smallest first."""
 
     async def get(self, size: int) -> bytes:
         """Read one. Raises ArtifactMissing."""
@@ -101,8 +101,8 @@ class Signer(Protocol):
     def origin(self) -> str:
         """The name of the log."""
 
-    def sign(self, checkpoint: SignedTreeHead) -> bytes:
-        """The same note for the same checkpoint, always."""
+    def sign(self, tree_head: SignedTreeHead) -> bytes:
+        """The same note for the same tree head, always."""
 
     def read(self, note: bytes) -> SignedTreeHead:
         """What the note says. Raises NoteRefused, NotACheckpoint."""

@@ -36,7 +36,7 @@ def event_leaf(position: int, event_hash: bytes) -> bytes:
 
 
 class CompactRange:
-    """What is left of a tree when only its root is to be known: at most 64 hashes."""
+    """The hashes of a tree that its root needs: at most 64."""
 
     __slots__ = ("peaks", "size")
 

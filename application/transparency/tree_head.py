@@ -1,4 +1,4 @@
-"""A checkpoint as text: the body of a C2SP tlog-checkpoint, with two lines of ours after it.
+"""A tree head as text: the body of a C2SP tlog-checkpoint, with two lines of ours after it.
 
     build-practical/log/<id>          the origin: which log
     1234                              how many events
@@ -28,7 +28,7 @@ _FORM: Final = re.compile(
 
 
 class NotATreeHead(Exception):
-    """It is no checkpoint of our log."""
+    """It is no tree head of our log."""
 
 
 class SignedTreeHead(Struct, frozen=True):

@@ -1,8 +1,8 @@
-"""The notary: lets the tree grow with the log, and keeps signed checkpoints of it elsewhere.
+"""The tree head signer: lets the tree grow with the log, and keeps signed heads of it elsewhere.
 
-Invariants: the tree grows only from a state whose checkpoint is stored; a stored checkpoint is
-never overwritten; nothing is signed that a stored checkpoint contradicts. So whoever rewrites the
-log after a checkpoint, and the tree with it, meets the checkpoint.
+Invariants: the tree grows only from a state whose tree head is stored; a stored tree head is
+never overwritten; nothing is signed that a stored tree head contradicts. So whoever rewrites the
+log after a tree head, and the tree with it, meets the tree head.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import structlog
 from application.ports import ArtifactMissing
 from application.running.outage import Outage
 from application.running.pulse import Pulse
+from application.running.waiting import is_set_within
 from application.transparency.ports import (
     Grown,
     LogTree,
@@ -24,27 +25,26 @@ from application.transparency.ports import (
 )
 from application.transparency.tree import CompactRange
 from application.transparency.tree_head import SignedTreeHead
-from application.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 
 EVENTS_AT_ONCE: Final = 20_000
-"""As many events as one growth takes in, so that a backlog gets checkpoints on its way."""
+"""As many events as one growth takes in, so that a backlog gets tree heads on its way."""
 
 PAGE: Final = 2_000
 LARGEST: Final = 2**63
-LOOKS_PER_CHECKPOINT: Final = 4
+LOOKS_PER_TREE_HEAD: Final = 4
 LAST_SECONDS: Final = 5.0
 """How long a process that was told to stop still tries to have the newest events signed."""
 
 BEHIND_AFTER: Final = 3
-"""So many intervals without a checkpoint are worth a warning."""
+"""So many intervals without a tree head are worth a warning."""
 
 LATE_SECONDS: Final = 15.0
 
 
 class LogContradicted(Exception):
-    """The log says something else than a checkpoint that was signed: nothing more is signed."""
+    """The log says something else than a tree head that was signed: nothing more is signed."""
 
 
 class TreeHeadSigner:
@@ -73,8 +73,8 @@ class TreeHeadSigner:
         self._signer = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep the checkpoints up until told to stop; then sign what is there, if it goes fast."""
-        look = self._every / LOOKS_PER_CHECKPOINT
+        """Keep the tree heads up until told to stop; then sign what is there, if it goes fast."""
+        look = self._every / LOOKS_PER_TREE_HEAD
         pause = self._every - look
         while not stop.is_set():
             await self._look(pause)
@@ -112,7 +112,7 @@ class TreeHeadSigner:
         Raises:
             Unavailable: the database or the store does not answer; the next round goes on.
             StoreUnfit: the store would let others overwrite what is signed: nothing is signed.
-            LogContradicted: a stored checkpoint says something else than the log.
+            LogContradicted: a stored tree head says something else than the log.
         """
         state = await self._tree.state()
         pending = state.noted_size < state.size
@@ -157,7 +157,7 @@ class TreeHeadSigner:
         return grown, position
 
     async def _publish(self, state: Grown) -> None:
-        """Make sure that this state's checkpoint is in the store, and says the same."""
+        """Make sure that this state's tree head is in the store, and says the same."""
         signer = await self._key()
         ours = tree_head_of(state, signer.origin)
         if state.noted_size == state.size:
@@ -172,7 +172,7 @@ class TreeHeadSigner:
     async def _follow(self, size: int) -> bool:
         """The store is ahead of the tree: grow to there, compare, and sign nothing.
 
-        Another notary was faster, or the tree was set back; a log that was set back too, or
+        Another signer was faster, or the tree was set back; a log that was set back too, or
         changed since, shows here.
         """
         state = await self._tree.state()
@@ -183,7 +183,7 @@ class TreeHeadSigner:
             if not ours.agrees_with(theirs):
                 raise LogContradicted(
                     f"{LogContradicted.__doc__} Up to position {theirs.position} it has "
-                    f"{grown.size} events; the checkpoint was made of {size}."
+                    f"{grown.size} events; the tree head was made of {size}."
                 )
             await self._tree.advance(state, grown, position)
             await self._tree.noted(size, position)
@@ -193,7 +193,7 @@ class TreeHeadSigner:
         theirs = await self._read(ours.size)
         if not ours.agrees_with(theirs):
             raise LogContradicted(
-                f"{LogContradicted.__doc__} The checkpoint of {ours.size} events has another root "
+                f"{LogContradicted.__doc__} The tree head of {ours.size} events has another root "
                 "than the tree: `log verify` names the place."
             )
 
@@ -202,10 +202,10 @@ class TreeHeadSigner:
             return (await self._key()).read(await self._store.get(size))
         except ArtifactMissing:
             raise LogContradicted(
-                f"The checkpoint of {size} events was stored, and is gone from the store."
+                f"The tree head of {size} events was stored, and is gone from the store."
             ) from None
         except NoteRefused as refused:
-            raise LogContradicted(f"The checkpoint of {size} events: {refused}") from None
+            raise LogContradicted(f"The tree head of {size} events: {refused}") from None
 
     async def _key(self) -> Signer:
         if self._signer is None:

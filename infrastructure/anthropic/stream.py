@@ -157,7 +157,7 @@ class Assembly:
 def _input(block: _Open) -> tuple[Raw, bool]:
     """The input of a call, and whether it is whole JSON.
 
-    What is not stands as a JSON text of what came: the harness answers that it cannot be read, and
+    Broken JSON becomes a JSON string of what came: the harness answers that it cannot be read, and
     whoever stores the answer stores valid JSON.
     """
     raw = "".join(block.parts)

@@ -31,7 +31,7 @@ class FolderStore:
         """Take the root; it is made when the store is opened."""
         self._root = root
         self._aside = root / _ASIDE
-        # What is asked for together goes to one thread, and waits for the disk together.
+        # Calls that arrive together go to one thread, and wait for the disk together.
         self._puts = Batcher[tuple[Path, bytes], None](self._put_all)
         self._gets = Batcher[Path, bytes | None](self._get_all)
 
@@ -68,8 +68,8 @@ class FolderStore:
         """Tell whether a file can be written."""
         return await asyncio.to_thread(self._probe)
 
-    def checkpoints(self) -> FolderTreeHeads:
-        """The signed checkpoints of the log, in a folder beside the tenants'."""
+    def tree_heads(self) -> FolderTreeHeads:
+        """The signed tree heads of the log, in a folder beside the tenants'."""
         return FolderTreeHeads(self._root / PREFIX)
 
     def destroyed(self) -> FolderTreeHeads:

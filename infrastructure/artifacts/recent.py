@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Final
 
 from application.ports import ArtifactStore
-from application.recent import Recent
+from application.running.recent import Recent
 
 BYTES_AT_MOST: Final = 16 * 2**20
 """A few dozen implementations of the usual size."""

@@ -117,7 +117,7 @@ class S3Store:
         async with self._call(self._call_seconds, missing=key):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
             async with answer["Body"] as stream:
-                # What is larger than any file is not what was stored, and is not read.
+                # A body larger than any file is not what was stored, and is not read.
                 large = (answer.get("ContentLength") or 0) > LARGEST_BYTES
                 body: bytes = b"" if large else await stream.read()
         if large:
@@ -156,8 +156,8 @@ class S3Store:
             return False
         return True
 
-    def checkpoints(self) -> S3TreeHeads:
-        """The signed checkpoints of the log, in the same bucket. For an open store."""
+    def tree_heads(self) -> S3TreeHeads:
+        """The signed tree heads of the log, in the same bucket. For an open store."""
         return self._numbered(PREFIX)
 
     def destroyed(self) -> S3TreeHeads:

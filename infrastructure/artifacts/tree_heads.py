@@ -1,4 +1,4 @@
-"""Signed checkpoints beside the artifacts, under a key space of their own: `checkpoints/{size}`.
+"""Signed tree heads beside the artifacts, under a key space of their own: `checkpoints/{size}`.
 
 Invariant: what is stored once is never overwritten, whoever asks; two that store the same size at
 the same moment store one of the two.
@@ -20,7 +20,7 @@ PREFIX: Final = "checkpoints/"
 PROBE: Final = "probes/conditional-writes"
 """An object of no meaning, by which it is tried whether the store keeps what it has."""
 DESTROYED: Final = "destroyed/"
-"""Notes of what was destroyed, numbered and kept as checkpoints are."""
+"""Notes of what was destroyed, numbered and kept as tree heads are."""
 PAGE: Final = 1000
 TOO_LARGE: Final = 100_000
 """More bytes than any note has: what is larger is not read whole, and refused by its reader."""
@@ -39,10 +39,10 @@ class ConditionRefused(Exception):
 
 
 class FolderTreeHeads:
-    """Checkpoints in a folder of their own, each a file that only its owner can read."""
+    """Tree heads in a folder of their own, each a file that only its owner can read."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder; it is made with the first checkpoint."""
+        """Take the folder; it is made with the first tree head."""
         self._folder = folder
 
     async def fit(self) -> bool:
@@ -54,7 +54,7 @@ class FolderTreeHeads:
         return await asyncio.to_thread(self._put_new, self._folder / name_of(size), note)
 
     async def list(self, after: int = 0) -> Sequence[int]:
-        """The sizes of all stored checkpoints above `after`, smallest first."""
+        """The sizes of all stored tree heads above `after`, smallest first."""
         return await asyncio.to_thread(self._list, after)
 
     async def get(self, size: int) -> bytes:
@@ -62,9 +62,9 @@ class FolderTreeHeads:
         try:
             return await asyncio.to_thread(_read, self._folder / name_of(size))
         except FileNotFoundError:
-            raise ArtifactMissing(f"the checkpoint of {size} events is not there") from None
+            raise ArtifactMissing(f"the tree head of {size} events is not there") from None
         except OSError as error:
-            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+            raise Unavailable("the folder of tree heads", error.strerror or "") from error
 
     def _list(self, after: int) -> Sequence[int]:
         try:
@@ -72,7 +72,7 @@ class FolderTreeHeads:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+            raise Unavailable("the folder of tree heads", error.strerror or "") from error
         return sorted(int(n) for n in names if _NAME.fullmatch(n) and int(n) > after)
 
     def _put_new(self, path: Path, note: bytes) -> bool:
@@ -89,11 +89,11 @@ class FolderTreeHeads:
             finally:
                 draft.unlink()
         except OSError as error:
-            raise Unavailable("the folder of checkpoints", error.strerror or "") from error
+            raise Unavailable("the folder of tree heads", error.strerror or "") from error
 
 
 class S3TreeHeads:
-    """Checkpoints in the bucket of the artifacts, by conditional writes (`If-None-Match: *`)."""
+    """Tree heads in the bucket of the artifacts, by conditional writes (`If-None-Match: *`)."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class S3TreeHeads:
         return True
 
     async def list(self, after: int = 0) -> Sequence[int]:
-        """The sizes of all stored checkpoints above `after`, smallest first."""
+        """The sizes of all stored tree heads above `after`, smallest first."""
         sizes: list[int] = []
         last = self._prefix + name_of(after)
         while True:
@@ -184,7 +184,7 @@ def advanced(last: str, newest: str) -> str:
 
 
 def name_of(size: int) -> str:
-    """The last part of a checkpoint's key: its size in twenty digits, so that names sort."""
+    """The last part of a tree head's key: its size in twenty digits, so that names sort."""
     return f"{size:020d}"
 
 

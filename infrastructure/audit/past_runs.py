@@ -1,4 +1,4 @@
-"""The port `Experience` on PostgreSQL: from the clear part of the log, which outlives deletion."""
+"""The port `PastRuns` on PostgreSQL: from the clear part of the log, which outlives deletion."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ RECENT: Final = """
 """
 
 
-class _Manifest(msgspec.Struct):
+class _Inputs(msgspec.Struct):
     model: str = ""
 
 
 class _Clear(msgspec.Struct):
     attempt: Attempt | None = None
     run: Run = Run()
-    manifest: _Manifest = msgspec.field(default_factory=_Manifest)
+    manifest: _Inputs = msgspec.field(default_factory=_Inputs)
     part: Part | None = None
 
 

@@ -67,13 +67,13 @@ class _Spent(msgspec.Struct):
     code: str = ""
 
 
-class _Manifest(msgspec.Struct):
+class _Inputs(msgspec.Struct):
     model: str
 
 
 class _Started(msgspec.Struct):
     attempt: Attempt
-    manifest: _Manifest
+    manifest: _Inputs
 
 
 class PostgresExpenses:
@@ -167,7 +167,7 @@ class _Book:
             return Fate.DELETED
         if kind in FATES:
             return Fate.OURS if code in OURS else FATES[kind]
-        # A row that has not heard of the event yet, or cannot be read, says nothing against it.
+        # A row that does not hold the event yet, or cannot be read, says nothing against it.
         row = self._row
         counts = row is None or version > row.version or version in self._counting
         return Fate.COUNTS if counts else Fate.REPLACED

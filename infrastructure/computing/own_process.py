@@ -26,7 +26,7 @@ OVER: Final = b"over"
 """The step has come to its end with a word; what follows is the closing of connections."""
 STOP: Final = b"stop"
 """Hand the step back: we are being stopped."""
-DROP: Final = b"drop"
+CANCEL: Final = b"drop"
 """Let the step go: it is not ours any more."""
 
 UNAVAILABLE: Final = os.EX_TEMPFAIL
@@ -95,7 +95,7 @@ class OwnProcess:
         try:
             await self._follow(process, claim, on_progress)
         except asyncio.CancelledError:
-            await asyncio.shield(self._end(process, STOP if stopping() else DROP))
+            await asyncio.shield(self._end(process, STOP if stopping() else CANCEL))
             raise
         except (CrashedAlone, Unavailable):
             await asyncio.shield(self._end(process))
@@ -159,7 +159,7 @@ def _close(process: Process) -> None:
 
 
 async def _tell(process: Process, word: bytes) -> None:
-    """Say something to it; one that is gone hears nothing."""
+    """Send it a line; one that is gone receives nothing."""
     assert process.stdin is not None  # noqa: S101 - it was asked for.
     with contextlib.suppress(ConnectionError):
         process.stdin.write(word + b"\n")

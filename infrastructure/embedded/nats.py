@@ -1,6 +1,6 @@
 """The embedded NATS server with JetStream: loopback only, behind a token.
 
-What it stores is disposable, the database is the truth; so it may sync its files at its own pace.
+Its store is disposable, the database is the truth; so it may sync its files at its own pace.
 """
 
 import contextlib

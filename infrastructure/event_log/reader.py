@@ -29,7 +29,7 @@ from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 from infrastructure.sealing.data_keys import KeyRing
 
 PAGE: Final = 500
-FENCE_WAIT_MS: Final = 20
+SAFE_UPTO_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
 
 HEADERS: Final = (
@@ -87,7 +87,7 @@ class LogReader:
         return int(row[0]) if row else 0
 
     async def after(
-        self, position: int, limit: int = PAGE, *, wait_ms: int = FENCE_WAIT_MS
+        self, position: int, limit: int = PAGE, *, wait_ms: int = SAFE_UPTO_WAIT_MS
     ) -> Sequence[StoredHeader]:
         """The next headers in order, at most `limit`. Raises Unavailable."""
         async with self._database.system() as connection:
@@ -102,7 +102,7 @@ class LogReader:
         limit: int = PAGE,
         upto: int | None = None,
         *,
-        wait_ms: int = FENCE_WAIT_MS,
+        wait_ms: int = SAFE_UPTO_WAIT_MS,
     ) -> HeaderPage:
         """The next events, opened, at most `limit` and none past `upto`. Raises Unavailable."""
         async with self._database.system() as connection:
@@ -111,7 +111,7 @@ class LogReader:
         return HeaderPage([self._entry(row, keys) for row in rows], end)
 
     async def read(
-        self, after: int, limit: int = PAGE, *, wait_ms: int = FENCE_WAIT_MS
+        self, after: int, limit: int = PAGE, *, wait_ms: int = SAFE_UPTO_WAIT_MS
     ) -> Sequence[Recorded | SealedEvent]:
         """The same, for who can do nothing about an event that cannot be read.
 
@@ -127,7 +127,7 @@ class LogReader:
         return found
 
     async def read_raw(
-        self, after: int, limit: int = PAGE, *, wait_ms: int = FENCE_WAIT_MS
+        self, after: int, limit: int = PAGE, *, wait_ms: int = SAFE_UPTO_WAIT_MS
     ) -> Sequence[StoredRow]:
         """The same, exactly as stored: for an audit. Raises Unavailable."""
         async with self._database.system() as connection:

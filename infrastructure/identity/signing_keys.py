@@ -14,7 +14,7 @@ import structlog
 
 from application.identity.account_ports import SignedToken
 from application.ports import Unavailable
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.identity.tokens import SigningKey, SigningKeyUnusable, TokenIssuer
 from infrastructure.postgres.database import Database
 from infrastructure.sealing import MasterKey, MasterKeyUnusable, Unsealable

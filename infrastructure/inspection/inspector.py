@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from application.agents.inspection import StaticFinding
-from application.recent import Recent
 from application.running.computing import Computing, CouldNotCompute
+from application.running.recent import Recent
 from infrastructure.inspection.imports import import_findings
 from infrastructure.inspection.manifests import manifest_findings
 from infrastructure.inspection.secrets import secret_findings

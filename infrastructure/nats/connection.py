@@ -24,7 +24,7 @@ CONNECT_SECONDS: Final = 2
 """For one attempt, and how long a start waits for NATS before it goes on without."""
 REQUEST_SECONDS: Final = 2.0
 CONFIRM_SECONDS: Final = 1.0
-"""How long a listener waits for the server to know of it, before it goes on half deaf."""
+"""How long a subscription waits for the server to know of it, before it goes on unconfirmed."""
 UNANSWERED_SECONDS: Final = 60
 """When a PING counts as lost: long after a silent connection was given up."""
 RECONNECT_SECONDS: Final = 0.1
@@ -32,7 +32,7 @@ PING_SECONDS: Final = 3
 """A half-open connection is given up after three silent intervals."""
 SAY_AGAIN_SECONDS: Final = 30.0
 PENDING_BYTES: Final = 1_000_000
-"""Unsent bytes beyond which a live word is dropped instead of queued."""
+"""Unsent bytes beyond which a live message is dropped instead of queued."""
 
 Handler: TypeAlias = Callable[[Msg], Awaitable[None]]
 
@@ -61,10 +61,10 @@ class NatsConnection:
             url: `nats://token@host:port`, several separated by commas. A secret: never logged.
             name: Shown in the server's list of connections.
             on_closed: Called when the connection ended for good without being asked to; the
-                process must then end, for it would be deaf until restarted.
+                process must then end, for it would receive nothing until restarted.
         """
         self.origin = secrets.token_hex(8)
-        """Names this connection in what it says, so that it knows its own echo."""
+        """Names this connection in what it sends, so that it knows its own messages."""
         self.generation = 0
         """Raised by every connection made, the first included."""
         self._servers = [part.strip() for part in url.split(",")]
@@ -87,7 +87,7 @@ class NatsConnection:
 
     @property
     def choked(self) -> bool:
-        """Whether so much waits to be sent that live words are better dropped."""
+        """Whether so much waits to be sent that live messages are better dropped."""
         return self._client.pending_data_size > PENDING_BYTES
 
     @property
@@ -153,8 +153,8 @@ class NatsConnection:
     async def subscribe(self, subject: str, handler: Handler) -> AsyncIterator[None]:
         """Call the handler for every message under a subject, across reconnections.
 
-        Once inside, whatever is said is heard: the server has confirmed the subscription. When
-        NATS is away, or was never reached, hearing begins when it comes. A handler must not raise.
+        Once inside, every message arrives: the server has confirmed the subscription. When NATS is
+        away, or was never reached, messages arrive once it is there. A handler must not raise.
         """
         key, stack = object(), AsyncExitStack()
         try:

@@ -172,7 +172,7 @@ class Delivery:
         if not steps:
             return None
         try:
-            new = await self._patiently(lambda: self._tasks.enqueue(steps), keep)
+            new = await self._retry(lambda: self._tasks.enqueue(steps), keep)
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - becomes the dead letter's cause.
@@ -207,7 +207,7 @@ class Delivery:
     ) -> None:
         cause, (event_id, position) = cause_of(error), place.event()
         log.error("dead_letter", consumer=self._consumer, subject=place.subject, cause=cause)
-        await self._patiently(
+        await self._retry(
             lambda: self._dead_letters.record(
                 self._consumer, event_id, place.subject, position, deliveries, cause
             ),
@@ -215,7 +215,7 @@ class Delivery:
         )
         self.dead += 1
 
-    async def _patiently(
+    async def _retry(
         self, call: Callable[[], Awaitable[T]], keep: Callable[[], Awaitable[None]]
     ) -> T:
         """Call again until the database answers, keeping what is held alive."""

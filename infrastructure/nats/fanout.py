@@ -46,7 +46,7 @@ class Fanout:
 
     def __init__(
         self,
-        link: NatsConnection,
+        connection: NatsConnection,
         tasks: Tasks,
         dead_letters: DeadLetters,
         *,
@@ -56,13 +56,13 @@ class Fanout:
         """Connect the stream with the queue of record.
 
         Args:
-            link: The connection to NATS.
+            connection: The connection to NATS.
             tasks: The queue of record.
             dead_letters: Where messages end that fail three times.
-            on_work: Called after tasks were made; the `work` bell's `ring`.
+            on_work: Called after tasks were made: `notify` of the signal `work`.
             agents: Whose consumers to serve.
         """
-        self._link = link
+        self._connection = connection
         self._tasks = tasks
         self._dead_letters = dead_letters
         self._on_work = on_work
@@ -85,12 +85,12 @@ class Fanout:
         """Serve until told to stop; messages being handled are finished first."""
         given_up: asyncio.Queue[Msg] = asyncio.Queue(GIVEN_UP_WAITING)
 
-        async def hear(message: Msg) -> None:
+        async def on_advice(message: Msg) -> None:
             with contextlib.suppress(asyncio.QueueFull):  # The reconciler makes up for the rest.
                 given_up.put_nowait(message)
 
         async with (
-            self._link.subscribe(f"{GIVEN_UP}.{stream.NAME}.*", hear),
+            self._connection.subscribe(f"{GIVEN_UP}.{stream.NAME}.*", on_advice),
             asyncio.TaskGroup() as group,
         ):
             for agent in self._agents:
@@ -106,8 +106,8 @@ class Fanout:
         outage = Outage(log, "consumer_stands_still", agent=agent.value)
         while not stop.is_set():
             try:
-                await consumers.ensure(self._link.streams, agent)
-                async with Pull(self._link, consumers.name_of(agent)) as pull:
+                await consumers.ensure(self._connection.streams, agent)
+                async with Pull(self._connection, consumers.name_of(agent)) as pull:
                     while not stop.is_set():
                         messages = await pull.next(LOOK_UP_SECONDS)
                         if messages:
@@ -118,7 +118,7 @@ class Fanout:
                 return
             except (*LOST, PullLost) as error:
                 log.debug("consumer_interrupted", agent=agent.value, cause=str(error)[:200])
-                if await self._link.wait_up(LOOK_UP_SECONDS):
+                if await self._connection.wait_up(LOOK_UP_SECONDS):
                     await asyncio.sleep(RESYNC_SECONDS)
             except Exception as error:  # noqa: BLE001 - what was not answered for comes again.
                 outage.on(error)
@@ -127,7 +127,7 @@ class Fanout:
     async def _attend(self, given_up: asyncio.Queue[Msg]) -> None:
         """Handle once more what the server gave up, or record why it cannot be handled.
 
-        Every process hears of it; doing it twice changes nothing.
+        Every process receives it; doing it twice changes nothing.
         """
         while True:
             message = await given_up.get()
@@ -139,7 +139,7 @@ class Fanout:
     async def _attend_to(self, message: Msg) -> None:
         try:
             advice = msgspec.json.decode(message.data, type=GivenUp)
-            found = await self._link.streams.get_msg(stream.NAME, seq=advice.stream_seq)
+            found = await self._connection.streams.get_msg(stream.NAME, seq=advice.stream_seq)
         except (*LOST, msgspec.MsgspecError) as error:
             log.warning("given_up_message_not_found", cause=str(error)[:200])
             return

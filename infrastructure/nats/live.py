@@ -1,4 +1,4 @@
-"""Ephemeral words between processes: what an agent is writing, and how far the views are.
+"""Ephemeral messages between processes: what an agent is writing, and how far the views are.
 
 Invariant: nobody waits for a listener or a broken connection; what is lost, the log still has.
 """
@@ -19,14 +19,14 @@ from infrastructure.nats.signals import Signal, SignalSubscription
 log = structlog.get_logger(__name__)
 
 WAITING: Final = 256
-"""Words kept for a slow listener; beyond it the oldest delta goes first."""
+"""Messages kept for a slow listener; beyond it the oldest delta goes first."""
 BODY_BYTES: Final = 200_000
 
 Key: TypeAlias = tuple[UUID, UUID | None]
 
 
 class LiveMessage(msgspec.Struct, frozen=True):
-    """A message: who said it, so that its own process does not hear it twice, and the body."""
+    """A message: who sent it, so that its own process does not receive it twice, and the body."""
 
     origin: str
     body: msgspec.Raw
@@ -37,23 +37,25 @@ class Watcher:
 
     def __init__(self) -> None:
         self._waiting: deque[Mapping[str, Any]] = deque()
-        self._heard = SignalSubscription()
+        self._subscription = SignalSubscription()
 
     def put(self, body: Mapping[str, Any]) -> None:
         if len(self._waiting) >= WAITING:
             fleeting = (
-                place for place, word in enumerate(self._waiting) if word.get("kind") == "delta"
+                place
+                for place, message in enumerate(self._waiting)
+                if message.get("kind") == "delta"
             )
             del self._waiting[next(fleeting, 0)]
         self._waiting.append(body)
-        self._heard.notify()
+        self._subscription.notify()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Mapping[str, Any]:
         while not self._waiting:
-            await anext(self._heard)
+            await anext(self._subscription)
         return self._waiting.popleft()
 
 
@@ -65,30 +67,30 @@ class Topic:
         self.subscriptions = contextlib.AsyncExitStack()
         self.followed = False
 
-    def put(self, word: Mapping[str, Any]) -> None:
+    def put(self, body: Mapping[str, Any]) -> None:
         for watcher in self.watchers:
-            watcher.put(word)
+            watcher.put(body)
 
 
 class NatsLive:
     """The port `Live` over core NATS and, at once, inside this process.
 
-    Without a link it speaks to this process only.
+    Without a connection it reaches this process only.
     """
 
     def __init__(
         self,
-        link: NatsConnection | None,
-        poke: Signal,
+        connection: NatsConnection | None,
+        log_grown: Signal,
         work: Signal | None = None,
         cancel: Signal | None = None,
     ) -> None:
-        """Speak over a connection; `poke`, `work` and `cancel` are the bells of those names."""
-        self._link = link
-        self._poke = poke
+        """Take the connection, and the signals `poke`, `work` and `cancel` of `Signal`."""
+        self._connection = connection
+        self._log_grown = log_grown
         self._work = work
         self._cancel = cancel
-        self._origin = link.origin if link is not None else ""
+        self._origin = connection.origin if connection is not None else ""
         self._topics: dict[Key, Topic] = {}
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
@@ -100,9 +102,9 @@ class NatsLive:
         body = {"kind": "view", "version": version, "position": position}
         await self._say("view", tenant_id, feature_id, body)
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         """Say that the log has grown."""
-        self._poke.notify()
+        self._log_grown.notify()
 
     async def due(self) -> None:
         """Say that there are new tasks."""
@@ -124,8 +126,8 @@ class NatsLive:
         topic = self._topics.setdefault(key, Topic())
         topic.watchers.add(watcher)
         try:
-            if self._link is not None:
-                await self._follow(self._link, key, topic)
+            if self._connection is not None:
+                await self._follow(self._connection, key, topic)
             yield watcher
         finally:
             topic.watchers.discard(watcher)
@@ -134,23 +136,25 @@ class NatsLive:
                 await topic.subscriptions.aclose()
 
     @contextlib.asynccontextmanager
-    async def pokes(self) -> AsyncIterator[AsyncIterator[None]]:
+    async def watch_log(self) -> AsyncIterator[AsyncIterator[None]]:
         """Wake-ups; several may be folded into one."""
-        async with self._poke.listen() as heard:
-            yield heard
+        async with self._log_grown.listen() as subscription:
+            yield subscription
 
-    async def _follow(self, link: NatsConnection, key: Key, topic: Topic) -> None:
+    async def _follow(self, connection: NatsConnection, key: Key, topic: Topic) -> None:
         """Subscribe once for all watchers of a topic."""
 
-        async def hear(message: Msg) -> None:
-            self._hear(topic, message)
+        async def on_message(message: Msg) -> None:
+            self._on_message(topic, message)
 
         if not topic.followed:
             topic.followed = True
             for kind in ("live", "view"):
                 subject = f"{kind}.{key[0]}.{key[1] or '*'}"
-                await topic.subscriptions.enter_async_context(link.subscribe(subject, hear))
-        await link.settle()  # For a second watcher, whose topic's subscription is under way.
+                await topic.subscriptions.enter_async_context(
+                    connection.subscribe(subject, on_message)
+                )
+        await connection.settle()  # For a second watcher, whose topic's subscription is under way.
 
     async def _say(
         self, kind: str, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]
@@ -158,7 +162,7 @@ class NatsLive:
         try:
             encoded = msgspec.json.encode(body)
         except (TypeError, msgspec.MsgspecError) as error:
-            log.error("live_word_unfit", kind=body.get("kind"), cause=str(error))  # noqa: TRY400
+            log.error("live_message_unfit", kind=body.get("kind"), cause=str(error))  # noqa: TRY400
             return
         topics = [
             topic
@@ -166,28 +170,28 @@ class NatsLive:
             if (topic := self._topics.get(key)) is not None
         ]
         if topics:
-            # Through JSON, so that a listener here and one elsewhere hear the same.
-            word = {**msgspec.json.decode(encoded), "feature_id": str(feature_id)}
+            # Through JSON, so that a listener here and one elsewhere receive the same.
+            message = {**msgspec.json.decode(encoded), "feature_id": str(feature_id)}
             for topic in topics:
-                topic.put(word)
-        if self._link is None or len(encoded) > BODY_BYTES or self._link.choked:
+                topic.put(message)
+        if self._connection is None or len(encoded) > BODY_BYTES or self._connection.choked:
             return
         try:
-            await self._link.client.publish(
+            await self._connection.client.publish(
                 f"{kind}.{UUID(str(tenant_id))}.{UUID(str(feature_id))}",
                 msgspec.json.encode(LiveMessage(self._origin, msgspec.Raw(encoded))),
             )
         except LOST:
             return
-        except Exception:  # A defect costs this word, and nobody the work that it is about.
-            log.exception("live_word_lost", kind=kind)
+        except Exception:  # A defect costs this message, and nobody the work it is about.
+            log.exception("live_message_lost", kind=kind)
 
-    def _hear(self, topic: Topic, message: Msg) -> None:
+    def _on_message(self, topic: Topic, message: Msg) -> None:
         try:
-            word = msgspec.json.decode(message.data, type=LiveMessage)
-            body = msgspec.json.decode(word.body, type=dict[str, Any])
+            sent = msgspec.json.decode(message.data, type=LiveMessage)
+            body = msgspec.json.decode(sent.body, type=dict[str, Any])
         except msgspec.MsgspecError:
-            log.warning("live_word_unreadable", subject=message.subject)
+            log.warning("live_message_unreadable", subject=message.subject)
             return
-        if word.origin != self._origin:
+        if sent.origin != self._origin:
             topic.put({**body, "feature_id": message.subject.rsplit(".", 1)[1]})

@@ -7,10 +7,10 @@ from infrastructure.nats.connection import NatsConnection
 from infrastructure.nats.stream import NAME
 
 
-async def announced_upto(link: NatsConnection) -> int | None:
+async def announced_upto(connection: NatsConnection) -> int | None:
     """The position of the last announced event; 0 if there is none, None if NATS is away."""
     try:
-        last = await link.streams.get_last_msg(NAME, ">")
+        last = await connection.streams.get_last_msg(NAME, ">")
     except NotFoundError:
         return 0
     except (nats.errors.Error, TimeoutError):

@@ -36,9 +36,9 @@ class PullLost(Exception):
 class Pull:
     """A consumer's messages; an async context manager."""
 
-    def __init__(self, link: NatsConnection, consumer: str) -> None:
+    def __init__(self, connection: NatsConnection, consumer: str) -> None:
         """Name the consumer; nothing is requested yet."""
-        self._link = link
+        self._connection = connection
         self._consumer = consumer
         self._inbox = ""
         self._arrived: deque[Msg] = deque()
@@ -46,13 +46,15 @@ class Pull:
         self._outstanding = 0
         self._reset = False
         self._stack = contextlib.AsyncExitStack()
-        self._heard = 0.0
+        self._answered_at = 0.0
 
     async def __aenter__(self) -> Self:
         """Open an inbox for what will arrive."""
-        self._inbox = self._link.client.new_inbox()
-        await self._stack.enter_async_context(self._link.subscribe(self._inbox, self._on_message))
-        self._stack.enter_context(self._link.told(self._on_reconnected))
+        self._inbox = self._connection.client.new_inbox()
+        await self._stack.enter_async_context(
+            self._connection.subscribe(self._inbox, self._on_message)
+        )
+        self._stack.enter_context(self._connection.told(self._on_reconnected))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -72,7 +74,7 @@ class Pull:
             nats.errors.Error: NATS is away.
         """
         now = asyncio.get_running_loop().time()
-        if self._reset or (self._outstanding > 0 and now - self._heard > SILENT_SECONDS):
+        if self._reset or (self._outstanding > 0 and now - self._answered_at > SILENT_SECONDS):
             self._reset, self._outstanding = False, 0
         if self._outstanding <= 0:
             await self._request()
@@ -112,16 +114,16 @@ class Pull:
             "expires": int(EXPIRES_SECONDS * 1e9),
             "idle_heartbeat": int(HEARTBEAT_SECONDS * 1e9),
         }
-        await self._link.client.publish(
+        await self._connection.client.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{stream.NAME}.{self._consumer}",
             json.dumps(body).encode(),
             reply=self._inbox,
         )
         self._outstanding = BATCH
-        self._heard = asyncio.get_running_loop().time()
+        self._answered_at = asyncio.get_running_loop().time()
 
     async def _on_message(self, message: Msg) -> None:
-        self._heard = asyncio.get_running_loop().time()
+        self._answered_at = asyncio.get_running_loop().time()
         if _status(message) == _HEARTBEAT:
             return
         self._arrived.append(message)

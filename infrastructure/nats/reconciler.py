@@ -16,7 +16,7 @@ import structlog
 from application.ports import Tasks, Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats.announcement import Header, Headers, due_steps, subject_of
 from infrastructure.nats.connection import NatsConnection
 from infrastructure.nats.delivery import Letter, Letters, cause_of
@@ -54,35 +54,35 @@ class Reconciler:
 
     def __init__(
         self,
-        link: NatsConnection,
+        connection: NatsConnection,
         headers: Headers,
         tasks: Tasks,
         positions: Positions,
         dead_letters: Letters,
         *,
-        poke: Signal,
+        log_grown: Signal,
         work: Signal,
         grace_seconds: float = 2.0,
     ) -> None:
         """Connect the log with the queue of record.
 
         Args:
-            link: Asked only whether NATS is there.
+            connection: Asked only whether NATS is there.
             headers: The log, behind the high-water mark.
             tasks: The queue of record.
             positions: Keeps the position under `reconciler`.
             dead_letters: Where events end whose tasks the database refuses.
-            poke: Rings when the log has grown.
+            log_grown: Notified when the log has grown.
             work: Rung after tasks were made.
             grace_seconds: How long the consumers have for an event before it is made up for;
                 none while NATS is away.
         """
-        self._link = link
+        self._connection = connection
         self._headers = headers
         self._tasks = tasks
         self._positions = positions
         self._dead_letters = dead_letters
-        self._poke = poke
+        self._log_grown = log_grown
         self._work = work
         self._grace_seconds = grace_seconds
         self._letters_at = float("-inf")
@@ -94,10 +94,10 @@ class Reconciler:
         """Follow the log until told to stop, through every outage of NATS and the database."""
         again = AGAIN_SECONDS[0]
         outage = Outage(log, "reconciler_waits")
-        async with self._poke.listen() as poked:
+        async with self._log_grown.listen() as subscription:
             while not stop.is_set():
                 try:
-                    await self._follow(poked, stop)
+                    await self._follow(subscription, stop)
                     await self._try_letters_again()
                 except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
                     outage.on(error)
@@ -108,10 +108,10 @@ class Reconciler:
                     outage.over()
                     again = AGAIN_SECONDS[0]
 
-    async def _follow(self, poked: SignalSubscription, stop: asyncio.Event) -> None:
+    async def _follow(self, subscription: SignalSubscription, stop: asyncio.Event) -> None:
         page = await self._headers.after(await self._positions.get(NAME), PAGE)
         if not page:
-            await poked.wait(POLL_SECONDS)
+            await subscription.wait(POLL_SECONDS)
             return
         if len(page) < PAGE:  # A full page is a backlog, which is older than any grace.
             await self._wait_for_consumers(stop)
@@ -120,7 +120,7 @@ class Reconciler:
         if new:
             self.made_up += new
             self._work.notify()
-            log.info("tasks_made_up", tasks=new, upto=page[-1].position, nats=self._link.up)
+            log.info("tasks_made_up", tasks=new, upto=page[-1].position, nats=self._connection.up)
 
     async def _make(self, page: Sequence[Header]) -> int:
         """Make the tasks of a page; how many were new. What is refused does not stop the rest."""
@@ -179,6 +179,6 @@ class Reconciler:
     async def _wait_for_consumers(self, stop: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace_seconds):
-                while self._link.up:
+                while self._connection.up:
                     if await is_set_within(stop, LOOK_UP_SECONDS):
                         return

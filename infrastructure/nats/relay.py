@@ -21,7 +21,7 @@ from nats.js.errors import NotFoundError
 from application.ports import Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats import stream
 from infrastructure.nats.announcement import Header, Headers, encode, subject_of
 from infrastructure.nats.connection import LOST, NatsConnection
@@ -55,31 +55,31 @@ class Relay:
 
     def __init__(
         self,
-        link: NatsConnection,
+        connection: NatsConnection,
         headers: Headers,
         *,
         floor: Callable[[], Awaitable[int]],
-        poke: Signal,
+        log_grown: Signal,
         limits: stream.StreamLimits = stream.DEFAULT_LIMITS,
         doubt: Callable[[], None] = lambda: None,
     ) -> None:
         """Connect the log with the stream.
 
         Args:
-            link: The connection to NATS.
+            connection: The connection to NATS.
             headers: The log, behind the high-water mark.
             floor: Where to begin when the stream is empty (new, wiped, or all expired): a
                 position up to which every due step has its task, such as the reconciler's; 0
                 announces the whole log again, which is harmless, for task ids are derived from
                 events, and only costs time.
-            poke: Rings when the log has grown.
+            log_grown: Notified when the log has grown.
             limits: What the stream may take.
             doubt: Told when the log seems to be set back.
         """
-        self._link = link
+        self._connection = connection
         self._headers = headers
         self._floor = floor
-        self._poke = poke
+        self._log_grown = log_grown
         self._limits = limits
         self._doubt = doubt
         self._last: UUID | None = None
@@ -96,18 +96,18 @@ class Relay:
         """Announce until told to stop, through every outage of NATS and the database."""
         pause = PAUSE_SECONDS[0]
         outage = Outage(log, "relay_interrupted")
-        async with self._poke.listen() as poked:
+        async with self._log_grown.listen() as subscription:
             while not stop.is_set():
                 before = self.published
                 try:
-                    await self._lead(poked, stop, outage)
+                    await self._lead(subscription, stop, outage)
                 except SetBack:
                     self._doubt()  # And look for the place again, which empties the stream.
                 except Beaten:
                     self.pulse.beat()
                     await is_set_within(stop, random.uniform(*STAND_BACK_SECONDS))  # noqa: S311 - jitter.
                 except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
-                    if self._link.up:
+                    if self._connection.up:
                         lost = isinstance(error, (*LOST, Unavailable))
                         outage.on(Unavailable("JetStream", _cause(error)) if lost else error)
                     pause = PAUSE_SECONDS[0] if self.published > before else pause * 2
@@ -115,17 +115,19 @@ class Relay:
                     await self._pause(pause, stop)
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
-        if self._link.up:
+        if self._connection.up:
             await is_set_within(stop, seconds)
         else:
-            await self._link.wait_up(0.25)
+            await self._connection.wait_up(0.25)
 
-    async def _lead(self, poked: SignalSubscription, stop: asyncio.Event, outage: Outage) -> None:
-        generation, streams = self._link.generation, self._link.streams
+    async def _lead(
+        self, subscription: SignalSubscription, stop: asyncio.Event, outage: Outage
+    ) -> None:
+        generation, streams = self._connection.generation, self._connection.streams
         sequence, self.position, self._last = await self._place(streams)
         log.debug("relay_leads", position=self.position, sequence=sequence)
         wait = POLL_SECONDS[0]
-        while not stop.is_set() and self._link.generation == generation:
+        while not stop.is_set() and self._connection.generation == generation:
             page = await self._page()
             self.lag = len(page)
             if page:
@@ -136,8 +138,8 @@ class Relay:
             outage.over()
             if page:
                 continue
-            rung = await poked.wait(wait)
-            wait = POLL_SECONDS[0] if rung else min(wait * 2, POLL_SECONDS[1])
+            notified = await subscription.wait(wait)
+            wait = POLL_SECONDS[0] if notified else min(wait * 2, POLL_SECONDS[1])
 
     async def _page(self) -> Sequence[Header]:
         """The next events behind the last announced one, if that is still there. Raises SetBack."""

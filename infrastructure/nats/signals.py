@@ -1,6 +1,7 @@
 """Wake-ups without content, to this process at once and to the others over core NATS.
 
-Invariant: a ring is never waited for and never counted: several are one, a lost one costs a poll.
+Invariant: nobody waits for a signal to arrive, and nobody counts signals: several are one, and a
+lost one costs a poll.
 """
 
 import asyncio
@@ -12,17 +13,17 @@ import structlog
 from nats.aio.msg import Msg
 
 from application.running.outage import Outage
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.nats.connection import LOST, NatsConnection
 
 log = structlog.get_logger(__name__)
 
 FOLD_SECONDS: Final = 0.002
-"""Rings within this time reach other processes as one."""
+"""Signals within this time reach other processes as one."""
 
 
 class SignalSubscription:
-    """Whether a bell rang since it was last asked."""
+    """Whether the signal was given since this was last asked."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -31,47 +32,48 @@ class SignalSubscription:
         self._event.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for a ring, at most so long; whether there was one."""
+        """Wait for the signal, at most so long; whether it was given."""
         if not await is_set_within(self._event, seconds):
             return False
         self._event.clear()
         return True
 
     def __aiter__(self) -> Self:
-        """Iterate over the rings, for ever."""
+        """Iterate over the signals, for ever."""
         return self
 
     async def __anext__(self) -> None:
-        """Wait for a ring; may be cancelled without harm."""
+        """Wait for the signal; may be cancelled without harm."""
         await self._event.wait()
         self._event.clear()
 
 
 class Signal:
-    """A bell that all processes share by its subject; an async context manager.
+    """A signal that all processes share by its subject; an async context manager.
 
-    Without a link it rings in this process only.
+    Without a connection it reaches this process only.
     """
 
-    def __init__(self, link: NatsConnection | None, subject: str) -> None:
-        """Name the bell: `poke` when the log has grown, `work` when tasks were made.
+    def __init__(self, connection: NatsConnection | None, subject: str) -> None:
+        """Take the subject.
 
-        And `cancel` when some were taken away.
+        `poke` says that the log has grown, `work` that tasks were made, `cancel` that tasks were
+        taken away.
         """
-        self._link = link
+        self._connection = connection
         self._subject = subject
         self._listeners: set[SignalSubscription] = set()
         self._notified = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to pass rings on."""
-        if self._link is not None:
-            self._sender = asyncio.create_task(self._pass_on(self._link))
+        """Begin to pass signals on."""
+        if self._connection is not None:
+            self._sender = asyncio.create_task(self._pass_on(self._connection))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop passing rings on."""
+        """Stop passing signals on."""
         if self._sender is not None:
             self._sender.cancel()
             await asyncio.wait({self._sender})
@@ -83,37 +85,37 @@ class Signal:
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[SignalSubscription]:
-        """Hear the rings of all processes."""
-        heard = SignalSubscription()
-        self._listeners.add(heard)
+        """Receive the signals of all processes."""
+        subscription = SignalSubscription()
+        self._listeners.add(subscription)
         try:
-            if self._link is None:
-                yield heard
+            if self._connection is None:
+                yield subscription
             else:
-                async with self._link.subscribe(self._subject, self._on_message):
-                    yield heard
+                async with self._connection.subscribe(self._subject, self._on_message):
+                    yield subscription
         finally:
-            self._listeners.discard(heard)
+            self._listeners.discard(subscription)
 
     def _notify_here(self) -> None:
-        for heard in self._listeners:
-            heard.notify()
+        for subscription in self._listeners:
+            subscription.notify()
 
     async def _on_message(self, message: Msg) -> None:
-        if self._link is not None and message.data != self._link.origin.encode():
+        if self._connection is not None and message.data != self._connection.origin.encode():
             self._notify_here()
 
-    async def _pass_on(self, link: NatsConnection) -> None:
-        outage = Outage(log, "bell_not_heard_elsewhere", subject=self._subject)
+    async def _pass_on(self, connection: NatsConnection) -> None:
+        outage = Outage(log, "signal_not_sent", subject=self._subject)
         while True:
             await self._notified.wait()
             self._notified.clear()
             try:
-                if not link.choked:
-                    await link.client.publish(self._subject, link.origin.encode())
+                if not connection.choked:
+                    await connection.client.publish(self._subject, connection.origin.encode())
                 outage.over()
             except LOST:
                 pass  # Others look for themselves now and then.
-            except Exception as error:  # noqa: BLE001 - a defect mutes this ring, not the bell.
+            except Exception as error:  # noqa: BLE001 - a defect loses this signal only.
                 outage.on(error)
             await asyncio.sleep(FOLD_SECONDS)

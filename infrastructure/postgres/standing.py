@@ -14,7 +14,7 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 log = structlog.get_logger(__name__)
 

@@ -61,7 +61,7 @@ class SteadyClock:
             return (None, 0.0, 0, 0.0)
         return (self._last.at, now - self._last.received, self._last.jumps, self._ahead)
 
-    def heard(self, sent: float, row: Sequence[Any]) -> bool:
+    def answered(self, sent: float, row: Sequence[Any]) -> bool:
         """Take the answer to what was asked at `sent`: whether what expired, really expired."""
         received = self._clock()
         steady, at, jumps, moved = row
@@ -82,5 +82,5 @@ class SteadyClock:
         for _ in range(TRIES):
             sent = self._clock()
             [row] = await database.call(ASK, self.asked(sent))
-            if self.heard(sent, row):
+            if self.answered(sent, row):
                 return

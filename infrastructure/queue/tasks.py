@@ -62,21 +62,21 @@ UNION ALL SELECT a.task_id, false FROM asked a WHERE a.task_id NOT IN (SELECT ta
 CLAIMED: Final = (
     "task_id, tenant_id, feature_id, step, event_id, version, correlation_id, attempt, fence, alone"
 )
-# What has expired is looked for only when it is certain that nobody has just set the clock: all in
-# one statement, so that there is no moment between.
+# Expired leases are looked for only when it is certain that nobody has just set the clock: all in
+# one statement, so that nothing comes between.
 IF_STEADY: Final = "CASE WHEN k.steady THEN %s ELSE 0 END"
 KEPT: Final = "app.keep_time(%s, %s, %s, %s) k LEFT JOIN LATERAL"
 KEEPING: Final = f"SELECT k.steady, k.at, k.jumps, k.moved, {CLAIMED} FROM {KEPT}"  # noqa: S608
 CLAIM: Final = f"{KEEPING} app.lease(%s, %s, {IF_STEADY}, %s, %s, %s, %s) t ON true"
 STUCK: Final = f"{KEEPING} app.stuck(%s, %s, {IF_STEADY}, %s) t ON true"
-BEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
+HEARTBEAT: Final = "SELECT held FROM app.beat(%s::uuid[], %s::bigint[], %s::uuid[], %s) held"
 HAND_BACK: Final = "SELECT held FROM app.hand_back(%s::uuid[], %s::bigint[], %s, %s) held"
 PUT_OFF: Final = "SELECT app.put_off(%s, %s, %s, %s)"
 TAKE_UP: Final = """
 UPDATE app.tasks SET not_before = clock_timestamp()
 WHERE status = 'queued' AND not_before > clock_timestamp() AND error = ANY (%s) RETURNING task_id
 """
-DROP: Final = """
+END: Final = """
 WITH ours AS (
   SELECT t.task_id, d.status, d.error
   FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[]) d (task_id, fence, status, error)
@@ -105,7 +105,7 @@ class PostgresTasks:
         self._max_attempts = max_attempts
         self._per_tenant = per_tenant
         self._enqueue = Batcher(self._add)
-        self._drop = Batcher(self._end)
+        self._ended = Batcher(self._end)
         self._time = SteadyClock()
 
     async def enqueue(self, steps: Sequence[DueStep]) -> int:
@@ -114,7 +114,7 @@ class PostgresTasks:
 
     async def _add(self, calls: Sequence[Sequence[DueStep]]) -> Sequence[int]:
         steps = {step.task_id: step for call in calls for step in call}.values()
-        # In one order everywhere: two that add the same tasks wait for each other, never in a ring.
+        # One order everywhere: two appends of the same tasks wait for each other in no circle.
         rows = [
             (s.task_id, s.tenant_id, s.feature_id, s.step, s.event_id, s.version, s.correlation_id)
             for s in sorted(steps, key=lambda due: due.task_id)
@@ -167,7 +167,7 @@ class PostgresTasks:
         if not alive:
             return set()
         asked = ([*alive], [*alive.values()], list(progressed), lease_seconds)
-        return {row[0] for row in await self._database.call(BEAT, asked)}
+        return {row[0] for row in await self._database.call(HEARTBEAT, asked)}
 
     async def hand_back(
         self, held: Mapping[UUID, int], *, pause_seconds: float = 0.0, error: str = ""
@@ -182,10 +182,10 @@ class PostgresTasks:
         self, task_id: UUID, fencing_token: int, status: str, error: str = ""
     ) -> None:
         """End a task without an event (`cancelled`), if it is still ours."""
-        await self._drop((task_id, fencing_token, status, error))
+        await self._ended((task_id, fencing_token, status, error))
 
     async def _end(self, calls: Sequence[tuple[UUID, int, str, str]]) -> Sequence[None]:
-        await self._database.call(DROP, [list(column) for column in zip(*calls, strict=True)])
+        await self._database.call(END, [list(column) for column in zip(*calls, strict=True)])
         return [None] * len(calls)
 
     async def put_off(self, task_id: UUID, fencing_token: int, error: str) -> None:
@@ -207,7 +207,7 @@ class PostgresTasks:
     async def _claims(self, query: LiteralString, asked: tuple[Any, ...]) -> Sequence[Claim]:
         sent = self._time.now()
         rows = await self._database.call(query, (*self._time.asked(sent), *asked))
-        self._time.heard(sent, rows[0][:4])
+        self._time.answered(sent, rows[0][:4])
         claimed = (row[4:] for row in rows if row[4] is not None)
         return [Claim(row[0], row[1], row[2], Step(row[3]), *row[4:]) for row in claimed]
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from application.recent import Recent
+from application.running.recent import Recent
 from infrastructure.read_models.fold import RowsOf
 from infrastructure.read_models.views import Generations
 from projections.projection import Rows

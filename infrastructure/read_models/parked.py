@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from application.running.outage import Outage
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.postgres.database import Database
 from infrastructure.read_models.fold import SPOILT, Batch
 from infrastructure.read_models.source import Source

@@ -18,7 +18,7 @@ from application.ports import Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
 from application.running.turns import SLICE
-from application.waiting import any_set_within
+from application.running.waiting import any_set_within
 from infrastructure.postgres.database import Database
 from infrastructure.read_models.cache import Cache
 from infrastructure.read_models.fold import Batch, touched_by
@@ -43,7 +43,7 @@ PAGE: Final = 500
 """Events of one transaction at most."""
 SOON_SECONDS: Final = 0.02
 LATER_SECONDS: Final = 0.25
-"""How often an idle projector looks, unless it is poked: less and less."""
+"""How often an idle projector looks, unless it is woken: less and less."""
 DOWN_SECONDS: Final = 1.0
 """How long it waits for a database that does not answer."""
 RATE_SECONDS: Final = 10.0
@@ -85,7 +85,7 @@ class Projector:
         self._applied = applied
         self._projections = {projection.name: projection for projection in projections}
         self._page = page
-        self._poked = asyncio.Event()
+        self._notified = asyncio.Event()
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
         self._confirmed_at = 0.0
@@ -93,9 +93,9 @@ class Projector:
         self._recent: deque[tuple[float, int]] = deque()
         self.pulse = Pulse("projector", within_seconds=LATE_SECONDS)
 
-    def poke(self) -> None:
-        """Say that the log has grown. Several pokes may count as one."""
-        self._poked.set()
+    def notify(self) -> None:
+        """Say that the log has grown. Several notifications may count as one."""
+        self._notified.set()
 
     @property
     def rate(self) -> float:
@@ -108,7 +108,7 @@ class Projector:
         delay = SOON_SECONDS
         outage = Outage(log, "read_models_wait")
         while not stop.is_set():
-            self._poked.clear()
+            self._notified.clear()
             try:
                 moved = await self.step()
                 self.pulse.beat()
@@ -119,7 +119,7 @@ class Projector:
             except Exception as error:  # noqa: BLE001 - a defect, too, is waited out: it is told.
                 outage.on(error)
                 self.start_over()
-                await self._rest(stop, DOWN_SECONDS, poked=False)
+                await self._rest(stop, DOWN_SECONDS, woken=False)
                 continue
             outage.over()
             if moved:
@@ -225,7 +225,7 @@ class Projector:
         while self._recent and self._recent[0][0] < time.monotonic() - RATE_SECONDS:
             self._recent.popleft()
 
-    async def _rest(self, stop: asyncio.Event, seconds: float, *, poked: bool = True) -> None:
-        """Until poked or told to stop, but not longer."""
-        events = (stop, self._poked) if poked else (stop,)
+    async def _rest(self, stop: asyncio.Event, seconds: float, *, woken: bool = True) -> None:
+        """Until woken or told to stop, but not longer."""
+        events = (stop, self._notified) if woken else (stop,)
         await any_set_within(events, seconds)

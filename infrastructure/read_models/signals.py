@@ -1,7 +1,7 @@
 """When it is worth looking at a row again.
 
-Invariant: a signal that comes between two looks is not lost. Words that say nothing of the row,
-such as those of an agent at work, cost no look.
+Invariant: a signal that comes between two looks is not lost. Messages that say nothing of the
+row, such as those of an agent at work, cost no look.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 
 
 class Signals:
@@ -18,20 +18,20 @@ class Signals:
     def __init__(self, version: int) -> None:
         """Wait for rows that show this version."""
         self._version = version
-        self._heard = asyncio.Event()
+        self._notified = asyncio.Event()
 
     async def follow(
         self, watched: AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]
     ) -> None:
         """Listen, until cancelled."""
-        async with watched as heard:
-            # What was said before we listened is not repeated: look once more.
-            self._heard.set()
-            async for word in heard:
-                if word.get("kind") == "view" and word.get("version", 0) >= self._version:
-                    self._heard.set()
+        async with watched as messages:
+            # Messages from before we listened do not come again: look once more.
+            self._notified.set()
+            async for message in messages:
+                if message.get("kind") == "view" and message.get("version", 0) >= self._version:
+                    self._notified.set()
 
     async def wait(self, seconds: float) -> None:
         """Until the next signal, but not longer."""
-        await is_set_within(self._heard, seconds)
-        self._heard.clear()
+        await is_set_within(self._notified, seconds)
+        self._notified.clear()

@@ -18,10 +18,10 @@ from infrastructure.postgres.database import Database
 from infrastructure.read_models.fold import Entry, UnreadablePosition
 from infrastructure.sealing.data_keys import KeyRing
 
-FENCE_WAIT_MS: Final = 20
+SAFE_UPTO_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
 
-FENCE: Final = "select es.safe_upto(%s, %s, %s)"
+SAFE_UPTO: Final = "select es.safe_upto(%s, %s, %s)"
 ROWS: Final = """
     select position, tenant_id, stream_id, version, event_id, type, schema_version, payload, sealed,
       key_id, correlation_id, causation_id, actor, recorded_at, previous_hash, hash from es.events
@@ -77,7 +77,7 @@ class PostgresSource:
         async with self._database.system() as connection:
             # The high-water mark first: what it lets through is committed, so the next statement
             # sees it.
-            cursor = await connection.execute(FENCE, (after, limit, FENCE_WAIT_MS))
+            cursor = await connection.execute(SAFE_UPTO, (after, limit, SAFE_UPTO_WAIT_MS))
             (safe,) = await cursor.fetchone() or (after,)
             end = safe if upto is None else min(safe, upto)
             if end <= after:

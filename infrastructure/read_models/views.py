@@ -48,7 +48,7 @@ BEGIN_ANEW: Final = """
     select projection, 1 + max(generation), 0, true from gone group by projection
     returning projection
 """
-"""What was filled from events that the log does not hold is filled from the first event again."""
+"""Rows that were filled from events that the log does not hold are filled from the first event."""
 LOCK: Final = """
     select p.projection, p.generation, p.position, p.anchor_hash,
       p.anchor_position is null or exists (select from es.events e
@@ -126,7 +126,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class InNoLog(Exception):
-    """What was folded is in no log any more. Nothing of it was written."""
+    """The folded events are in no log any more. Nothing of them was written."""
 
 
 class Generations(Struct, frozen=True):

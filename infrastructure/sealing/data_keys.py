@@ -9,7 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from application.recent import Recent
+from application.running.recent import Recent
 from infrastructure.postgres.database import AsyncBoundedConnection, Database
 from infrastructure.sealing import TENANT_SCOPE, DataKey, MasterKey
 

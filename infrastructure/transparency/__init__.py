@@ -1,6 +1,6 @@
 """Tamper evidence on real servers: the tree, the key, the signed notes, the verifier.
 
-Invariant: what `verify_store` trusts is the public key and the checkpoints, never the database.
+Invariant: what `verify_store` trusts is the public key and the tree heads, never the database.
 """
 
 from infrastructure.transparency.keys import LogKeys

@@ -37,7 +37,7 @@ class LogKeys:
         return NoteSigner.opened(master, bytes(sealed), log_id)
 
     async def verifier(self) -> NoteVerifier | None:
-        """The public half; None before the first checkpoint."""
+        """The public half; None before the first tree head."""
         rows = await self._database.call(PUBLIC)
         return NoteVerifier(origin_of(rows[0][0]), bytes(rows[0][1])) if rows else None
 

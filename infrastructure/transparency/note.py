@@ -1,6 +1,6 @@
 """Signed notes as C2SP describes them (signed-note, tlog-checkpoint), with one Ed25519 key.
 
-    <the checkpoint's lines>
+    <the tree head's lines>
     <an empty line>
     — <origin> <base64 of 4 bytes that name the key, and the signature>
 
@@ -69,14 +69,14 @@ class NoteVerifier:
         return f"{self.origin}+{self._id.hex()}+{b64encode(ED25519 + self.public).decode()}"
 
     def read(self, note: bytes) -> SignedTreeHead:
-        """The checkpoint of a note. Raises NoteRefused."""
+        """The tree head of a note. Raises NoteRefused."""
         try:
-            checkpoint = SignedTreeHead.parse(self.body(note))
+            tree_head = SignedTreeHead.parse(self.body(note))
         except NotATreeHead as wrong:
             raise NoteRefused(f"it holds no checkpoint: {wrong}") from None
-        if checkpoint.origin != self.origin:
+        if tree_head.origin != self.origin:
             raise NoteRefused("it is of another log")
-        return checkpoint
+        return tree_head
 
     def body(self, note: bytes) -> str:
         """The text that a note signs. Raises NoteRefused."""
@@ -114,7 +114,7 @@ class NoteVerifier:
 
 
 class NoteSigner(NoteVerifier):
-    """The private half. Ed25519 is deterministic: one checkpoint has one note."""
+    """The private half. Ed25519 is deterministic: one tree head has one note."""
 
     def __init__(self, log_id: UUID, private: Ed25519PrivateKey) -> None:
         """Take the log's id and its key; make new ones with `generate`."""
@@ -137,9 +137,9 @@ class NoteSigner(NoteVerifier):
         """Seal the private key under the master key, bound to its log, for storing."""
         return master.wrap(self._private.private_bytes_raw(), bind(_SEALED_AS, self.log_id))
 
-    def sign(self, checkpoint: SignedTreeHead) -> bytes:
-        """The note of a checkpoint of this log."""
-        return self.note(checkpoint.text())
+    def sign(self, tree_head: SignedTreeHead) -> bytes:
+        """The note of a tree head of this log."""
+        return self.note(tree_head.text())
 
     def note(self, body: str) -> bytes:
         """The note of a text; its first line says what it is about, and of which log."""

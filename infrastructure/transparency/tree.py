@@ -1,6 +1,6 @@
 """The tree over the log in PostgreSQL: one row with the compact range, compared and set.
 
-Invariant: of two notaries that read the same state, one replaces it; events come behind the
+Invariant: of two signers that read the same state, one replaces it; events come behind the
 high-water mark, so that none is passed over.
 """
 
@@ -11,7 +11,7 @@ from application.transparency.ports import Grown
 from application.transparency.tree import CompactRange, event_leaf
 from infrastructure.postgres.database import Database
 
-FENCE_WAIT_MS: Final = 200
+SAFE_UPTO_WAIT_MS: Final = 200
 
 STATE: Final = """
 SELECT t.size, t.position, t.peaks, t.grown_at, t.noted_size,
@@ -51,7 +51,7 @@ class PostgresLogTree:
         """The next leaves behind the high-water mark."""
         async with self._database.system() as connection:
             answer = await (
-                await connection.execute(SAFE, (after, limit, FENCE_WAIT_MS))
+                await connection.execute(SAFE, (after, limit, SAFE_UPTO_WAIT_MS))
             ).fetchone()
             safe = int(answer[0]) if answer else after
             end = safe if upto is None else min(safe, upto)

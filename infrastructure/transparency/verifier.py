@@ -1,6 +1,6 @@
-"""The check of a log, event by event: chains, streams' ends, and the root at every checkpoint.
+"""The check of a log, event by event: chains, streams' ends, and the root at every tree head.
 
-Invariant: it stops at the first bad place, and everything before the last checkpoint that agreed is
+Invariant: it stops at the first bad place, and everything before the last tree head that agreed is
 what was recorded.
 """
 
@@ -55,19 +55,19 @@ class LogReport(Struct, kw_only=True):
     checkpoints: int = 0
     """Whose root was computed anew and is the signed one."""
     covered: int = 0
-    """Events up to the newest of these checkpoints."""
+    """Events up to the newest of these tree heads."""
     covered_position: int = 0
     covered_at: datetime | None = None
     key: str | None = None
-    """The verifier key that the checkpoints were checked with."""
+    """The verifier key that the tree heads were checked with."""
 
 
 class Verifier:
     """Takes events in the order of positions, and stops at the first bad place."""
 
-    def __init__(self, checkpoints: Iterable[SignedTreeHead], report: LogReport) -> None:
-        """Take checkpoints whose signatures are checked, smallest first, and what to fill in."""
-        self._left = iter(checkpoints)
+    def __init__(self, tree_heads: Iterable[SignedTreeHead], report: LogReport) -> None:
+        """Take tree heads whose signatures are checked, smallest first, and what to fill in."""
+        self._left = iter(tree_heads)
         self._next = next(self._left, None)
         self._chains = Chains()
         self._tree = CompactRange()
@@ -76,7 +76,7 @@ class Verifier:
         self._report = report
 
     def add(self, row: StoredRow) -> None:
-        """Check one event, and the checkpoints that end before it. Raises LogBroken."""
+        """Check one event, and the tree heads that end before it. Raises LogBroken."""
         while self._next is not None and row.position > self._next.position:
             self._compare(self._next)
         if row.position <= self._last:
@@ -99,7 +99,7 @@ class Verifier:
         self._report.events += 1
 
     def end(self, streams: Iterable[tuple[UUID, UUID, int, bytes]]) -> None:
-        """Check what is left after the last event: checkpoints, and streams' ends."""
+        """Check what is left after the last event: tree heads, and streams' ends."""
         while self._next is not None:
             self._compare(self._next, at_end=self._last < self._next.position)
         ends = self._chains.ends
@@ -122,14 +122,14 @@ class Verifier:
             raise min(wrong, key=lambda found: found[0])[1]
 
     def _compare(self, signed: SignedTreeHead, *, at_end: bool = False) -> None:
-        """Compare the tree with a checkpoint that covers exactly what was read so far."""
+        """Compare the tree with a tree head that covers exactly what was read so far."""
         report = self._report
         first, last = report.covered_position + 1, signed.position
         gone = signed.size - self._tree.size
         where = f"between positions {first} and {last}"
         if gone > 0 and at_end:
             said = (
-                f"The log is cut off after position {self._last}: the checkpoint of "
+                f"The log is cut off after position {self._last}: the tree head of "
                 f"{signed.at:%Y-%m-%d %H:%M:%S} UTC covers {signed.size} events up to {last}"
                 f"{self._holes(first, self._last)}."
             )
@@ -138,7 +138,7 @@ class Verifier:
             said = f"{_events(gone)} missing {where}{self._holes(first, last)}."
             raise LogBroken(said, between=(first, last))
         if gone < 0:
-            said = f"{_events(-gone)} too many {where}: added after the checkpoint was signed."
+            said = f"{_events(-gone)} too many {where}: added after the tree head was signed."
             raise LogBroken(said, between=(first, last))
         if self._tree.root() != signed.root or self._last != signed.position:
             said = (

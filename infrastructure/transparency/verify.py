@@ -1,4 +1,4 @@
-"""Verifies the whole store: every chain, every stream's end, and the root at every checkpoint.
+"""Verifies the whole store: every chain, every stream's end, and the root at every tree head.
 
 Invariant: everything is computed here from the stored rows; nothing that the database computes or
 remembers is believed, but for telling what is missing.
@@ -43,9 +43,9 @@ async def verify_store(
 
     Args:
         url: The database.
-        store: The checkpoints.
+        store: The tree heads.
         key: The log's public key, best from where nobody can change it with the database; None if
-            no checkpoint was ever signed.
+            no tree head was ever signed.
         progress: Told the number of events read, now and then.
 
     Raises:
@@ -56,9 +56,9 @@ async def verify_store(
         with unavailable():
             async with _connected(url) as connection:
                 noted = await (await connection.execute(NOTED)).fetchone()
-            checkpoints = await _checkpoints(store, key, int(noted[0]) if noted else 0)
+            tree_heads = await _tree_heads(store, key, int(noted[0]) if noted else 0)
             async with _connected(url) as connection:
-                await _read(connection, Verifier(checkpoints, report), report, progress)
+                await _read(connection, Verifier(tree_heads, report), report, progress)
     except LogBroken as broken:
         report.valid, report.broken = False, str(broken)
         report.position, report.feature_id = broken.position, broken.feature_id
@@ -91,15 +91,15 @@ async def _read(
         verifier.end([(row[0], row[1], row[2], bytes(row[3])) for row in await cursor.fetchall()])
 
 
-async def _checkpoints(
+async def _tree_heads(
     store: TreeHeadStore, key: NoteVerifier | None, noted: int
 ) -> Sequence[SignedTreeHead]:
     """All of them, their signatures checked."""
     sizes = await store.list()
     if (sizes[-1] if sizes else 0) < noted:
-        raise LogBroken(f"The newest checkpoint is gone from the store: it was of {noted} events.")
+        raise LogBroken(f"The newest tree head is gone from the store: it was of {noted} events.")
     if sizes and key is None:
-        raise LogBroken("There are checkpoints, and the key that signed them is gone.")
+        raise LogBroken("There are tree heads, and the key that signed them is gone.")
     found: list[SignedTreeHead] = []
     for first in range(0, len(sizes), NOTES_AT_ONCE):
         asked = sizes[first : first + NOTES_AT_ONCE]
@@ -115,12 +115,12 @@ def _checked(
     try:
         if isinstance(note, BaseException):
             raise note
-        checkpoint = key.read(note) if key else None
+        tree_head = key.read(note) if key else None
     except (NoteRefused, ArtifactMissing) as refused:
-        raise LogBroken(f"The checkpoint of {size} events is not good: {refused}.") from None
-    if checkpoint is None or checkpoint.size != size or checkpoint.position <= after:
-        raise LogBroken(f"The checkpoint of {size} events stands in the place of another.")
-    return checkpoint
+        raise LogBroken(f"The tree head of {size} events is not good: {refused}.") from None
+    if tree_head is None or tree_head.size != size or tree_head.position <= after:
+        raise LogBroken(f"The tree head of {size} events stands in the place of another.")
+    return tree_head
 
 
 @asynccontextmanager

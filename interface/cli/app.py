@@ -170,7 +170,7 @@ def log_verify(
 ) -> int:
     """Recompute a hash chain, stored or exported, and name the first place where it breaks.
 
-    Without a target: every chain of the whole store, and the Merkle root of every checkpoint.
+    Without a target: every chain of the whole store, and the Merkle root of every tree head.
     """
     if target is None:
         from interface.cli import evidence  # noqa: PLC0415
@@ -197,7 +197,7 @@ def log_orphans(*, json: Json = False) -> int:
 
 @log.command(name="key")
 def log_key() -> int:
-    """Print the public key that checkpoints of the log are signed with: keep it elsewhere."""
+    """Print the public key that tree heads of the log are signed with: keep it elsewhere."""
     from interface.cli import evidence  # noqa: PLC0415
 
     return evidence.key()

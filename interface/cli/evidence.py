@@ -36,7 +36,7 @@ def key() -> int:
 
 
 def verify_all(given: str | None, *, as_json: bool) -> int:
-    """Verify every event against chains and checkpoints."""
+    """Verify every event against chains and tree heads."""
     try:
         kept = _given(given)
     except VerifierKeyInvalid as invalid:
@@ -54,7 +54,7 @@ def verify_all(given: str | None, *, as_json: bool) -> int:
         async with store_of(context.settings, context.addresses) as store:
             verifier = kept or await LogKeys(context.database).verifier()
             report = await verify_store(
-                context.addresses.database, store.checkpoints(), verifier, progress=told
+                context.addresses.database, store.tree_heads(), verifier, progress=told
             )
         if as_json:
             show([to_builtins(report)], as_json=True, empty="")
@@ -102,11 +102,11 @@ def orphans(*, as_json: bool) -> int:
 def _sentence(report: LogReport, *, kept: bool) -> str:
     held = f"The log holds: {report.events:,} events of {report.features:,} features."
     if report.covered_at is None:
-        return f"{held} No checkpoint has been signed yet: each feature's chain is all there is."
+        return f"{held} No tree head has been signed yet: each feature's chain is all there is."
     after = report.events - report.covered
     rest = f" The {after:,} after it are covered by their chains only." if after else ""
     whose = "the key you gave" if kept else "the key in the database"
     return (
-        f"{held} {report.checkpoints:,} checkpoints, signed with {whose}; the newest covers "
+        f"{held} {report.checkpoints:,} tree heads, signed with {whose}; the newest covers "
         f"{report.covered:,} events, up to {report.covered_at:%Y-%m-%d %H:%M:%S} UTC.{rest}"
     )

@@ -18,7 +18,7 @@ import structlog
 
 from application.execution.model_access import Choice
 from application.ports import Unavailable
-from application.waiting import is_set_within
+from application.running.waiting import is_set_within
 from infrastructure.artifacts import StoreUrlRefused
 from infrastructure.embedded import Stack, StackError
 from infrastructure.nats import NatsRefused
@@ -57,7 +57,7 @@ from interface.settings import (
     passed_descriptors,
 )
 from interface.starting import answer_operator, database_is_there, follow_servers
-from interface.stopping import Leave, follow, hear, leaving
+from interface.stopping import Leave, follow, leaving, on_signals
 from interface.watchdog import LEASES, watched
 
 log = structlog.get_logger(__name__)
@@ -218,7 +218,7 @@ async def _main(
     once: bool = False,
 ) -> int:
     stop, hurry, last = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    hear(stop, hurry)
+    on_signals(stop, hurry)
     watch, figures = DatabaseWatch(addresses.database), Figures(names)
     async with (
         AsyncExitStack() as scope,

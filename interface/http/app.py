@@ -14,16 +14,17 @@ from litestar.exceptions import HTTPException
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
-from interface.http import given, health, openapi, refusals, static_files
-from interface.http.account import auth, key_settings
+from interface.http import health, openapi, static_files
+from interface.http.account import auth, given, key_settings
 from interface.http.account.signed_in import signed_in
-from interface.http.as_of import read_as_of
 from interface.http.audit import audit_filter, events, log_key
 from interface.http.features import commands, delivery, estimating, fork, reading
 from interface.http.middleware import OutermostMiddleware
 from interface.http.preconditions import terms
+from interface.http.problems import refusals
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import ids
+from interface.http.responses.as_of import read_as_of
 from interface.http.services import Services
 from interface.http.streaming import conversation, live
 from interface.limits import BODY_BYTES

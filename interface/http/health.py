@@ -28,13 +28,13 @@ class Ready(Struct, frozen=True):
     relay_lag_events: int | None
     projection_lag_events: int | None
     checkpoint_lag_seconds: float | None
-    """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
+    """Since the oldest event without a signed tree head was recorded; 0 if all have one."""
     database: str
     """`ready`, `read_only` (no host takes writes), `unreachable`, `refused` or `too_old`."""
     jetstream: bool
     """Whether NATS keeps the stream of announcements."""
     conditional_writes: bool | None
-    """Whether the object store keeps what must not be overwritten, so that checkpoints of the log
+    """Whether the object store keeps what must not be overwritten, so that tree heads of the log
     can be signed; null as long as it is not known."""
 
 

@@ -22,11 +22,11 @@ from application.ports import Accepted
 from application.transparency.export import CloudEvent
 from domain.events import FeatureEvent, tag_of
 from interface.http.account.auth import COOKIE
-from interface.http.answers import refusals_of
 from interface.http.features import delivery
-from interface.http.problems import MEDIA_TYPE, PROBLEMS, Problem
+from interface.http.problems.answers import refusals_of
+from interface.http.problems.table import MEDIA_TYPE, PROBLEMS, Problem
 from interface.http.requests.body import JsonRequest
-from interface.http.responses import AgentWord, EventView, Nothing, UnreadEvent
+from interface.http.responses.structs import AgentWord, EventView, Nothing, UnreadEvent
 from interface.http.streaming import conversation
 from interface.http.streaming.live import UNREAD, WORDS
 from interface.http.streaming.streams import SET_BACK, LogSetBack

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from application.recent import Recent
+from application.running.recent import Recent
 from projections.past import Past
 
 REMEMBERED: Final = 64

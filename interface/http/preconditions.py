@@ -15,7 +15,7 @@ from application.ports import Accepted
 from domain.commands import FeatureCommand
 from interface.http.account.signed_in import actor_of, caller_of
 from interface.http.middleware import correlation_id
-from interface.http.problems import refuse
+from interface.http.problems.table import refuse
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import IdempotencyKey, IfMatch, read
 from interface.http.services import of

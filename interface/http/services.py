@@ -155,14 +155,14 @@ class Readiness(Struct, frozen=True):
     projection_lag_events: int | None
     """Committed events that the read models have not applied yet."""
     checkpoint_lag_seconds: float | None = None
-    """Since the oldest event without a signed checkpoint was recorded; 0 if all have one."""
+    """Since the oldest event without a signed tree head was recorded; 0 if all have one."""
     database: str = "ready"
     """`ready`, `read_only`, `unreachable`, `refused` or `too_old`."""
     jetstream: bool = True
     """Whether NATS keeps the stream of announcements."""
     conditional_writes: bool | None = None
     """Whether the object store keeps what must not be overwritten; null as long as it is not known.
-    Without them no checkpoint of the log is signed."""
+    Without them no tree head of the log is signed."""
 
 
 class Health(Protocol):
@@ -256,7 +256,7 @@ class Services:
 
     @property
     def look_seconds(self) -> float:
-        """How long a stream that hears nothing waits until it looks by itself, spread a little."""
+        """How long a stream without messages waits until it looks by itself, spread a little."""
         shortest = max(self.settings.poll_seconds, self.places.taken / LOOKS_PER_SECOND)
         return shortest * random.uniform(0.75, 1.25)  # noqa: S311 - no secret.
 

@@ -19,7 +19,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from msgspec import Struct
 
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 from interface.http.requests.body import JsonRequest
 from interface.http.services import HttpSettings
 

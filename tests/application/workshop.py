@@ -1,6 +1,6 @@
 """A whole pipeline in memory: the one write path, the queue, and a runner with agents of ours."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,6 @@ from application.execution.model_access import Choice, Providers
 from application.execution.runner import Runner
 from application.features import Features
 from application.ports import (
-    ArtifactMissing,
     Block,
     Claim,
     DueStep,
@@ -31,7 +30,7 @@ from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
 from domain.status import Agent, Gate, Step
 from tests.bench.instant import REQUEST, instant
-from tests.fakes import Clock, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
+from tests.fakes import Clock, MemoryArtifacts, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
 
 USED = Tokens(10, 5)
 
@@ -56,47 +55,22 @@ class Model:
         return None
 
 
-class Artifacts:
-    """Files in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def put(self, key: str, body: bytes) -> None:
-        self.kept[key] = body
-
-    async def get(self, key: str) -> bytes:
-        if key not in self.kept:
-            raise ArtifactMissing
-        return self.kept[key]
-
-    async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
-        kept = {prefix + digest for digest in keep}
-        gone = [key for key in self.kept if key.startswith(prefix) and key not in kept]
-        for key in gone:
-            del self.kept[key]
-        return len(gone)
-
-    async def ready(self) -> bool:
-        return True
-
-
 class Silence:
-    """Live words that nobody hears, kept; how often steps came and went is counted."""
+    """Live messages that nobody receives, kept; how often steps came and went is counted."""
 
     def __init__(self) -> None:
-        self.rings = 0
+        self.signals_of_work = 0
         self.cancellations = 0
         self.said: list[Mapping[str, Any]] = []
 
     async def say(self, tenant_id: UUID, feature_id: UUID, body: Mapping[str, Any]) -> None:
         self.said.append(body)
 
-    async def poke(self) -> None:
+    async def grown(self) -> None:
         return
 
     async def due(self) -> None:
-        self.rings += 1
+        self.signals_of_work += 1
 
     async def cancelled(self) -> None:
         self.cancellations += 1
@@ -106,7 +80,7 @@ class Silence:
         yield self._nothing()
 
     @asynccontextmanager
-    async def pokes(self):
+    async def watch_log(self):
         yield self._nothing()
 
     async def _nothing(self):
@@ -141,7 +115,7 @@ class Workshop:
         self.log = MemoryLog(self.clock, self.tasks, self.receipts)
         self.ledger = MemoryLedger(self.tasks)
         self.model = Model()
-        self.artifacts = Artifacts()
+        self.artifacts = MemoryArtifacts()
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"
         self.live = Silence()
         self.features = self.another_process()

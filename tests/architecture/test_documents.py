@@ -1,6 +1,9 @@
 """The documentation mentions everything that the code offers, and nothing that is not there."""
 
+import ast
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -15,14 +18,23 @@ from domain.status import Agent, Status, Step
 from interface.cli.app import app
 from interface.cli.generate.documents import commands
 from interface.figures import Figures
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 from interface.settings import Settings, variable
 from projections.failure import NEXT
-from tests.architecture.pages import DEPLOY_PAGE, DOCS, PAGES, PROJECT, name_of, text
+from tests.architecture.pages import DEPLOY_PAGE, DOCS, PAGES, PROJECT, name_of, text, tree_of
 
 LARGEST_DECISION_WORDS = 450
 
-_PATH = re.compile(r"`((?:[a-z_.-]+/)+[\w@.-]*|[a-z_-]+\.(?:toml|md|lock|json))(?:::(\w+))?`")
+_PATH = re.compile(
+    r"`((?:[a-z_.-]+/)+[\w@.-]*|[a-z_-]+\.(?:toml|md|lock|json))(?:::(\w+(?:\.\w+)?))?`"
+)
+_SOURCE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+\.(?:py|sql|svelte|ts))(?:::[\w.]+)?`")
+_MODULE = re.compile(
+    r"(?:`|python -m )((?:domain|application|projections|infrastructure|interface|tests)(?:\.\w+)+)"
+)
+_ROOM = re.compile(r"^\| `([a-z_/]+/)` \|", re.MULTILINE)
+_NOT_OURS = {"verify.py", "sitecustomize.py"}
+"""What a page names that lies in a delivery, or is somebody else's."""
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _TOP = {
     "domain", "application", "projections", "infrastructure", "interface", "tests", "docs",
@@ -112,14 +124,69 @@ def test_every_document_of_an_agent_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
-def test_every_file_and_test_that_a_page_names_exists(page: Path) -> None:
+def test_every_file_and_every_name_in_one_that_a_page_names_exists(page: Path) -> None:
     named = {
-        (name, test)
-        for name, test in _PATH.findall(page.read_text(encoding="utf-8"))
+        (name, inside)
+        for name, inside in _PATH.findall(page.read_text(encoding="utf-8"))
         if name.split("/")[0] in _TOP or "/" not in name
     }
     assert [name for name, _ in sorted(named) if not (PROJECT / name).exists()] == []
-    assert [t for name, t in sorted(named) if t and f"def {t}(" not in text(name)] == []
+    assert [f"{n}::{i}" for n, i in sorted(named) if i and i not in _names_in(PROJECT / n)] == []
+
+
+def _names_in(file: Path) -> set[str]:
+    """Functions and classes of a module, and `Class.method` for each method."""
+    if file.suffix != ".py":
+        return set(re.findall(r"\b(?:class|function) (\w+)", file.read_text(encoding="utf-8")))
+    defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found: set[str] = set()
+    for node in tree_of(file).body:
+        if isinstance(node, defined):
+            found.add(node.name)
+            found |= {f"{node.name}.{one.name}" for one in node.body if isinstance(one, defined)}
+    return found
+
+
+def _ours() -> Iterator[str]:
+    """Every source file of ours, by its path from the project's folder."""
+    for top in sorted(_TOP):
+        for folder, folders, names in os.walk(PROJECT / top):
+            folders[:] = [f for f in folders if f not in {"node_modules", "dist", "__pycache__"}]
+            yield from (name_of(Path(folder, name)) for name in names)
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_a_source_that_a_page_names_in_short_exists_under_that_name(page: Path) -> None:
+    named = set(_SOURCE.findall(page.read_text(encoding="utf-8"))) - _NOT_OURS
+    ends = {f"/{path}" for path in _ours()} if named else set()
+    assert [n for n in sorted(named) if not any(end.endswith(f"/{n}") for end in ends)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)
+def test_every_module_that_a_page_names_exists(page: Path) -> None:
+    """A dotted name is a module, a package, or a name in one."""
+
+    def there(dotted: str) -> bool:
+        place = PROJECT / dotted.replace(".", "/")
+        module = place.with_suffix(".py")
+        return place.is_dir() or module.exists() or place.parent.with_suffix(".py").exists()
+
+    named = set(_MODULE.findall(page.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not there(name)] == []
+
+
+def test_the_architecture_page_names_every_room_of_each_floor() -> None:
+    page = text("docs/architecture.md")
+    named = set(_ROOM.findall(page))
+    floors = {"": ("application", "infrastructure"), "http/": ("interface/http",)}
+    rooms = {
+        f"{prefix}{path.name}/"
+        for prefix, parents in floors.items()
+        for parent in parents
+        for path in (PROJECT / parent).iterdir()
+        if path.is_dir() and path.name != "__pycache__"
+    } | {"cli/", "web/"}
+    assert named == rooms
 
 
 @pytest.mark.parametrize("page", [*PAGES, DEPLOY_PAGE], ids=name_of)

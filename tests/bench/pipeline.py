@@ -149,9 +149,9 @@ class Bench:
         worker = Worker(base.name, tasks, runner, limits=WorkerLimits(steps_at_once=workers))
 
         async def wake(stop: asyncio.Event) -> None:
-            async with base.work.listen() as heard:
+            async with base.work.listen() as subscription:
                 while not stop.is_set():
-                    if await heard.wait(1.0):
+                    if await subscription.wait(1.0):
                         worker.wake()
 
         running = [watch, *await open_relay(scope, base), *await open_projector(scope, base)]

@@ -24,9 +24,9 @@ from domain.status import Step
 from infrastructure.event_log.receipts import PostgresReceipts
 from infrastructure.nats.live import NatsLive
 from infrastructure.nats.signals import Signal
-from interface.http.as_of import AsOf, load_snapshot
 from interface.http.features.fork import difference
 from interface.http.pasts import Pasts
+from interface.http.responses.as_of import AsOf, load_snapshot
 from tests.given import done
 from tests.integration.reading import USER, World, world
 

@@ -79,7 +79,7 @@ async def test_projection_lag(database: str):
             for version, event in enumerate(done().events):
                 await there.append(feature_id, version, event)
                 wanted[feature_id, version + 1] = time.perf_counter()
-                projector.poke()
+                projector.notify()
 
         began = time.perf_counter()
         for _ in range(8):

@@ -1,4 +1,4 @@
-"""How fast the whole store is verified, and what the notary costs: prints, asserts nothing on time.
+"""How fast the whole store is verified, and what signing costs: prints, asserts nothing on time.
 
 `pytest -m bench -s tests/bench/test_transparency.py`.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.security.notarised import notarised
+from tests.security.signed_log import signed_log
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
@@ -69,7 +69,7 @@ def fill(url: str) -> None:
 
 async def test_rates(database: str, tmp_path: Path) -> None:
     fill(database)
-    async with notarised(database, tmp_path / "checkpoints") as kept:
+    async with signed_log(database, tmp_path / "checkpoints") as kept:
         began = time.perf_counter()
         await kept.seal()
         sealing = time.perf_counter() - began
@@ -87,6 +87,6 @@ async def test_rates(database: str, tmp_path: Path) -> None:
     print(
         f"\n{EVENTS:,} events of {FEATURES:,} features: verified at {EVENTS / verifying:,.0f}/s "
         f"({cpu / EVENTS * 1e6:.1f} µs of our processor each); "
-        f"notary {sealing / EVENTS * 1e6:.1f} µs an event in a backlog ({count} checkpoints), "
-        f"{one * 1e3:.1f} ms for a checkpoint of one event"
+        f"signing {sealing / EVENTS * 1e6:.1f} µs an event in a backlog ({count} tree heads), "
+        f"{one * 1e3:.1f} ms for a tree head of one event"
     )

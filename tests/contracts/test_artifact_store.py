@@ -1,4 +1,4 @@
-"""What every artifact store promises, asked of the folder and of S3 alike."""
+"""What every artifact store promises, asked of memory, of the folder and of S3 alike."""
 
 import asyncio
 import hashlib
@@ -19,6 +19,7 @@ from infrastructure.artifacts import (
     StoreUrlRefused,
     open_store,
 )
+from tests.fakes import MemoryArtifacts
 from tests.object_store import object_store
 
 TENANT = UUID("019a0000-0000-7000-8000-000000000001")
@@ -49,12 +50,19 @@ def s3_store(endpoint: str, bucket: str = BUCKET) -> S3Store:
     return store
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.servers)])
+@pytest.fixture(params=["memory", "folder", pytest.param("s3", marks=pytest.mark.servers)])
 async def opened(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[tuple[ArtifactStore, Damage]]:
     """A store, and a way to change stored bytes behind its back."""
-    if request.param == "folder":
+    if request.param == "memory":
+        memory = MemoryArtifacts()
+
+        async def replace(key: str, body: bytes) -> None:
+            memory.kept[key] = body
+
+        yield memory, replace
+    elif request.param == "folder":
         root = tmp_path / "with space" / "files"
         async with open_store(root.as_uri()) as folder:
 

@@ -93,15 +93,15 @@ async def test_an_object_store_that_cuts_its_answers_is_unavailable(s3_port: int
     async with CutShort(("127.0.0.1", s3_port)) as proxy, s3(proxy.port) as store:
         await store._client.create_bucket(Bucket=BUCKET)  # noqa: SLF001
         await store.put(key, BODY)
-        checkpoints = store.checkpoints()
-        await checkpoints.put_new(1, b"a note")
+        tree_heads = store.tree_heads()
+        await tree_heads.put_new(1, b"a note")
         asks = [
             lambda: store.get(key),
             lambda: store.put(key, BODY),
             lambda: store.delete_prefix(artifact_prefix(TENANT, UUID(int=9))),
-            checkpoints.list,
-            lambda: checkpoints.get(1),
-            lambda: checkpoints.put_new(2, b"a note"),
+            tree_heads.list,
+            lambda: tree_heads.get(1),
+            lambda: tree_heads.put_new(2, b"a note"),
         ]
         allowed = (Unavailable, ArtifactMissing, ArtifactDamaged)
         assert await every_cut(proxy, asks, allowed) > len(MODES) * len(PLACES)
@@ -167,14 +167,14 @@ async def test_what_is_no_answer_is_a_word_of_the_port(
 ) -> None:
     key = artifact_key(TENANT, FEATURE, hashlib.sha256(BODY).hexdigest())
     async with answering(*answer) as port, s3(port) as store:
-        checkpoints = store.checkpoints()
+        tree_heads = store.tree_heads()
         asks: list[Ask] = [
             lambda: store.get(key),
             lambda: store.put(key, BODY),
             lambda: store.delete_prefix(artifact_prefix(TENANT, FEATURE)),
-            checkpoints.list,
-            lambda: checkpoints.get(1),
-            lambda: checkpoints.put_new(1, b"a note"),
+            tree_heads.list,
+            lambda: tree_heads.get(1),
+            lambda: tree_heads.put_new(1, b"a note"),
             store.ready,
         ]
         for ask in asks:
@@ -205,40 +205,40 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
         AsyncExitStack() as opened,
     ):
         url = f"nats://{parsed.username}@127.0.0.1:{proxy.port}"
-        link = await opened.enter_async_context(
+        nats = await opened.enter_async_context(
             NatsConnection(url, name="cut", on_closed=lambda: None)
         )
-        poke = await opened.enter_async_context(Signal(link, "poke"))
-        live = NatsLive(link, poke)
-        await stream.ensure(link.streams, stream.DEFAULT_LIMITS)
-        await consumers.ensure(link.streams, Agent.SPEC)
+        log_grown = await opened.enter_async_context(Signal(nats, "poke"))
+        live = NatsLive(nats, log_grown)
+        await stream.ensure(nats.streams, stream.DEFAULT_LIMITS)
+        await consumers.ensure(nats.streams, Agent.SPEC)
 
         async def pull() -> None:
-            async with Pull(link, consumers.name_of(Agent.SPEC)) as pulled:
+            async with Pull(nats, consumers.name_of(Agent.SPEC)) as pulled:
                 await pulled.next(0.05)
 
         async def listen() -> None:
-            async with poke.listen():
+            async with log_grown.listen():
                 pass
 
         asks: list[Ask] = [
-            lambda: stream.ensure(link.streams, stream.DEFAULT_LIMITS),
-            lambda: consumers.ensure(link.streams, Agent.SPEC),
-            lambda: link.streams.publish("evt.a.b.c", b"{}", timeout=0.5),
-            lambda: link.streams.get_msg(stream.NAME, seq=1),
+            lambda: stream.ensure(nats.streams, stream.DEFAULT_LIMITS),
+            lambda: consumers.ensure(nats.streams, Agent.SPEC),
+            lambda: nats.streams.publish("evt.a.b.c", b"{}", timeout=0.5),
+            lambda: nats.streams.get_msg(stream.NAME, seq=1),
             pull,
             listen,
         ]
         never: list[Ask] = [
             lambda: live.say(TENANT, FEATURE, {"kind": "delta", "text": "x"}),
             lambda: live.applied(TENANT, FEATURE, 1, 1),
-            lambda: announced_upto(link),
+            lambda: announced_upto(nats),
         ]
         for mode in MODES:
             for place in (0, 30, 600, 1500):
                 proxy.mode, proxy.after = mode, place
                 proxy.drop()
-                poke.notify()
+                log_grown.notify()
                 for ask in asks:
                     with suppress(*LOST, PullLost):
                         async with asyncio.timeout(3):
@@ -247,11 +247,11 @@ async def test_nats_that_cuts_its_answers_is_lost(nats_url: str) -> None:
                     await ask()
         proxy.after = None
         proxy.drop()
-        assert await link.wait_up(10)
+        assert await nats.wait_up(10)
         async with asyncio.timeout(10):
             while True:
                 try:
-                    await stream.ensure(link.streams, stream.DEFAULT_LIMITS)
+                    await stream.ensure(nats.streams, stream.DEFAULT_LIMITS)
                     break
                 except LOST:
                     await asyncio.sleep(0.05)

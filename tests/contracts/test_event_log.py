@@ -267,7 +267,7 @@ async def test_an_append_under_a_lease_ends_the_task(adapters: Adapters) -> None
     assert len(await adapters.log.read(origin.tenant_id, feature_id)) == 3
 
 
-async def test_an_append_under_an_older_fence_is_refused(adapters: Adapters) -> None:
+async def test_an_append_under_an_older_fencing_token_is_refused(adapters: Adapters) -> None:
     feature_id, origin = uuid7(), adapters.origin()
     await adapters.log.append(feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin)
     claim = await claimed(adapters, origin.tenant_id, feature_id)

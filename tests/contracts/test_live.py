@@ -16,7 +16,7 @@ TENANT, OTHER_TENANT, FEATURE, OTHER_FEATURE = (uuid7() for _ in range(4))
 
 
 class Pair:
-    """Two ends that hear each other: two processes over NATS, or one process twice."""
+    """Two ends that reach each other: two processes over NATS, or one process twice."""
 
     def __init__(self, here: NatsLive, there: NatsLive) -> None:
         self.here = here
@@ -26,10 +26,10 @@ class Pair:
 @contextlib.asynccontextmanager
 async def over_nats(url: str) -> AsyncIterator[NatsLive]:
     async with (
-        NatsConnection(url, name="live", on_closed=lambda: None) as link,
-        Signal(link, "poke") as poke,
+        NatsConnection(url, name="live", on_closed=lambda: None) as connection,
+        Signal(connection, "poke") as log_grown,
     ):
-        yield NatsLive(link, poke)
+        yield NatsLive(connection, log_grown)
 
 
 @pytest.fixture(params=[pytest.param("nats", marks=pytest.mark.servers), "process"])
@@ -48,7 +48,7 @@ def as_port(live: NatsLive) -> Live:
     return live
 
 
-async def heard(words: AsyncIterator[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+async def received(words: AsyncIterator[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
     async with asyncio.timeout(5):
         return [await anext(words) for _ in range(count)]
 
@@ -57,7 +57,7 @@ async def test_what_is_said_about_a_feature_is_heard_in_order(pair: Pair) -> Non
     async with pair.there.watch(TENANT, FEATURE) as words:
         for number in range(100):
             await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": str(number)})
-        texts = [word["text"] for word in await heard(words, 100)]
+        texts = [word["text"] for word in await received(words, 100)]
     assert texts == [str(number) for number in range(100)]
 
 
@@ -65,12 +65,12 @@ async def test_nothing_is_heard_twice_by_the_one_who_said_it(pair: Pair) -> None
     async with pair.here.watch(TENANT, FEATURE) as words:
         for number in (1, 2):
             await pair.there.say(TENANT, FEATURE, {"kind": "file", "number": number})
-        await heard(words, 2)
+        await received(words, 2)
         for number in (3, 4):
             await pair.here.say(TENANT, FEATURE, {"kind": "file", "number": number})
-        assert [word["number"] for word in await heard(words, 2)] == [3, 4]
+        assert [word["number"] for word in await received(words, 2)] == [3, 4]
         await pair.there.say(TENANT, FEATURE, {"kind": "file", "number": 5})
-        [last] = await heard(words, 1)
+        [last] = await received(words, 1)
         assert last["number"] == 5
 
 
@@ -82,8 +82,8 @@ async def test_a_watcher_hears_its_own_feature_and_tenant_only(pair: Pair) -> No
         await pair.here.say(OTHER_TENANT, FEATURE, {"kind": "delta", "text": "foreign"})
         await pair.here.say(TENANT, OTHER_FEATURE, {"kind": "delta", "text": "other"})
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "mine"})
-        assert [word["text"] for word in await heard(one, 1)] == ["mine"]
-        words = await heard(all_of_the_tenant, 2)
+        assert [word["text"] for word in await received(one, 1)] == ["mine"]
+        words = await received(all_of_the_tenant, 2)
         assert [word["text"] for word in words] == ["other", "mine"]
         assert [word["feature_id"] for word in words] == [str(OTHER_FEATURE), str(FEATURE)]
 
@@ -95,8 +95,8 @@ async def test_several_watchers_of_one_feature_hear_it_once_each(pair: Pair) -> 
     ):
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "a"})
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "b"})
-        assert [w["text"] for w in await heard(one, 2)] == ["a", "b"]
-        assert [w["text"] for w in await heard(two, 2)] == ["a", "b"]
+        assert [w["text"] for w in await received(one, 2)] == ["a", "b"]
+        assert [w["text"] for w in await received(two, 2)] == ["a", "b"]
 
 
 async def test_one_watcher_leaving_does_not_deafen_the_other(pair: Pair) -> None:
@@ -104,13 +104,13 @@ async def test_one_watcher_leaving_does_not_deafen_the_other(pair: Pair) -> None
         async with pair.there.watch(TENANT, FEATURE):
             pass
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "still here"})
-        assert [w["text"] for w in await heard(staying, 1)] == ["still here"]
+        assert [w["text"] for w in await received(staying, 1)] == ["still here"]
 
 
 async def test_the_views_progress_is_heard_like_any_word(pair: Pair) -> None:
     async with pair.there.watch(TENANT, FEATURE) as words:
         await pair.here.applied(TENANT, FEATURE, 7, 1234)
-        [word] = await heard(words, 1)
+        [word] = await received(words, 1)
     assert word == {
         "kind": "view",
         "version": 7,
@@ -146,7 +146,7 @@ async def test_what_is_no_json_is_dropped_without_an_error(pair: Pair) -> None:
     async with pair.there.watch(TENANT, FEATURE) as words:
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": object()})
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "fine"})
-        assert [w["text"] for w in await heard(words, 1)] == ["fine"]
+        assert [w["text"] for w in await received(words, 1)] == ["fine"]
 
 
 async def test_a_cancelled_wait_loses_no_word(pair: Pair) -> None:
@@ -155,17 +155,17 @@ async def test_a_cancelled_wait_loses_no_word(pair: Pair) -> None:
             async with asyncio.timeout(0.01):
                 await anext(words)
         await pair.here.say(TENANT, FEATURE, {"kind": "delta", "text": "after"})
-        assert [w["text"] for w in await heard(words, 1)] == ["after"]
+        assert [w["text"] for w in await received(words, 1)] == ["after"]
 
 
-async def test_pokes_wake_and_may_be_folded_into_one(pair: Pair) -> None:
-    async with pair.there.pokes() as pokes:
+async def test_signals_wake_and_may_be_folded_into_one(pair: Pair) -> None:
+    async with pair.there.watch_log() as growth:
         for _ in range(50):
-            await pair.here.poke()
+            await pair.here.grown()
         async with asyncio.timeout(5):
-            await anext(pokes)
-            await pair.here.poke()
-            await anext(pokes)
+            await anext(growth)
+            await pair.here.grown()
+            await anext(growth)
 
 
 @pytest.mark.parametrize("crooked", ["*", ">", "a.b", "", f"{UUID(int=1)}.*"])

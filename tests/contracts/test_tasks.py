@@ -77,7 +77,7 @@ async def test_the_least_loaded_tenant_comes_first_up_to_its_cap(adapters: Adapt
     assert [claim.tenant_id for claim in rest] == [busy] * (PER_TENANT - 1)
 
 
-async def test_a_lost_workers_task_goes_to_another_under_a_higher_fence(
+async def test_a_lost_workers_task_goes_to_another_under_a_higher_fencing_token(
     adapters: Adapters,
 ) -> None:
     await adapters.tasks.enqueue([due()])
@@ -133,17 +133,17 @@ async def test_what_is_put_off_waits_and_is_no_attempt_that_failed(adapters: Ada
 
 async def test_used_up_attempts_go_to_the_sweeper_once(adapters: Adapters) -> None:
     await adapters.tasks.enqueue([due()])
-    fences = []
+    fencing_tokens = []
     for _ in range(MAX_ATTEMPTS):
         (claim,) = await soon(
             lambda: adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)  # type: ignore[arg-type]
         )
-        fences.append(claim.fencing_token)
+        fencing_tokens.append(claim.fencing_token)
     assert not await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=0.0)
     found = await asyncio.gather(*(adapters.tasks.stuck(3600, 5) for _ in range(3)))
     (stuck,) = [claim for claims in found for claim in claims]
     assert stuck.task_id == claim.task_id
-    assert stuck.fencing_token > max(fences)
+    assert stuck.fencing_token > max(fencing_tokens)
     assert not await adapters.tasks.stuck(3600, 5)
 
 

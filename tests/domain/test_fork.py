@@ -47,8 +47,8 @@ def test_a_fork_of_code_stands_at_the_tests_with_the_code_recorded_beyond(story)
     assert fork.feature.status is Status.TESTS_READY
     assert fork.feature.content.implementation is None
     assert set(fork.feature.recorded) >= {
-        manifest
-        for manifest, version in parent.feature.recorded.items()
+        fingerprint
+        for fingerprint, version in parent.feature.recorded.items()
         if isinstance(parent.events[version - 1], e.ImplementationCompleted | e.SecurityReviewed)
     }
 

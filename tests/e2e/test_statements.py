@@ -91,7 +91,7 @@ class Statement(NamedTuple):
         return next((kind for kind, like in kinds.items() if re.search(like, self.text)), None)
 
 
-class Heard:
+class Statements:
     """What a service's own PostgreSQL was asked."""
 
     def __init__(self, data: Path, connection: psycopg.Connection) -> None:
@@ -144,32 +144,32 @@ def service(data: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def heard(service: str, data: Path) -> Iterator[Heard]:
+def statements(service: str, data: Path) -> Iterator[Statements]:
     (pid,) = data.rglob("postmaster.pid")
     socket = pid.read_text().splitlines()[4]
     with psycopg.connect(
         host=socket, port=5432, user="postgres", dbname="postgres", autocommit=True
     ) as connection:
-        listening = Heard(data, connection)
+        listening = Statements(data, connection)
         listening.listen()
         yield listening
 
 
 @pytest.mark.timeout(300)
 async def test_a_feature_and_a_look_at_it_cost_no_more_than_today(
-    service: str, heard: Heard, tmp_path: Path
+    service: str, statements: Statements, tmp_path: Path
 ) -> None:
     async with ServiceClient(service) as client:
         lines: list[str] = []
-        with heard.statements() as found:
+        with statements.statements() as found:
             await run_demo(client, BRIEF, tmp_path, lines.append)
         feature = UUID(lines[0].removeprefix("feature "))
-        with heard.statements() as looked:
+        with statements.statements() as looked:
             await client.call("GET", f"/api/features/{feature}")
 
     wrote = [one for one in found if one.role in ROLES and one.transaction]
     wrote = [one for one in wrote if not BY_TIME.search(one.text)]
-    stored = heard.appended()
+    stored = statements.appended()
     wrote = [one for one in wrote if one.among(KINDS) != "append" or one.transaction in stored]
     counted = Counter(one.among(KINDS) or one.text for one in wrote)
     more = {kind: n for kind, n in counted.items() if n > AT_MOST.get(kind, 0)}

@@ -46,7 +46,7 @@ async def status_of(user: User, feature: UUID) -> int:
 
 
 def covered(service: Service, upto: int) -> bool:
-    """Whether a signed checkpoint covers everything up to a position."""
+    """Whether a signed tree head covers everything up to a position."""
     return bool(service.rows("SELECT noted_position FROM app.log_tree")[0][0] >= upto)
 
 
@@ -75,12 +75,12 @@ async def test_processes_that_live_on_forget_what_is_in_no_log(
         lambda: service.rows("SELECT FROM app.removals WHERE noted_at IS NOT NULL"), "a note"
     )
     ready = asyncio.Event()
-    hearing = asyncio.create_task(told(user, ready))
+    told_again = asyncio.create_task(told(user, ready))
     await ready.wait()
     service.set_back(kept)
     service.faults += 1
 
-    assert await hearing < end
+    assert await told_again < end
     with pytest.raises(Problem) as refused:
         await user.command(
             "POST", f"/api/features/{feature}/approve", {"gate": "plan", "content_sha256": plan}

@@ -79,7 +79,7 @@ from infrastructure.inspection.secrets import secret_findings
 from infrastructure.observability import logs
 from infrastructure.observability.redaction import Redactor
 from interface.http.audit.audit_filter import words_of
-from interface.http.problems import HttpProblem
+from interface.http.problems.table import HttpProblem
 from interface.http.requests.body import decode
 from interface.http.requests.cursors import Cursors
 from interface.http.streaming.conversation import Said
@@ -92,7 +92,7 @@ Place = Callable[[str], object]
 
 AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 NOBODY: Final = UUID(int=1)
-ROSTER: Final = agent_configs_of({}, {}, "")
+AGENT_CONFIGS: Final = agent_configs_of({}, {}, "")
 PAPERS: Final = {"brief_confirmed", *MAKES}
 LONGEST_LINE: Final = 2_000
 CURSORS: Final = Cursors([bytes(32)])
@@ -443,7 +443,7 @@ def _prompted(text: str) -> object:
     for step in (Step.CONVERSE, Step.SPEC, Step.PLAN, Step.IMPLEMENT, Step.CODE_REVIEW):
         inputs = inputs_of(step, material)
         requests.append(first_message(inputs, "0", "Task"))
-        fingerprint_of(step, material, ROSTER)
+        fingerprint_of(step, material, AGENT_CONFIGS)
     return (
         requests,
         input_block("a", to_json(text), "0"),

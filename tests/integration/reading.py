@@ -47,14 +47,16 @@ class World:
     def projector(self, projections: Sequence[Projection[Any]] = PROJECTIONS, **more: Any) -> Any:
         """One of any number of projectors."""
         return Projector(
-            self.projecting, self.source, projections=projections, applied=self.heard, **more
+            self.projecting, self.source, projections=projections, applied=self.note_applied, **more
         )
 
     def rebuilder(self, projections: Sequence[Projection[Any]] = PROJECTIONS, **more: Any) -> Any:
         """One of any number of rebuilders."""
         return Rebuilder(self.projecting, self.source, projections=projections, **more)
 
-    async def heard(self, _tenant: UUID, feature_id: UUID, version: int, _position: int) -> None:
+    async def note_applied(
+        self, _tenant: UUID, feature_id: UUID, version: int, _position: int
+    ) -> None:
         """What the projector tells after its commits."""
         self.applied.append((feature_id, version))
 

@@ -15,12 +15,15 @@ from infrastructure.postgres.database import Database
 async def main(database_url: str, nats_url: str) -> None:
     async with (
         Database(database_url, "bp_relay", max_size=2) as database,
-        NatsConnection(nats_url, name="relay", on_closed=sys.exit) as link,
-        Signal(link, "poke") as poke,
+        NatsConnection(nats_url, name="relay", on_closed=sys.exit) as connection,
+        Signal(connection, "poke") as log_grown,
     ):
         positions = PostgresCursors(database)
         relay = Relay(
-            link, LogReader(database), floor=lambda: positions.get("reconciler"), poke=poke
+            connection,
+            LogReader(database),
+            floor=lambda: positions.get("reconciler"),
+            log_grown=log_grown,
         )
         await relay.run(asyncio.Event())
 

@@ -27,11 +27,11 @@ REQUEST = ModelRequest(
 
 
 class Asked:
-    """One request to a server, and everything that was heard of it."""
+    """One request to a server, and everything that it answered."""
 
     def __init__(self, url: str, **settings: float) -> None:
         self.model = AnthropicModel(url, **settings)
-        self.heard: list[str] = []
+        self.texts: list[str] = []
         self.signs = 0
 
     def _sign(self) -> None:
@@ -43,7 +43,7 @@ class Asked:
                 REQUEST,
                 key,
                 idempotency_key="task-1-1",
-                on_text=self.heard.append,
+                on_text=self.texts.append,
                 on_draft=lambda _: None,
                 on_progress=self._sign,
             )
@@ -109,7 +109,7 @@ async def test_text_and_signs_of_life_come_as_they_come():
     async with ModelServer(Sent(body=START + sse("ping") + text(0, "a", "b") + end())) as server:
         asked = Asked(server.url)
         await asked()
-    assert asked.heard == ["a", "b"]
+    assert asked.texts == ["a", "b"]
     assert asked.signs == 8
 
 
@@ -267,7 +267,7 @@ async def test_cancelling_closes_the_stream():
     async with ModelServer(Sent(body=START + text(0, "a"), then="hang")) as server:
         asked = Asked(server.url)
         task = asyncio.create_task(asked())
-        while not asked.heard:
+        while not asked.texts:
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -137,10 +137,10 @@ class Service:
             open_store(self.artifacts.as_uri()) as store,
         ):
             keys, tree = LogKeys(database), PostgresLogTree(database)
-            notary = TreeHeadSigner(
-                tree, store.checkpoints(), lambda: keys.signer(self.master), every_seconds=0
+            tree_head_signer = TreeHeadSigner(
+                tree, store.tree_heads(), lambda: keys.signer(self.master), every_seconds=0
             )
-            while await notary.round(0):
+            while await tree_head_signer.round(0):
                 continue
 
 

@@ -1,4 +1,4 @@
-"""An object store that lets everybody overwrite what was stored keeps no signed checkpoint."""
+"""An object store that lets everybody overwrite what was stored keeps no signed tree head."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from infrastructure.nats import NatsConnection
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.standing import DatabaseWatch
 from interface.health import Servers
-from tests.contracts.test_checkpoint_store import BUCKET, NOTE, bucket
+from tests.contracts.test_tree_head_store import BUCKET, NOTE, bucket
 from tests.integration.scripted_s3 import (
     Answer,
     answers_400,
@@ -23,7 +23,7 @@ from tests.integration.scripted_s3 import (
     answers_501_without_a_body,
     s3,
 )
-from tests.security.notarised import FIRST, notarised
+from tests.security.signed_log import FIRST, signed_log
 
 pytestmark = pytest.mark.servers
 
@@ -44,31 +44,31 @@ async def test_a_store_without_conditional_writes_is_not_fit(refuse: Answer | No
     with s3(refuse) as endpoint:
         async with bucket(endpoint) as store:
             await _made(store)
-            assert await store.checkpoints().fit() is False
+            assert await store.tree_heads().fit() is False
             assert await store.ready()
             if refuse is not None:
                 with pytest.raises(StoreUnfit, match="If-None-Match"):
-                    await store.checkpoints().put_new(1, NOTE)
+                    await store.tree_heads().put_new(1, NOTE)
 
 
 async def test_a_store_that_cannot_be_asked_is_not_judged() -> None:
     with s3(answers_501) as endpoint:
         async with bucket(endpoint, "not-made-yet") as store:
             with pytest.raises(Unavailable, match="cannot be reached"):
-                await store.checkpoints().fit()
+                await store.tree_heads().fit()
             await store._client.create_bucket(Bucket="not-made-yet")  # noqa: SLF001
-            assert await store.checkpoints().fit() is False
+            assert await store.tree_heads().fit() is False
 
 
-async def test_the_probe_is_no_checkpoint() -> None:
+async def test_the_probe_is_no_tree_head() -> None:
     with s3(None) as endpoint:
         async with bucket(endpoint) as store:
             await _made(store)
             before = await _names(
                 store
             )  # What other tests of this process left in the same memory.
-            await store.checkpoints().fit()
-            assert await store.checkpoints().list() == []
+            await store.tree_heads().fit()
+            assert await store.tree_heads().list() == []
             assert await _names(store) - {PROBE} == before - {PROBE}
             assert PROBE in await _names(store)
 
@@ -78,22 +78,24 @@ async def _names(store: S3Store) -> set[str]:
     return {entry["Key"] for entry in found.get("Contents", ())}
 
 
-async def test_the_notary_signs_nothing_there_and_says_so_once(
+async def test_the_tree_head_signer_signs_nothing_there_and_says_so_once(
     database: str, tmp_path: Path
 ) -> None:
     with s3(None) as endpoint:
-        async with bucket(endpoint) as store, notarised(database, tmp_path / "none") as kept:
+        async with bucket(endpoint) as store, signed_log(database, tmp_path / "none") as kept:
             await _made(store)
             await kept.record(FIRST)
             stop = asyncio.Event()
-            notary = kept.notary(Counting(store.checkpoints()), every_seconds=0.01)
+            tree_head_signer = kept.tree_head_signer(
+                Counting(store.tree_heads()), every_seconds=0.01
+            )
             with capture_logs() as logged:
-                running = asyncio.create_task(notary.run(stop))
+                running = asyncio.create_task(tree_head_signer.run(stop))
                 while Counting.asked < 3:
                     await asyncio.sleep(0.001)
                 stop.set()
                 await running
-            assert await store.checkpoints().list() == []
+            assert await store.tree_heads().list() == []
             assert (await kept.tree.state()).size == 0
     [line] = logged
     assert (line["event"], line["log_level"]) == ("checkpoints_refused", "error")
@@ -105,10 +107,10 @@ async def test_it_is_said_at_the_start_and_readiness_tells_it(database: str, nat
         async with (
             bucket(endpoint) as store,
             Database(database, "bp_relay", max_size=1) as asked,
-            NatsConnection(nats_url, name="test", on_closed=lambda: None) as link,
+            NatsConnection(nats_url, name="test", on_closed=lambda: None) as connection,
         ):
             await _made(store)
-            servers = Servers(DatabaseWatch(database), asked, link, store)
+            servers = Servers(DatabaseWatch(database), asked, connection, store)
             assert (await servers.look()).conditional_writes is None
             with capture_logs() as logged:
                 await servers.try_store(asyncio.Event())
@@ -119,7 +121,7 @@ async def test_it_is_said_at_the_start_and_readiness_tells_it(database: str, nat
 
 
 class Counting:
-    """A store of checkpoints that counts how often it was asked whether it is fit."""
+    """A store of tree heads that counts how often it was asked whether it is fit."""
 
     asked = 0
 

@@ -220,7 +220,9 @@ async def test_tokens_events_receipts_and_signed_heads_go_on(
         await keys.load()
         await keys.rotate()
         tree, signing = PostgresLogTree(sweeper), LogKeys(sweeper)
-        notary = TreeHeadSigner(tree, store, lambda: signing.signer(master), every_seconds=1)
+        tree_head_signer = TreeHeadSigner(
+            tree, store, lambda: signing.signer(master), every_seconds=1
+        )
         heads = 0
         for jump in (0, HOUR, -HOUR, 0):
             clock.set(jump)
@@ -228,7 +230,7 @@ async def test_tokens_events_receipts_and_signed_heads_go_on(
             origin, feature = await log.begin()
             await log.log.append(feature, new(e.FeatureRenamed("B")), expected=1, origin=origin)
             while len(await store.list()) == heads:
-                await notary.round(0.5)
+                await tree_head_signer.round(0.5)
             heads = len(await store.list())
         streams = await _times(log)
         assert len(streams) >= 4
@@ -251,25 +253,25 @@ def test_a_slow_answer_is_no_set_clock() -> None:
     now = [0.0]
     clock = SteadyClock(lambda: now[0])
     at = _time(0)
-    assert clock.heard(0.0, (True, at, 0, 0.0))
+    assert clock.answered(0.0, (True, at, 0, 0.0))
     sent = 1.0
     now[0] = 6.0  # The answer took five seconds, and the database was asked at the end of them.
     assert clock.asked(sent)[1] == 1.0
-    assert not clock.heard(sent, (False, _time(5.9), 0, 0.0))
+    assert not clock.answered(sent, (False, _time(5.9), 0, 0.0))
     assert clock.asked(6.5) == (_time(5.9), 0.5, 0, 0.0)
 
 
 def test_a_clock_set_forward_is_told_once_and_by_how_much() -> None:
     now = [0.0]
     clock = SteadyClock(lambda: now[0])
-    clock.heard(0.0, (True, _time(0), 0, 0.0))
+    clock.answered(0.0, (True, _time(0), 0, 0.0))
     now[0] = 1.1
-    assert not clock.heard(1.0, (False, _time(3601), 0, 0.0))
+    assert not clock.answered(1.0, (False, _time(3601), 0, 0.0))
     since, elapsed, jumps, ahead = clock.asked(1.2)
     assert (since, elapsed, jumps) == (_time(0), 1.2, 0)
     assert abs(ahead - 3600) < 0.2
     now[0] = 1.3
-    assert clock.heard(1.2, (True, _time(3601.2), 1, 3599.9))
+    assert clock.answered(1.2, (True, _time(3601.2), 1, 3599.9))
     assert clock.asked(2.0)[2:] == (1, 0.0)
 
 

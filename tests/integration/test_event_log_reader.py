@@ -82,7 +82,9 @@ async def naive(url: str, stop: asyncio.Event, seen: list[int]) -> None:
             seen += [row[0] for row in await cursor.fetchall()]
 
 
-async def fenced(reader: LogReader, stop: asyncio.Event, seen: list[int]) -> None:
+async def below_the_high_water_mark(
+    reader: LogReader, stop: asyncio.Event, seen: list[int]
+) -> None:
     upto = 0
     ended = False
     while not ended:
@@ -104,7 +106,9 @@ async def headers(reader: LogReader, stop: asyncio.Event, seen: list[tuple[UUID,
         ended = ended and not page
 
 
-async def test_a_fenced_reader_skips_nothing_where_a_naive_one_does(database: str) -> None:
+async def test_a_reader_below_the_high_water_mark_skips_nothing_where_a_naive_one_does(
+    database: str,
+) -> None:
     stop, written = asyncio.Event(), asyncio.Event()
     rolled_back: list[int] = []
     naively: list[int] = []
@@ -118,7 +122,7 @@ async def test_a_fenced_reader_skips_nothing_where_a_naive_one_does(database: st
         ]
         readers = [
             asyncio.create_task(naive(database, written, naively)),
-            asyncio.create_task(fenced(reader, written, safely)),
+            asyncio.create_task(below_the_high_water_mark(reader, written, safely)),
             asyncio.create_task(headers(reader, written, in_order)),
         ]
         await asyncio.sleep(SECONDS)

@@ -64,11 +64,11 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def link(self) -> AsyncIterator[NatsConnection]:
+    async def connection(self) -> AsyncIterator[NatsConnection]:
         async with NatsConnection(
             self.url, name="test", on_closed=lambda: setattr(self, "closed", True)
-        ) as link:
-            yield link
+        ) as connection:
+            yield connection
 
     @contextlib.asynccontextmanager
     async def running(
@@ -76,21 +76,29 @@ class World:
     ) -> AsyncIterator[Fanout]:
         stop = asyncio.Event()
         async with (
-            self.link() as link,
-            Signal(link, "poke") as poke,
-            Signal(link, "work") as work,
+            self.connection() as connection,
+            Signal(connection, "poke") as log_grown,
+            Signal(connection, "work") as work,
             asyncio.TaskGroup() as group,
         ):
-            serving = Fanout(link, self.tasks, self.dead, on_work=self.wake)
+            serving = Fanout(connection, self.tasks, self.dead, on_work=self.wake)
             if relay:
                 floor = self.positions.get
-                follower = Relay(link, self.log, floor=lambda: floor("reconciler"), poke=poke)
+                follower = Relay(
+                    connection, self.log, floor=lambda: floor("reconciler"), log_grown=log_grown
+                )
                 group.create_task(follower.run(stop))
             if fanout:
                 group.create_task(serving.run(stop))
             if reconciler:
                 self.reconciler = Reconciler(
-                    link, self.log, self.tasks, self.positions, self.dead, poke=poke, work=work
+                    connection,
+                    self.log,
+                    self.tasks,
+                    self.positions,
+                    self.dead,
+                    log_grown=log_grown,
+                    work=work,
                 )
                 group.create_task(self.reconciler.run(stop))
             try:

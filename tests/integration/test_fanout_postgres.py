@@ -53,33 +53,36 @@ async def spreading(
         Database(database_url, "bp_relay", max_size=2) as relaying,
         Database(database_url, "bp_worker", max_size=4) as working,
         Database(database_url, "bp_sweeper", max_size=2) as sweeping,
-        NatsConnection(nats_url, name="test", on_closed=stop.set) as link,
-        Signal(link, "poke") as poke,
-        Signal(link, "work") as work,
+        NatsConnection(nats_url, name="test", on_closed=stop.set) as connection,
+        Signal(connection, "poke") as log_grown,
+        Signal(connection, "work") as work,
     ):
         fanout = Fanout(
-            link, RecordedTasks(working), PostgresDeadLetters(working), on_work=work.notify
+            connection, RecordedTasks(working), PostgresDeadLetters(working), on_work=work.notify
         )
         reconciler = Reconciler(
-            link,
+            connection,
             LogReader(sweeping),
             RecordedTasks(sweeping),
             PostgresCursors(sweeping),
             PostgresDeadLetters(sweeping),
-            poke=poke,
+            log_grown=log_grown,
             work=work,
         )
         async with asyncio.TaskGroup() as group:
             if relay:
                 floor = PostgresCursors(relaying).get
                 follower = Relay(
-                    link, LogReader(relaying), floor=lambda: floor("reconciler"), poke=poke
+                    connection,
+                    LogReader(relaying),
+                    floor=lambda: floor("reconciler"),
+                    log_grown=log_grown,
                 )
                 group.create_task(follower.run(stop))
             group.create_task(fanout.run(stop))
             group.create_task(reconciler.run(stop))
             try:
-                yield NatsLive(link, poke)
+                yield NatsLive(connection, log_grown)
             finally:
                 stop.set()
 
@@ -149,7 +152,7 @@ async def test_every_due_step_of_whole_lives_becomes_a_task(truth: World, nats_u
         expected: Due = set()
         for story in stories():
             expected |= due(await truth.tell(story), story.events)
-            await live.poke()
+            await live.grown()
         await until(lambda: caught_up(truth, expected))
         assert len(expected) > 20
     assert not dead(truth)
@@ -222,7 +225,7 @@ async def test_servers_that_die_in_turn_lose_no_step_and_make_no_dead_letter(
         expected: Due = set()
         for round_, story in enumerate(stories() * 3):
             expected |= due(await truth.tell(story), story.events)
-            await live.poke()
+            await live.grown()
             if round_ % 3 == 0:
                 own_stack.kill_nats()
                 own_stack.restart_nats(wipe=round_ % 2 == 0)

@@ -41,10 +41,12 @@ async def relaying(
 
     stop = asyncio.Event()
     async with (
-        NatsConnection(url, name="relay", on_closed=never_closed) as link,
-        Signal(link, "poke") as poke,
+        NatsConnection(url, name="relay", on_closed=never_closed) as nats,
+        Signal(nats, "poke") as log_grown,
     ):
-        relay = Relay(link, log, floor=floor_of_log, poke=poke, limits=limits, doubt=doubt)
+        relay = Relay(
+            nats, log, floor=floor_of_log, log_grown=log_grown, limits=limits, doubt=doubt
+        )
         task = asyncio.create_task(relay.run(stop))
         try:
             yield relay
@@ -128,8 +130,8 @@ async def test_a_relay_killed_between_publish_and_position_repeats_nothing(nats_
         for steps in range(60):
             log.append(*TYPES * 3)
             log.read.clear()
-            async with NatsConnection(nats_url, name="doomed", on_closed=never_closed) as link:
-                relay = Relay(link, log, floor=nowhere, poke=Signal(None, "poke"))
+            async with NatsConnection(nats_url, name="doomed", on_closed=never_closed) as nats:
+                relay = Relay(nats, log, floor=nowhere, log_grown=Signal(None, "poke"))
                 task = asyncio.create_task(relay.run(asyncio.Event()))
                 await log.read.wait()
                 for _ in range(steps):  # Further each time, past the last acknowledgement.

@@ -106,7 +106,7 @@ async def test_what_an_older_version_parked_goes_on_when_the_newer_one_starts(th
     assert await still.look() == 0
     assert {one.tries for one in await parked(there.projecting)} == {1}, "not before its time"
 
-    newer = Retrying(there.projecting, there.source, applied=there.heard)
+    newer = Retrying(there.projecting, there.source, applied=there.note_applied)
     assert await newer.look() == len(PROJECTIONS)
     assert await parked(there.projecting) == []
     assert (renamed, 2) in there.applied

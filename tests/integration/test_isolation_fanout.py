@@ -60,12 +60,12 @@ async def test_what_an_older_relay_did_not_understand_is_done_when_a_newer_one_s
 
 
 async def test_a_message_that_cannot_be_answered_is_dropped(world: World) -> None:
-    async with world.streams() as streams, world.link() as outside:
+    async with world.streams() as streams, world.connection() as outside:
         await create_stream(streams)
         async with world.running(relay=False) as fanout:
             await until(lambda: settled(streams))
             # Somebody who guesses the inboxes, or a server that is none.
-            for sid in [*fanout._link.client._subs.values()]:  # noqa: SLF001
+            for sid in [*fanout._connection.client._subs.values()]:  # noqa: SLF001
                 if sid.subject.startswith("_INBOX."):
                     await outside.client.publish(sid.subject, b"not a message of a stream")
             [event] = world.log.append("message_posted")

@@ -125,11 +125,11 @@ async def test_requests_of_many_tenants_share_a_transaction_and_stay_each_their_
         (claim.tenant_id, claim.feature_id, LedgerEntry(claim.task_id, 1, 1, "a" * 64))
         for claim in claims
     ]
-    fences = [claim.fencing_token for claim in claims]
-    lost = ledger.announce(*asked[0], fences[0] - 1)
+    fencing_tokens = [claim.fencing_token for claim in claims]
+    lost = ledger.announce(*asked[0], fencing_tokens[0] - 1)
     going = (
         ledger.announce(*call, fencing_token)
-        for call, fencing_token in zip(asked, fences, strict=True)
+        for call, fencing_token in zip(asked, fencing_tokens, strict=True)
     )
     refused, *announced = await asyncio.gather(lost, *going, return_exceptions=True)
     assert isinstance(refused, LeaseLost)

@@ -20,10 +20,10 @@ TENANT, FEATURE = uuid7(), uuid7()
 @contextlib.asynccontextmanager
 async def process(url: str) -> AsyncIterator[tuple[NatsConnection, NatsLive]]:
     async with (
-        NatsConnection(url, name="live", on_closed=lambda: None) as link,
-        Signal(link, "poke") as poke,
+        NatsConnection(url, name="live", on_closed=lambda: None) as connection,
+        Signal(connection, "poke") as log_grown,
     ):
-        yield link, NatsLive(link, poke)
+        yield connection, NatsLive(connection, log_grown)
 
 
 async def next_word(words: AsyncIterator[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -31,7 +31,7 @@ async def next_word(words: AsyncIterator[Mapping[str, Any]]) -> Mapping[str, Any
         return await anext(words)
 
 
-async def say_until_heard(
+async def say_until_received(
     speaker: NatsLive, words: AsyncIterator[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     """What is said while the other end reconnects is lost; what is said later is not."""
@@ -45,38 +45,38 @@ async def say_until_heard(
 
 async def test_both_ends_hear_each_other_again_after_nats_came_back(own_stack: Stack) -> None:
     async with (
-        process(own_stack.nats_url) as (here_link, here),
-        process(own_stack.nats_url) as (there_link, there),
+        process(own_stack.nats_url) as (here_connection, here),
+        process(own_stack.nats_url) as (there_connection, there),
         there.watch(TENANT, FEATURE) as words,
-        there.pokes() as pokes,
+        there.watch_log() as growth,
     ):
         own_stack.kill_nats()
-        await until(lambda: not here_link.up and not there_link.up)
+        await until(lambda: not here_connection.up and not there_connection.up)
         await here.say(TENANT, FEATURE, {"kind": "delta", "text": "lost"})
-        await here.poke()
+        await here.grown()
         own_stack.restart_nats()
-        word = await say_until_heard(here, words)
+        word = await say_until_received(here, words)
         assert word["text"] == "again", "a late word would be out of place"
         async with asyncio.timeout(10):
-            waiting = asyncio.ensure_future(anext(pokes))
+            waiting = asyncio.ensure_future(anext(growth))
             while not waiting.done():
-                await here.poke()
+                await here.grown()
                 await asyncio.wait({waiting}, timeout=0.1)
 
 
 async def test_one_process_hears_itself_while_nats_is_down(own_stack: Stack) -> None:
     own_stack.kill_nats()
     async with (
-        process(own_stack.nats_url) as (link, live),
+        process(own_stack.nats_url) as (connection, live),
         live.watch(TENANT, FEATURE) as words,
-        live.pokes() as pokes,
+        live.watch_log() as growth,
     ):
-        assert not link.up
+        assert not connection.up
         await live.say(TENANT, FEATURE, {"kind": "delta", "text": "here"})
         assert (await next_word(words))["text"] == "here"
-        await live.poke()
+        await live.grown()
         async with asyncio.timeout(5):
-            await anext(pokes)
+            await anext(growth)
 
 
 async def test_what_was_watched_before_nats_was_there_is_heard_later(own_stack: Stack) -> None:
@@ -87,30 +87,30 @@ async def test_what_was_watched_before_nats_was_there_is_heard_later(own_stack: 
         there.watch(TENANT, None) as words,
     ):
         own_stack.restart_nats()
-        assert (await say_until_heard(here, words))["feature_id"] == str(FEATURE)
+        assert (await say_until_received(here, words))["feature_id"] == str(FEATURE)
 
 
 async def test_saying_never_waits_for_a_server_that_does_not_answer(own_stack: Stack) -> None:
-    async with process(own_stack.nats_url) as (link, live):
+    async with process(own_stack.nats_url) as (connection, live):
         os.kill(own_stack.nats_pid, signal.SIGSTOP)
         try:
             big = {"kind": "delta", "text": "x" * 100_000}
             async with asyncio.timeout(2):
                 for _ in range(500):  # 50 MB, far more than any socket takes.
                     await live.say(TENANT, FEATURE, big)
-            assert link.client.pending_data_size < 2_000_000
+            assert connection.client.pending_data_size < 2_000_000
         finally:
             os.kill(own_stack.nats_pid, signal.SIGCONT)
 
 
 async def test_a_server_that_falls_silent_is_given_up_and_found_again(own_stack: Stack) -> None:
-    async with process(own_stack.nats_url) as (link, _):
+    async with process(own_stack.nats_url) as (connection, _):
         os.kill(own_stack.nats_pid, signal.SIGSTOP)
         try:
-            await until(lambda: not link.up, seconds=15)
+            await until(lambda: not connection.up, seconds=15)
         finally:
             os.kill(own_stack.nats_pid, signal.SIGCONT)
-        assert await link.wait_up(10)
+        assert await connection.wait_up(10)
 
 
 async def test_noise_under_a_live_subject_is_ignored(nats_url: str) -> None:
@@ -129,19 +129,19 @@ async def test_noise_under_a_live_subject_is_ignored(nats_url: str) -> None:
 
 
 async def test_watchers_that_left_leave_no_subscription_behind(nats_url: str) -> None:
-    async with process(nats_url) as (link, live):
-        before = len(link.client._subs)  # noqa: SLF001 - there is no other way to count.
+    async with process(nats_url) as (connection, live):
+        before = len(connection.client._subs)  # noqa: SLF001 - there is no other way to count.
         for _ in range(20):
-            async with live.watch(TENANT, FEATURE), live.watch(TENANT, None), live.pokes():
+            async with live.watch(TENANT, FEATURE), live.watch(TENANT, None), live.watch_log():
                 pass
-        assert len(link.client._subs) == before  # noqa: SLF001
+        assert len(connection.client._subs) == before  # noqa: SLF001
         assert live._topics == {}  # noqa: SLF001
 
 
 async def test_a_connection_closed_for_good_ends_the_process_loudly(nats_url: str) -> None:
     closed = asyncio.Event()
-    async with NatsConnection(nats_url, name="closing", on_closed=closed.set) as link:
-        await link.client.close()
+    async with NatsConnection(nats_url, name="closing", on_closed=closed.set) as connection:
+        await connection.client.close()
         async with asyncio.timeout(5):
             await closed.wait()
 
@@ -156,15 +156,15 @@ async def test_a_connection_closed_by_us_calls_nobody(nats_url: str) -> None:
 async def test_listeners_that_leave_before_they_are_confirmed_do_not_deafen_the_others(
     nats_url: str,
 ) -> None:
-    async def leave_early(link: NatsConnection) -> None:
-        async with link.subscribe("bp.early", ignore):
+    async def leave_early(connection: NatsConnection) -> None:
+        async with connection.subscribe("bp.early", ignore):
             raise AssertionError("it left before it was confirmed")
 
     async def ignore(_: object) -> None:
         return
 
-    async with process(nats_url) as (_, here), process(nats_url) as (link, there):
-        leaving = [asyncio.create_task(leave_early(link)) for _ in range(20)]
+    async with process(nats_url) as (_, here), process(nats_url) as (connection, there):
+        leaving = [asyncio.create_task(leave_early(connection)) for _ in range(20)]
         await asyncio.sleep(0)
         for listener in leaving:
             listener.cancel()
@@ -173,4 +173,4 @@ async def test_listeners_that_leave_before_they_are_confirmed_do_not_deafen_the_
         async with there.watch(TENANT, FEATURE) as words:
             await here.say(TENANT, FEATURE, {"kind": "delta", "text": "heard"})
             assert (await next_word(words))["text"] == "heard"
-        assert link.generation == 1
+        assert connection.generation == 1

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from infrastructure.transparency import NoteSigner
 from tests.integration.logs import MASTER_TEXT
-from tests.security.notarised import SIZE, Notarised, notarised, told
+from tests.security.signed_log import SIZE, SignedLog, signed_log, told
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -28,8 +28,8 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-async def kept(database: str, tmp_path: Path) -> AsyncIterator[Notarised]:
-    async with notarised(database, tmp_path / "files" / "checkpoints") as store:
+async def kept(database: str, tmp_path: Path) -> AsyncIterator[SignedLog]:
+    async with signed_log(database, tmp_path / "files" / "checkpoints") as store:
         yield store
 
 
@@ -61,21 +61,21 @@ async def ask(settings: dict[str, str], *words: str) -> Said:
     return Said(process.returncode or 0, out.decode(), error.decode())
 
 
-async def test_a_whole_store_that_holds(kept: Notarised, settings: dict[str, str]) -> None:
+async def test_a_whole_store_that_holds(kept: SignedLog, settings: dict[str, str]) -> None:
     empty = await ask(settings, "log", "verify")
     assert (empty.code, empty.error) == (0, "")
-    assert "No checkpoint has been signed yet" in empty.out
+    assert "No tree head has been signed yet" in empty.out
     await told(kept)
     said = await ask(settings, "log", "verify")
     assert (said.code, said.error) == (0, "")
-    assert "The log holds: 12 events of 4 features. 2 checkpoints" in said.out
+    assert "The log holds: 12 events of 4 features. 2 tree heads" in said.out
     assert "The 2 after it are covered by their chains only." in said.out
     report = json.loads((await ask(settings, "log", "verify", "--json")).out)[0]
     assert (report["valid"], report["events"], report["covered"]) == (True, 12, SIZE)
 
 
 async def test_a_broken_store_is_one_line_and_exit_code_1(
-    kept: Notarised, settings: dict[str, str]
+    kept: SignedLog, settings: dict[str, str]
 ) -> None:
     await told(kept)
     kept.attack("UPDATE es.events SET actor = 'user:mallory' WHERE position = 3", rechain=True)
@@ -89,7 +89,7 @@ async def test_a_broken_store_is_one_line_and_exit_code_1(
 
 
 async def test_the_key_is_printed_and_can_be_given_back(
-    kept: Notarised, settings: dict[str, str], tmp_path: Path
+    kept: SignedLog, settings: dict[str, str], tmp_path: Path
 ) -> None:
     before = await ask(settings, "log", "key")
     await told(kept)
@@ -112,7 +112,7 @@ async def test_the_key_is_printed_and_can_be_given_back(
 
 
 async def test_the_sweeper_signs_without_being_asked(
-    kept: Notarised, settings: dict[str, str]
+    kept: SignedLog, settings: dict[str, str]
 ) -> None:
     await kept.record("ABAB")
     process = await asyncio.create_subprocess_exec(

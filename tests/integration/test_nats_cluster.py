@@ -148,17 +148,19 @@ async def test_a_server_without_jetstream_is_told_apart_from_none(
     )
     try:
         async with (
-            NatsConnection(f"nats://127.0.0.1:{port}", name="test", on_closed=lambda: None) as link,
+            NatsConnection(
+                f"nats://127.0.0.1:{port}", name="test", on_closed=lambda: None
+            ) as connection,
             Database(database, "bp_relay", max_size=1) as asked,
             FolderStore(tmp_path / "files") as store,
         ):
-            while not link.up:
+            while not connection.up:
                 await asyncio.sleep(0.01)
-            servers = Servers(DatabaseWatch(database), asked, link, store)
+            servers = Servers(DatabaseWatch(database), asked, connection, store)
             seen = await servers.look()
             assert (seen.nats, seen.jetstream, seen.status()) == (True, False, "degraded")
             server.kill()
-            while link.up:
+            while connection.up:
                 await asyncio.sleep(0.01)
             seen = await servers.look()
             assert (seen.nats, seen.jetstream) == (False, False)

@@ -33,7 +33,7 @@ async def there(database: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[FolderStore]:
     async with FolderStore(tmp_path / "files") as opened:
-        await opened.checkpoints().put_new(1, b"no file of a feature")
+        await opened.tree_heads().put_new(1, b"no file of a feature")
         yield opened
 
 

@@ -132,7 +132,7 @@ async def test_a_projector_whose_session_is_killed_goes_on(there: World):
         " where application_name = 'bp_projector'"
     )
     await there.append(feature_id, 1, e.FeatureRenamed("After"))
-    projector.poke()
+    projector.notify()
     row = await there.reads.feature(there.tenant, feature_id, min_version=2, timeout=10)
     stop.set()
     await running
@@ -275,13 +275,13 @@ def in_story() -> Story:
     return story.do(c.ReplayFeature(2)).work(Step.SPEC)
 
 
-async def test_an_idle_projector_is_woken_by_a_poke(there: World):
+async def test_an_idle_projector_is_woken_by_a_signal(there: World):
     projector = there.projector()
     stop = asyncio.Event()
     running = asyncio.create_task(projector.run(stop))
     feature_id = uuid7()
     await there.append(feature_id, 0, e.FeatureCreated("Poked"))
-    projector.poke()
+    projector.notify()
     row = await there.reads.feature(there.tenant, feature_id, min_version=1, timeout=10)
     assert row is not None
     stop.set()

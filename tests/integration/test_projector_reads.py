@@ -153,7 +153,7 @@ async def test_a_read_that_waits_in_vain_answers_what_there_is(there: World):
 
 
 async def test_a_read_that_waits_is_woken_by_a_signal(there: World):
-    heard: asyncio.Queue[None] = asyncio.Queue()
+    signals: asyncio.Queue[None] = asyncio.Queue()
     watched = []
 
     @asynccontextmanager
@@ -162,7 +162,7 @@ async def test_a_read_that_waits_is_woken_by_a_signal(there: World):
 
         async def signals():
             while True:
-                yield await heard.get()
+                yield await signals.get()
 
         yield signals()
 
@@ -172,7 +172,7 @@ async def test_a_read_that_waits_is_woken_by_a_signal(there: World):
         reads.feature(there.tenant, feature_id, min_version=1, timeout=30)
     )
     await there.catch_up()
-    await heard.put(None)
+    await signals.put(None)
     assert (await waiting).version == 1
     assert set(watched) <= {(there.tenant, feature_id)}
 

@@ -98,7 +98,7 @@ async def test_reads_never_go_backwards_while_the_log_grows_under_a_rebuild(ther
     async def write():
         for number in range(1, 80):
             await there.append(feature_id, number, e.FeatureRenamed(str(number)))
-            projector.poke()
+            projector.notify()
 
     async def read():
         while not stop.is_set():

@@ -72,7 +72,7 @@ async def test_one_greedy_tenant_does_not_starve_the_others(workers: Database) -
 async def test_many_workers_do_each_task_once_while_leases_run_out(
     database: str, workers: Database
 ) -> None:
-    """Results count only under the fence, so a worker that was too slow leaves no second one."""
+    """Results count only under the fencing token: a worker that was too slow leaves none."""
     tasks = PostgresTasks(workers, per_tenant=50, max_attempts=100)
     async with opened(database) as log:
         began = await asyncio.gather(*(log.begin() for _ in range(40)))

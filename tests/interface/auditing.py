@@ -69,7 +69,7 @@ def _said(one: Recorded, word: SearchTerm) -> bool:
 
 
 class MemoryAudit:
-    """The ports `AuditLog`, `Expenses`, `Experience` and `Certifier`."""
+    """The ports `AuditLog`, `Expenses`, `PastRuns` and `Certifier`."""
 
     def __init__(self, events: Callable[[], Sequence[Recorded]]) -> None:
         self._events = events

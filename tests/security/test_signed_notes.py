@@ -36,7 +36,7 @@ def test_a_note_is_what_the_specification_says() -> None:
     assert (key_name, key_id, b64decode(key)) == (name, raw[:4].hex(), b"\x01" + public)
 
 
-def test_the_same_checkpoint_has_one_note() -> None:
+def test_the_same_tree_head_has_one_note() -> None:
     assert SIGNER.sign(SAID) == NOTE
     assert VERIFIER.read(NOTE) == SAID
 
@@ -71,7 +71,7 @@ def test_a_note_of_another_key_or_another_log_is_refused() -> None:
         NoteSigner.generate(UUID(int=8)).read(NOTE)
 
 
-def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused() -> None:
+def test_a_signed_text_that_is_no_tree_head_of_this_log_is_refused() -> None:
     foreign = SignedTreeHead("another/log", 5, b"\1" * 32, 9, SAID.at)
     with pytest.raises(NoteRefused, match="of another log"):
         VERIFIER.read(SIGNER.sign(foreign))

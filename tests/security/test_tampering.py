@@ -9,12 +9,12 @@ import pytest
 from application.transparency.tree_head_signer import LogContradicted
 from infrastructure.artifacts.tree_heads import name_of
 from infrastructure.transparency import NoteSigner, verify_store
-from tests.security.notarised import FIRST, SIZE, Notarised, notarised, told
+from tests.security.signed_log import FIRST, SIZE, SignedLog, signed_log, told
 
 
 @pytest.fixture
-async def kept(database: str, tmp_path: Path) -> AsyncIterator[Notarised]:
-    async with notarised(database, tmp_path / "checkpoints") as store:
+async def kept(database: str, tmp_path: Path) -> AsyncIterator[SignedLog]:
+    async with signed_log(database, tmp_path / "checkpoints") as store:
         await told(store)
         yield store
 
@@ -126,13 +126,13 @@ ATTACKS = [
            WHERE stream_id = '{A}'""",
     ), 1, "is not what was recorded", (1, 6)),
     Attack("tail cut off", ("DELETE FROM es.events WHERE position > 8",), None,
-           "The log is cut off after position 8: the checkpoint of", (9, 10), "is cut off"),
+           "The log is cut off after position 8: the tree head of", (9, 10), "is cut off"),
 ]  # fmt: skip
 NAMES = [attack.name for attack in ATTACKS]
 
 
 async def test_an_untouched_log_verifies_and_says_what_only_the_chains_cover(
-    kept: Notarised,
+    kept: SignedLog,
 ) -> None:
     report = await kept.verify()
     assert report.valid, report.broken
@@ -145,7 +145,7 @@ async def test_an_untouched_log_verifies_and_says_what_only_the_chains_cover(
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-async def test_a_change_is_named_by_its_event(kept: Notarised, attack: Attack) -> None:
+async def test_a_change_is_named_by_its_event(kept: SignedLog, attack: Attack) -> None:
     kept.attack(*(statement.format(**kept.features) for statement in attack.statements))
     report = await kept.verify()
     assert not report.valid
@@ -158,8 +158,8 @@ async def test_a_change_is_named_by_its_event(kept: Notarised, attack: Attack) -
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=NAMES)
-async def test_a_change_with_all_hashes_made_anew_is_named_by_its_checkpoint(
-    kept: Notarised, attack: Attack
+async def test_a_change_with_all_hashes_made_anew_is_named_by_its_tree_head(
+    kept: SignedLog, attack: Attack
 ) -> None:
     kept.attack(
         *(statement.format(**kept.features) for statement in attack.statements), rechain=True
@@ -177,12 +177,12 @@ async def test_a_change_with_all_hashes_made_anew_is_named_by_its_checkpoint(
         assert (report.position, attack.says in report.broken) == (attack.position, True)
 
 
-async def test_of_several_changes_the_first_is_named(kept: Notarised) -> None:
+async def test_of_several_changes_the_first_is_named(kept: SignedLog) -> None:
     kept.attack(update("actor = 'user:mallory'", 8), update("actor = 'user:mallory'", 4))
     assert (await kept.verify()).position == 4
 
 
-async def test_a_forged_range_before_a_clumsy_change_is_what_is_named(kept: Notarised) -> None:
+async def test_a_forged_range_before_a_clumsy_change_is_what_is_named(kept: SignedLog) -> None:
     kept.attack(update("actor = 'user:mallory'", 3), rechain=True)
     kept.attack(update("actor = 'user:mallory'", 8))
     report = await kept.verify()
@@ -190,9 +190,9 @@ async def test_a_forged_range_before_a_clumsy_change_is_what_is_named(kept: Nota
 
 
 async def test_a_rewritten_log_is_noticed_also_when_the_tree_is_rewritten_with_it(
-    kept: Notarised,
+    kept: SignedLog,
 ) -> None:
-    """Whoever starts the tree anew gets nothing signed: stored checkpoints are in the way."""
+    """Whoever starts the tree anew gets nothing signed: stored tree heads are in the way."""
     kept.attack(update("actor = 'user:mallory'", 3), rechain=True)
     kept.sql("UPDATE app.log_tree SET size = 0, position = 0, peaks = '{}', noted_size = 0")
     with pytest.raises(LogContradicted):
@@ -202,8 +202,8 @@ async def test_a_rewritten_log_is_noticed_also_when_the_tree_is_rewritten_with_i
     assert report.between == (1, 6)
 
 
-async def test_what_no_checkpoint_covers_yet_can_be_rewritten_unnoticed_and_is_said_to_be_so(
-    kept: Notarised,
+async def test_what_no_tree_head_covers_yet_can_be_rewritten_unnoticed_and_is_said_to_be_so(
+    kept: SignedLog,
 ) -> None:
     kept.attack(update("actor = 'user:mallory'", 12), rechain=True)
     report = await kept.verify()
@@ -212,7 +212,7 @@ async def test_what_no_checkpoint_covers_yet_can_be_rewritten_unnoticed_and_is_s
 
 
 async def test_the_end_of_a_feature_is_checked_against_what_the_database_remembers(
-    kept: Notarised,
+    kept: SignedLog,
 ) -> None:
     kept.attack("DELETE FROM es.events WHERE position = 12")
     report = await kept.verify()
@@ -221,14 +221,14 @@ async def test_the_end_of_a_feature_is_checked_against_what_the_database_remembe
     assert report.feature_id == kept.features["B"]
 
 
-async def test_a_stream_without_its_head_is_named(kept: Notarised) -> None:
+async def test_a_stream_without_its_head_is_named(kept: SignedLog) -> None:
     kept.attack(f"DELETE FROM es.streams WHERE stream_id = '{kept.features['C']}'")  # noqa: S608
     report = await kept.verify()
     assert report.broken == f"Feature {kept.features['C']} has events, and its stream is gone."
 
 
 async def test_a_log_emptied_to_its_last_event_is_cut_off_from_the_beginning(
-    kept: Notarised,
+    kept: SignedLog,
 ) -> None:
     kept.attack("TRUNCATE es.events, es.streams")
     report = await kept.verify()
@@ -237,7 +237,7 @@ async def test_a_log_emptied_to_its_last_event_is_cut_off_from_the_beginning(
     assert "cut off after position 0" in report.broken
 
 
-async def test_an_event_slipped_into_a_hole_is_counted(kept: Notarised) -> None:
+async def test_an_event_slipped_into_a_hole_is_counted(kept: SignedLog) -> None:
     kept.sql("SELECT nextval('es.positions')")
     await kept.record("E")
     await kept.seal()
@@ -254,7 +254,7 @@ async def test_an_event_slipped_into_a_hole_is_counted(kept: Notarised) -> None:
     assert report.between == (11, 14)
 
 
-async def test_two_events_at_one_position_are_named(kept: Notarised) -> None:
+async def test_two_events_at_one_position_are_named(kept: SignedLog) -> None:
     kept.attack(
         "ALTER TABLE es.events DROP CONSTRAINT events_position_key",
         FORGED.format(position=4),
@@ -263,7 +263,7 @@ async def test_two_events_at_one_position_are_named(kept: Notarised) -> None:
     assert report.position == 4
 
 
-async def test_rows_that_cannot_be_read_are_a_broken_log_and_no_crash(kept: Notarised) -> None:
+async def test_rows_that_cannot_be_read_are_a_broken_log_and_no_crash(kept: SignedLog) -> None:
     kept.attack(update("recorded_at = 'infinity'", 4))
     report = await kept.verify()
     assert report.broken == "An event after the first 3 is unreadable."
@@ -273,13 +273,13 @@ async def test_rows_that_cannot_be_read_are_a_broken_log_and_no_crash(kept: Nota
     "change", ["position = -1", "schema_version = -1", "recorded_at = '0001-01-01 BC'"]
 )
 async def test_values_that_no_append_makes_are_a_broken_log_and_no_crash(
-    kept: Notarised, change: str
+    kept: SignedLog, change: str
 ) -> None:
     kept.attack(update(change, 4))
     assert not (await kept.verify()).valid
 
 
-async def test_a_deleted_feature_whose_key_is_destroyed_still_verifies(kept: Notarised) -> None:
+async def test_a_deleted_feature_whose_key_is_destroyed_still_verifies(kept: SignedLog) -> None:
     await kept.record("A", deleting=True)
     await kept.seal()
     report = await kept.verify()
@@ -289,22 +289,20 @@ async def test_a_deleted_feature_whose_key_is_destroyed_still_verifies(kept: Not
     assert gone == [(0,)]
 
 
-async def test_a_missing_newest_checkpoint_is_noticed(kept: Notarised) -> None:
+async def test_a_missing_newest_tree_head_is_noticed(kept: SignedLog) -> None:
     (kept.folder / name_of(SIZE)).unlink()
     report = await kept.verify()
-    assert (
-        report.broken == f"The newest checkpoint is gone from the store: it was of {SIZE} events."
-    )
+    assert report.broken == f"The newest tree head is gone from the store: it was of {SIZE} events."
 
 
-async def test_an_older_checkpoint_that_is_gone_costs_precision_only(kept: Notarised) -> None:
+async def test_an_older_tree_head_that_is_gone_costs_precision_only(kept: SignedLog) -> None:
     (kept.folder / name_of(6)).unlink()
     assert (await kept.verify()).valid
     kept.attack(update("actor = 'user:mallory'", 3), rechain=True)
     assert (await kept.verify()).between == (1, SIZE)
 
 
-async def test_a_forged_checkpoint_is_refused(kept: Notarised) -> None:
+async def test_a_forged_tree_head_is_refused(kept: SignedLog) -> None:
     path = kept.folder / name_of(SIZE)
     note = path.read_bytes()
     path.write_bytes(note.replace(b"\nposition 10\n", b"\nposition 11\n"))
@@ -313,11 +311,11 @@ async def test_a_forged_checkpoint_is_refused(kept: Notarised) -> None:
     assert "its signature does not verify" in report.broken
     path.write_bytes((kept.folder / name_of(6)).read_bytes())
     report = await kept.verify()
-    assert report.broken == f"The checkpoint of {SIZE} events stands in the place of another."
+    assert report.broken == f"The tree head of {SIZE} events stands in the place of another."
 
 
 async def test_an_auditor_who_kept_the_key_sees_that_all_was_signed_anew(
-    kept: Notarised,
+    kept: SignedLog,
 ) -> None:
     """Whoever holds database and store can make a new key: only the key kept elsewhere tells."""
     kept_key = await kept.keys.verifier()

@@ -1,6 +1,6 @@
 """What every step works from.
 
-Invariant: the manifest is the one that was announced, for it is computed from the same material.
+Invariant: the input fingerprint is the announced one, for it is computed from the same inputs.
 """
 
 from functools import cached_property

@@ -24,7 +24,7 @@ from interface.cli.generate.web_lifecycle import FILE as LIFECYCLE_MODULE
 from interface.cli.generate.web_lifecycle import web_lifecycle
 from interface.http import openapi as api_document
 from interface.http.app import described
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 from interface.http.streaming.conversation import FRAMES
 from interface.limits import COUNTED, IN_ROOMS, OF_CONNECTIONS, RATES, ROOMS
 from interface.settings import PROJECT, Settings, variable

@@ -18,7 +18,7 @@ from application.identity.account_ports import Client, SignedIn
 from application.identity.accounts import Accounts
 from application.identity.devices import DEVICE_LIFE, LONGEST_COOKIE
 from interface.http.account.signed_in import address_of
-from interface.http.problems import refuse
+from interface.http.problems.table import refuse
 from interface.http.requests.body import JsonRequest
 from interface.http.services import of
 

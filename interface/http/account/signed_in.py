@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from interface.addresses import network_of
-from interface.http.problems import refuse
+from interface.http.problems.table import refuse
 from interface.http.services import Caller, of
 
 

@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 
 from application.audit.events import EventFilter, SearchTerm
 from domain.events import FeatureEvent, tag_of
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 from interface.http.requests.parameters import LogWords, Since, Until, read_time
 
 TAGS: Final = frozenset(tag_of(kind) for kind in get_args(FeatureEvent))

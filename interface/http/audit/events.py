@@ -15,10 +15,10 @@ from application.audit.usage import Usage
 from application.transparency.export import MEDIA_TYPE, lines_of
 from domain.errors import NotFound
 from domain.recorded import Recorded
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted, count
 from interface.http.audit.audit_filter import Direction, OfLog, Order
-from interface.http.given import OfServices, OfTenant
 from interface.http.preconditions import etag
-from interface.http.rates import Counted, count
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.cursors import Listing
 from interface.http.requests.parameters import (
@@ -32,12 +32,12 @@ from interface.http.requests.parameters import (
     Until,
     read_time,
 )
-from interface.http.responses import AuditPage, EventPage
+from interface.http.responses.structs import AuditPage, EventPage
+from interface.http.responses.views import event_view, unread_view
 from interface.http.services import Services
 from interface.http.streaming.session_end import while_session_lasts
 from interface.http.streaming.streaming import Ending, Put, StreamedResponse
 from interface.http.streaming.streams import open_pipe
-from interface.http.views import event_view, unread_view
 from interface.limits import Rate, Room
 from projections.certificate import Certificate
 
@@ -170,7 +170,7 @@ async def read_usage(
 ) -> Usage:
     """Tokens and cost by agent, model, feature and day, and what went into what does not count.
 
-    What was spent on features that are deleted is in it, too.
+    Deleted features count, too.
     """
     period = read_time("from", since), read_time("to", until)
     usage = await services.usages.of(tenant_id, *period)

@@ -11,13 +11,13 @@ from interface.http.services import of
 
 
 class LogKey(Struct, frozen=True):
-    """What signed checkpoints of the log are checked with."""
+    """What signed tree heads of the log are checked with."""
 
     verifier_key: str | None
-    """`origin+id+key` of a C2SP signed note (Ed25519); null before the first checkpoint."""
+    """`origin+id+key` of a C2SP signed note (Ed25519); null before the first tree head."""
 
 
-@get("/.well-known/log-key", summary="Public key of the log's checkpoints")
+@get("/.well-known/log-key", summary="Public key of the log's tree heads")
 async def log_key(request: JsonRequest) -> Response[LogKey]:
     """Keep it somewhere else: whoever could change it here could also sign a changed log."""
     key = await of(request.app.state).log_key.published()

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from application.ports import Accepted
 from domain import commands as c
+from interface.http.account.rates import Counted
 from interface.http.preconditions import (
     Preconditions,
     PreconditionsDependency,
@@ -18,7 +19,6 @@ from interface.http.preconditions import (
     carry_out,
     etag,
 )
-from interface.http.rates import Counted
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId
 from interface.http.services import of

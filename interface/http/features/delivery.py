@@ -12,13 +12,13 @@ from typing import Annotated, Final, NamedTuple
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from interface.http.as_of import AsOfDependency, load_snapshot
-from interface.http.given import OfServices, OfTenant
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.middleware import asks_for_head
-from interface.http.rates import Counted
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId, IfNoneMatch, IfRange, Range
 from interface.http.requests.ranges import RangeRequest, Sending, within
+from interface.http.responses.as_of import AsOfDependency, load_snapshot
 from interface.http.streaming.session_end import while_session_lasts
 from interface.http.streaming.streaming import Ending, Put, StreamedResponse
 from interface.http.streaming.streams import open_pipe

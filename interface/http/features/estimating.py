@@ -14,9 +14,9 @@ from domain import commands as c
 from domain.errors import NotFound, NotNow
 from domain.lifecycle import GATE_STATUS
 from domain.status import Status
+from interface.http.account.given import OfServices, OfTenant
 from interface.http.account.signed_in import caller_of
-from interface.http.given import OfServices, OfTenant
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId, Length, Target
 from interface.http.services import Services, of

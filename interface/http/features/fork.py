@@ -21,14 +21,14 @@ from domain import commands as c
 from domain import events as e
 from domain.runs import Tokens
 from domain.status import Agent, Step
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.account.signed_in import actor_of, caller_of
-from interface.http.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
-from interface.http.given import OfServices, OfTenant
 from interface.http.middleware import correlation_id
 from interface.http.preconditions import PreconditionsDependency, etag, idempotency_of
-from interface.http.rates import Counted
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId, FromVersion, ToVersion, With
+from interface.http.responses.as_of import AsOf, FeatureSnapshot, load_snapshot, read_past
 from interface.http.services import Services, of
 from interface.limits import Rate
 from projections.feature import WrittenPart
@@ -132,7 +132,7 @@ async def diff_features(
 async def difference(
     services: Services, tenant_id: UUID, begin: FeatureSnapshot, end: FeatureSnapshot
 ) -> Difference:
-    """What is not the same in what is seen on both sides. Raises as the ports do."""
+    """The difference between two versions. Raises as the ports do."""
     runs = await _runs(services, tenant_id, begin, end)
     return Difference(
         begin=Place(begin.row.id, begin.row.version),

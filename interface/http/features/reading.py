@@ -16,11 +16,17 @@ from application.delivery.stored_files import read_stored
 from domain import events as e
 from domain.errors import NotFound
 from domain.status import Status
-from interface.http.as_of import AsOf, AsOfDependency, FeatureSnapshot, load_snapshot, page_of
-from interface.http.given import OfServices, OfTenant
+from interface.http.account.given import OfServices, OfTenant
 from interface.http.requests.cursors import Listing
 from interface.http.requests.parameters import Cursor, FeatureId, Limit, MinVersion, TitleWords
-from interface.http.responses import (
+from interface.http.responses.as_of import (
+    AsOf,
+    AsOfDependency,
+    FeatureSnapshot,
+    load_snapshot,
+    page_of,
+)
+from interface.http.responses.structs import (
     CheckpointPage,
     FeaturePage,
     FeatureView,
@@ -29,14 +35,14 @@ from interface.http.responses import (
     MessagePage,
     RunPage,
 )
-from interface.http.services import Services
-from interface.http.views import (
+from interface.http.responses.views import (
     feature_view,
     message_view,
     run_item,
     texts_needed,
     written_of,
 )
+from interface.http.services import Services
 from projections.dashboard import DashboardRow
 from projections.store import Page
 

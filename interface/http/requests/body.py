@@ -14,7 +14,7 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 
 from domain.commands import Unfit
-from interface.http.problems import Fault, HttpProblem, refuse
+from interface.http.problems.table import Fault, HttpProblem, refuse
 from interface.limits import BODY_SECONDS
 
 _AT: Final = " - at `$"

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 
 SEAL_BYTES: Final = 16
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode

@@ -15,7 +15,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from domain.commands import LARGEST_VERSION
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 from interface.incoming import (
     ENTITY_TAG,
     LARGEST_POSITION,

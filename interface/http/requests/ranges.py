@@ -10,8 +10,8 @@ from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from application.delivery.parcel import Parcel
-from application.recent import Recent
-from interface.http.problems import HttpProblem, problem
+from application.running.recent import Recent
+from interface.http.problems.table import HttpProblem, problem
 
 REMEMBERED_LENGTHS: Final = 4_096
 """Of parcels by their names; each is a hundred bytes."""

@@ -1,7 +1,7 @@
 """Talking to the BA agent: a message in, a stream of the answer out.
 
-Invariant: the log decides. What is being written is passed on as it comes, if it comes; how the
-answer ends is read from the log, so that it ends the same with NATS down, after a restart, and for
+Invariant: the log decides. Text is passed on as the agent writes it, if it comes; the end of the
+answer is read from the log, so that it ends the same with NATS down, after a restart, and for
 a client that sends the same idempotency key again.
 """
 
@@ -22,11 +22,11 @@ from domain.errors import NotFound
 from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Step
-from interface.http.given import OfServices, OfTenant
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.preconditions import PreconditionsDependency, carry_out
-from interface.http.problems import PROBLEMS, Problem, problem, wait
-from interface.http.rates import Counted
-from interface.http.refusals import problem_of
+from interface.http.problems.refusals import problem_of
+from interface.http.problems.table import PROBLEMS, Problem, problem, wait
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import FeatureId
 from interface.http.services import Services
@@ -109,7 +109,9 @@ async def post_message(
 
     async def produce(put: Put) -> None:
         answer = AnswerStream(services, tenant_id, feature_id, put)
-        async with FeatureSubscription(services.live, tenant_id, feature_id, answer.hear) as ear:
+        async with FeatureSubscription(
+            services.live, tenant_id, feature_id, answer.on_message
+        ) as subscription:
             try:
                 message = PostMessage(services.new_id(), data.text)
                 accepted = await carry_out(
@@ -120,7 +122,7 @@ async def post_message(
                     posted.set_exception(error)
                 raise
             posted.set_result(accepted)
-            following = follow(answer, ear, accepted.version)
+            following = follow(answer, subscription, accepted.version)
             await while_signed_in(request, following, over)(put)
 
     pipe = open_pipe(request, Room.TALK, produce)
@@ -136,12 +138,12 @@ async def post_message(
     return response
 
 
-def follow(answer: "AnswerStream", ear: FeatureSubscription, version: int) -> Produce:
+def follow(answer: "AnswerStream", subscription: FeatureSubscription, version: int) -> Produce:
     """The producer of the rest of an answer, after the message at this version."""
 
     async def produce(put: Put) -> None:
         try:
-            await answer.follow(ear, version)
+            await answer.follow(subscription, version)
         except (Unavailable, Unreadable, NotFound) as error:
             # The headers are out: what is left is to say it in the stream.
             await put(frame("error", Trouble(problem_of(error))))
@@ -162,13 +164,14 @@ class AnswerStream:
         self._sent: list[str] = []
         self._length = 0
         self.is_over = False
-        """After that, nothing that is heard is passed on."""
+        """After that, no message is passed on."""
 
-    async def hear(self, word: LiveMessage) -> None:
+    async def on_message(self, message: LiveMessage) -> None:
         """Pass on words of the answer that is being written, as long as none is missing."""
-        if word.get("kind") != "delta" or word.get("step") != Step.CONVERSE or self.is_over:
+        kind, step = message.get("kind"), message.get("step")
+        if kind != "delta" or step != Step.CONVERSE or self.is_over:
             return
-        text, offset = str(word.get("text", "")), word.get("offset")
+        text, offset = str(message.get("text", "")), message.get("offset")
         if offset == 0:
             self._sent, self._length = [], 0
         if offset == self._length:
@@ -176,7 +179,7 @@ class AnswerStream:
             self._length += len(text)
             await self._put(frame("delta", Delta(text, offset)))
 
-    async def follow(self, ear: FeatureSubscription, version: int) -> None:
+    async def follow(self, subscription: FeatureSubscription, version: int) -> None:
         """Read the log after the message until it says how the answer ends."""
         set_backs = self._services.continuity.set_backs
         while True:
@@ -193,7 +196,7 @@ class AnswerStream:
             if Step.CONVERSE not in feature.due:
                 await self._fail(problem("superseded", "Something newer made the answer needless."))
                 return
-            await ear.wait(self._services.look_seconds)
+            await subscription.wait(self._services.look_seconds)
 
     async def _read(self, after: int, upto: int) -> list[Recorded]:
         if after >= upto:

@@ -15,8 +15,8 @@ from application.ports import Diverged, Unread, Unreadable
 from domain.commands import LARGEST_VERSION
 from domain.errors import NotFound
 from domain.recorded import Recorded
-from interface.http.given import OfServices, OfTenant
-from interface.http.rates import Counted
+from interface.http.account.given import OfServices, OfTenant
+from interface.http.account.rates import Counted
 from interface.http.requests.body import JsonRequest
 from interface.http.requests.parameters import (
     AfterPosition,
@@ -26,6 +26,7 @@ from interface.http.requests.parameters import (
     Words,
     read,
 )
+from interface.http.responses.views import event_view, unread_view
 from interface.http.services import Services
 from interface.http.streaming.session_end import while_signed_in
 from interface.http.streaming.streaming import Put
@@ -39,7 +40,6 @@ from interface.http.streaming.streams import (
     until_unavailable,
 )
 from interface.http.streaming.subscription import FeatureSubscription, LiveMessage
-from interface.http.views import event_view, unread_view
 from interface.incoming import SeenPosition, SeenVersion, number_of
 from interface.limits import Rate, Room
 
@@ -84,14 +84,16 @@ async def feature_live(
         if seen is not None and seen > version:
             await put(set_back(begin))
 
-        async def hear(word: LiveMessage) -> None:
-            kind = str(word.get("kind"))
+        async def on_message(message: LiveMessage) -> None:
+            kind = str(message.get("kind"))
             if kind in WORDS:
-                await put(frame(kind, {k: v for k, v in word.items() if k not in HIDDEN}))
+                await put(frame(kind, {k: v for k, v in message.items() if k not in HIDDEN}))
 
-        async with FeatureSubscription(services.live, tenant_id, feature_id, hear) as ear:
+        async with FeatureSubscription(
+            services.live, tenant_id, feature_id, on_message
+        ) as subscription:
             whose = (tenant_id, feature_id)
-            await _follow_feature(services, whose, begin, set_backs, ear, put)
+            await _follow_feature(services, whose, begin, set_backs, subscription, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
     return streamed(services, open_pipe(request, Room.LIVE, lasting))
@@ -128,21 +130,21 @@ async def tenant_live(
     async def produce(put: Put) -> None:
         greeted = asyncio.Event()
 
-        async def hear(word: LiveMessage) -> None:
-            kind = str(word.get("kind"))
+        async def on_message(message: LiveMessage) -> None:
+            kind = str(message.get("kind"))
             if kind in WORDS:
                 await greeted.wait()
-                await put(frame(kind, {k: v for k, v in word.items() if k != "kind"}))
+                await put(frame(kind, {k: v for k, v in message.items() if k != "kind"}))
 
-        # Whoever was greeted hears everything that is said from then on.
+        # Whoever was greeted receives every message from then on.
         async with FeatureSubscription(
-            services.live, tenant_id, None, hear if words else None
-        ) as ear:
+            services.live, tenant_id, None, on_message if words else None
+        ) as subscription:
             if lost:
                 await put(set_back(begin))
             await put(frame("hello", {}, id=begin, retry=RETRY_MS))
             greeted.set()
-            await _follow_tenant(services, tenant_id, begin, set_backs, ear, put)
+            await _follow_tenant(services, tenant_id, begin, set_backs, subscription, put)
 
     lasting = while_signed_in(request, until_unavailable(produce), BYE)
     return streamed(services, open_pipe(request, Room.LIVE, lasting))
@@ -153,7 +155,7 @@ async def _follow_feature(
     whose: tuple[UUID, UUID],
     after: int,
     set_backs: int,
-    ear: FeatureSubscription,
+    subscription: FeatureSubscription,
     put: Put,
 ) -> None:
     head: bytes | None = None
@@ -183,7 +185,7 @@ async def _follow_feature(
                 await put(BYE)
                 return
         if not recorded:
-            await ear.wait(services.look_seconds)
+            await subscription.wait(services.look_seconds)
 
 
 async def _next(
@@ -207,7 +209,7 @@ async def _follow_tenant(
     tenant_id: UUID,
     after: int,
     set_backs: int,
-    ear: FeatureSubscription,
+    subscription: FeatureSubscription,
     put: Put,
 ) -> None:
     while True:
@@ -226,7 +228,7 @@ async def _follow_tenant(
             after = changes[-1].position
         else:
             after = max(after, upto)
-            await ear.wait(services.look_seconds)
+            await subscription.wait(services.look_seconds)
 
 
 def last_seen(given: str | None, after: int | None, kind: object) -> int | None:

@@ -14,7 +14,7 @@ from application.ports import Unavailable
 from domain.errors import NotFound
 from interface.http.account.signed_in import address_of, caller_of
 from interface.http.places import FULL, Holder
-from interface.http.problems import wait
+from interface.http.problems.table import wait
 from interface.http.requests.body import JsonRequest
 from interface.http.services import Services, of
 from interface.http.streaming.streaming import Ending, Pipe, Produce, Put, StreamedResponse

@@ -1,7 +1,7 @@
-"""An ear on what is said about features: words that are being written, and a bell for the log.
+"""A subscription to what is said of features: text that is being written, and signs of a new view.
 
-Invariant: whoever has entered hears all that is said from then on, or, when nothing can be heard,
-is still woken by the clock; so nothing that the log holds ever depends on hearing.
+Invariant: whoever has entered receives every message from then on, or is still woken by the clock
+when no message can arrive; so nothing that the log holds ever depends on a message.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ class FeatureSubscription:
         live: Live,
         tenant_id: UUID,
         feature_id: UUID | None,
-        on_word: Callable[[LiveMessage], Awaitable[None]] | None = None,
+        on_message: Callable[[LiveMessage], Awaitable[None]] | None = None,
     ) -> None:
         """Take what to listen to; None is all of the tenant's features.
 
-        `on_word` gets what is being written or done right now. Read models that have moved on
-        ring the bell.
+        `on_message` gets what is being written or done right now. A read model that has moved on
+        ends a `wait`.
         """
         self._live = live
         self._whose = (tenant_id, feature_id)
-        self._on_word = on_word
+        self._on_message = on_message
         self._listening = asyncio.Event()
-        self._bell = asyncio.Event()
+        self._notified = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -49,7 +49,7 @@ class FeatureSubscription:
             async with asyncio.timeout(SUBSCRIBE_SECONDS):
                 await self._listening.wait()
         except TimeoutError:
-            log.warning("live_not_heard")
+            log.warning("live_not_subscribed")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -59,25 +59,25 @@ class FeatureSubscription:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait(self, seconds: float) -> None:
-        """Wait for the bell, or so long."""
+        """Wait until a read model has moved on, or so long."""
         try:
             async with asyncio.timeout(seconds):
-                await self._bell.wait()
+                await self._notified.wait()
         except TimeoutError:
             return
-        self._bell.clear()
+        self._notified.clear()
 
     async def _listen(self) -> None:
         try:
-            async with self._live.watch(*self._whose) as said:
+            async with self._live.watch(*self._whose) as messages:
                 self._listening.set()
-                async for word in said:
-                    if word.get("kind") == "view":
-                        self._bell.set()
-                    elif self._on_word is not None:
-                        await self._on_word(word)
+                async for message in messages:
+                    if message.get("kind") == "view":
+                        self._notified.set()
+                    elif self._on_message is not None:
+                        await self._on_message(message)
         except Unavailable:
             self._listening.set()
-        except Exception:  # What cannot be heard is read from the log, a little later.
+        except Exception:  # What does not arrive is read from the log, a little later.
             self._listening.set()
             log.exception("listening_ended")

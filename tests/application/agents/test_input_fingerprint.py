@@ -1,4 +1,4 @@
-"""Manifests, prompts, roster and tools: data that decides what is asked."""
+"""Fingerprints, prompts, agents and tools: data that decides what is asked."""
 
 from decimal import Decimal
 from importlib.resources import files
@@ -23,7 +23,7 @@ every_agent = pytest.mark.parametrize("agent", list(Agent))
 
 
 @pytest.mark.parametrize("step", list(Step))
-def test_the_same_material_is_the_same_manifest_and_any_change_another(step):
+def test_the_same_material_has_the_same_fingerprint_and_any_change_another(step):
     before = fingerprint_of(step, s.BEFORE_REVIEW, agent_configs_of())
     assert before == fingerprint_of(step, s.BEFORE_REVIEW, agent_configs_of())
     other = agent_configs_of({AGENT_OF[step].value: {"model": "claude-other"}})
@@ -31,7 +31,7 @@ def test_the_same_material_is_the_same_manifest_and_any_change_another(step):
     assert before.model == AGENTS[AGENT_OF[step]].entry.model
 
 
-def test_steps_of_one_agent_differ_in_their_manifests():
+def test_steps_of_one_agent_differ_in_their_fingerprints():
     found = {fingerprint_of(step, s.BEFORE_REVIEW, agent_configs_of()).sha256 for step in Step}
     assert len(found) == len(Step)
 

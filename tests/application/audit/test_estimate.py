@@ -20,13 +20,13 @@ from domain.status import Gate, Step
 from tests.given import RUN, Story, answer, at_gate, attempt_of, done, drafted, start
 
 FEATURE = UUID(int=1)
-ROSTER = agent_configs_of()
+AGENT_CONFIGS = agent_configs_of()
 STEPS = st.sampled_from(list(Step))
 LENGTHS = st.integers(0, 2_000_000)
 MONEY = st.decimals(0, 1_000, places=6)
 
 
-def ahead_of(step: Step, length: int, agent_configs: AgentConfigs = ROSTER) -> Ahead:
+def ahead_of(step: Step, length: int, agent_configs: AgentConfigs = AGENT_CONFIGS) -> Ahead:
     agent = AGENT_OF[step]
     return Ahead(step, agent, agent_configs[agent].model, 9_000, length)
 
@@ -34,15 +34,15 @@ def ahead_of(step: Step, length: int, agent_configs: AgentConfigs = ROSTER) -> A
 @st.composite
 def pasts(draw: st.DrawFn) -> list[PastStep]:
     def one(step: Step, cost: Decimal, length: int | None) -> PastStep:
-        return PastStep(step, ROSTER[AGENT_OF[step]].model, cost, length)
+        return PastStep(step, AGENT_CONFIGS[AGENT_OF[step]].model, cost, length)
 
     return draw(st.lists(st.builds(one, STEPS, MONEY, st.none() | LENGTHS), max_size=25))
 
 
 @forall(st.lists(STEPS, max_size=4, unique=True), LENGTHS, LENGTHS, pasts())
 def test_an_estimate_is_never_negative_and_never_less_for_a_longer_input(steps, length, more, past):
-    short = estimate([ahead_of(step, length) for step in steps], past, ROSTER)
-    long = estimate([ahead_of(step, length + more) for step in steps], past, ROSTER)
+    short = estimate([ahead_of(step, length) for step in steps], past, AGENT_CONFIGS)
+    long = estimate([ahead_of(step, length + more) for step in steps], past, AGENT_CONFIGS)
     for one in (short, long):
         assert 0 <= one.low_usd <= one.high_usd
         assert one.low_usd == sum((step.low_usd for step in one.steps), Decimal(0))
@@ -56,7 +56,7 @@ def test_an_estimate_is_never_negative_and_never_less_for_a_longer_input(steps, 
 @forall(STEPS, LENGTHS, pasts())
 def test_it_says_what_it_rests_on(step, length, past):
     like = [run for run in past if run.step is step]
-    found = estimate([ahead_of(step, length)], past, ROSTER)
+    found = estimate([ahead_of(step, length)], past, AGENT_CONFIGS)
     assert found.runs == min(len(like), NEWEST)
     assert found.basis is (Basis.RUNS if like else Basis.PRICES)
     if not like:
@@ -65,33 +65,33 @@ def test_it_says_what_it_rests_on(step, length, past):
 
 @forall(STEPS, LENGTHS, MONEY)
 def test_what_one_like_run_has_cost_lies_in_the_range(step, length, cost):
-    past = [PastStep(step, ROSTER[AGENT_OF[step]].model, cost, length)]
-    found = estimate([ahead_of(step, length)], past, ROSTER)
+    past = [PastStep(step, AGENT_CONFIGS[AGENT_OF[step]].model, cost, length)]
+    found = estimate([ahead_of(step, length)], past, AGENT_CONFIGS)
     assert found.low_usd <= cost <= found.high_usd
 
 
 def test_more_runs_that_agree_narrow_the_range():
-    run = PastStep(Step.PLAN, ROSTER[AGENT_OF[Step.PLAN]].model, Decimal(1), 500)
+    run = PastStep(Step.PLAN, AGENT_CONFIGS[AGENT_OF[Step.PLAN]].model, Decimal(1), 500)
     widths = []
     for runs in (1, 3, NEWEST):
-        found = estimate([ahead_of(Step.PLAN, 500)], [run] * runs, ROSTER)
+        found = estimate([ahead_of(Step.PLAN, 500)], [run] * runs, AGENT_CONFIGS)
         widths.append(found.high_usd - found.low_usd)
     assert widths == sorted(widths, reverse=True)
     assert len(set(widths)) == 3
 
 
 def test_runs_of_another_model_or_step_are_no_measure():
-    model = ROSTER[AGENT_OF[Step.PLAN]].model
+    model = AGENT_CONFIGS[AGENT_OF[Step.PLAN]].model
     others = [
         PastStep(Step.PLAN, "another", Decimal(9), 1),
         PastStep(Step.SPEC, model, Decimal(9), 1),
     ]
-    found = estimate([ahead_of(Step.PLAN, 500)], others, ROSTER)
-    assert found == estimate([ahead_of(Step.PLAN, 500)], [], ROSTER)
+    found = estimate([ahead_of(Step.PLAN, 500)], others, AGENT_CONFIGS)
+    assert found == estimate([ahead_of(Step.PLAN, 500)], [], AGENT_CONFIGS)
 
 
 def test_the_demo_model_costs_nothing_whatever_was_recorded():
-    agent_configs = demo_agent_configs(ROSTER)
+    agent_configs = demo_agent_configs(AGENT_CONFIGS)
     past = [PastStep(Step.PLAN, agent_configs[AGENT_OF[Step.PLAN]].model, Decimal(3), 100)]
     found = estimate([ahead_of(Step.PLAN, 100, agent_configs)], past, agent_configs)
     assert (found.basis, found.low_usd, found.high_usd) == (Basis.DEMO, 0, 0)
@@ -108,7 +108,7 @@ def test_the_demo_model_costs_nothing_whatever_was_recorded():
     ],
 )
 def test_who_would_answer_is_what_is_estimated(choice, key, demo):
-    assert (agent_configs_for(choice, ROSTER, tenant_has_key=key) != ROSTER) is demo
+    assert (agent_configs_for(choice, AGENT_CONFIGS, tenant_has_key=key) != AGENT_CONFIGS) is demo
 
 
 def test_every_step_has_typical_lengths_and_says_what_it_reads():

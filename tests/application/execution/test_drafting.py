@@ -34,12 +34,12 @@ def prose(document: object) -> str:
 
 @forall(DOCUMENTS, st.booleans(), st.lists(st.integers(1, 9), min_size=1))
 def test_the_prose_is_every_text_with_a_space_whatever_the_pieces(document, escaped, sizes):
-    raw, draft, heard, at = json.dumps(document, ensure_ascii=escaped), Draft(), "", 0
+    raw, draft, read, at = json.dumps(document, ensure_ascii=escaped), Draft(), "", 0
     while at < len(raw):
         size = sizes[at % len(sizes)]
-        heard += draft.read(raw[at : at + size])
+        read += draft.read(raw[at : at + size])
         at += size
-    assert heard == prose(document)
+    assert read == prose(document)
 
 
 def test_ids_paths_choices_and_names_are_passed_over():

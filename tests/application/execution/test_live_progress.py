@@ -26,7 +26,7 @@ class Writing:
         return ModelAnswer((Block("text", "Well. "),), "end_turn", Tokens(1, 2), "some-model")
 
 
-class Heard:
+class Messages:
     def __init__(self) -> None:
         self.words: list[Any] = []
 
@@ -50,10 +50,10 @@ class Ledger:
     ],
 )
 async def test_a_document_is_shown_as_it_is_written(step: Step, text: str) -> None:
-    heard, (task, tenant, feature, event, token) = Heard(), (UUID(int=n) for n in range(1, 6))
+    messages, (task, tenant, feature, event, token) = Messages(), (UUID(int=n) for n in range(1, 6))
     claim = Claim(task, tenant, feature, step, event, 5, token, attempt=1, fencing_token=7)
-    tools = AttemptAdapters(Ledger(), None, None, heard)  # type: ignore[arg-type]  # What is asked of it.
+    tools = AttemptAdapters(Ledger(), None, None, messages)  # type: ignore[arg-type]  # What is asked of it.
     provision = ModelAccess(Writing(), "a-key", agent_configs_of())  # type: ignore[arg-type]
     context = LeasedAttempt(tools, claim, Attempt(step, 1, 1), provision, (), lambda: None)
     await context.ask(REQUEST)
-    assert "".join(word["text"] for word in heard.words) == text
+    assert "".join(word["text"] for word in messages.words) == text

@@ -35,7 +35,7 @@ async def test_a_feature_gets_done_without_a_single_message():
     await shop.finished()
     assert (await shop.state()).status is Status.DONE
     due = [due_after(each.event, OutputMode.FULL_CODE) for each in shop.log.events]
-    assert shop.live.rings == sum(map(bool, due))
+    assert shop.live.signals_of_work == sum(map(bool, due))
 
 
 async def test_every_delivery_twice_is_done_once():

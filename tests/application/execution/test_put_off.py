@@ -8,7 +8,7 @@ from application.ports import Unreadable, Why
 from domain.status import Status, Step
 from tests.application.workshop import Workshop
 
-LIMITS = WorkerLimits(poll_seconds=0.01, look_again_seconds=0.001)
+LIMITS = WorkerLimits(poll_seconds=0.01, poll_again_seconds=0.001)
 
 
 async def two() -> tuple[Workshop, Workshop]:

@@ -40,7 +40,7 @@ async def test_a_step_that_a_replay_cancels_is_stopped(*, told: bool) -> None:
     await shop.fan_out()
     runner, stop = Endless(), asyncio.Event()
     beat = 3_600.0 if told else 0.02
-    worker = Worker("w", shop.tasks, runner, limits=WorkerLimits(beat_seconds=beat))
+    worker = Worker("w", shop.tasks, runner, limits=WorkerLimits(heartbeat_seconds=beat))
     running = asyncio.create_task(worker.run(stop))
     async with asyncio.timeout(10):
         await runner.begun.wait()
@@ -73,7 +73,7 @@ async def test_a_worker_whose_heart_stops_ends_instead_of_losing_every_lease() -
     await shop.fan_out()
     tasks = Stopped(shop.clock)
     tasks.rows = shop.tasks.rows
-    limits = WorkerLimits(beat_seconds=0.02, poll_seconds=0.02)
+    limits = WorkerLimits(heartbeat_seconds=0.02, poll_seconds=0.02)
     worker = Worker("w", tasks, Endless(), limits=limits)
     async with asyncio.timeout(10):
         with pytest.raises(RuntimeError, match="no such function"):
@@ -99,7 +99,7 @@ class Held:
         self.crashes.append(how)
 
 
-LIMITS = WorkerLimits(beat_seconds=0.02, poll_seconds=0.02, drain_seconds=3_600.0)
+LIMITS = WorkerLimits(heartbeat_seconds=0.02, poll_seconds=0.02, drain_seconds=3_600.0)
 
 
 @asynccontextmanager
@@ -217,11 +217,11 @@ async def test_nobody_takes_over_after_an_outage_before_others_could_say_that_th
 
     shop = Workshop()
     shop.tasks = tasks = Away(shop.clock)
-    limits = replace(LIMITS, lease_seconds=0.2, beat_seconds=0.05)
+    limits = replace(LIMITS, lease_seconds=0.2, heartbeat_seconds=0.05)
     async with working(shop, Held(), limits):
         await until(lambda: tasks.asked)
         tasks.away = True
-        await asyncio.sleep(limits.deaf_seconds)  # An outage of this length is what it is about.
+        await asyncio.sleep(limits.silent_seconds)  # An outage of this length is what it is about.
         seen = len(tasks.asked)
         tasks.away = False
         await until(lambda: any(tasks.asked[seen:]))

@@ -11,9 +11,9 @@ from application.running.stretches import AT_ONCE, stretches
 from application.running.turns import AT_ONCE_EACH, SLICE, Turns
 from domain import events as e
 from domain.status import Status
-from interface.http.as_of import AsOf, read_past
 from interface.http.pasts import Pasts
-from interface.http.problems import HttpProblem
+from interface.http.problems.table import HttpProblem
+from interface.http.responses.as_of import AsOf, read_past
 from tests.delivered import FEATURE, TENANT, Shop
 from tests.given import drafted
 

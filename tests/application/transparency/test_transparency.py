@@ -1,4 +1,4 @@
-"""Tree hashing, proofs and checkpoints against the definitions of RFC 9162, written out naively."""
+"""Tree hashing, proofs and tree heads against the definitions of RFC 9162, written out naively."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
@@ -204,12 +204,12 @@ TIMES = st.datetimes(
 
 
 @forall(st.integers(0, 2**62), st.binary(min_size=32, max_size=32), st.integers(0, 2**62), TIMES)
-def test_a_checkpoint_reads_back(size: int, root: bytes, position: int, at: datetime) -> None:
-    checkpoint = SignedTreeHead("build-practical/log/x", size, root, position, at)
-    read = SignedTreeHead.parse(checkpoint.text())
-    assert read == checkpoint
-    assert read.text() == checkpoint.text()
-    assert read.agrees_with(checkpoint)
+def test_a_tree_head_reads_back(size: int, root: bytes, position: int, at: datetime) -> None:
+    tree_head = SignedTreeHead("build-practical/log/x", size, root, position, at)
+    read = SignedTreeHead.parse(tree_head.text())
+    assert read == tree_head
+    assert read.text() == tree_head.text()
+    assert read.agrees_with(tree_head)
 
 
 GOOD = SignedTreeHead("log", 5, b"\1" * 32, 9, datetime(2026, 1, 2, tzinfo=UTC)).text()
@@ -231,7 +231,7 @@ GOOD = SignedTreeHead("log", 5, b"\1" * 32, 9, datetime(2026, 1, 2, tzinfo=UTC))
     ],
     ids=range(10),
 )
-def test_what_is_no_checkpoint_is_refused(text: str) -> None:
+def test_what_is_no_tree_head_is_refused(text: str) -> None:
     assert text != GOOD
     with pytest.raises(NotATreeHead):
         SignedTreeHead.parse(text)

@@ -13,12 +13,12 @@ EDITS = (
     Edit("domain/status.py", '    ALIGN_TESTS = "align_tests"\n', '    HANDBOOK = "handbook"\n'),
     Edit(
         "domain/documents.py",
-        '''class Document(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+        '''class AgentDocument(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Something an agent hands over."""
 ''',
         '''
 
-class Handbook(Document, frozen=True):
+class Handbook(AgentDocument, frozen=True):
     """What the users of the finished software read."""
 
     title: Line
@@ -78,7 +78,7 @@ class HandbookWritten(Event, frozen=True, tag="handbook_written"):
         "AGENTS: Final[Mapping[Agent, AgentRow]] = {\n",
         """\
     Agent.HANDBOOK: AgentRow(
-        Entry("haiku", HAIKU, 8_000, 4, 300, "handbook.md", tools=(SUBMIT_HANDBOOK,)),
+        AgentConfig("haiku", HAIKU, 8_000, 4, 300, "handbook.md", tools=(SUBMIT_HANDBOOK,)),
         write_handbook,
         (500, 3_000),
     ),
@@ -96,7 +96,7 @@ class HandbookWritten(Event, frozen=True, tag="handbook_written"):
 
 from typing import Final
 
-from application.agents.steps.step_context import Work
+from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
 from application.agents.tools import Tool
 from domain import commands as c
@@ -107,19 +107,19 @@ SUBMIT_HANDBOOK: Final = Tool("submit_handbook", "Hand over the whole handbook, 
 _TASK = "Write the handbook, and hand it over with `submit_handbook`."
 
 
-async def write_handbook(work: Work) -> c.RecordDocument:
+async def write_handbook(context: StepContext) -> c.RecordDocument:
     """The handbook of the code as it is."""
 
     async def check(handbook: Handbook) -> list[str]:
         return [] if all(handbook.chapters) else ["A chapter is empty."]
 
-    handbook = await obtain(work.exchange(_TASK), SUBMIT_HANDBOOK, Handbook, check)
+    handbook = await obtain(context.exchange(_TASK), SUBMIT_HANDBOOK, Handbook, check)
     return c.RecordDocument(
-        attempt=work.attempt,
+        attempt=context.attempt,
         run=Run(),
         document=handbook,
         markdown="\\n\\n".join((f"# {handbook.title}", *handbook.chapters)),
-        manifest_sha256=work.manifest_sha256,
+        manifest_sha256=context.manifest_sha256,
     )
 ''',
     ),

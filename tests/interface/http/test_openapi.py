@@ -10,9 +10,9 @@ from openapi_spec_validator import validate
 from domain.commands import Approve
 from domain.status import Gate, Status
 from interface.http import openapi
-from interface.http.answers import OWN
 from interface.http.app import described
-from interface.http.problems import PROBLEMS
+from interface.http.problems.answers import OWN
+from interface.http.problems.table import PROBLEMS
 from tests.interface.world import World, public
 
 

@@ -347,8 +347,10 @@ async def test_a_deleted_features_chain_still_verifies(api: Database, database: 
 
 
 async def test_a_letter_is_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
-    outbox = MailFolder(tmp_path / "outbox", "service@localhost", lambda: NOW)
-    await outbox.send("ann@example.org", "A new password", "Über this link: https://x/#token=1\n")
+    mail_folder = MailFolder(tmp_path / "outbox", "service@localhost", lambda: NOW)
+    await mail_folder.send(
+        "ann@example.org", "A new password", "Über this link: https://x/#token=1\n"
+    )
     [path] = (tmp_path / "outbox").iterdir()
     assert path.suffix == ".eml"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -360,7 +362,7 @@ async def test_a_letter_is_a_file_that_only_its_owner_reads(tmp_path: Path) -> N
 
 
 async def test_a_letter_goes_to_exactly_the_stored_address_or_nowhere(tmp_path: Path) -> None:
-    outbox = MailFolder(tmp_path / "outbox", "service@localhost", lambda: NOW)
+    mail_folder = MailFolder(tmp_path / "outbox", "service@localhost", lambda: NOW)
     for odd in (
         "ann@example.org\r\nBcc: all@example.org",
         "=?utf-8?q?eve=40evil.org?=@example.org",
@@ -375,10 +377,10 @@ async def test_a_letter_goes_to_exactly_the_stored_address_or_nowhere(tmp_path: 
         "",
     ):
         with pytest.raises(AddressUnsafe):
-            await outbox.send(odd, "A new password", "y")
+            await mail_folder.send(odd, "A new password", "y")
     assert not (tmp_path / "outbox").exists()
     for plain in ("o'hara+x@example.org", "a=b@example.org", "a" * 64 + "@" + "b" * 60 + ".org"):
-        await outbox.send(plain, "A new password", "y")
+        await mail_folder.send(plain, "A new password", "y")
     letters = [path.read_bytes() for path in (tmp_path / "outbox").iterdir()]
     read = {email.message_from_bytes(raw, policy=policy.default)["To"] for raw in letters}
     assert read == {"o'hara+x@example.org", "a=b@example.org", "a" * 64 + "@" + "b" * 60 + ".org"}

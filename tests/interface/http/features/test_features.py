@@ -259,7 +259,7 @@ async def test_a_download_asked_for_too_early_is_refused(ann: Person, form: str)
 
 async def test_a_lost_file_is_our_fault_and_says_so(ann: Person, world: World) -> None:
     feature = await ann.finished()
-    world.artifacts.files.clear()
+    world.artifacts.kept.clear()
     lost = await ann.ask("GET", f"/api/features/{feature}/files/src/server.ts")
     assert (lost.status_code, lost.json()["code"]) == (500, "artifact_lost")
 

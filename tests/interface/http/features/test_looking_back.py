@@ -253,7 +253,7 @@ async def test_a_fork_outlives_its_parent_with_texts_and_files(ann: Person, worl
     await ann.ask("DELETE", path)
     assert (await ann.ask("GET", path)).status_code == 404
     for stored in given.FILES:  # As the sweeper does.
-        body = world.artifacts.files.pop(artifact_key(ann.tenant, UUID(feature), stored.sha256))
+        body = world.artifacts.kept.pop(artifact_key(ann.tenant, UUID(feature), stored.sha256))
         await world.artifacts.put(artifact_key(ann.tenant, child, stored.sha256), body)
     assert (await ann.ask("GET", f"{place}/files/src/server.ts")).content == SOURCE
     after = await read(ann, place, version=before["version"])

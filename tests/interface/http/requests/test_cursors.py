@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from interface.http.problems import HttpProblem
+from interface.http.problems.table import HttpProblem
 from interface.http.requests.cursors import SEAL_BYTES, Cursors
 from interface.incoming import LONGEST_CURSOR
 from tests.interface.world import Person

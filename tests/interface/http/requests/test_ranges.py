@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interface.http import openapi
 from interface.http.requests.ranges import ByteSpan, names, span_of
-from tests.interface.http.test_problems import check
+from tests.interface.http.problems.test_problems import check
 from tests.interface.world import Person, World
 
 

@@ -221,10 +221,10 @@ async def test_words_being_written_carry_no_id(ann: Person, world: World) -> Non
         assert first["event"] == "feature_created"
         word = {"kind": "file", "step": "implement", "path": "src/a.ts", "size": 3}
         await world.live.say(ann.tenant, UUID(feature), word)
-        heard = await anext(events)
-    assert heard["event"] == "file"
-    assert "id" not in heard
-    assert json.loads(heard["data"]) == {"step": "implement", "path": "src/a.ts", "size": 3}
+        message = await anext(events)
+    assert message["event"] == "file"
+    assert "id" not in message
+    assert json.loads(message["data"]) == {"step": "implement", "path": "src/a.ts", "size": 3}
 
 
 async def test_a_deleted_feature_ends_its_stream(ann: Person, world: World) -> None:
@@ -272,10 +272,10 @@ async def test_the_tenant_hears_what_agents_write_only_if_it_asks_for_it(
         assert (await anext(events))["event"] == "hello"
         await world.live.say(bob.tenant, UUID(theirs), word)
         await world.live.say(ann.tenant, UUID(mine), word)
-        heard = await anext(events)
-        assert (heard["event"], "id" in heard) == ("delta", False)
-        assert json.loads(heard["data"])["feature_id"] == mine
-        assert json.loads(heard["data"])["text"] == "Tools"
+        message = await anext(events)
+        assert (message["event"], "id" in message) == ("delta", False)
+        assert json.loads(message["data"])["feature_id"] == mine
+        assert json.loads(message["data"])["text"] == "Tools"
     async with ann.stream("GET", "/api/live") as events:
         assert (await anext(events))["event"] == "hello"
         await world.live.say(ann.tenant, UUID(mine), word)
@@ -438,7 +438,7 @@ async def test_a_hundred_clients_that_vanish_leave_nothing(ann: Person, world: W
 
     await asyncio.gather(*(vanish(n) for n in range(100)))
     await settled(world)
-    assert not world.live._topics  # noqa: SLF001 - every ear is off.
+    assert not world.live._topics  # noqa: SLF001 - every subscription has ended.
 
 
 @pytest.mark.parametrize("given_id", ["x", "-1", "1e3", "9" * 30, "٣"])

@@ -39,7 +39,7 @@ const SILENT_FAILURES = 2;
 
 /** What the stream says without an id: passing words, kept nowhere. */
 const PASSING: Record<PassingWord, (store: FeatureStore, data: never) => void> = {
-	delta: (store, data: Delta & { step: Step; attempt: number }) => store.hearDelta(data),
+	delta: (store, data: Delta & { step: Step; attempt: number }) => store.addDelta(data),
 	file: (store, data: WrittenFile & { step: Step; attempt: number }) =>
 		store.write(data.step, data.attempt, (now) => withFile(now, data)),
 	progress: (store, data: { step: Step; attempt: number; words: string }) =>
@@ -92,7 +92,7 @@ export class FeatureStore {
 	/** Begin to listen, and read at least this version. */
 	open(version = 0): void {
 		this.#stop ??= hub.listen(this.id, {
-			onFrame: (frame) => this.#hear(frame),
+			onFrame: (frame) => this.#onFrame(frame),
 			onAgain: () => this.#catchUp(),
 			onSetBack: () => this.#forget()
 		});
@@ -122,7 +122,7 @@ export class FeatureStore {
 		return this.present?.in_progress.some((one) => workOf(one.step)?.agent === 'ba') ?? false;
 	}
 
-	hearDelta(delta: Delta & { step: Step; attempt: number }): void {
+	addDelta(delta: Delta & { step: Step; attempt: number }): void {
 		this.write(delta.step, delta.attempt, (now) => withDelta(now, delta));
 	}
 
@@ -157,7 +157,7 @@ export class FeatureStore {
 		return open?.started_at ?? null;
 	}
 
-	#hear(frame: Frame): void {
+	#onFrame(frame: Frame): void {
 		const passing = PASSING[frame.event as PassingWord];
 		if (passing) {
 			passing(this, frame.data as never);

@@ -13,7 +13,7 @@ import { frames, StreamRefused, type Frame } from './sse';
 /** All features, or one by its id. */
 export type Topic = 'all' | (string & {});
 
-type Word =
+type TabMessage =
 	{ kind: 'join' } | { kind: 'state'; connected: boolean } | { kind: 'frame'; frame: Frame };
 
 interface Listener {
@@ -30,7 +30,7 @@ const SET_BACK = 'set_back';
 const SILENT_MS = 2_500;
 
 class Hub {
-	/** Whether nothing has been heard of the service for a while. */
+	/** Whether the service has been silent for a while. */
 	lost = $state(false);
 	#subject = '';
 	#connected = false;
@@ -74,10 +74,10 @@ class Hub {
 		this.#subject = session.subject;
 		const name = `bp-live-${this.#subject}`;
 		this.#channel = new BroadcastChannel(name);
-		this.#channel.addEventListener('message', (message: MessageEvent<Word>) =>
-			this.#hear(message.data)
+		this.#channel.addEventListener('message', (message: MessageEvent<TabMessage>) =>
+			this.#receive(message.data)
 		);
-		this.#channel.postMessage({ kind: 'join' } satisfies Word);
+		this.#channel.postMessage({ kind: 'join' } satisfies TabMessage);
 		this.#lockWait = new AbortController();
 		const { signal } = this.#lockWait;
 		const lead = () => this.#lead();
@@ -106,21 +106,21 @@ class Hub {
 	}
 
 	/** To all tabs, this one included. */
-	#tell(word: Word): void {
-		this.#channel?.postMessage(word);
-		this.#hear(word);
+	#tell(message: TabMessage): void {
+		this.#channel?.postMessage(message);
+		this.#receive(message);
 	}
 
-	#hear(word: Word): void {
-		switch (word.kind) {
+	#receive(message: TabMessage): void {
+		switch (message.kind) {
 			case 'join':
 				if (this.#leading) this.#tell({ kind: 'state', connected: this.#connected });
 				break;
 			case 'state':
-				this.#standing(word.connected);
+				this.#standing(message.connected);
 				break;
 			case 'frame':
-				this.#pass(word.frame);
+				this.#pass(message.frame);
 				break;
 		}
 	}
@@ -148,7 +148,7 @@ class Hub {
 				for (const listeners of this.#listeners.values())
 					listeners.forEach((one) => one.onSetBack?.());
 			}
-			// A stream begins: what was said before, nobody has heard.
+			// A stream begins: nobody has received what was said before.
 			for (const listeners of this.#listeners.values()) listeners.forEach((one) => one.onAgain());
 		}
 	}

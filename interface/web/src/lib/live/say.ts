@@ -95,7 +95,7 @@ async function follow(store: FeatureStore, stream: ReadableStream<Uint8Array>): 
 	const on: Partial<Record<AnswerFrame, (data: never) => void>> = {
 		delta: (data: Delta) => {
 			const attempt = store.writing.converse?.attempt ?? 0;
-			store.hearDelta({ ...data, step: 'converse', attempt });
+			store.addDelta({ ...data, step: 'converse', attempt });
 		}
 	};
 	const parser = createParser({

@@ -1,8 +1,8 @@
-"""A log with a notary, and a superuser who gets around everything that the database can refuse.
+"""A log with signed tree heads, and a superuser who gets around all that the database refuses.
 
 position    1    2    3    4    5    6  |   7    8    9   10  |  11   12
 event      A1   B1   A2   B2   C1   A3  |  B3   A4   C2   D1  |  A5   B4
-                      first checkpoint  ^  second checkpoint  ^  none yet
+                           first head  ^      second head   ^  none yet
 """
 
 from collections.abc import AsyncIterator
@@ -59,8 +59,8 @@ END $$
 
 
 @dataclass
-class Notarised:
-    """The log, the notary, and all that an attack needs."""
+class SignedLog:
+    """The log, the signer of tree heads, and all that an attack needs."""
 
     url: str
     opened: Opened
@@ -81,7 +81,7 @@ class Notarised:
         """The key."""
         return LogKeys(self.sweeper)
 
-    def notary(self, store: Any = None, *, every_seconds: float = 0) -> TreeHeadSigner:
+    def tree_head_signer(self, store: Any = None, *, every_seconds: float = 0) -> TreeHeadSigner:
         """One of any number."""
 
         async def signer() -> Any:
@@ -90,9 +90,9 @@ class Notarised:
         return TreeHeadSigner(self.tree, store or self.store, signer, every_seconds=every_seconds)
 
     async def seal(self) -> None:
-        """Let a notary do all there is to do."""
-        notary = self.notary()
-        while await notary.round(0):
+        """Let a signer of tree heads do all there is to do."""
+        tree_head_signer = self.tree_head_signer()
+        while await tree_head_signer.round(0):
             continue
 
     async def record(self, names: str, *, deleting: bool = False) -> None:
@@ -132,14 +132,14 @@ class Notarised:
 
 
 @asynccontextmanager
-async def notarised(url: str, folder: Path) -> AsyncIterator[Notarised]:
+async def signed_log(url: str, folder: Path) -> AsyncIterator[SignedLog]:
     """Open it, empty."""
     async with opened(url) as log, Database(url, "bp_sweeper", max_size=4) as sweeper:
-        yield Notarised(url, log, sweeper, FolderTreeHeads(folder), folder)
+        yield SignedLog(url, log, sweeper, FolderTreeHeads(folder), folder)
 
 
-async def told(kept: Notarised) -> None:
-    """Record the events of the picture above, with its two checkpoints."""
+async def told(kept: SignedLog) -> None:
+    """Record the events of the picture above, with its two tree heads."""
     await kept.record(FIRST)
     await kept.seal()
     await kept.record(SECOND)

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from application.recent import Recent
-from application.waiting import any_set_within, is_set_within
+from application.running.recent import Recent
+from application.running.waiting import any_set_within, is_set_within
 
 
 async def test_a_wait_says_whether_the_event_came():

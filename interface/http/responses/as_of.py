@@ -17,7 +17,7 @@ from application.running.stretches import stretches
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.preconditions import etag
-from interface.http.problems import Fault, refuse
+from interface.http.problems.table import Fault, refuse
 from interface.http.requests.parameters import AsOfTime, AsOfVersion, read_time
 from interface.http.services import Services
 from projections.feature import FeatureRow
@@ -121,7 +121,7 @@ async def load_snapshot(
     row = await services.reads.feature(tenant_id, feature_id, min_version=wanted)
     if row is not None:
         return FeatureSnapshot(row, known.version)
-    # The read models have not heard of it yet: whoever created it is told what the log says.
+    # The read models do not hold it yet: whoever created it is told what the log says.
     past = await read_past(services, tenant_id, feature_id, AsOf(known.version))
     return FeatureSnapshot(past.feature, known.version, past)
 

@@ -27,7 +27,7 @@ from application.ports import (
 )
 from domain.errors import ContentChanged, NotFound, NotNow, Refused
 from domain.lifecycle import actions_at
-from interface.http.problems import (
+from interface.http.problems.table import (
     BY_STATUS,
     MEDIA_TYPE,
     Fault,

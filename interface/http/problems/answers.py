@@ -1,7 +1,7 @@
 """Which refusals each route may answer with, for the API document.
 
 Invariant: a code that a route answers with is listed here, under its status; the fuzzing of the API
-compares what it gets. What follows from a route's shape is found out, the rest stands in a table.
+compares what it gets. Some codes follow from a route's shape, the rest stand in a table.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
-from interface.http.problems import PROBLEMS
+from interface.http.problems.table import PROBLEMS
 
 ANYWHERE: Final = ("invalid_request", "internal_error", "unavailable")
 """A header may be out of order wherever one is sent."""

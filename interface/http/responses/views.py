@@ -15,8 +15,8 @@ from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
 from domain.runs import OURS
-from interface.http.as_of import FeatureSnapshot
-from interface.http.responses import (
+from interface.http.responses.as_of import FeatureSnapshot
+from interface.http.responses.structs import (
     Advised,
     ApprovalView,
     Document,

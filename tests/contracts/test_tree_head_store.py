@@ -1,4 +1,4 @@
-"""What every store of checkpoints promises, asked of the folder and of S3 alike."""
+"""What every store of tree heads promises, asked of the folder and of S3 alike."""
 
 import asyncio
 import socket
@@ -38,7 +38,7 @@ def bucket(endpoint: str, name: str = BUCKET) -> S3Store:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TreeHeadStore]:
     if request.param == "folder":
         async with open_store((tmp_path / "files").as_uri()) as files:
-            yield files.checkpoints()
+            yield files.tree_heads()
         return
     async with bucket(request.getfixturevalue("s3_endpoint")) as files:
         client = files._client  # noqa: SLF001 - the contract begins with an empty bucket.
@@ -48,7 +48,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             await client.delete_object(Bucket=BUCKET, Key=entry["Key"])
         await client.put_object(Bucket=BUCKET, Key="checkpoints/readme.txt", Body=b"not ours")
         await client.put_object(Bucket=BUCKET, Key="checkpointz", Body=b"not ours")
-        yield files.checkpoints()
+        yield files.tree_heads()
 
 
 async def test_what_is_stored_reads_back(store: TreeHeadStore) -> None:
@@ -83,7 +83,7 @@ async def test_sizes_are_listed_in_order_after_a_given_one(
     assert await store.list(10**18 + 1) == []
 
 
-async def test_a_checkpoint_that_is_not_there_is_missing(store: TreeHeadStore) -> None:
+async def test_a_tree_head_that_is_not_there_is_missing(store: TreeHeadStore) -> None:
     with pytest.raises(ArtifactMissing):
         await store.get(3)
 
@@ -101,11 +101,11 @@ async def test_a_folder_keeps_no_half_written_notes_and_shows_nobody_else(tmp_pa
 async def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").write_bytes(b"")
     store = FolderTreeHeads(tmp_path / "checkpoints")
-    with pytest.raises(Unavailable, match="folder of checkpoints"):
+    with pytest.raises(Unavailable, match="folder of tree heads"):
         await store.put_new(1, NOTE)
-    with pytest.raises(Unavailable, match="folder of checkpoints"):
+    with pytest.raises(Unavailable, match="folder of tree heads"):
         await store.list()
-    with pytest.raises(Unavailable, match="folder of checkpoints"):
+    with pytest.raises(Unavailable, match="folder of tree heads"):
         await store.get(1)
 
 
@@ -115,7 +115,7 @@ async def test_a_bucket_that_is_missing_or_refuses_is_unavailable(s3_endpoint: s
         closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
         for files in (bucket(closed), bucket(s3_endpoint, "another")):
             async with files:
-                store = files.checkpoints()
+                store = files.tree_heads()
                 with pytest.raises(Unavailable, match="the object store"):
                     await store.put_new(1, NOTE)
                 with pytest.raises(Unavailable, match="the object store"):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from interface.http.problems import BY_STATUS, PROBLEMS, HttpProblem
+from interface.http.problems.table import BY_STATUS, PROBLEMS, HttpProblem
 from interface.http.requests.body import decode
 from interface.http.streaming.conversation import Said
 from tests.interface.world import Person, World

@@ -1,0 +1,1 @@
+"""Refusals as HTTP answers: the table of problems, and which route may answer with which."""

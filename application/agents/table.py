@@ -15,14 +15,12 @@ from application.agents import tools as t
 from application.agents.agent_config import (
     HAIKU,
     OPUS,
-    PRICES,
-    PRICES_NAME,
     SONNET,
     AgentConfig,
     AgentConfigs,
     AgentLimits,
-    Price,
 )
+from application.agents.prices import in_force, operators_table
 from application.agents.steps.alignment import advise
 from application.agents.steps.build import implement
 from application.agents.steps.documents import write_plan, write_spec, write_tests
@@ -131,8 +129,9 @@ def agent_configs_of(
     Args:
         agents: Agent name to the fields of `AgentLimits` that differ, such as
             `{"spec": {"model": "…"}}`; values may be text, as they come from the environment.
-        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices.
-        prices_name: Name of the price table, recorded with every run; needed with `prices`.
+        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices;
+            see `prices.operators_table`.
+        prices_name: Version of the price table, recorded with every run; needed with `prices`.
 
     Raises:
         ValueError: an unknown agent, an unknown field, a value out of range, unnamed prices.
@@ -143,7 +142,4 @@ def agent_configs_of(
         known = {field: getattr(entry, field) for field in AgentLimits.__struct_fields__}
         limits = convert({**known, **fields}, AgentLimits, strict=False)
         entries[Agent(name)] = replace(entry, **asdict(limits))
-    if prices and not prices_name:
-        raise ValueError("Prices that are set need a name, such as `prices-2027-01`.")
-    table = {**PRICES, **{m: convert(p, Price, strict=False) for m, p in (prices or {}).items()}}
-    return AgentConfigs(entries, table, prices_name or PRICES_NAME)
+    return AgentConfigs(entries, operators_table(prices, prices_name) if prices else in_force())

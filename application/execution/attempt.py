@@ -202,7 +202,8 @@ class LeasedAttempt:
 
     def _count(self, tokens: Tokens, model: str) -> None:
         self._tokens = self._tokens + tokens
-        self._cost += self._provision.agent_configs.cost(tokens, model)
+        # A model without a price has no cost, rather than a wrong one: its manifest says so.
+        self._cost += self._provision.agent_configs.prices.cost(tokens, model) or 0
 
 
 class _Used:

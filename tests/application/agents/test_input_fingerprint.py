@@ -11,10 +11,11 @@ from application.agents import failures
 from application.agents.agent_config import HAIKU, OPUS, SONNET
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
+from application.agents.prices import in_force
 from application.agents.prompting import input_block, prompt_text, system_blocks, tool_definitions
 from application.agents.table import AGENTS, agent_configs_of
 from domain.pipeline import AGENT_OF
-from domain.runs import Tokens
+from domain.runs import UNPRICED, Tokens
 from domain.status import Agent, Gate, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
@@ -144,15 +145,12 @@ def test_models_are_those_of_their_tiers():
     assert all(tiers[row.entry.tier] == row.entry.model for row in AGENTS.values())
 
 
-def test_costs_count_the_cache_at_its_own_rates():
-    million = 1_000_000
-    agent_configs = agent_configs_of()
-    assert agent_configs.cost(Tokens(input=million), SONNET) == Decimal(3)
-    assert agent_configs.cost(Tokens(output=million), OPUS) == Decimal(25)
-    assert agent_configs.cost(Tokens(cache_read=million), SONNET) == Decimal("0.3")
-    assert agent_configs.cost(Tokens(cache_write=million), SONNET) == Decimal("3.75")
-    assert agent_configs.cost(Tokens(input=1), HAIKU) == Decimal("0.000001")
-    assert agent_configs.cost(Tokens(output=million), "claude-unheard-of") == Decimal(25)
+def test_a_manifest_says_which_prices_hold_or_that_none_is_known():
+    def prices(configs):
+        return fingerprint_of(Step.SPEC, s.BEFORE_SPEC, configs).prices
+
+    assert prices(agent_configs_of()) == in_force().version
+    assert prices(agent_configs_of({"spec": {"model": "claude-unheard-of"}})) == UNPRICED
 
 
 def test_what_the_operator_sets_holds_and_mistakes_are_refused():
@@ -163,8 +161,8 @@ def test_what_the_operator_sets_holds_and_mistakes_are_refused():
     )
     assert agent_configs[Agent.BA] == AGENTS[Agent.BA].entry
     priced = agent_configs_of(prices={"claude-x": {"input": "7", "output": 9}}, prices_name="mine")
-    assert priced.cost(Tokens(input=1_000_000), "claude-x") == Decimal(7)
-    assert priced.prices_name == "mine"
+    assert priced.prices.cost(Tokens(input=1_000_000), "claude-x") == Decimal(7)
+    assert priced.prices.version == "mine"
     for wrong in ({"nobody": {}}, {"spec": {"max_token": 1}}, {"spec": {"max_tokens": "1"}}):
         with pytest.raises(ValueError):  # noqa: PT011 - three libraries' words.
             agent_configs_of(wrong)

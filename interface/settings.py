@@ -132,7 +132,8 @@ class Settings(BaseSettings):
     agents: dict[str, dict[str, str | float]] = Field(
         {},
         description="JSON of agents to what differs from the agents' configuration, "
-        'such as `{"spec": {"model": "…", "max_tokens": 16000}}`',
+        'such as `{"spec": {"model": "…", "max_tokens": 16000}}`; '
+        "`effort` and `thinking` empty for a model before the 5.5 ones",
     )
     prices: dict[str, dict[str, str]] = Field(
         {},

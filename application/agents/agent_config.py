@@ -4,7 +4,7 @@ Invariant: every agent has exactly one entry. What a model costs stands in `pric
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -15,6 +15,10 @@ from domain.status import Agent
 SONNET: Final = "claude-sonnet-5-5"
 OPUS: Final = "claude-opus-5-5"
 HAIKU: Final = "claude-haiku-5-5"
+
+
+Effort = Literal["", "low", "medium", "high", "xhigh", "max"]
+Display = Literal["", "summarized", "omitted"]
 
 
 class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +37,12 @@ class AgentLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """File under `prompts/`."""
     visible_tokens: int = 0
     """What is asked of the agent where `max_tokens` must leave room for thinking; 0 for all."""
-    effort: str = ""
-    """`low` to `max`; empty for the provider's default."""
+    effort: Effort = ""
+    """How much it thinks. Always said, for the provider's default differs from model to model;
+    empty for a model that knows no effort: then nothing is sent."""
+    thinking: Display = ""
+    """Whether what it thinks is shown to whoever watches: between two tool calls that is all it
+    says. Empty for a model that does not think as much as it decides: then nothing is sent."""
 
 
 class AgentConfig(AgentLimits, frozen=True):

@@ -27,6 +27,8 @@ def fingerprint_of(
     parameters: dict[str, int | str] = {"max_tokens": entry.max_tokens, "turns": entry.turns}
     if entry.effort:
         parameters["effort"] = entry.effort
+    if entry.thinking:
+        parameters["thinking"] = entry.thinking
     table = agent_configs.prices
     prices = UNPRICED if table.of(entry.model) is None else table.version
     whole = to_json([step, entry.model, prompt, prices, hashes, parameters])

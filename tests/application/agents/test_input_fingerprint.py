@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from application.agents import failures
 from application.agents.agent_config import HAIKU, OPUS, SONNET
+from application.agents.exchange import Exchange
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.prices import in_force
@@ -90,9 +91,31 @@ def test_inputs_are_json_that_cannot_close_their_block():
     assert msgspec.json.decode(inner) == text
 
 
-def test_effort_is_sent_where_it_is_set():
-    agent_configs = agent_configs_of({"spec": {"effort": "high"}})
-    assert fingerprint_of(Step.SPEC, s.BEFORE_SPEC, agent_configs).parameters["effort"] == "high"
+@pytest.mark.parametrize("agent", list(Agent))
+async def test_effort_and_display_are_said_explicitly_and_no_tool_is_forced(agent):
+    context = ScriptedContext(answer(call("any", {})))
+    exchange = Exchange(agent, agent_configs_of()[agent], context)
+    exchange.begin({}, "0" * 64, "Do it.")
+    await exchange.ask()
+    (request,) = context.requests
+    entry = agent_configs_of()[agent]
+    assert request.parameters == {
+        "output_config": {"effort": entry.effort},
+        "thinking": {"type": "adaptive", "display": entry.thinking},
+    }
+    assert entry.effort
+    assert entry.thinking
+
+
+def test_effort_and_display_are_part_of_the_manifest_and_left_out_for_older_models():
+    agent_configs = agent_configs_of({"spec": {"effort": "max"}})
+    parameters = fingerprint_of(Step.SPEC, s.BEFORE_SPEC, agent_configs).parameters
+    assert (parameters["effort"], parameters["thinking"]) == ("max", "summarized")
+    older = agent_configs_of({"spec": {"effort": "", "thinking": ""}})
+    parameters = fingerprint_of(Step.SPEC, s.BEFORE_SPEC, older).parameters
+    assert parameters.keys() == {"max_tokens", "turns"}
+    with pytest.raises(ValueError, match="some"):
+        agent_configs_of({"spec": {"effort": "some"}})
 
 
 @every_agent

@@ -18,11 +18,13 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from application.agents.checklist import ids_in, unanswered
 from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.checks.code import file_findings
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
+from application.agents.checks.stack import stack_findings
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
@@ -452,6 +454,11 @@ def _prompted(text: str) -> object:
     )
 
 
+def _set_up(text: str) -> object:
+    names = ("package.json", "tsconfig.json", "README.md", ".env.example", "src/a.ts")
+    return stack_findings(dict.fromkeys(names, text))
+
+
 PLACES: Final[Mapping[str, Place]] = {
     "points of a brief": points_of,
     "title": lambda text: (fallback_title(text), title_findings(text)),
@@ -477,6 +484,8 @@ PLACES: Final[Mapping[str, Place]] = {
     "body of a request": _body,
     "query of a request": _query,
     "paths": _paths,
+    "how a project is set up": _set_up,
+    "controls of a review": lambda text: (unanswered(report(text)), ids_in(text)),
     "a decision": _decided,
     **{f"demo model as {agent}": _author(agent) for agent in (
         "ba", "spec", "title", "alignment_review", "planner", "contract_test", "implementer",

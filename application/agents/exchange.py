@@ -78,6 +78,11 @@ class Exchange:
         self._messages: list[dict[str, Any]] = []
         self._turns = 0
 
+    @property
+    def turns_left(self) -> int:
+        """How often it may still ask."""
+        return max(0, self._entry.turns - self._turns)
+
     def begin(self, inputs: dict[str, str], manifest_sha256: str, task: str) -> None:
         """The first message: inputs as data, then the one task."""
         nonce = nonce_of(manifest_sha256)

@@ -31,6 +31,7 @@ from application.agents.failures import check_failed
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.inspection import StaticFinding
+from application.agents.language import asked_in, in_language
 from application.agents.markdown import code, fenced, inline
 from application.agents.paths import oversizes, printable, refusals
 from application.agents.points import points_of
@@ -485,6 +486,7 @@ PLACES: Final[Mapping[str, Place]] = {
     "query of a request": _query,
     "paths": _paths,
     "how a project is set up": _set_up,
+    "the language of a text": lambda text: (asked_in(text), in_language(text, "de")),
     "controls of a review": lambda text: (unanswered(report(text)), ids_in(text)),
     "a decision": _decided,
     **{f"demo model as {agent}": _author(agent) for agent in (

@@ -390,6 +390,8 @@ class ModelAnswer(Struct, frozen=True, omit_defaults=True):
     request_id: str = ""
     truncated: bool = False
     """Whether a block was cut off and dropped."""
+    refusal: str = ""
+    """Of a refusal: the category that the provider names, if it names one."""
 
 
 class ModelError(Exception):
@@ -434,6 +436,7 @@ class Model(Protocol):
         on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
         on_tokens: Callable[[Tokens], None] = lambda _: None,
+        on_thought: Callable[[str], None] = lambda _: None,
     ) -> ModelAnswer:
         """Send one streaming request. Cancelling closes the stream.
 
@@ -444,6 +447,7 @@ class Model(Protocol):
             on_draft: Gets the input of calls as it comes: pieces of JSON, cut anywhere.
             on_progress: Called for every sign of life.
             on_tokens: Gets what the provider has counted so far, whenever it tells more.
+            on_thought: Gets what the model thinks, where the request asks to be shown it.
             idempotency_key: Names the request in the ledger.
 
         Raises:

@@ -12,6 +12,10 @@ OURS: Final = frozenset({"worker_stopped", "outcome_unknown", "lease_lost"})
 many they are, they use up none of a step's attempts; what they used was discarded by us."""
 
 
+UNPRICED: Final = "none"
+"""Stands for the price table of a run whose model had no known price."""
+
+
 class Attempt(Struct, frozen=True):
     """Names one try of one step. An answer under any other name is late, and refused."""
 
@@ -80,7 +84,8 @@ class InputFingerprint(Struct, frozen=True):
     model: str
     prompt_sha256: str
     prices: str
-    """Name of the price table that turns tokens into dollars."""
+    """Version of the price table that turns tokens into dollars; `UNPRICED` if it does not know the
+    model: then a run's cost is 0, and it was not free."""
     inputs: dict[str, str]
     """Name of each input to the SHA-256 of its text."""
     parameters: dict[str, int | str]

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from application.agents.agent_config import AgentConfigs
+from application.agents.prices import unpriced
 from application.agents.table import agent_configs_of
 from application.audit.orphans import OrphanWatch
 from application.continuity.deletions import DeletionNotes
@@ -195,6 +196,8 @@ def _retirement_watch(base: Foundation, agent_configs: AgentConfigs) -> Run:
         if stop.is_set():
             return  # Nothing is imported only to end.
         models = {entry.model for entry in agent_configs.entries.values()}
+        for model in unpriced(sorted(models), agent_configs.prices):
+            log.warning("model_without_price", model=model, change="BP_PRICES")
         try:
             ending = await retiring(models)
         except Exception as error:  # noqa: BLE001 - of another SDK: nobody is warned, and that is all.

@@ -132,14 +132,18 @@ class Settings(BaseSettings):
     agents: dict[str, dict[str, str | float]] = Field(
         {},
         description="JSON of agents to what differs from the agents' configuration, "
-        'such as `{"spec": {"model": "…", "max_tokens": 16000}}`',
+        'such as `{"spec": {"model": "…", "max_tokens": 16000}}`; '
+        "`effort` and `thinking` empty for a model before the 5.5 ones",
     )
     prices: dict[str, dict[str, str]] = Field(
         {},
-        description="JSON of models to dollars per million tokens, "
-        'such as `{"claude-…": {"input": "3", "output": "15"}}`; needs BP_PRICES_NAME',
+        description="JSON of models to dollars per million tokens, such as "
+        '`{"claude-…": {"input": "3", "output": "15", "cache_read": "0.3"}}`; without '
+        "`cache_read` and `cache_write` they are 0.1 and 1.25 of `input`; needs BP_PRICES_NAME",
     )
-    prices_name: str = Field("", description="name of the price table, recorded with every run")
+    prices_name: str = Field(
+        "", description="version of the price table that BP_PRICES makes, recorded with every run"
+    )
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"
     )

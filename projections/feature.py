@@ -288,7 +288,8 @@ def _pauses(row: FeatureRow, fact: Recorded, state: Feature) -> dict[Step, Pause
     }
     event = fact.event
     if isinstance(event, e.AttemptFailed) and event.retried and event.attempt.step in state.due:
-        until = fact.recorded_at + timedelta(seconds=min(event.retry_after_seconds, LONGEST_PAUSE))
+        pause = min(max(event.retry_after_seconds, 0.0), LONGEST_PAUSE)
+        until = fact.recorded_at + timedelta(seconds=pause)
         pauses[event.attempt.step] = Pause(fact.version, until)
     return pauses
 

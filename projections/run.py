@@ -17,7 +17,7 @@ from domain.feature import Feature
 from domain.feature import evolve as live_on
 from domain.lifecycle import APPROVED_AT
 from domain.recorded import Recorded
-from domain.runs import Attempt, Run, Tokens
+from domain.runs import UNPRICED, Attempt, Run, Tokens
 from domain.status import Agent, Step
 from projections.projection import EVERY_ROW, NOTHING, Projection, Touched
 from projections.spending import attempt_of, run_of
@@ -51,6 +51,8 @@ class RunRow(Struct, frozen=True):
     """Of the event that announced it."""
     tokens: Tokens = Tokens()
     cost_usd: Decimal = Decimal(0)
+    priced: bool = True
+    """Whether a price of the model was known; without one `cost_usd` is 0, and it was not free."""
     seconds: float = 0.0
     turns: int = 0
     error: str | None = None
@@ -136,6 +138,7 @@ def _started(fact: Recorded, event: e.StepStarted) -> RunRow:
         outcome=Outcome.RUNNING,
         started_at=fact.recorded_at,
         version=fact.version,
+        priced=manifest.prices != UNPRICED,
     )
 
 

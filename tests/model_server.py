@@ -1,4 +1,7 @@
-"""A server that sends exactly the bytes a test wants, also those that no good server would send."""
+"""A server that sends exactly the bytes a test wants, also those that no good server would send.
+
+A request that the provider refuses is refused here too, before any scripted answer.
+"""
 
 import asyncio
 import json
@@ -6,6 +9,8 @@ from contextlib import suppress
 from typing import Any, Self
 
 from msgspec import Struct
+
+from infrastructure.demo_model.provider_rules import refusal_of
 
 
 class Sent(Struct):
@@ -68,6 +73,9 @@ class ModelServer:
         length = int(headers.get("content-length", 0))
         body = json.loads(await reader.readexactly(length)) if length else None
         self.received.append(Received(lines[0].split(" ")[1], headers, body))
+        refused = refusal_of(body) if isinstance(body, dict) else None
+        if refused is not None:
+            self.answers.insert(0, failure(400, "invalid_request_error", refused))
         sent = self.answers.pop(0)
         if not sent.silent:
             writer.write(_head(sent))

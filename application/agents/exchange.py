@@ -4,8 +4,8 @@ Invariant: messages are only ever added, so that the prompt cache holds and a re
 the very requests that the ledger knows; no attempt asks more often than its entry allows.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +24,21 @@ from application.ports import Block, ModelAnswer, ModelRequest
 from domain.status import Agent, OutputMode
 
 _UNREADABLE = {"unreadable": "The call was no valid JSON."}
+
+
+REFUSED: Final[Mapping[str, str]] = {
+    "": "The model declined to work on this. It may have taken a part of the text for something "
+    "harmful.",
+    "cyber": "The model declined to work on this: it took a part of the text for an attack on "
+    "computers.",
+    "bio": "The model declined to work on this: it took a part of the text for dangerous biology.",
+    "frontier_llm": "The model declined to work on this: it took it for the making of a language "
+    "model.",
+    "reasoning_extraction": "The model declined to work on this: it took a part of the text for a "
+    "request to tell how it thinks.",
+}
+"""What is said of a refusal, by the provider's category; of those without a name what holds for
+all."""
 
 
 class Result(Struct, frozen=True):
@@ -63,6 +78,11 @@ class Exchange:
         self._messages: list[dict[str, Any]] = []
         self._turns = 0
 
+    @property
+    def turns_left(self) -> int:
+        """How often it may still ask."""
+        return max(0, self._entry.turns - self._turns)
+
     def begin(self, inputs: dict[str, str], manifest_sha256: str, task: str) -> None:
         """The first message: inputs as data, then the one task."""
         nonce = nonce_of(manifest_sha256)
@@ -85,11 +105,7 @@ class Exchange:
         self._context.show("progress", words=self._words(), turn=self._turns)
         answer = await self._context.ask(self._request())
         if answer.stop_reason == "refusal":
-            raise StepFailed(
-                "model_refused",
-                "The model declined to work on this. It may have taken a part of the text for "
-                "something harmful.",
-            )
+            raise StepFailed("model_refused", REFUSED.get(answer.refusal, REFUSED[""]))
         if answer.stop_reason == "model_context_window_exceeded":
             raise StepFailed(
                 "input_too_long", "The documents are longer than the model can read at once."
@@ -99,7 +115,10 @@ class Exchange:
     def heard(self, answer: ModelAnswer) -> None:
         """Add the agent's answer as it came."""
         content = [_as_sent(b) for b in answer.blocks if b.type != "text" or b.text.strip()]
-        if any(block["type"] in {"text", "tool_use"} for block in content):
+        # An answer that was cut off may end in a thought, which no request may.
+        while content and content[-1]["type"] not in {"text", "tool_use"}:
+            content.pop()
+        if content:
             self._messages.append({"role": "assistant", "content": content})
 
     def reply(self, results: Sequence[Result], text: str = "") -> None:
@@ -125,6 +144,8 @@ class Exchange:
         parameters: dict[str, Any] = {}
         if self._entry.effort:
             parameters["output_config"] = {"effort": self._entry.effort}
+        if self._entry.thinking:
+            parameters["thinking"] = {"type": "adaptive", "display": self._entry.thinking}
         return ModelRequest(
             model=self._entry.model,
             max_tokens=self._entry.max_tokens,

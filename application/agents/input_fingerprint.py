@@ -11,7 +11,7 @@ from application.agents.inputs import inputs_of
 from application.agents.prompting import prompt_sha256, to_json
 from application.agents.step_inputs import StepInputs
 from domain.pipeline import AGENT_OF
-from domain.runs import InputFingerprint
+from domain.runs import UNPRICED, InputFingerprint
 from domain.status import Step
 
 
@@ -27,11 +27,15 @@ def fingerprint_of(
     parameters: dict[str, int | str] = {"max_tokens": entry.max_tokens, "turns": entry.turns}
     if entry.effort:
         parameters["effort"] = entry.effort
-    whole = to_json([step, entry.model, prompt, agent_configs.prices_name, hashes, parameters])
+    if entry.thinking:
+        parameters["thinking"] = entry.thinking
+    table = agent_configs.prices
+    prices = UNPRICED if table.of(entry.model) is None else table.version
+    whole = to_json([step, entry.model, prompt, prices, hashes, parameters])
     return InputFingerprint(
         model=entry.model,
         prompt_sha256=prompt,
-        prices=agent_configs.prices_name,
+        prices=prices,
         inputs=hashes,
         parameters=parameters,
         sha256=sha256(whole.encode()).hexdigest(),

@@ -1,6 +1,7 @@
 """What each output mode makes of a brief: its language, its files, what is looked for in them.
 
-Invariant: that the result is TypeScript for Node is said here and nowhere else in the application.
+Invariant: that the result is TypeScript for Node is said here, and in the stack profile with its
+check and its paragraph of governance; nowhere else in the application.
 The prompts take its words, the bill of materials and the inspection its names of files and
 packages. What a parser can read is the parsers' affair.
 """

@@ -15,7 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from application.agents.agent_config import AgentConfig
+from application.agents.checklist import checklist_words
 from application.agents.output import OUTPUTS
+from application.agents.stack_profile import PROFILE
 from domain.status import Agent, OutputMode
 
 CACHED: Final = {"type": "ephemeral"}
@@ -27,6 +29,12 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 @cache
+def data_words() -> dict[str, str]:
+    """Placeholders of prompts for what stands elsewhere as data, and is checked by code."""
+    return {"controls": checklist_words(), **PROFILE.words()}
+
+
+@cache
 def prompt_text(name: str, mode: OutputMode = OutputMode.FULL_CODE) -> str:
     """A prompt file of this package, with the words of a mode's output for its `{placeholders}`.
 
@@ -34,7 +42,7 @@ def prompt_text(name: str, mode: OutputMode = OutputMode.FULL_CODE) -> str:
         KeyError: the output has no such word. A brace that is meant is written twice.
     """
     text = files("application.agents").joinpath("prompts", name).read_text(encoding="utf-8")
-    return text.format(**OUTPUTS[mode].words())
+    return text.format(**OUTPUTS[mode].words(), **data_words())
 
 
 def system_blocks(

@@ -1,11 +1,12 @@
-"""How a whole document is obtained: asked for, decoded, checked, and sent back at most once.
+"""How a whole document is obtained: asked for, decoded, checked, and sent back while that helps.
 
-Invariant: what is returned has passed its check. Reminder, correction and second try after a
-cut-off each happen once; then the step fails with what was found.
+Invariant: what is returned has passed its check. Reminder and second try after a cut-off happen
+once each; corrections go on as long as each leaves less to mend than the one before, and turns are
+left. Then the step fails with what was found last.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -35,7 +36,8 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         StepFailed: `check_failed`, `no_result`, `answer_too_long`, or what `Exchange.ask` raises.
         ModelError: no usable answer.
     """
-    reminded = corrected = cut = False
+    reminded = cut = False
+    progress = CorrectionProgress()
     while True:
         answer = await exchange.ask()
         submitted = [call for call in calls(answer) if call.name == tool.name]
@@ -58,9 +60,8 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
             return document
-        if corrected:
+        if not progress.made(findings, readable=document is not None) or not exchange.turns_left:
             raise check_failed("What the agent handed over", findings)
-        corrected = True
         exchange.heard(answer)
         text = _CORRECTION.format(findings=listed(findings[:MOST_SHOWN]), tool=tool.name)
         exchange.reply(
@@ -69,6 +70,29 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
                 for call in calls(answer)
             ]
         )
+
+
+class CorrectionProgress:
+    """Whether a correction brought a document further than it was before."""
+
+    def __init__(self) -> None:
+        """Nothing was handed over yet."""
+        self._best: tuple[bool, int] | None = None
+        self._unreadable: set[str] = set()
+
+    def made(self, findings: Sequence[str], *, readable: bool) -> bool:
+        """Take in what was found; whether it is less than before.
+
+        What cannot be read names its first fault only: another fault is one that was behind it.
+        """
+        here = (not readable, len(findings))
+        less = self._best is None or here < self._best
+        if not readable:
+            less = less or not self._unreadable.issuperset(findings)
+            self._unreadable.update(findings)
+        if less:
+            self._best = here
+        return less
 
 
 _REMINDER = (

@@ -15,14 +15,12 @@ from application.agents import tools as t
 from application.agents.agent_config import (
     HAIKU,
     OPUS,
-    PRICES,
-    PRICES_NAME,
     SONNET,
     AgentConfig,
     AgentConfigs,
     AgentLimits,
-    Price,
 )
+from application.agents.prices import in_force, operators_table
 from application.agents.steps.alignment import advise
 from application.agents.steps.build import implement
 from application.agents.steps.documents import write_plan, write_spec, write_tests
@@ -51,23 +49,62 @@ class AgentRow(NamedTuple):
 AGENTS: Final[Mapping[Agent, AgentRow]] = {
     Agent.BA: AgentRow(
         AgentConfig(
-            "sonnet", SONNET, 4_000, 4, 180, "ba.md", tools=(t.ASK_QUESTION, t.PROPOSE_BRIEF)
+            "sonnet",
+            SONNET,
+            8_000,
+            4,
+            180,
+            "ba.md",
+            visible_tokens=4_000,
+            effort="medium",
+            thinking="omitted",
+            tools=(t.ASK_QUESTION, t.PROPOSE_BRIEF),
         ),
         converse,
         (100, 1_000),
     ),
     Agent.SPEC: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "spec.md", tools=(t.SUBMIT_SPEC,)),
+        AgentConfig(
+            "sonnet",
+            SONNET,
+            32_000,
+            5,
+            900,
+            "spec.md",
+            effort="high",
+            thinking="summarized",
+            tools=(t.SUBMIT_SPEC,),
+        ),
         write_spec,
         (2_000, 8_000),
     ),
     Agent.PLANNER: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "planner.md", tools=(t.SUBMIT_PLAN,)),
+        AgentConfig(
+            "sonnet",
+            SONNET,
+            32_000,
+            5,
+            900,
+            "planner.md",
+            effort="high",
+            thinking="summarized",
+            tools=(t.SUBMIT_PLAN,),
+        ),
         write_plan,
         (1_500, 6_000),
     ),
     Agent.CONTRACT_TEST: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "contract_test.md", tools=(t.SUBMIT_TESTS,)),
+        AgentConfig(
+            "sonnet",
+            SONNET,
+            32_000,
+            5,
+            900,
+            "contract_test.md",
+            effort="high",
+            thinking="summarized",
+            tools=(t.SUBMIT_TESTS,),
+        ),
         write_tests,
         (3_000, 12_000),
     ),
@@ -79,6 +116,8 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
             60,
             3_600,
             "implementer.md",
+            effort="medium",
+            thinking="summarized",
             tools=(t.WRITE_FILES, t.REPORT_BLOCKED, t.TASK_DONE),
         ),
         implement,
@@ -87,13 +126,31 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
     ),
     Agent.SECURITY_REVIEW: AgentRow(
         AgentConfig(
-            "sonnet", SONNET, 16_000, 5, 900, "security_review.md", tools=(t.SUBMIT_REVIEW,)
+            "sonnet",
+            SONNET,
+            16_000,
+            5,
+            900,
+            "security_review.md",
+            effort="high",
+            thinking="summarized",
+            tools=(t.SUBMIT_REVIEW,),
         ),
         review,
         (800, 4_000),
     ),
     Agent.CODE_REVIEW: AgentRow(
-        AgentConfig("sonnet", SONNET, 16_000, 5, 900, "code_review.md", tools=(t.SUBMIT_REVIEW,)),
+        AgentConfig(
+            "sonnet",
+            SONNET,
+            16_000,
+            5,
+            900,
+            "code_review.md",
+            effort="high",
+            thinking="summarized",
+            tools=(t.SUBMIT_REVIEW,),
+        ),
         review,
         (800, 4_000),
     ),
@@ -106,6 +163,8 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
             180,
             "alignment_review.md",
             visible_tokens=500,
+            effort="medium",
+            thinking="omitted",
             tools=(t.SUBMIT_RECOMMENDATION,),
         ),
         advise,
@@ -113,7 +172,16 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
     ),
     Agent.TITLE: AgentRow(
         AgentConfig(
-            "haiku", HAIKU, 2_000, 3, 60, "title.md", visible_tokens=50, tools=(t.SUBMIT_TITLE,)
+            "haiku",
+            HAIKU,
+            2_000,
+            3,
+            60,
+            "title.md",
+            visible_tokens=50,
+            effort="low",
+            thinking="omitted",
+            tools=(t.SUBMIT_TITLE,),
         ),
         name_feature,
         (20, 200),
@@ -131,8 +199,9 @@ def agent_configs_of(
     Args:
         agents: Agent name to the fields of `AgentLimits` that differ, such as
             `{"spec": {"model": "…"}}`; values may be text, as they come from the environment.
-        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices.
-        prices_name: Name of the price table, recorded with every run; needed with `prices`.
+        prices: Model name to `{"input": …, "output": …}`, beside or instead of the list prices;
+            see `prices.operators_table`.
+        prices_name: Version of the price table, recorded with every run; needed with `prices`.
 
     Raises:
         ValueError: an unknown agent, an unknown field, a value out of range, unnamed prices.
@@ -143,7 +212,4 @@ def agent_configs_of(
         known = {field: getattr(entry, field) for field in AgentLimits.__struct_fields__}
         limits = convert({**known, **fields}, AgentLimits, strict=False)
         entries[Agent(name)] = replace(entry, **asdict(limits))
-    if prices and not prices_name:
-        raise ValueError("Prices that are set need a name, such as `prices-2027-01`.")
-    table = {**PRICES, **{m: convert(p, Price, strict=False) for m, p in (prices or {}).items()}}
-    return AgentConfigs(entries, table, prices_name or PRICES_NAME)
+    return AgentConfigs(entries, operators_table(prices, prices_name) if prices else in_force())

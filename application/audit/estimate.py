@@ -1,7 +1,8 @@
 """What work will roughly cost: from what like work has cost, and from the length of what goes in.
 
 Invariant: never less than nothing, and never less for a longer input. Where nothing is recorded it
-says so: then it rests on list prices and on the lengths that answers typically have.
+says so: then it rests on list prices and on the lengths that answers typically have. Where the
+price of a model is not known there is no estimate, rather than a wrong one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from application.agents.agent_config import AgentConfigs
+from application.agents.prices import ModelPrice, rounded, unpriced
 from application.agents.table import AGENTS
 from application.execution.model_access import DEMO_MODEL
 from domain.pipeline import STEPS, PipelineStep
@@ -37,6 +39,8 @@ class Basis(StrEnum):
     """List prices, the length of what goes in, and the typical length of answers."""
     RUNS_AND_PRICES = "runs_and_prices"
     """Recorded runs for some agents, list prices for the others."""
+    UNPRICED = "unpriced"
+    """Nothing: the price of a model that would work is not known, so that there is no estimate."""
 
 
 class Ahead(Struct, frozen=True):
@@ -57,7 +61,7 @@ class PastStep(Struct, frozen=True):
     step: Step
     model: str
     cost_usd: Decimal
-    """With the attempts before it that brought no result."""
+    """At today's prices, with the attempts before it that brought no result."""
     length: int | None
     """Characters of the approved documents that went in; None if they are gone."""
 
@@ -68,8 +72,9 @@ class StepEstimate(Struct, frozen=True):
     step: Step
     agent: Agent
     model: str
-    low_usd: Decimal
-    high_usd: Decimal
+    low_usd: Decimal | None
+    """None, and `high_usd` too, if no price of the model is known."""
+    high_usd: Decimal | None
     runs: int
     """Recorded runs that this rests on; with 0 on list prices."""
 
@@ -78,12 +83,15 @@ class Estimate(Struct, frozen=True):
     """What the work until a person decides again, or until the end, will roughly cost."""
 
     basis: Basis
-    low_usd: Decimal
-    high_usd: Decimal
+    low_usd: Decimal | None
+    """None, and `high_usd` too, if the price of one of the models is not known."""
+    high_usd: Decimal | None
     runs: int
     """Recorded runs that it rests on."""
     steps: tuple[StepEstimate, ...]
     """In the order in which they begin. Sums to the whole."""
+    unpriced: tuple[str, ...] = ()
+    """Models that would work and whose price is not known."""
 
 
 class Typical(NamedTuple):
@@ -124,30 +132,36 @@ def estimate(
         agent_configs: Who works, at which prices.
     """
     steps = tuple(_of_step(one, past, agent_configs) for one in ahead)
+    missing = unpriced([one.model for one in steps], agent_configs.prices)
     return Estimate(
-        basis=_basis(steps),
-        low_usd=sum((one.low_usd for one in steps), Decimal(0)),
-        high_usd=sum((one.high_usd for one in steps), Decimal(0)),
+        basis=Basis.UNPRICED if missing else _basis(steps),
+        low_usd=None if missing else _sum(one.low_usd for one in steps),
+        high_usd=None if missing else _sum(one.high_usd for one in steps),
         runs=sum(one.runs for one in steps),
         steps=steps,
+        unpriced=missing,
     )
+
+
+def _sum(parts: Iterable[Decimal | None]) -> Decimal:
+    return sum((part for part in parts if part is not None), Decimal(0))
 
 
 def _of_step(one: Ahead, past: Sequence[PastStep], agent_configs: AgentConfigs) -> StepEstimate:
     if one.model == DEMO_MODEL:
         low = high = Decimal(0)
         return StepEstimate(one.step, one.agent, one.model, low, high, 0)
+    price = agent_configs.prices.of(one.model)
+    if price is None:
+        return StepEstimate(one.step, one.agent, one.model, None, None, 0)
     like = [run for run in past if (run.step, run.model) == (one.step, one.model)][:NEWEST]
     if not like:
-        low, high = _by_prices(one, agent_configs)
+        low, high = _by_prices(one, price)
         return StepEstimate(one.step, one.agent, one.model, low, high, 0)
     costs = [run.cost_usd * _growth(one, run) for run in like]
     # One run tells little about the next one; ten tell how far they lie apart.
     doubt = Decimal(1) / (2 * len(like))
-    low, high = (
-        agent_configs.rounded(min(costs) * (1 - doubt)),
-        agent_configs.rounded(max(costs) * (1 + doubt)),
-    )
+    low, high = rounded(min(costs) * (1 - doubt)), rounded(max(costs) * (1 + doubt))
     return StepEstimate(one.step, one.agent, one.model, low, high, len(like))
 
 
@@ -158,14 +172,16 @@ def _growth(one: Ahead, run: PastStep) -> Decimal:
     return Decimal(one.fixed + one.length + 1) / Decimal(one.fixed + run.length + 1)
 
 
-def _by_prices(one: Ahead, agent_configs: AgentConfigs) -> tuple[Decimal, Decimal]:
+def _by_prices(one: Ahead, price: ModelPrice) -> tuple[Decimal, Decimal]:
     written = -(-(one.fixed + one.length) // CHARACTERS_PER_TOKEN)
     typical = TYPICAL[one.step]
 
     def cost(output: int, requests: int, unwritten: int) -> Decimal:
         # Each request after the first reads again what stands, from the provider's cache.
-        again = (requests - 1) * (written + unwritten + output // 2)
-        return agent_configs.cost(Tokens(written + unwritten, output, cache_read=again), one.model)
+        longest = written + unwritten + (output // 2 if requests > 1 else 0)
+        again = (requests - 1) * longest
+        rates = price.rates(longest)
+        return rounded(rates.cost(Tokens(written + unwritten, output, cache_read=again)))
 
     few, many = zip(typical.output, typical.requests, typical.unwritten, strict=True)
     return cost(*few), cost(*many)

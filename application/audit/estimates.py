@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from application.agents.agent_config import AgentConfigs
+from application.agents.prices import PriceTable
 from application.agents.prompting import prompt_length, to_json
 from application.audit.estimate import NEWEST, Ahead, Estimate, PastStep, estimate
 from application.audit.past_runs import READS, PastRuns, RecordedRun
@@ -112,13 +113,17 @@ class Estimates:
         if isinstance(command, c.ConfirmBrief | c.ReviseBrief):
             lengths[Part.BRIEF] = brief_length
         ahead = [_ahead(step, agent_configs, lengths) for step in steps]
-        found = estimate(ahead, await self._past(tenant_id, ahead), agent_configs)
-        if isinstance(command, c.ReplayFeature | c.RetryFeature) and feature.recorded:
-            # A result recorded for the same inputs is taken again, and costs nothing.
+        past = await self._past(tenant_id, ahead, agent_configs.prices)
+        found = estimate(ahead, past, agent_configs)
+        taken_again = isinstance(command, c.ReplayFeature | c.RetryFeature) and feature.recorded
+        if taken_again and found.low_usd is not None:
+            # What is recorded for the same inputs is taken again, and then costs nothing.
             return replace(found, low_usd=Decimal(0))
         return found
 
-    async def _past(self, tenant_id: UUID, ahead: Sequence[Ahead]) -> list[PastStep]:
+    async def _past(
+        self, tenant_id: UUID, ahead: Sequence[Ahead], prices: PriceTable
+    ) -> list[PastStep]:
         wanted = {(one.step, one.model): NEWEST for one in ahead}
         runs: list[RecordedRun] = []
         for run in await self._experience.recent(tenant_id):
@@ -136,8 +141,9 @@ class Estimates:
             except NotFound:  # Its texts were deleted; what it cost was not.
                 lengths[feature_id] = {}
         return [
-            PastStep(run.step, run.model, run.cost_usd, _went_in(run, lengths[run.feature_id]))
+            PastStep(run.step, run.model, costs, _went_in(run, lengths[run.feature_id]))
             for run in runs
+            if (costs := _today(run, prices)) is not None
         ]
 
     async def _documents(
@@ -149,6 +155,12 @@ class Estimates:
             return {}
         found = await self._features.texts(tenant_id, feature_id, wanted)
         return {version: _length(one.event) for version, one in found.items()}
+
+
+def _today(run: RecordedRun, prices: PriceTable) -> Decimal | None:
+    """What a run would cost at the prices in force; the most, where only its sum is known."""
+    between = prices.between(run.tokens, run.model, run.requests)
+    return between and between[1]
 
 
 def _newly_due(before: Feature, after: Feature) -> list[Step]:

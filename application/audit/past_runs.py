@@ -6,7 +6,6 @@ deleted still count; how long the documents were is told by whoever may read the
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from msgspec import Struct
 from domain import events as e
 from domain.lifecycle import DOCUMENTS
 from domain.pipeline import RESULT_OF, RESULTS, STEPS
-from domain.runs import Attempt, Run
+from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Input, Part, Step
 
 _HELD_BY: Final[Mapping[Input, Part]] = {
@@ -57,8 +56,10 @@ class RecordedRun(Struct, frozen=True):
     feature_id: UUID
     step: Step
     model: str
-    cost_usd: Decimal
-    """With the attempts before it, in the same epoch, that brought none."""
+    tokens: Tokens
+    """With the attempts before it, in the same epoch, that brought none; so `requests`. Not what it
+    cost: prices change, and an estimate is about those of now."""
+    requests: int
     reads: tuple[int, ...] | None
     """Versions of the documents that went in; None if they are not known."""
 
@@ -78,7 +79,7 @@ def recorded_runs(traces: Iterable[RunTrace]) -> list[RecordedRun]:
     """
     standing: dict[UUID, dict[Part, int]] = defaultdict(dict)
     models: dict[tuple[UUID, Attempt], str] = {}
-    spent: dict[tuple[UUID, Step, int], Decimal] = defaultdict(Decimal)
+    spent: dict[tuple[UUID, Step, int], Run] = defaultdict(Run)
     found = []
     for one in traces:
         part = one.part or WRITES.get(one.kind)
@@ -90,7 +91,7 @@ def recorded_runs(traces: Iterable[RunTrace]) -> list[RecordedRun]:
             models[one.feature_id, one.attempt] = one.model
             continue
         effort = (one.feature_id, one.attempt.step, one.attempt.epoch)
-        spent[effort] += one.run.cost_usd
+        spent[effort] = _together(spent[effort], one.run)
         model = models.get((one.feature_id, one.attempt))
         # Without a request it was taken from an earlier answer, which tells nothing of the next.
         if one.kind in IN_VAIN or not one.run.turns or model is None:
@@ -98,8 +99,15 @@ def recorded_runs(traces: Iterable[RunTrace]) -> list[RecordedRun]:
         documents = standing[one.feature_id]
         wanted = READS[one.attempt.step]
         reads = tuple(documents[name] for name in wanted) if documents.keys() >= {*wanted} else None
-        found.append(RecordedRun(one.feature_id, one.attempt.step, model, spent.pop(effort), reads))
+        used = spent.pop(effort)
+        found.append(
+            RecordedRun(one.feature_id, one.attempt.step, model, used.tokens, used.turns, reads)
+        )
     return found[::-1]
+
+
+def _together(some: Run, more: Run) -> Run:
+    return Run(tokens=some.tokens + more.tokens, turns=some.turns + more.turns)
 
 
 TELLING: Final = (

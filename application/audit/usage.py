@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from application.running.single_flight import SingleFlight
 from application.running.turns import Turns
-from domain.runs import Run, Tokens
+from domain.runs import UNPRICED, Run, Tokens
 
 
 class Fate(StrEnum):
@@ -48,6 +48,9 @@ class Expense(Struct, frozen=True):
     """When it was recorded."""
     run: Run
     fate: Fate
+    prices: str = ""
+    """Version of the table that it was priced by; `UNPRICED` if that did not know the model; empty
+    where the log does not say it."""
 
 
 class Spent(Struct, frozen=True):
@@ -61,6 +64,8 @@ class Spent(Struct, frozen=True):
     """How much of it went into what does not count now."""
     superseded_tokens: Tokens = Tokens()
     """The same in tokens."""
+    unpriced_runs: int = 0
+    """How many of the runs had a model without a known price: they are in no cost here."""
 
 
 class Share(Struct, frozen=True):
@@ -108,10 +113,10 @@ class Expenses(Protocol):
 class _Sum:
     """A sum under way. There are many expenses, so it adds in place."""
 
-    __slots__ = ("cost", "lost", "runs", "used", "wasted")
+    __slots__ = ("cost", "lost", "runs", "unpriced", "used", "wasted")
 
     def __init__(self) -> None:
-        self.runs = 0
+        self.runs = self.unpriced = 0
         self.used = [0, 0, 0, 0]
         self.wasted = Tokens()
         self.cost = self.lost = Decimal(0)
@@ -124,13 +129,15 @@ class _Sum:
         used[2] += tokens.cache_read
         used[3] += tokens.cache_write
         self.runs += 1
+        self.unpriced += one.prices == UNPRICED
         self.cost += cost
         if one.fate is not Fate.COUNTS:
             self.lost += cost
             self.wasted += tokens
 
     def spent(self) -> Spent:
-        return Spent(self.runs, Tokens(*self.used), self.cost, self.lost, self.wasted)
+        used = Tokens(*self.used)
+        return Spent(self.runs, used, self.cost, self.lost, self.wasted, self.unpriced)
 
 
 _Sums: TypeAlias = defaultdict[str, _Sum]

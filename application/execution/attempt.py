@@ -133,6 +133,7 @@ class LeasedAttempt:
                 on_draft=self._drafted(),
                 on_progress=self._on_progress,
                 on_tokens=used.count,
+                on_thought=self._thought(),
             )
         except asyncio.CancelledError:
             self._count(used.tokens, request.model)
@@ -200,9 +201,17 @@ class LeasedAttempt:
         draft = Draft()
         return lambda piece: self._words.add(draft.read(piece))
 
+    def _thought(self) -> Callable[[str], None]:
+        """What is done with thoughts: between two calls they are all that the agent says.
+
+        But not in a conversation, where they are not part of the message.
+        """
+        return (lambda _: None) if self._attempt.step is Step.CONVERSE else self._words.add
+
     def _count(self, tokens: Tokens, model: str) -> None:
         self._tokens = self._tokens + tokens
-        self._cost += self._provision.agent_configs.cost(tokens, model)
+        # A model without a price has no cost, rather than a wrong one: its manifest says so.
+        self._cost += self._provision.agent_configs.prices.cost(tokens, model) or 0
 
 
 class _Used:

@@ -4,16 +4,15 @@ A tenant's own key leads to the provider. Without one, where the operator allows
 answers, under its own name and at no cost, so that the log never takes one for the other.
 """
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from application.agents.agent_config import AgentConfigs, Price
+from application.agents.agent_config import AgentConfigs
+from application.agents.prices import PriceTable, free
 from application.ports import ApiKeys, Claim, Model
-from domain.runs import Tokens
 
 DEMO_MODEL: Final = "demo-model"
 DEMO_PRICES: Final = "demo-free"
@@ -46,7 +45,7 @@ def demo_agent_configs(agent_configs: AgentConfigs) -> AgentConfigs:
     entries = {
         agent: replace(entry, model=DEMO_MODEL) for agent, entry in agent_configs.entries.items()
     }
-    return AgentConfigs(entries, {DEMO_MODEL: Price(Decimal(0), Decimal(0))}, DEMO_PRICES)
+    return AgentConfigs(entries, free(DEMO_MODEL, DEMO_PRICES))
 
 
 def agent_configs_for(
@@ -85,10 +84,10 @@ class Providers:
             return ModelAccess(self._demo, DEMO_KEY, self._demo_agent_configs)
         return None
 
-    def cost(self, tokens: Tokens, model: str) -> Decimal:
-        """What tokens of a model cost, in US dollars, whoever's key paid for them."""
+    def prices_of(self, model: str) -> PriceTable:
+        """What tokens of a model cost, whoever's key paid for them."""
         agent_configs = self._demo_agent_configs if model == DEMO_MODEL else self._agent_configs
-        return agent_configs.cost(tokens, model)
+        return agent_configs.prices
 
 
 def key_needed(choice: Choice, *, tenant_has_key: bool) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -219,7 +220,9 @@ class Runner:
         """What the ledger knows that an attempt used whose process is gone."""
         sent = [entry for entry in known if entry.attempt == attempt.number]
         tokens = sum((entry.tokens for entry in sent), Tokens())
-        return Run(tokens, self._providers.cost(tokens, model), 0.0, len(sent))
+        prices = self._providers.prices_of(model)
+        cost = sum((prices.cost(entry.tokens, model) or Decimal(0) for entry in sent), Decimal(0))
+        return Run(tokens, cost, 0.0, len(sent))
 
     async def _since_due(self, claim: Claim) -> Sequence[Recorded]:
         """What happened to the feature since the step became due."""

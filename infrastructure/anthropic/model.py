@@ -85,10 +85,11 @@ class AnthropicModel:
         on_draft: Callable[[str], None],
         on_progress: Callable[[], None],
         on_tokens: Callable[[Tokens], None] = lambda _: None,
+        on_thought: Callable[[str], None] = lambda _: None,
     ) -> ModelAnswer:
         """One streaming request; see `ports.Model`."""
         sdk = await _sdk()
-        assembly = Assembly(request.model, on_text, on_draft)
+        assembly = Assembly(request.model, on_text, on_draft, on_thought)
         failure: ModelError | None = None
         try:
             async with (

@@ -15,6 +15,7 @@ from domain.runs import Tokens
 
 VISIBLE: Final = "text"
 CALL: Final = "tool_use"
+THINKING: Final = "thinking"
 
 
 class _Open(Struct):
@@ -31,7 +32,11 @@ class Assembly:
     """What has arrived of one answer."""
 
     def __init__(
-        self, model: str, on_text: Callable[[str], None], on_draft: Callable[[str], None]
+        self,
+        model: str,
+        on_text: Callable[[str], None],
+        on_draft: Callable[[str], None],
+        on_thought: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.tokens = Tokens()
         self.request_id = ""
@@ -40,10 +45,12 @@ class Assembly:
         self._model = model
         self._on_text = on_text
         self._on_draft = on_draft
+        self._on_thought = on_thought
         self._open: dict[int, _Open] = {}
         self._blocks: list[Block] = []
         self._last_whole = True
         self._stop_reason = ""
+        self._refusal = ""
 
     def take(self, data: str) -> None:
         """One event's data. Events that are not known are passed over.
@@ -79,6 +86,7 @@ class Assembly:
             model=self._model,
             request_id=self.request_id,
             truncated=truncated,
+            refusal=self._refusal,
         )
 
     def _event(self, event: dict[str, Any]) -> None:
@@ -95,6 +103,7 @@ class Assembly:
                 self._close(self._open.pop(event["index"]))
             case "message_delta":
                 self._stop_reason = event["delta"].get("stop_reason") or self._stop_reason
+                self._refusal = (event["delta"].get("stop_details") or {}).get("category") or ""
                 self._count(event.get("usage") or {})
             case "message_stop":
                 self.complete = True
@@ -111,6 +120,7 @@ class Assembly:
                 self._on_draft(delta["partial_json"])
             case "thinking_delta":
                 block.thinking.append(delta["thinking"])
+                self._on_thought(delta["thinking"])
             case "signature_delta":
                 block.extra["signature"] = delta["signature"]
             case _:
@@ -130,11 +140,13 @@ class Assembly:
                 Block(CALL, id=block.start["id"], name=block.start["name"], input=given)
             )
         else:
-            # Thinking: of no use to us, and yet the provider wants it back, as it was.
-            self._last_whole = True
-            thought = {"thinking": "".join(block.thinking)} if block.thinking else {}
-            kept = msgspec.json.encode({**block.start, **thought, **block.extra})
-            self._blocks.append(Block(kind, input=Raw(kept)))
+            # The provider wants it back as it was; what was cut off has no signature yet.
+            thought = {**block.start, **block.extra}
+            if block.thinking:
+                thought["thinking"] = block.start.get("thinking", "") + "".join(block.thinking)
+                self._on_thought("\n\n")
+            self._last_whole = kind != THINKING or bool(thought.get("signature"))
+            self._blocks.append(Block(kind, input=Raw(msgspec.json.encode(thought))))
 
     def _count(self, usage: dict[str, Any]) -> None:
         """Usage counts up: what is said last of each kind holds."""

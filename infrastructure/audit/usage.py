@@ -69,6 +69,10 @@ class _Spent(msgspec.Struct):
 
 class _Inputs(msgspec.Struct):
     model: str
+    prices: str = ""
+
+
+NO_MANIFEST: Final = _Manifest("")
 
 
 class _Started(msgspec.Struct):
@@ -132,7 +136,7 @@ class _Book:
 
     def __init__(self, feature_id: UUID, row: str | None) -> None:
         self._feature_id = feature_id
-        self._models: dict[Attempt, str] = {}
+        self._manifests: dict[Attempt, _Manifest] = {}
         self._exists = row is not None
         self._row: FeatureRow | None = None
         if row is not None:
@@ -145,7 +149,7 @@ class _Book:
         if kind == STARTED:
             with contextlib.suppress(*UNREADABLE):
                 told = _decode_started(payload)
-                self._models[told.attempt] = told.manifest.model
+                self._manifests[told.attempt] = told.manifest
             return None
         try:
             spent = _decode_spent(payload)
@@ -153,10 +157,12 @@ class _Book:
             return Expense(self._feature_id, UNKNOWN, "", at, Run(), Fate.UNREAD)
         if not spent.run.turns and spent.run.cost_usd == Decimal(0):
             return None
+        manifest = self._manifests.get(spent.attempt, NO_MANIFEST)
         return Expense(
             feature_id=self._feature_id,
             agent=str(AGENT_OF[spent.attempt.step]),
-            model=self._models.get(spent.attempt, ""),
+            model=manifest.model,
+            prices=manifest.prices,
             at=at,
             run=spent.run,
             fate=self._fate(kind, version, spent.code),

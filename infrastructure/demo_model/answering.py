@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from infrastructure.demo_model.author import write
-from infrastructure.demo_model.prompt import AGENT, InvalidRequest, read_request
-from infrastructure.demo_model.reply import Reply
+from infrastructure.demo_model.prompt import AGENT, Ask, InvalidRequest, read_request
+from infrastructure.demo_model.provider_rules import signature
+from infrastructure.demo_model.reply import Call, Reply, ReplyText, Thought
 
 
 class Answered(Struct, frozen=True, tag=True):
@@ -43,9 +45,27 @@ def answered(body: bytes, fault: str) -> Answered | WrongRequest:
     """Read the body of `POST /v1/messages`, and write what the agent it is for answers."""
     try:
         ask = read_request(body)
-        return Answered(ask.model, ask.stream, ask.input_tokens, write(ask, fault))
+        return Answered(ask.model, ask.stream, ask.input_tokens, _thinking(ask, write(ask, fault)))
     except (InvalidRequest, msgspec.ValidationError) as wrong:
         return WrongRequest(str(wrong))
+
+
+def _thinking(ask: Ask, reply: Reply) -> Reply:
+    """The answer with the thought that it begins with, as the provider's models answer.
+
+    Between two tool calls what the model would say is part of the thought.
+    """
+    if ask.thinking is None or not reply.blocks:
+        return reply
+    calls = any(isinstance(block, Call) for block in reply.blocks)
+    said: list[str] = []
+    if ask.goes_on and calls:
+        said = [block.text for block in reply.blocks if isinstance(block, ReplyText)]
+    thought = "\n\n".join(said) or f"What {ask.agent or 'I'} shall write, and from what."
+    shown = thought if ask.thinking == "summarized" else ""
+    bound = signature(ask.model, ask.before, shown)
+    kept = [block for block in reply.blocks if not said or isinstance(block, Call)]
+    return replace(reply, blocks=(Thought(shown, bound), *kept))
 
 
 def counted(body: bytes) -> CountedTokens | WrongRequest:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from infrastructure.demo_model.provider_rules import conversation, refusal_of
 from infrastructure.demo_model.reply import tokens_of
 
 AGENT = re.compile(r"\A\s*# Agent:\s*([a-z_]+)")
@@ -39,6 +40,13 @@ class Ask(Struct, frozen=True):
     feedback: str
     """The text of the last turn of the user, if it is not the first one; inputs left out."""
     input_tokens: int
+    thinking: str | None = None
+    """How its thinking is shown, `summarized` or `omitted`; None where the request does not say:
+    then it thinks in silence, and nothing of it comes back."""
+    before: str = ""
+    """The whole conversation, to which a thought is bound."""
+    goes_on: bool = False
+    """Whether this answers results of tools: then text before a call is part of the thinking."""
 
 
 class InvalidRequest(ValueError):
@@ -115,11 +123,19 @@ def _past(messages: list[dict[str, Any]]) -> tuple[PastCall, ...]:
     )
 
 
+def _check(request: dict[str, Any]) -> None:
+    """Refuse what the provider refuses."""
+    refused = refusal_of(request)
+    if refused is not None:
+        raise InvalidRequest(refused)
+
+
 def read_request(body: bytes) -> Ask:
     """Read the body of `POST /v1/messages`.
 
     Raises:
-        InvalidRequest: it is no JSON, or lacks the model, the messages or `max_tokens`.
+        InvalidRequest: it is no JSON, lacks the model, the messages or `max_tokens`, or is one
+            that the provider refuses; see `provider_rules`.
     """
     try:
         request = json.loads(body)
@@ -128,6 +144,8 @@ def read_request(body: bytes) -> Ask:
         system = request.get("system", "")
         agent = AGENT.match(system if isinstance(system, str) else _texts(system[:1]))
         last = messages[-1]
+        _check(request)
+        shown = request.get("thinking")
         return Ask(
             agent=agent[1] if agent else "",
             model=str(request["model"]),
@@ -141,6 +159,12 @@ def read_request(body: bytes) -> Ask:
             input_tokens=tokens_of(
                 _texts(system) + json.dumps(messages) + json.dumps(request.get("tools") or "")
             ),
+            thinking=shown.get("display", "omitted") if isinstance(shown, dict) else None,
+            before=conversation(request),
+            goes_on=isinstance(last["content"], list)
+            and any(block.get("type") == "tool_result" for block in last["content"]),
         )
+    except InvalidRequest:
+        raise
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as wrong:
         raise InvalidRequest(f"{type(wrong).__name__}: the request is not valid") from wrong

@@ -12,6 +12,15 @@ class ReplyText(Struct, frozen=True, tag=True):
     text: str
 
 
+class Thought(Struct, frozen=True, tag=True):
+    """What the model thinks before it answers."""
+
+    text: str
+    """Empty where it is not shown."""
+    signature: str
+    """Binds it to the model and the conversation."""
+
+
 class Call(Struct, frozen=True, tag=True):
     """A tool call. `raw` is its input as JSON text, so that a fault can spoil it."""
 
@@ -27,7 +36,7 @@ class Call(Struct, frozen=True, tag=True):
 class Reply(Struct, frozen=True):
     """A whole answer."""
 
-    blocks: tuple[ReplyText | Call, ...]
+    blocks: tuple[ReplyText | Call | Thought, ...]
     stop_reason: str = ""
     """Empty: `tool_use` if the last block is a call, else `end_turn`."""
     cut: bool = False
@@ -47,15 +56,15 @@ def tokens_of(text: str) -> int:
     return (len(text.encode()) + 3) // 4
 
 
-def body_of(block: ReplyText | Call) -> str:
+def body_of(block: ReplyText | Call | Thought) -> str:
     """The part of a block that is streamed."""
-    return block.text if isinstance(block, ReplyText) else block.raw
+    return block.raw if isinstance(block, Call) else block.text
 
 
 def within(reply: Reply, max_tokens: int) -> Reply:
     """Cut an answer off where the request's `max_tokens` ends, as the provider does."""
     left = max_tokens
-    kept: list[ReplyText | Call] = []
+    kept: list[ReplyText | Call | Thought] = []
     for block in reply.blocks:
         body = body_of(block)
         if tokens_of(body) <= left:
@@ -63,6 +72,6 @@ def within(reply: Reply, max_tokens: int) -> Reply:
             kept.append(block)
             continue
         short = body.encode()[: left * 4].decode(errors="ignore")
-        kept.append(ReplyText(short) if isinstance(block, ReplyText) else Call(block.name, short))
+        kept.append(Call(block.name, short) if isinstance(block, Call) else ReplyText(short))
         return Reply(tuple(kept), "max_tokens", cut=True)
     return reply

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from infrastructure.demo_model.answering import Answered
-from infrastructure.demo_model.reply import Reply, ReplyText, body_of, tokens_of
+from infrastructure.demo_model.reply import Call, Reply, ReplyText, Thought, body_of, tokens_of
 
 MODELS = (
     ("claude-opus-5-5", "Demo model in place of Claude Opus 5.5", 128_000),
-    ("claude-sonnet-5-5", "Demo model in place of Claude Sonnet 5.5", 64_000),
-    ("claude-haiku-5-5", "Demo model in place of Claude Haiku 5.5", 64_000),
+    ("claude-sonnet-5-5", "Demo model in place of Claude Sonnet 5.5", 128_000),
+    ("claude-haiku-5-5", "Demo model in place of Claude Haiku 5.5", 128_000),
 )
 SMALLEST, MOST = 24, 160
 """A piece of a block has at least so many characters; a block has at most so many pieces."""
@@ -43,7 +43,7 @@ def model_info(name: str, display: str, limit: int) -> dict[str, Any]:
         "display_name": display,
         "created_at": "2026-01-01T00:00:00Z",
         "lifecycle": "active",
-        "max_input_tokens": 200_000,
+        "max_input_tokens": 1_000_000,
         "max_tokens": limit,
     }
 
@@ -84,23 +84,30 @@ def events(answer: Answered, digest: str) -> Iterator[bytes]:
     yield sse("message_start", message=_head(answer, digest))
     yield sse("ping")
     for index, block in enumerate(reply.blocks):
-        is_text = isinstance(block, ReplyText)
-        start: dict[str, Any] = {"type": "text", "text": ""}
-        if not isinstance(block, ReplyText):
-            identity = f"toolu_demo_{digest[:20]}{index}"
-            start = {"type": "tool_use", "id": identity, "name": block.name, "input": {}}
+        start, kind, field = _opening(block, f"toolu_demo_{digest[:20]}{index}")
         yield sse("content_block_start", index=index, content_block=start)
         for piece in _pieces(body_of(block)):
-            delta = (
-                {"type": "text_delta", "text": piece}
-                if is_text
-                else {"type": "input_json_delta", "partial_json": piece}
-            )
-            yield sse("content_block_delta", index=index, delta=delta)
+            yield sse("content_block_delta", index=index, delta={"type": kind, field: piece})
+        if isinstance(block, Thought):
+            signed = {"type": "signature_delta", "signature": block.signature}
+            yield sse("content_block_delta", index=index, delta=signed)
         yield sse("content_block_stop", index=index)
     ends = {"stop_reason": reply.stopped, "stop_sequence": None, **_stop_details(reply)}
     yield sse("message_delta", delta=ends, usage={"output_tokens": output_tokens(reply)})
     yield sse("message_stop")
+
+
+def _opening(block: ReplyText | Call | Thought, identity: str) -> tuple[dict[str, Any], str, str]:
+    """How a block begins, and the kind and the field of what is added to it."""
+    match block:
+        case ReplyText():
+            return {"type": "text", "text": ""}, "text_delta", "text"
+        case Thought():
+            begun = {"type": "thinking", "thinking": "", "signature": ""}
+            return begun, "thinking_delta", "thinking"
+        case Call(name=name):
+            called = {"type": "tool_use", "id": identity, "name": name, "input": {}}
+            return called, "input_json_delta", "partial_json"
 
 
 def message(answer: Answered, digest: str) -> dict[str, Any]:
@@ -110,6 +117,10 @@ def message(answer: Answered, digest: str) -> dict[str, Any]:
     for index, block in enumerate(reply.blocks):
         if isinstance(block, ReplyText):
             content.append({"type": "text", "text": block.text})
+            continue
+        if isinstance(block, Thought):
+            signed = {"type": "thinking", "thinking": block.text, "signature": block.signature}
+            content.append(signed)
             continue
         try:
             value = json.loads(block.raw)

@@ -42,8 +42,9 @@ app = App(
 log = App(name="log", help="The event log of a feature.")
 projections = App(name="projections", help="The read models.")
 dead_letters = App(name="dead-letters", help="Messages that failed each of their deliveries.")
+usage = App(name="usage", help="What was spent.")
 master_keys = App(name="keys", help="The master key, what it wraps, and the key that signs tokens.")
-for part in (log, projections, dead_letters, master_keys):
+for part in (log, projections, dead_letters, usage, master_keys):
     app.command(part)
 
 
@@ -287,6 +288,20 @@ def dead_letters_discard(letter: Id) -> int:
     from interface.cli import operations  # noqa: PLC0415
 
     return operations.dead_letters_discard(letter)
+
+
+@usage.command(name="recompute")
+def usage_recompute(
+    *,
+    prices: Annotated[
+        str, Parameter(help="version of a price table, or a file in the shape of prices.toml")
+    ],
+    json: Json = False,
+) -> int:
+    """What all recorded runs would cost under another price table; nothing is changed."""
+    from interface.cli import spending  # noqa: PLC0415
+
+    return spending.recompute(prices, as_json=json)
 
 
 @master_keys.command(name="status")

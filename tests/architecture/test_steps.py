@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from application.agents.inputs import VALUE_OF
 from application.agents.output import OUTPUTS
-from application.agents.prompting import prompt_text
+from application.agents.prompting import data_words, prompt_text
 from application.agents.table import AGENTS
 from application.audit.estimate import TYPICAL
 from application.audit.past_runs import READS, TELLING
@@ -160,7 +160,7 @@ def test_an_answer_of_another_step_is_no_answer() -> None:
         recorded_again(made, plan.attempt, 1)
 
 
-def test_the_kind_of_result_is_said_in_one_place() -> None:
+def test_the_kind_of_result_is_said_by_its_output_and_its_stack_profile() -> None:
     words = re.compile(r"""TypeScript|typescript|tsconfig|package\.json\b|[`'"]node:""")
     said = [
         path.relative_to(PROJECT).as_posix()
@@ -168,7 +168,13 @@ def test_the_kind_of_result_is_said_in_one_place() -> None:
         for path in sorted((PROJECT / folder).rglob("*"))
         if path.suffix in {".py", ".md"} and words.search(path.read_text(encoding="utf-8"))
     ]
-    assert said == ["application/agents/output.py"]
+    # How its files are set up is the stack profile's, which governance states and a check holds.
+    assert said == [
+        "application/agents/checks/stack.py",
+        "application/agents/output.py",
+        "application/agents/prompts/governance.md",
+        "application/agents/stack_profile.py",
+    ]
 
 
 @pytest.mark.parametrize("mode", OutputMode)
@@ -176,6 +182,7 @@ def test_every_word_of_an_output_stands_in_some_prompt_or_is_looked_for(mode: Ou
     folder = PROJECT / "application" / "agents" / "prompts"
     asked = set(re.findall(r"\{(\w+)\}", "".join(p.read_text() for p in folder.iterdir())))
     known = set(OUTPUTS[mode].words())
-    assert asked <= known
+    assert asked - data_words().keys() <= known
+    assert data_words().keys() <= asked
     assert known - asked == {"declaration", "built_in"}
-    assert "{" not in prompt_text("governance.md", mode)
+    assert not re.search(r"\{\w+\}", prompt_text("governance.md", mode))

@@ -7,6 +7,8 @@ models. They bypass the harness, not the runner.
 import asyncio
 import random
 
+from msgspec.structs import replace
+
 from application.agents.agent_config import AgentConfigs
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
@@ -14,7 +16,7 @@ from application.ports import ModelRequest
 from domain import commands as c
 from domain import documents as d
 from domain.events import FileWritten
-from domain.pipeline import GATE_OF
+from domain.pipeline import AGENT_OF, GATE_OF
 from domain.runs import Attempt, Run
 from domain.status import Recommendation, Step, Verdict
 from tests.given import PLAN, REPORT, SPEC, TESTS
@@ -69,7 +71,7 @@ async def instant(
     agent_configs: AgentConfigs,
 ) -> StepOutcome:
     """One ledger entry, then the answer."""
-    await context.ask(REQUEST)
+    await context.ask(replace(REQUEST, model=agent_configs[AGENT_OF[step]].model))
     sha = fingerprint_of(step, material, agent_configs).sha256
     match step:
         case Step.SPEC:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from ast_grep_py import SgNode, SgRoot
 
+from application.agents.checks.stack import stack_findings
 from domain import documents as d
 from infrastructure.demo_model.author.brief import wishes
 from infrastructure.demo_model.reply import Call
@@ -250,3 +251,8 @@ def test_a_title_that_is_cut_short_does_not_end_in_a_colon():
     brief = "A tool library for Elm Street: neighbours lend each other tools."
     title = msgspec.convert(call(answer("title", brief=brief), "submit_title"), d.Title).title
     assert title == "A tool library for Elm Street"
+
+
+def test_it_is_set_up_as_the_stack_profile_says(made: Made) -> None:
+    tests = {file["path"]: file["content"] for file in made.tests["files"]}
+    assert stack_findings({**made.files, **tests}) == ()

@@ -18,17 +18,20 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from application.agents.checklist import ids_in, unanswered
 from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.checks.code import file_findings
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
+from application.agents.checks.stack import stack_findings
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.inspection import StaticFinding
+from application.agents.language import asked_in, in_language
 from application.agents.markdown import code, fenced, inline
 from application.agents.paths import oversizes, printable, refusals
 from application.agents.points import points_of
@@ -452,6 +455,11 @@ def _prompted(text: str) -> object:
     )
 
 
+def _set_up(text: str) -> object:
+    names = ("package.json", "tsconfig.json", "README.md", ".env.example", "src/a.ts")
+    return stack_findings(dict.fromkeys(names, text))
+
+
 PLACES: Final[Mapping[str, Place]] = {
     "points of a brief": points_of,
     "title": lambda text: (fallback_title(text), title_findings(text)),
@@ -477,6 +485,9 @@ PLACES: Final[Mapping[str, Place]] = {
     "body of a request": _body,
     "query of a request": _query,
     "paths": _paths,
+    "how a project is set up": _set_up,
+    "the language of a text": lambda text: (asked_in(text), in_language(text, "de")),
+    "controls of a review": lambda text: (unanswered(report(text)), ids_in(text)),
     "a decision": _decided,
     **{f"demo model as {agent}": _author(agent) for agent in (
         "ba", "spec", "title", "alignment_review", "planner", "contract_test", "implementer",

@@ -178,6 +178,41 @@ async def test_thinking_is_kept_whole_for_the_next_turn():
     }
 
 
+def thought(index: int, *parts: str, signature: str = "S") -> bytes:
+    """A block of thinking; without a signature it was cut off."""
+    begun = {"type": "thinking", "thinking": "", "signature": ""}
+    deltas = [{"type": "thinking_delta", "thinking": part} for part in parts]
+    signed = [{"type": "signature_delta", "signature": signature}] if signature else []
+    return b"".join(
+        [
+            sse("content_block_start", index=index, content_block=begun),
+            *(sse("content_block_delta", index=index, delta=d) for d in (*deltas, *signed)),
+            sse("content_block_stop", index=index),
+        ]
+    )
+
+
+async def test_a_thought_that_is_not_shown_comes_back_with_its_signature():
+    answer = await answered(START, thought(0), tool(1, '{"files": []}'), end("tool_use"))
+    kept = {"type": "thinking", "thinking": "", "signature": "S"}
+    assert json.loads(bytes(answer.blocks[0].input)) == kept
+
+
+async def test_a_thought_that_was_cut_off_is_dropped():
+    parts = (tool(0, '{"files": []}'), thought(1, "And n", signature=""))
+    answer = await answered(START, *parts, end("max_tokens"))
+    assert answer.truncated
+    assert [block.type for block in answer.blocks] == ["tool_use"]
+
+
+async def test_a_refusal_says_its_category():
+    details = {"type": "refusal", "category": "cyber", "explanation": "No."}
+    delta = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
+    told = sse("message_delta", delta=delta, usage={"output_tokens": 1}) + sse("message_stop")
+    answer = await answered(START, told)
+    assert (answer.stop_reason, answer.refusal) == ("refusal", "cyber")
+
+
 async def test_events_nobody_knows_are_passed_over():
     answer = await answered(START, sse("brand_new", x=1), text(0, "a"), end())
     assert answer.blocks[0].text == "a"

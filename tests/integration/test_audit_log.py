@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from uuid_utils.compat import uuid7
 
+from application.agents.prices import in_force
 from application.audit.events import PROBLEMS, AuditEntry, EventFilter, SearchTerm
+from application.audit.recompute import Recomputation
 from application.audit.usage import Expense, Fate, Usages
 from application.ports import DueStep, LedgerEntry, Metadata, ModelAnswer
 from application.running.turns import Turns
@@ -209,6 +211,20 @@ async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     early = await spent(there, there.tenant, None, at)
     assert len(early) + len(late) == len(expenses)
     assert await spent(there, uuid7(), None, None) == []
+
+
+async def test_what_was_spent_is_priced_anew_in_the_operators_role_and_nothing_is_written(
+    there: World,
+):
+    await spend(there, at_gate(Gate.SPEC).events, "0.10")
+    before = there.sql("select * from es.events order by position")
+    sums = Recomputation(in_force())
+    async for some in PostgresExpenses(there.projecting).between(there.tenant, None, None):
+        sums.add(some)
+    (row,) = sums.rows()
+    assert (row.recorded_under, row.runs, row.recorded_usd) == ("prices-2026-11", 1, Decimal("0.1"))
+    assert row.least_usd == row.most_usd == in_force().cost(Tokens(10, 1), row.model)
+    assert there.sql("select * from es.events order by position") == before
 
 
 async def test_filters_are_values_never_sql(there: World):

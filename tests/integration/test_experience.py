@@ -40,7 +40,7 @@ async def test_runs_are_told_the_newest_first_also_of_deleted_and_forked_feature
         (whole, Step.SPEC),
     ]
     assert {run.model for run in runs} == {"claude-sonnet-5-5"}
-    assert {run.cost_usd for run in runs} == {RUN.cost_usd}
+    assert {(run.tokens, run.requests) for run in runs} == {(RUN.tokens, RUN.turns)}
     content = fork.feature.content
     assert runs[0].reads == (content.spec.version, content.plan.version)
     texts = await there.log.at(there.tenant, forked, runs[0].reads)

@@ -7,6 +7,7 @@ from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
 from application.agents.inspection import StaticFinding, errors
+from application.agents.language import asked_in, in_language, language_of
 from application.agents.points import points_of
 from application.agents.render import plan_markdown, spec_markdown, tests_markdown
 from application.agents.steps.need import needed
@@ -35,14 +36,15 @@ async def write_spec(work: StepContext) -> c.RecordDocument:
     async def check(spec: Spec) -> list[str]:
         return await work.context.compute(spec_findings, spec, points, previous)
 
-    task = _SPEC_TASK + (_AGAIN if previous else "")
+    task = _SPEC_TASK + (_AGAIN if previous else "") + asked_in(material.brief)
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
     spec = with_history(spec, previous)
+    page = await work.context.compute(spec_markdown, spec)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=spec,
-        markdown=await work.context.compute(spec_markdown, spec),
+        markdown=in_language(page, language_of(material.brief)),
         manifest_sha256=work.manifest_sha256,
     )
 
@@ -55,12 +57,14 @@ async def write_plan(work: StepContext) -> c.RecordDocument:
         return await work.context.compute(plan_findings, plan, spec)
 
     task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
+    task += asked_in(_words(spec))
     plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
+    page = await work.context.compute(plan_markdown, plan)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=plan,
-        markdown=await work.context.compute(plan_markdown, plan),
+        markdown=in_language(page, language_of(_words(spec))),
         manifest_sha256=work.manifest_sha256,
     )
 
@@ -74,14 +78,22 @@ async def write_tests(work: StepContext) -> c.RecordDocument:
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
     task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
+    task += asked_in(_words(spec))
     tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
+    page = await work.context.compute(tests_markdown, tests)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=tests,
-        markdown=await work.context.compute(tests_markdown, tests),
+        markdown=in_language(page, language_of(_words(spec))),
         manifest_sha256=work.manifest_sha256,
     )
+
+
+def _words(spec: Spec) -> str:
+    """Words of a specification by which its language is told: that of the brief."""
+    said = (f"{one.trigger} {one.response}" for one in spec.requirements)
+    return "\n".join([spec.title, spec.summary, *said])
 
 
 async def _inspected(work: StepContext, tests: Tests, plan: Plan) -> list[StaticFinding]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.exchange import Exchange, Result, calls, said, was_cut
 from application.agents.failures import StepFailed, check_failed
+from application.agents.language import in_language, language_of
 from application.agents.prompting import listed
 from application.agents.render import brief_markdown
 from application.agents.steps.step_context import StepContext
@@ -48,6 +49,7 @@ async def converse(work: StepContext) -> c.RecordReply:
     if brief is not None:
         known = {m.message_id for m in work.material.conversation}
         brief = with_real_sources(brief, known)
+    language = language_of("\n".join(message.text for message in messages))
     text = heard.text or (_PROPOSED if brief else "")
     if not text and heard.question:
         text = heard.question.question
@@ -60,7 +62,7 @@ async def converse(work: StepContext) -> c.RecordReply:
         text=text,
         question=heard.question,
         brief=brief,
-        brief_markdown=None if brief is None else brief_markdown(brief),
+        brief_markdown=None if brief is None else in_language(brief_markdown(brief), language),
     )
 
 

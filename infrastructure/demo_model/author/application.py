@@ -3,7 +3,12 @@
 from functools import lru_cache
 
 from domain import documents as d
-from infrastructure.demo_model.author.page import write_package, write_page, write_readme
+from infrastructure.demo_model.author.page import (
+    write_package,
+    write_page,
+    write_readme,
+    write_settings,
+)
 from infrastructure.demo_model.author.plan import entity_path, requirements_of
 from infrastructure.demo_model.author.sketch import from_entities
 from infrastructure.demo_model.author.tables import write_schema
@@ -34,6 +39,7 @@ def write_files(spec: d.Spec) -> dict[str, str]:
     files = {
         **_static(),
         "package.json": write_package(spec.title),
+        ".env.example": write_settings(),
         "db/schema.sql": write_schema(drawn, spec.title),
         "src/registry.ts": write_registry(drawn),
         "public/index.html": write_page(drawn, spec.title),

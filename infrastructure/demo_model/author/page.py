@@ -6,6 +6,7 @@ Invariant: every text of the brief is escaped for where it stands.
 import json
 from html import escape
 
+from application.agents.stack_profile import PROFILE
 from domain import documents as d
 from infrastructure.demo_model.author.sketch import FieldKind, Sketch, SketchPart, Thing
 from infrastructure.demo_model.author.tables import LONGEST
@@ -105,21 +106,26 @@ def write_package(title: str) -> str:
         "version": "0.1.0",
         "private": True,
         "description": f"{title} (written by the demo model)",
-        "type": "module",
-        "engines": {"node": ">=22.18"},
-        "scripts": {
-            "start": "node src/server.ts",
-            "check": "tsc",
-            "test": 'node --test "tests/*.test.ts"',
-        },
-        "dependencies": {"pg": "8.23.1"},
+        "type": PROFILE.type,
+        "engines": {"node": f">={PROFILE.node}"},
+        "scripts": dict(PROFILE.scripts),
+        "dependencies": {PROFILE.driver: PROFILE.versions[PROFILE.driver]},
         "devDependencies": {
-            "@types/node": "22.20.5",
-            "@types/pg": "8.23.1",
-            "typescript": "7.0.2",
+            name: PROFILE.versions[name] for name in ("@types/node", "@types/pg", "typescript")
         },
     }
     return json.dumps(package, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_settings() -> str:
+    """`.env.example`: every setting, with what it is for."""
+    return """\
+# The PostgreSQL database, such as postgres://localhost/my_database
+DATABASE_URL=
+# Where the page is opened: by default on this computer only
+HOST=127.0.0.1
+PORT=3000
+"""
 
 
 def write_readme(drawn: Sketch, spec: d.Spec) -> str:

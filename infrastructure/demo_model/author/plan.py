@@ -12,6 +12,7 @@ from infrastructure.demo_model.author.words import listed
 FOUNDATION = {
     "package.json": "The packages, pinned, and the commands to start, check and test.",
     "tsconfig.json": "Strict settings for the type checker.",
+    ".env.example": "The settings, each with what it is for.",
     "db/schema.sql": "The tables with their rules and indexes, for an empty database.",
 }
 MODEL = {

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain import documents as d
+from infrastructure.demo_model.author.controls import controls, left_open
 
 LONGEST_QUOTE = 400
 CODE = (".ts", ".tsx", ".js", ".mjs", ".py", ".html", ".sql", ".svelte")
@@ -159,101 +160,6 @@ def _lines(files: dict[str, str]) -> Iterator[tuple[str, int, str]]:
                     yield path, number, line
 
 
-CHECKED = (
-    (
-        "V1",
-        "Encoding and sanitization",
-        "textContent",
-        "texts reach the page as text.",
-    ),
-    (
-        "V2",
-        "Validation and business logic",
-        "function validate(",
-        "each field is checked.",
-    ),
-    (
-        "V3",
-        "Web frontend security",
-        "content-security-policy",
-        "a policy goes out with all.",
-    ),
-    (
-        "V4",
-        "API and web service",
-        "LARGEST_BODY_BYTES",
-        "requests have a limit of size.",
-    ),
-    ("V13", "Configuration", "process.env", "settings come from the environment."),
-    ("V14", "Data protection", "no-store", "answers are kept by no cache."),
-    (
-        "V15",
-        "Secure coding and architecture",
-        "statement_timeout",
-        "work has a limit of time.",
-    ),
-    (
-        "V16",
-        "Security logging and error handling",
-        "That did not work",
-        "errors are one sentence.",
-    ),
-    (
-        "ISM-1240",
-        "Input is validated",
-        "function validate(",
-        "unknown fields are refused.",
-    ),
-    ("ISM-1241", "Output is encoded", "textContent", "nothing is put in as HTML."),
-    (
-        "ISM-1276",
-        "Queries are parameterised",
-        "queries.",
-        "statements are constants.",
-    ),
-    (
-        "ISM-1278",
-        "Errors say little about the database",
-        "That did not work",
-        "details are logged.",
-    ),
-    (
-        "ISM-1424",
-        "Headers restrict the browse",
-        r"x-content-type-options",
-        "sent with every answer.",
-    ),
-)
-"""Controls with the sign of being met, and what it shows."""
-LOCAL = (
-    "The server listens on the local computer only, for one household or office; see the finding."
-)
-NO_SUCH = "There is no such thing in this application."
-NOT_APPLICABLE = (
-    ("V5", "File handling", NO_SUCH),
-    ("V6", "Authentication", LOCAL),
-    ("V7", "Session management", LOCAL),
-    ("V8", "Authorization", LOCAL),
-    ("V9", "Self-contained tokens", NO_SUCH),
-    ("V10", "OAuth and OpenID Connect", NO_SUCH),
-    ("V11", "Cryptography", NO_SUCH),
-    ("V12", "Secure communication", LOCAL),
-    ("V17", "WebRTC", NO_SUCH),
-    ("ISM-1552", "Web content is offered over HTTPS only", LOCAL),
-)
-
-
-def _controls(files: dict[str, str]) -> tuple[d.Control, ...]:
-    listed = []
-    for ident, name, sign, shows in CHECKED:
-        where = next((p for p, _, line in _lines(files) if sign in line), None)
-        state = d.ControlState.MET if where else d.ControlState.NOT_MET
-        evidence = f"{where}: {shows}" if where else "No sign of it was found in the files."
-        listed.append(d.Control(ident, name, state, evidence))
-    aside = d.ControlState.NOT_APPLICABLE
-    return (*listed, *(d.Control(ident, name, aside, why) for ident, name, why in NOT_APPLICABLE))
-
-
 def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
     """The report of the security reviewer or of the code reviewer."""
     files = files_of(inputs)
@@ -268,8 +174,12 @@ def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
             f"Files read: {len(files)}. Findings: {len(findings)}, grave: {grave}."
         ),
         findings=findings,
-        controls=_controls(files) if security else (),
-        not_reviewed=("The packages' own code.", "How it behaves when it runs: nothing was run."),
+        controls=controls((path, line) for path, _, line in _lines(files)) if security else (),
+        not_reviewed=(
+            "The packages' own code.",
+            "How it behaves when it runs: nothing was run.",
+            *(left_open() if security else ()),
+        ),
     )
 
 

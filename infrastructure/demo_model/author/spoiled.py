@@ -35,6 +35,8 @@ def truncated(reply: Reply) -> Reply:
         return Reply(
             (*reply.blocks[:-1], ReplyText(last.text[: len(last.text) // 2])), "max_tokens"
         )
+    if not isinstance(last, Call):
+        return reply
     half = Call(last.name, last.raw[: max(1, len(last.raw) * 2 // 3)])
     return Reply((*reply.blocks[:-1], half), "max_tokens", cut=True)
 
@@ -42,7 +44,7 @@ def truncated(reply: Reply) -> Reply:
 def malformed(reply: Reply) -> Reply:
     """The last tool call is whole, and no JSON."""
     last = reply.blocks[-1]
-    if isinstance(last, ReplyText):
+    if not isinstance(last, Call):
         return reply
     return Reply((*reply.blocks[:-1], Call(last.name, last.raw[:-1] + ",]")))
 

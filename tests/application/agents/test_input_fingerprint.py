@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from application.agents import failures
 from application.agents.agent_config import HAIKU, OPUS, SONNET
+from application.agents.exchange import Exchange
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
+from application.agents.prices import in_force
 from application.agents.prompting import input_block, prompt_text, system_blocks, tool_definitions
 from application.agents.table import AGENTS, agent_configs_of
 from domain.pipeline import AGENT_OF
-from domain.runs import Tokens
+from domain.runs import UNPRICED, Tokens
 from domain.status import Agent, Gate, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
@@ -89,9 +91,31 @@ def test_inputs_are_json_that_cannot_close_their_block():
     assert msgspec.json.decode(inner) == text
 
 
-def test_effort_is_sent_where_it_is_set():
-    agent_configs = agent_configs_of({"spec": {"effort": "high"}})
-    assert fingerprint_of(Step.SPEC, s.BEFORE_SPEC, agent_configs).parameters["effort"] == "high"
+@pytest.mark.parametrize("agent", list(Agent))
+async def test_effort_and_display_are_said_explicitly_and_no_tool_is_forced(agent):
+    context = ScriptedContext(answer(call("any", {})))
+    exchange = Exchange(agent, agent_configs_of()[agent], context)
+    exchange.begin({}, "0" * 64, "Do it.")
+    await exchange.ask()
+    (request,) = context.requests
+    entry = agent_configs_of()[agent]
+    assert request.parameters == {
+        "output_config": {"effort": entry.effort},
+        "thinking": {"type": "adaptive", "display": entry.thinking},
+    }
+    assert entry.effort
+    assert entry.thinking
+
+
+def test_effort_and_display_are_part_of_the_manifest_and_left_out_for_older_models():
+    agent_configs = agent_configs_of({"spec": {"effort": "max"}})
+    parameters = fingerprint_of(Step.SPEC, s.BEFORE_SPEC, agent_configs).parameters
+    assert (parameters["effort"], parameters["thinking"]) == ("max", "summarized")
+    older = agent_configs_of({"spec": {"effort": "", "thinking": ""}})
+    parameters = fingerprint_of(Step.SPEC, s.BEFORE_SPEC, older).parameters
+    assert parameters.keys() == {"max_tokens", "turns"}
+    with pytest.raises(ValueError, match="some"):
+        agent_configs_of({"spec": {"effort": "some"}})
 
 
 @every_agent
@@ -144,15 +168,12 @@ def test_models_are_those_of_their_tiers():
     assert all(tiers[row.entry.tier] == row.entry.model for row in AGENTS.values())
 
 
-def test_costs_count_the_cache_at_its_own_rates():
-    million = 1_000_000
-    agent_configs = agent_configs_of()
-    assert agent_configs.cost(Tokens(input=million), SONNET) == Decimal(3)
-    assert agent_configs.cost(Tokens(output=million), OPUS) == Decimal(25)
-    assert agent_configs.cost(Tokens(cache_read=million), SONNET) == Decimal("0.3")
-    assert agent_configs.cost(Tokens(cache_write=million), SONNET) == Decimal("3.75")
-    assert agent_configs.cost(Tokens(input=1), HAIKU) == Decimal("0.000001")
-    assert agent_configs.cost(Tokens(output=million), "claude-unheard-of") == Decimal(25)
+def test_a_manifest_says_which_prices_hold_or_that_none_is_known():
+    def prices(configs):
+        return fingerprint_of(Step.SPEC, s.BEFORE_SPEC, configs).prices
+
+    assert prices(agent_configs_of()) == in_force().version
+    assert prices(agent_configs_of({"spec": {"model": "claude-unheard-of"}})) == UNPRICED
 
 
 def test_what_the_operator_sets_holds_and_mistakes_are_refused():
@@ -163,8 +184,8 @@ def test_what_the_operator_sets_holds_and_mistakes_are_refused():
     )
     assert agent_configs[Agent.BA] == AGENTS[Agent.BA].entry
     priced = agent_configs_of(prices={"claude-x": {"input": "7", "output": 9}}, prices_name="mine")
-    assert priced.cost(Tokens(input=1_000_000), "claude-x") == Decimal(7)
-    assert priced.prices_name == "mine"
+    assert priced.prices.cost(Tokens(input=1_000_000), "claude-x") == Decimal(7)
+    assert priced.prices.version == "mine"
     for wrong in ({"nobody": {}}, {"spec": {"max_token": 1}}, {"spec": {"max_tokens": "1"}}):
         with pytest.raises(ValueError):  # noqa: PT011 - three libraries' words.
             agent_configs_of(wrong)

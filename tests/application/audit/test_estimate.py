@@ -90,6 +90,18 @@ def test_runs_of_another_model_or_step_are_no_measure():
     assert found == estimate([ahead_of(Step.PLAN, 500)], [], AGENT_CONFIGS)
 
 
+@forall(st.lists(STEPS, min_size=1, max_size=4, unique=True), LENGTHS, pasts())
+def test_a_model_without_a_price_has_no_estimate_rather_than_a_wrong_one(steps, length, past):
+    agent = AGENT_OF[steps[0]]
+    nameless = agent_configs_of({agent.value: {"model": "claude-unheard-of"}})
+    ran = [*past, PastStep(steps[0], "claude-unheard-of", Decimal(1), length)]
+    found = estimate([ahead_of(step, length, nameless) for step in steps], ran, nameless)
+    assert (found.basis, found.low_usd, found.high_usd) == (Basis.UNPRICED, None, None)
+    assert found.unpriced == ("claude-unheard-of",)
+    for one in found.steps:
+        assert (one.high_usd is None) is (one.model == "claude-unheard-of")
+
+
 def test_the_demo_model_costs_nothing_whatever_was_recorded():
     agent_configs = demo_agent_configs(AGENT_CONFIGS)
     past = [PastStep(Step.PLAN, agent_configs[AGENT_OF[Step.PLAN]].model, Decimal(3), 100)]
@@ -171,7 +183,7 @@ def test_recorded_runs_name_the_documents_that_went_in_the_newest_first():
         (spec,),
         (content.brief.version,),
     ]
-    assert {run.cost_usd for run in runs} == {RUN.cost_usd}
+    assert {(run.tokens, run.requests) for run in runs} == {(RUN.tokens, RUN.turns)}
 
 
 def test_attempts_in_vain_are_part_of_what_a_result_cost_and_a_reused_one_is_no_run():
@@ -184,7 +196,8 @@ def test_attempts_in_vain_are_part_of_what_a_result_cost_and_a_reused_one_is_no_
     story.do(start(story.feature, Step.SPEC))
     story.do(replace(answer(story.feature, Step.SPEC), run=replace(RUN, turns=0), reused_from=1))
     (run,) = recorded_runs(traces(story))
-    assert run.cost_usd == 3 * RUN.cost_usd
+    assert run.tokens == RUN.tokens + RUN.tokens + RUN.tokens
+    assert run.requests == 3 * RUN.turns
 
 
 def test_a_history_that_begins_in_the_middle_leaves_lengths_open():

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from application.audit.usage import Expense, Fate, Usages
+from application.audit.usage import Expense, Fate, Tally, Usages
 from application.ports import Unavailable
 from application.running.turns import Turns
-from domain.runs import Run, Tokens
+from domain.runs import UNPRICED, Run, Tokens
 
 ANN, BEN = UUID(int=1), UUID(int=2)
 AT = datetime(2026, 11, 28, tzinfo=UTC)
@@ -58,6 +58,16 @@ async def test_ten_who_ask_the_same_are_answered_together() -> None:
     assert len(usage.by_day) == len(usage.by_feature) == PAGES
     await usages.of(ANN, None, None)
     assert book.asked == 2
+
+
+def test_a_run_without_a_price_is_counted_as_such_and_not_as_free() -> None:
+    tally = Tally()
+    used = Run(Tokens(1, 2), Decimal(0), turns=1)
+    for prices in ("prices-2026-11", UNPRICED, UNPRICED, ""):
+        tally.add(Expense(UUID(int=1), "spec", "model", AT, used, Fate.COUNTS, prices))
+    usage = tally.usage()
+    assert (usage.total.runs, usage.total.unpriced_runs) == (4, 2)
+    assert usage.by_model[0].spent.unpriced_runs == 2
 
 
 async def test_another_question_and_another_tenant_are_answered_apart() -> None:

@@ -19,7 +19,10 @@ PIECES = ('{"id": "FR-1", "summary": "It ke', "eps to", 'ols.\\nAll of them."}')
 class Writing:
     """A model that says a word and then writes a document, cut anywhere."""
 
-    async def ask(self, *_: object, on_text: Any, on_draft: Any, **__: object) -> ModelAnswer:
+    async def ask(
+        self, *_: object, on_text: Any, on_draft: Any, on_thought: Any, **__: object
+    ) -> ModelAnswer:
+        on_thought("Hm. ")
         on_text("Well. ")
         for piece in PIECES:
             on_draft(piece)
@@ -45,7 +48,7 @@ class Ledger:
 @pytest.mark.parametrize(
     ("step", "text"),
     [
-        (Step.SPEC, "Well. It keeps tools.\nAll of them.\n"),
+        (Step.SPEC, "Hm. Well. It keeps tools.\nAll of them.\n"),
         (Step.CONVERSE, "Well. "),
     ],
 )

@@ -59,8 +59,8 @@ async def test_with_runs_it_rests_on_them_and_on_the_length_of_what_goes_in(ann:
     plan, align = found["steps"]
     assert found["basis"] == "runs_and_prices"
     assert (plan["runs"], align["runs"], found["runs"]) == (1, 0, 1)
-    # The same documents as before: the one run, give or take half.
-    assert (plan["low_usd"], plan["high_usd"]) == ("0.002100", "0.006300")
+    # The same documents as before: the tokens of the one run at today's prices, give or take half.
+    assert (plan["low_usd"], plan["high_usd"]) == ("0.000350", "0.001050")
     again = await estimate(ann, feature, "revise", length=12)
     longer = await estimate(ann, feature, "revise", length=12_000)
     assert Decimal(str(again["high_usd"])) < Decimal(str(longer["high_usd"]))

@@ -24,6 +24,7 @@ const plural = (n: number, one: string, many: string): string => `${n} ${n === 1
 
 const A_CENT = 0.01;
 const roughly = ({ low_usd, high_usd }: Estimate): string => {
+	if (low_usd === null || high_usd === null) return 'Nobody knows how much';
 	if (Number(high_usd) < A_CENT) return 'Less than a cent';
 	if (Number(low_usd) < A_CENT) return `Up to roughly ${money(high_usd)}`;
 	return `Roughly ${moneyBetween(low_usd, high_usd)}`;
@@ -445,7 +446,9 @@ export const en = {
 				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')}.`,
 			prices: (one) => `${roughly(one)}, an estimate from list prices: no earlier run yet.`,
 			runs_and_prices: (one) =>
-				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')} and list prices.`
+				`${roughly(one)}, an estimate from ${plural(one.runs, 'earlier run', 'earlier runs')} and list prices.`,
+			unpriced: (one) =>
+				`No estimate: the price of ${(one.unpriced ?? []).join(' and ')} is not known here. It is not free.`
 		} satisfies Record<Basis, (one: Estimate) => string>
 	},
 	failure: {
@@ -494,7 +497,8 @@ export const en = {
 		seconds: 'Time',
 		cost: 'Cost',
 		total: 'Together',
-		ours: 'cut off by a restart of ours; the work went on'
+		ours: 'cut off by a restart of ours; the work went on',
+		unpriced: 'not known: the model has no price here'
 	},
 	history: {
 		title: 'History',

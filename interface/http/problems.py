@@ -162,7 +162,8 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "step_failed": ProblemKind(
         409,
         "The assistant could not answer",
-        "Nothing is lost. `detail` says why; send the message again.",
+        "Nothing is lost, and it is not tried again by itself. `detail` says why; once that is "
+        "mended, send the message again.",
     ),
     "set_back": ProblemKind(
         409,

@@ -2,7 +2,7 @@
 
 After a set-back there is such a thing: the log lost the events, the object store and the provider
 did not. Nothing of it is deleted here: it is named, and somebody decides. Files of an attempt that
-failed, or is still under way, are named too: their feature and time tell them apart.
+is still under way are named too: their feature and time tell them apart.
 """
 
 import asyncio

@@ -277,7 +277,7 @@ class Runner:
         try:
             await self._work(claim, announced, material, context, provision)
         except asyncio.CancelledError:
-            await asyncio.shield(self._cancelled(claim, announced, context.run(), stopping()))
+            await asyncio.shield(self._cancelled(claim, announced, context, stopping()))
             raise
 
     async def _begin(self, claim: Claim, *, anew: bool = False) -> Begun | None:
@@ -371,7 +371,7 @@ class Runner:
         else:
             await self._record(claim, announced, outcome.with_run(context.run()))
             return
-        await self._fail(claim, announced, context.run(), failure, material)
+        await self._fail(claim, announced, context, failure, material)
 
     async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
         """Record a result, or what it cost if it comes too late."""
@@ -390,10 +390,11 @@ class Runner:
         self,
         claim: Claim,
         announced: Announced,
-        run: Run,
+        context: LeasedAttempt,
         failure: AttemptFailure,
         material: StepInputs,
     ) -> None:
+        run = context.run()
         wait = self._wait(failure, await self._failures(claim) + 1)
         if wait is None and claim.step is Step.TITLE:
             title = fallback_title(material.brief)
@@ -408,6 +409,7 @@ class Runner:
             failure.told(wait),
             final=wait is None,
             retry_after_seconds=round(wait or 0.0, 1),
+            files=context.files(),
         )
         task = TaskUpdate(
             claim.task_id,
@@ -436,10 +438,11 @@ class Runner:
         self,
         claim: Claim,
         announced: Announced,
-        run: Run,
+        context: LeasedAttempt,
         stopping: bool,  # noqa: FBT001
     ) -> None:
         """Keep what was used. While stopping, hand the step back; otherwise it is not ours."""
+        run = context.run()
         if not stopping:
             # Also when the database is away, as it is when the log is set back.
             await retry_while_unavailable(
@@ -447,7 +450,15 @@ class Runner:
             )
             return
         reason = "We restarted the program that worked on this. The step goes on by itself."
-        failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
+        failed = c.FailAttempt(
+            announced.attempt,
+            run,
+            "worker_stopped",
+            reason,
+            "",
+            final=False,
+            files=context.files(),
+        )
         task = TaskUpdate(claim.task_id, claim.fencing_token, "queued", error="worker_stopped")
         try:
             await retry_while_unavailable(

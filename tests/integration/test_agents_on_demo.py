@@ -17,6 +17,7 @@ from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.ports import ModelAnswer, ModelRequest
 from application.running.computing import Here
+from domain.events import FileWritten
 from domain.runs import Attempt, Run
 from domain.status import Gate, Recommendation, Step, Verdict
 from infrastructure.anthropic.model import AnthropicModel
@@ -37,6 +38,7 @@ class RealDesk:
     def __init__(self, url: str) -> None:
         self.model = AnthropicModel(url)
         self.files: dict[str, bytes] = {}
+        self.kept: dict[str, FileWritten] = {}
         self.asked = 0
         self._inspector = Inspector(Here())
 
@@ -55,6 +57,9 @@ class RealDesk:
         digest = hashlib.sha256(content).hexdigest()
         self.files[digest] = content
         return digest
+
+    def accepted(self, file: FileWritten) -> None:
+        self.kept[file.path] = file
 
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]

@@ -96,6 +96,11 @@ class Exchange:
             )
         return answer
 
+    @property
+    def turns_left(self) -> int:
+        """How often the agent may still be asked."""
+        return self._entry.turns - self._turns
+
     def heard(self, answer: ModelAnswer) -> None:
         """Add the agent's answer as it came."""
         content = [_as_sent(b) for b in answer.blocks if b.type != "text" or b.text.strip()]

@@ -1,7 +1,7 @@
-"""How a whole document is obtained: asked for, decoded, checked, and sent back at most once.
+"""How a whole document is obtained: asked for, decoded, checked, sent back while it gets better.
 
-Invariant: what is returned has passed its check. Reminder, correction and second try after a
-cut-off each happen once; then the step fails with what was found.
+Invariant: what is returned has passed its check. A reminder, or a second try after a cut-off, comes
+once between two documents; a document that got no better fails the step with what was found.
 """
 
 import re
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from application.agents.exchange import Exchange, Result, calls, was_cut
 from application.agents.failures import StepFailed, check_failed
+from application.agents.progress import Progress
 from application.agents.prompting import listed
 from application.agents.tools import Tool
 from application.ports import Block, ModelAnswer
@@ -35,7 +36,8 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         StepFailed: `check_failed`, `no_result`, `answer_too_long`, or what `Exchange.ask` raises.
         ModelError: no usable answer.
     """
-    reminded = corrected = cut = False
+    reminded = cut = False
+    progress = Progress()
     while True:
         answer = await exchange.ask()
         submitted = [call for call in calls(answer) if call.name == tool.name]
@@ -58,9 +60,9 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
             return document
-        if corrected:
+        if not progress.made_by(findings, readable=document is not None) or not exchange.turns_left:
             raise check_failed("What the agent handed over", findings)
-        corrected = True
+        reminded = cut = False
         exchange.heard(answer)
         text = _CORRECTION.format(findings=listed(findings[:MOST_SHOWN]), tool=tool.name)
         exchange.reply(

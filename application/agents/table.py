@@ -57,17 +57,17 @@ AGENTS: Final[Mapping[Agent, AgentRow]] = {
         (100, 1_000),
     ),
     Agent.SPEC: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "spec.md", tools=(t.SUBMIT_SPEC,)),
+        AgentConfig("sonnet", SONNET, 32_000, 8, 900, "spec.md", tools=(t.SUBMIT_SPEC,)),
         write_spec,
         (2_000, 8_000),
     ),
     Agent.PLANNER: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "planner.md", tools=(t.SUBMIT_PLAN,)),
+        AgentConfig("sonnet", SONNET, 32_000, 8, 900, "planner.md", tools=(t.SUBMIT_PLAN,)),
         write_plan,
         (1_500, 6_000),
     ),
     Agent.CONTRACT_TEST: AgentRow(
-        AgentConfig("sonnet", SONNET, 32_000, 5, 900, "contract_test.md", tools=(t.SUBMIT_TESTS,)),
+        AgentConfig("sonnet", SONNET, 32_000, 8, 900, "contract_test.md", tools=(t.SUBMIT_TESTS,)),
         write_tests,
         (3_000, 12_000),
     ),

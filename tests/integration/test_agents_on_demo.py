@@ -185,8 +185,6 @@ async def test_one_spoiled_answer_is_mended(demo, agent, fault):
         ("spec", "truncated_tool", "answer_too_long"),
         ("planner", "malformed_json", "check_failed"),
         ("contract_test", "empty_answer", "no_result"),
-        ("implementer", "bad_paths", "check_failed"),
-        ("implementer", "placeholder", "check_failed"),
         ("implementer", "truncated_tool", "answer_too_long"),
     ],
 )
@@ -197,6 +195,26 @@ async def test_answers_that_stay_spoiled_fail_in_words(demo, agent, fault, code)
         await line.until(STEP_OF[agent])
     assert failed.value.code == code
     assert failed.value.reason.endswith((".", "…"))
+    await line.context.model.close()
+
+
+@pytest.mark.parametrize(("fault", "times"), [("bad_paths", 3), ("placeholder", 12)])
+async def test_what_is_refused_again_is_kept_as_refused_and_no_review_passes_it(demo, fault, times):
+    line = Pipeline(demo, EXAMPLES[0].read_text())
+    demo.script("implementer", [fault] * times)
+    made = await line.until(Step.IMPLEMENT)
+    demo.forget()
+    assert made.refused
+    line.keep(Step.IMPLEMENT, made)
+    line.material = replace(line.material, refused_files=made.refused)
+    for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
+        assert (await line.do(step)).verdict is Verdict.FAIL
+    line.material = replace(line.material, previous_files=line.material.files, files={})
+    again = await line.do(Step.IMPLEMENT)
+    assert again.refused == ()
+    line.keep(Step.IMPLEMENT, again)
+    line.material = replace(line.material, refused_files=(), previous_files={})
+    assert (await line.do(Step.CODE_REVIEW)).verdict is Verdict.PASS
     await line.context.model.close()
 
 

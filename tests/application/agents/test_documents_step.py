@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
+from application.agents.progress import MOST_CORRECTIONS
 from application.agents.step_inputs import StepInputs
 from application.ports import ModelError
 from domain import documents as d
@@ -83,8 +84,22 @@ async def test_malformed_json_and_a_wrong_shape_are_findings(step):
     assert (await done(step, material, context)).document == document
     assert "shape" in context.last_words
     extra = {**msgspec.to_builtins(document), "verdict": "PASS"}
-    failed, _ = await failure(step, material, answer(call(tool, {})), answer(call(tool, extra)))
+    # Only the first place with another shape is told: another one is told, too.
+    context = ScriptedContext(
+        answer(call(tool, {})), answer(call(tool, extra)), answer(call(tool, document))
+    )
+    assert (await done(step, material, context)).document == document
+    failed, _ = await failure(step, material, answer(call(tool, {})), answer(call(tool, {})))
     assert failed.code == "check_failed"
+
+
+@every_step
+async def test_corrections_go_on_until_the_turns_are_used_up_and_then_name_the_findings(step):
+    tool, material, _ = STEPS[step]
+    others = [answer(call(tool, {f"field_{n}": 1})) for n in range(20)]
+    failed, context = await failure(step, material, *others)
+    assert failed.code == "check_failed"
+    assert len(context.requests) == MOST_CORRECTIONS + 1
 
 
 @every_step

@@ -43,6 +43,8 @@ class Heard(Struct, frozen=True):
     """What each of its calls is told."""
     accepted: tuple[str, ...]
     """Paths of files that were accepted."""
+    repeated: bool
+    """Whether files were written, and each of them stands like that already."""
     advanced: bool
     """Whether a file was accepted, has fewer faults than before, or is settled as refused."""
     slips: frozenset[str]
@@ -122,8 +124,9 @@ class FileBuffer:
             self._told.setdefault(path, _Told()).add(findings)
         advanced = bool(turn.accepted or turn.settled) or turn.bettered
         self.written += len(turn.accepted) + len(turn.settled)
+        repeated = bool(turn.accepted) and not turn.changed
         told = (*turn.slips, *(one for found in turn.refused.values() for one in found))
-        return Heard(results, tuple(turn.accepted), advanced, frozenset(turn.slips), told)
+        return Heard(results, tuple(turn.accepted), repeated, advanced, frozenset(turn.slips), told)
 
     def refuse(self, path: str, findings: Sequence[str]) -> bool:
         """Note what parsers find in a file as it stands; whether that settles it as refused."""
@@ -168,6 +171,7 @@ class FileBuffer:
     def _accept(self, path: str, content: str, turn: "_Turn") -> None:
         for forgotten in (self._told, self._refused, self._faulty, turn.refused, turn.settled):
             forgotten.pop(path, None)
+        turn.changed = turn.changed or self.files.get(path) != content
         self.files[path] = content
         turn.accepted[path] = content
         self.finished = False
@@ -217,6 +221,8 @@ class _Turn:
         self.refused: dict[str, list[str]] = {}
         self.settled: dict[str, str] = {}
         self.slips: set[str] = set()
+        self.changed = False
+        """Whether a file stands now that did not stand like that before."""
         self.bettered = False
         """Whether fewer faults are left in a file that is refused."""
 

@@ -92,7 +92,8 @@ class WritingLoop:
     def _is_over(self, heard: Heard) -> bool:
         if self._buffer.missing or not self._buffer.written:
             return False
-        return self._buffer.finished or not heard.results or self._idle >= IDLE_TURNS
+        nothing_more = not heard.results or heard.repeated or self._idle >= IDLE_TURNS
+        return self._buffer.finished or nothing_more or not self._exchange.turns_left
 
     def _forget(self) -> None:
         self._idle = self._cut = 0

@@ -111,7 +111,7 @@ async def test_a_path_that_is_not_planned_is_never_written_and_stands_as_refused
     command, _ = await built(answer(stray), answer(FINISHED))
     assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
     assert command.refused == ()
-    command, _ = await built(answer(stray), answer(stray), answer(FINISHED))
+    command, _ = await built(answer(stray), answer(stray))
     assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
     [refused] = command.refused
     assert refused.path == printable(path)

@@ -176,7 +176,12 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
         "The feature has changed",
         "`If-Match` names another version than `current_version`. Read, then decide again.",
     ),
-    "too_large": ProblemKind(413, "Too large", "A body has at most 256 KiB."),
+    "too_large": ProblemKind(
+        413,
+        "Too large",
+        "A body has at most 256 KiB; a brief has at most 40,000 characters, a message 20,000. "
+        "Nothing was taken: make it shorter, or split it, then send it again.",
+    ),
     "unsupported_media_type": ProblemKind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from application.agents.inspection import StaticFinding
 from application.agents.perform import perform
-from application.agents.step_inputs import StepInputs
+from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.ports import Block, ModelAnswer, ModelRequest
 from application.running.computing import Here
@@ -19,6 +20,7 @@ from domain.status import Gate, Step, Verdict
 from infrastructure.demo_model.answering import Answered, answered
 from infrastructure.demo_model.reply import Call
 from infrastructure.inspection import Inspector
+from interface.cli.demo import GO_AHEAD
 from tests.demo_model.ideas import IDEAS
 from tests.given import holding
 
@@ -92,16 +94,35 @@ def _body(request: ModelRequest) -> bytes:
     )
 
 
+async def _done(desk: Desk, step: Step, material: StepInputs) -> Any:
+    outcome = await perform(step, Attempt(step, 1, 1), material, desk, agent_configs_of())
+    return outcome.with_run(Run())
+
+
+async def _proposed(desk: Desk, idea: str) -> str:
+    """The brief that comes of a conversation about an idea, as `./bp demo` leads it."""
+    said = [Message("user", idea, str(UUID(int=1)))]
+    for number in range(2, 12, 2):
+        reply = await _done(desk, Step.CONVERSE, StepInputs(conversation=tuple(said)))
+        if reply.brief_markdown is not None:
+            return str(reply.brief_markdown)
+        said += [
+            Message("agent", reply.text, str(UUID(int=number))),
+            Message("user", GO_AHEAD, str(UUID(int=number + 1))),
+        ]
+    raise AssertionError(said)
+
+
 def test_there_are_fifty_of_them() -> None:
     assert len(IDEAS) == len(set(IDEAS)) == 50
 
 
 @pytest.mark.parametrize("idea", IDEAS, ids=lambda idea: idea.partition("\n")[0].strip("# "))
 async def test_an_everyday_idea_becomes_an_application(idea: str) -> None:
-    desk, material = Desk(), StepInputs(brief=idea)
+    desk = Desk()
+    material = StepInputs(brief=await _proposed(desk, idea))
     for step in STEPS:
-        outcome = await perform(step, Attempt(step, 1, 1), material, desk, agent_configs_of())
-        command: Any = outcome.with_run(Run())
+        command = await _done(desk, step, material)
         if step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
             assert command.verdict is Verdict.PASS, command.reasons
         elif step is Step.IMPLEMENT:

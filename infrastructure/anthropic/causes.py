@@ -59,11 +59,13 @@ CAUSES: Final = (
     ),
     Cause(
         "account_disabled",
+        # In a row: a tool may be disabled for an account that is not.
         tuple(
-            (whose, state)
+            (f"{whose}{is_}{state}",)
             for whose in ("organization", "organisation", "account", "workspace")
+            for is_ in (" ", " is ", " was ", " has been ", " is currently ", " has already been ")
             for state in ("disabled", "suspended", "deactivated", "banned", "terminated",
-                          "archived", "locked", "not active", "on hold")
+                          "archived", "locked", "not active", "on hold", "closed")
         ),
         _REFUSED,
     ),

@@ -60,8 +60,9 @@ REGION = [
 ]
 DISABLED = [
     (400, told(INVALID, "This organization has been disabled.")),
+    (400, {"message": "organization disabled"}),
     (403, told("permission_error", "Your account has been suspended.")),
-    (401, told("authentication_error", "The workspace of this key is archived.")),
+    (401, told("authentication_error", "The workspace is archived.")),
 ]
 ELSEWHERE = [
     (403, PAGE),
@@ -113,6 +114,7 @@ REFUSED = [
                         "output tokens for claude-x")),
     (400, told(INVALID, "messages.3.content: thinking blocks cannot be modified")),
     (422, None),
+    (400, told(INVALID, "Web search is disabled for your organization.")),
 ]  # fmt: skip
 PERMITTED = [
     (403, told("permission_error", "Your API key may not use this model.")),

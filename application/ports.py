@@ -410,7 +410,9 @@ class ModelError(Exception):
 
         Args:
             code: `rate_limited`, `overloaded`, `server_error`, `connection`, `timeout`,
-                `cut_off`, `invalid_request`, `key_rejected`, `spend_limit`, `not_permitted`.
+                `cut_off`, `invalid_request`, `input_too_long`, `key_rejected`, `spend_limit`,
+                `not_permitted`, `model_not_found`, `account_disabled`, `region_refused`,
+                `not_the_provider`.
             detail: In plain words, without key or prompt.
             retryable: Whether the same request may succeed later.
             retry_after_seconds: As told by the provider.

@@ -8,7 +8,7 @@ from msgspec.structs import force_setattr
 
 from domain import documents as d
 from domain.characters import one_line
-from domain.events import FileWritten
+from domain.events import FileWritten, RefusedFile
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, Step, Verdict
 
@@ -193,12 +193,13 @@ class RecordTitle(Answer, frozen=True):
 
 
 class RecordImplementation(Answer, frozen=True):
-    """All planned files, stored by hash."""
+    """All planned files, stored by hash, but for what was refused to the end."""
 
     files: tuple[FileWritten, ...]
     manifest_sha256: str
     notes: str = ""
     reused_from: int | None = None
+    refused: tuple[RefusedFile, ...] = ()
 
 
 class RecordReview(Answer, frozen=True):
@@ -222,6 +223,8 @@ class FailAttempt(Answer, frozen=True):
     final: bool
     retry_after_seconds: float = 0.0
     """The pause before the next attempt, if one follows."""
+    files: tuple[FileWritten, ...] = ()
+    """What it had written and stored by then."""
 
 
 class GiveUp(Command, frozen=True):

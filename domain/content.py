@@ -59,6 +59,14 @@ class Span(Struct, frozen=True, array_like=True):
     last: int
 
 
+class Left(Struct, frozen=True):
+    """Files that a failed attempt left behind: `version` is the event that names them."""
+
+    version: int
+    approval: int
+    """The approval of the tests that they were written for, by version."""
+
+
 class Rework(Struct, frozen=True):
     """What an implementation that failed its review leaves to the next one, by version."""
 
@@ -103,6 +111,8 @@ class Content(Struct, frozen=True, omit_defaults=True):
     """Messages from this version on are visible too."""
     mode: OutputMode = OutputMode.FULL_CODE
     """What the brief is made into."""
+    accepted: int | None = None
+    """Version of the failed attempt whose files the code is written on from."""
 
     def shows(self, version: int) -> bool:
         """Whether a message recorded at `version` belongs to the visible conversation."""

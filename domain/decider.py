@@ -7,7 +7,7 @@ late answers, changed content, checkpoints, and the verdict.
 from functools import reduce
 from hashlib import sha256
 from operator import sub
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,11 +15,11 @@ from domain import commands as c
 from domain import events as e
 from domain.content import Content, Span, sha256_of
 from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Superseded
-from domain.feature import Feature
+from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
 from domain.runs import Attempt, Tokens
-from domain.status import Gate, Recommendation, Status, Step, Verdict
+from domain.status import Recommendation, Status, Step, Verdict
 
 
 def decide(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:
@@ -121,6 +121,7 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
     restored = replace(_restored(target.content, to_version), rework=content.rework)
+    restored = _with_what_is_left(restored, feature)
     return e.FeatureRetried(to_version, feature.epoch + 1, restored, work_left(restored))
 
 
@@ -128,13 +129,20 @@ def _replayed(version: int, feature: Feature) -> e.FeatureReplayed:
     target = feature.checkpoint_at(version)
     if target is None:
         raise NoSuchCheckpoint
-    restored = _restored(target.content, version)
+    restored = _with_what_is_left(_restored(target.content, version), feature)
     return e.FeatureReplayed(version, feature.epoch + 1, restored, work_left(restored))
 
 
 def _restored(content: Content, version: int) -> Content:
     """The content with its visible conversation closed at the checkpoint."""
     return replace(content, conversation=(*content.conversation, Span(content.since, version)))
+
+
+def _with_what_is_left(content: Content, feature: Feature) -> Content:
+    """With the files of a failed attempt, if the code is still to be written for the same tests."""
+    approval, left = content.approval(LAST_GATE), feature.left
+    wanted = left and approval and approval.version == left.approval and not content.implementation
+    return replace(content, accepted=left.version if left and wanted else None)
 
 
 def _started(command: c.StartStep, feature: Feature) -> tuple[e.FeatureEvent, ...]:
@@ -165,6 +173,7 @@ def _failed(command: c.FailAttempt, feature: Feature) -> tuple[e.FeatureEvent, .
         command.run,
         retried=not command.final,
         retry_after_seconds=0.0 if command.final else command.retry_after_seconds,
+        files=command.files,
     )
     if not command.final:
         return (failed,)
@@ -247,6 +256,3 @@ def implementation_sha256(files: tuple[e.FileWritten, ...]) -> str:
     for file in sorted(files, key=lambda f: f.path):
         digest.update(f"{len(file.path.encode())}:{file.path}{file.sha256}".encode())
     return digest.hexdigest()
-
-
-LAST_GATE: Final = list(Gate)[-1]

@@ -59,10 +59,30 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     manifest: InputFingerprint
 
 
-class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
-    """An attempt gave no result. What it used is recorded all the same."""
+class FileWritten(Struct, frozen=True, omit_defaults=True):
+    """A generated file: where it stands in the zip, and its bytes by hash in the object store."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+    path: str
+    size: int
+    """Bytes."""
+    sha256: str
+    by: Agent = Agent.IMPLEMENTER
+    also_in: tuple[UUID, ...] = ()
+    """Of a fork: the features it descends from, nearest first, one of which stores the bytes."""
+
+
+class RefusedFile(Struct, frozen=True):
+    """A file that the checks refused to the end. No reviewer can clear it."""
+
+    path: str
+    faults: tuple[str, ...]
+    """Why, a sentence each."""
+
+
+class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
+    """An attempt gave no result. What it used and what it had stored is recorded all the same."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"reason", "files"})
     attempt: Attempt
     code: str
     reason: str
@@ -71,6 +91,8 @@ class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
     """Whether another attempt follows by itself."""
     retry_after_seconds: float = 0.0
     """The pause before it."""
+    files: tuple[FileWritten, ...] = ()
+    """Files that it had written, and that were accepted: a retry goes on from them."""
 
 
 class RunDiscarded(Event, frozen=True, tag="run_discarded"):
@@ -225,22 +247,10 @@ class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
     note: str = ""
 
 
-class FileWritten(Struct, frozen=True, omit_defaults=True):
-    """A generated file: where it stands in the zip, and its bytes by hash in the object store."""
-
-    path: str
-    size: int
-    """Bytes."""
-    sha256: str
-    by: Agent = Agent.IMPLEMENTER
-    also_in: tuple[UUID, ...] = ()
-    """Of a fork: the features it descends from, nearest first, one of which stores the bytes."""
-
-
 class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):
-    """All planned files are written, checked and stored."""
+    """All planned files are written, checked and stored, but for those that were refused."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"files", "notes"})
+    personal: ClassVar[frozenset[str]] = frozenset({"files", "notes", "refused"})
     attempt: Attempt
     files: tuple[FileWritten, ...]
     content_sha256: str
@@ -249,6 +259,8 @@ class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"
     run: Run
     notes: str = ""
     reused_from: int | None = None
+    refused: tuple[RefusedFile, ...] = ()
+    """Files that the checks refused to the end. What could be stored of them is among `files`."""
 
 
 class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):

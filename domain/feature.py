@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
-from domain.content import Advice, Approval, Content, Deliverable, Review, Rework
+from domain.content import Advice, Approval, Content, Deliverable, Left, Review, Rework
 from domain.lifecycle import APPROVED_AT, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
@@ -48,6 +48,8 @@ class Feature(Struct, frozen=True):
     checkpoints: tuple[Checkpoint, ...] = ()
     titled: bool = False
     """Whether a person or the title agent has named it."""
+    left: Left | None = None
+    """What the last attempt to write the code left behind when it failed."""
     carrying: int = 0
     """How many parts a fork has still to bring along; 0 outside the append that begins it."""
 
@@ -127,7 +129,7 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
         case e.RecommendationMade(gate=gate, recommendation=advised):
             return replace(moved, advice=Advice(version, gate, advised))
         case e.ImplementationCompleted(content_sha256=sha):
-            return replace(moved, implementation=Deliverable(version, sha))
+            return replace(moved, implementation=Deliverable(version, sha), accepted=None)
         case e.VerdictReached(verdict=Verdict.FAIL):
             return replace(moved, rework=_rework(content))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
@@ -225,8 +227,9 @@ def _work(
                 running={**feature.running, attempt.step: attempt},
                 attempts={**feature.attempts, attempt.step: attempt.number},
             )
-        case e.AttemptFailed(attempt=attempt):
-            return replace(feature, running=_without(feature.running, attempt.step))
+        case e.AttemptFailed(attempt=attempt, files=files):
+            behind = _left(feature, version) if files else feature.left
+            return replace(feature, running=_without(feature.running, attempt.step), left=behind)
         case e.StepAbandoned(step=step):
             return _ended(feature, step)
         case e.FeatureFailed():
@@ -250,12 +253,18 @@ def _answered(
     """After the result of a step, which makes others due and need not be paid for again."""
     attempt: Attempt = getattr(event, "attempt")  # noqa: B009 - every result names its attempt.
     ended = _ended(feature, attempt.step)
-    ended = replace(ended, due={**ended.due, **due})
+    left = None if isinstance(event, e.ImplementationCompleted) else feature.left
+    ended = replace(ended, due={**ended.due, **due}, left=left)
     fingerprint: str | None = getattr(event, "manifest_sha256", None)
     if fingerprint is None or getattr(event, "verdict", None) is Verdict.FAIL:
         return ended  # Whoever retries after a bad review wants another look, not the same.
     first = feature.recorded.get(fingerprint, version)
     return replace(ended, recorded={**feature.recorded, fingerprint: first})
+
+
+def _left(feature: Feature, version: int) -> Left | None:
+    approval = feature.content.approval(LAST_GATE)
+    return Left(version, approval.version) if approval else None
 
 
 def _ended(feature: Feature, step: Step) -> Feature:
@@ -270,5 +279,6 @@ def _without(mapping: Mapping[Step, V], step: Step) -> Mapping[Step, V]:
 
 _TALK: Final = frozenset({*GATE_OF, Step.CONVERSE})
 """Steps that speak about a document: whoever approves it waits for none of them."""
+LAST_GATE: Final = list(Gate)[-1]
 _PREVIOUS: Final[Mapping[Part, Gate]] = {Part(f"previous_{gate}"): gate for gate in Gate}
 _REWORKED: Final[Mapping[Part, Step]] = {Part(f"rework_{step}"): step for step in REVIEWS}

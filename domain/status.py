@@ -101,6 +101,10 @@ class Input(StrEnum):
     """The implementation, frozen tests included."""
     PREVIOUS_FILES = "previous_files"
     """The implementation that failed its reviews, when it is written again."""
+    ACCEPTED_FILES = "accepted_files"
+    """Files that an attempt before a retry had written and stored when it failed."""
+    REFUSED_FILES = "refused_files"
+    """Files of the implementation that the checks refused to the end, with their faults."""
     REVIEWS = "reviews"
     """The reviews that it failed."""
 

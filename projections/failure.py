@@ -18,6 +18,8 @@ NEXT: Final[Mapping[str, str]] = {
     "key_rejected": SETTINGS,
     "spend_limit": SETTINGS,
     "not_permitted": SETTINGS,
+    "model_not_found": SETTINGS,
+    "account_disabled": SETTINGS,
     "invalid_request": REPLAY,
     "input_too_long": REPLAY,
     "answer_too_long": REPLAY,

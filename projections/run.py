@@ -138,7 +138,7 @@ def _started(fact: Recorded, event: e.StepStarted) -> RunRow:
         outcome=Outcome.RUNNING,
         started_at=fact.recorded_at,
         version=fact.version,
-        priced=manifest.prices != UNPRICED,
+        priced=inputs.prices != UNPRICED,
     )
 
 

@@ -58,6 +58,8 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.CONVERSATION: lambda material, _: _conversation(material),
     Input.FILES: lambda material, _: files_value(material.files),
     Input.PREVIOUS_FILES: lambda material, _: files_value(material.previous_files),
+    Input.ACCEPTED_FILES: lambda material, _: files_value(material.accepted_files),
+    Input.REFUSED_FILES: lambda material, _: material.refused_files,
     Input.REVIEWS: lambda material, _: _reviews(material),
     **{Input(gate.value): _document(gate) for gate in Gate},
     **{Input(f"previous_{gate}"): _previous(gate) for gate in Gate},

@@ -15,6 +15,7 @@ from application.ports import ModelAnswer, ModelRequest
 from domain import commands as c
 from domain import documents as d
 from domain.content import sha256_of
+from domain.events import FileWritten, RefusedFile
 from domain.feature import Feature
 from domain.runs import Run
 from domain.status import Gate, Step
@@ -50,6 +51,10 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     """The implementation by path, frozen tests included."""
     previous_files: Mapping[str, str] = {}
     """The implementation that failed its review, when it is written again."""
+    accepted_files: Mapping[str, str] = {}
+    """What an attempt before a retry had written when it failed."""
+    refused_files: tuple[RefusedFile, ...] = ()
+    """What of `files`, or of `previous_files`, the checks refused to the end."""
     reports: Mapping[Step, d.Report] = {}
     """The reviews that it failed."""
 
@@ -96,6 +101,12 @@ class AttemptContext(Protocol):
 
     async def store(self, content: bytes) -> str:
         """Keep a file; its SHA-256 in lower-case hex."""
+
+    def accepted(self, file: FileWritten) -> None:
+        """Take note of a file that is accepted and stored: it outlives a failure of the attempt.
+
+        One of the same path replaces an earlier one.
+        """
 
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]

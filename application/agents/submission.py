@@ -1,12 +1,11 @@
-"""How a whole document is obtained: asked for, decoded, checked, and sent back while that helps.
+"""How a whole document is obtained: asked for, decoded, checked, sent back while it gets better.
 
-Invariant: what is returned has passed its check. Reminder and second try after a cut-off happen
-once each; corrections go on as long as each leaves less to mend than the one before, and turns are
-left. Then the step fails with what was found last.
+Invariant: what is returned has passed its check. A reminder, or a second try after a cut-off, comes
+once between two documents; a document that got no better fails the step with what was found.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Struct
 
 from application.agents.exchange import Exchange, Result, calls, was_cut
 from application.agents.failures import StepFailed, check_failed
+from application.agents.progress import Progress
 from application.agents.prompting import listed
 from application.agents.tools import Tool
 from application.ports import Block, ModelAnswer
@@ -37,7 +37,7 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         ModelError: no usable answer.
     """
     reminded = cut = False
-    progress = CorrectionProgress()
+    progress = Progress()
     while True:
         answer = await exchange.ask()
         submitted = [call for call in calls(answer) if call.name == tool.name]
@@ -60,8 +60,9 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
             return document
-        if not progress.made(findings, readable=document is not None) or not exchange.turns_left:
+        if not progress.made_by(findings, readable=document is not None) or not exchange.turns_left:
             raise check_failed("What the agent handed over", findings)
+        reminded = cut = False
         exchange.heard(answer)
         text = _CORRECTION.format(findings=listed(findings[:MOST_SHOWN]), tool=tool.name)
         exchange.reply(
@@ -70,29 +71,6 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
                 for call in calls(answer)
             ]
         )
-
-
-class CorrectionProgress:
-    """Whether a correction brought a document further than it was before."""
-
-    def __init__(self) -> None:
-        """Nothing was handed over yet."""
-        self._best: tuple[bool, int] | None = None
-        self._unreadable: set[str] = set()
-
-    def made(self, findings: Sequence[str], *, readable: bool) -> bool:
-        """Take in what was found; whether it is less than before.
-
-        What cannot be read names its first fault only: another fault is one that was behind it.
-        """
-        here = (not readable, len(findings))
-        less = self._best is None or here < self._best
-        if not readable:
-            less = less or not self._unreadable.issuperset(findings)
-            self._unreadable.update(findings)
-        if less:
-            self._best = here
-        return less
 
 
 _REMINDER = (

@@ -2,7 +2,7 @@
 
 A set-back leaves such things: the log lost the events, the object store and the provider did not.
 This module deletes nothing: it names them, and somebody decides. Files of an attempt that
-failed, or is still under way, are named too: their feature and time tell them apart.
+is still under way are named too: their feature and time tell them apart.
 """
 
 import asyncio

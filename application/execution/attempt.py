@@ -34,6 +34,7 @@ from application.ports import (
     Unavailable,
 )
 from application.running.computing import Computing, CouldNotCompute, Here
+from domain.events import FileWritten
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Step
 
@@ -88,12 +89,21 @@ class LeasedAttempt:
         self._tokens = Tokens()
         self._cost = Decimal(0)
         self._began = monotonic()
+        self._files: dict[str, FileWritten] = {}
         self._words = _LiveProgress(tools.live, claim, attempt)
 
     def run(self) -> Run:
         """What this attempt used so far."""
         seconds = round(monotonic() - self._began, 3)
         return Run(self._tokens, self._cost, seconds, self._sent)
+
+    def files(self) -> tuple[FileWritten, ...]:
+        """What it has written and stored so far, in the order of paths."""
+        return tuple(self._files[path] for path in sorted(self._files))
+
+    def accepted(self, file: FileWritten) -> None:
+        """Take note of a file that is stored."""
+        self._files[file.path] = file
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
         """One turn. What it used is counted whatever comes of it.

@@ -41,10 +41,12 @@ class InputLoader:
         reads = row_of(step, content.mode).reads
         implementation = content.implementation if Input.FILES in reads else None
         failed = rework if Input.PREVIOUS_FILES in reads else None
+        accepted = content.accepted if Input.ACCEPTED_FILES in reads else None
         wanted: dict[_Name, int | None] = {
             "brief": content.brief.version if content.brief else None,
             "files": implementation.version if implementation else None,
             "previous_files": failed.implementation if failed else None,
+            "accepted_files": accepted,
             **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
             **{("previous", gate): content.previous(gate) for gate in Gate},
             **{("report", one): rework.review(one) if rework else None for one in REVIEWS},
@@ -65,6 +67,8 @@ class InputLoader:
             reports=_column(named, "report", REVIEWS, "document"),
             files=await self._files(tenant_id, feature_id, named.get("files")),
             previous_files=await self._files(tenant_id, feature_id, named.get("previous_files")),
+            accepted_files=await self._files(tenant_id, feature_id, named.get("accepted_files")),
+            refused_files=_refused(named.get("files") or named.get("previous_files")),
         )
 
     async def _conversation(
@@ -78,10 +82,14 @@ class InputLoader:
     async def _files(
         self, tenant_id: UUID, feature_id: UUID, event: e.FeatureEvent | None
     ) -> Mapping[str, str]:
-        if not isinstance(event, e.ImplementationCompleted):
+        if not isinstance(event, e.ImplementationCompleted | e.AttemptFailed):
             return {}
         bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, event.files)
         return {file.path: body.decode() for file, body in zip(event.files, bodies, strict=True)}
+
+
+def _refused(event: e.FeatureEvent | None) -> tuple[e.RefusedFile, ...]:
+    return event.refused if isinstance(event, e.ImplementationCompleted) else ()
 
 
 def _said(stretch: Iterable[Recorded], feature: Feature) -> Iterator[Message]:

@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from application.agents.agent_config import AgentConfigs
-from application.agents.failures import CODES, StepFailed
+from application.agents.failures import StepFailed, advice_of
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.perform import perform
 from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
@@ -89,9 +89,18 @@ class AttemptFailure(NamedTuple):
 
     code: str
     reason: str
-    advice: str
     retryable: bool
     retry_after: float | None = None
+    advice: str = ""
+    """What a person can do once it is final, where it differs from what the code says."""
+
+    def told(self, wait: float | None) -> str:
+        """What people are told: `wait` is the pause before the next attempt, None without one."""
+        if wait is None and self.advice:
+            return self.advice
+        asked = self.retry_after or 0.0
+        pause = asked if asked > LONGEST_WAIT_SECONDS else None
+        return advice_of(self.code, final=wait is None, pause_seconds=pause)
 
 
 class Begun(NamedTuple):
@@ -203,7 +212,7 @@ class Runner:
             used,
             CRASHED_ALONE,
             reason,
-            CODES[CRASHED_ALONE],
+            advice_of(CRASHED_ALONE, final=True),
             final=True,
         )
         task = TaskUpdate(claim.task_id, claim.fencing_token, "failed", error=CRASHED_ALONE)
@@ -271,7 +280,7 @@ class Runner:
         try:
             await self._work(claim, announced, material, context, provision)
         except asyncio.CancelledError:
-            await asyncio.shield(self._cancelled(claim, announced, context.run(), stopping()))
+            await asyncio.shield(self._cancelled(claim, announced, context, stopping()))
             raise
 
     async def _begin(self, claim: Claim, *, anew: bool = False) -> Begun | None:
@@ -340,18 +349,14 @@ class Runner:
                 )
         except TimeoutError:
             reason = f"The {agent} agent did not finish within {deadline:.0f} seconds."
-            failure = AttemptFailure("deadline", reason, CODES["deadline"], retryable=True)
+            failure = AttemptFailure("deadline", reason, retryable=True)
         except StepFailed as failed:
             failure = AttemptFailure(
-                failed.code, failed.reason, failed.advice, failed.retryable, failed.retry_after
+                failed.code, failed.reason, failed.retryable, failed.retry_after, failed.advice
             )
         except ModelError as error:
             failure = AttemptFailure(
-                error.code,
-                str(error),
-                CODES[error.code],
-                error.retryable,
-                error.retry_after_seconds,
+                error.code, str(error), error.retryable, error.retry_after_seconds
             )
         except LeaseLost:
             # Refused before it was announced: what earlier turns used is not lost for that.
@@ -360,18 +365,16 @@ class Runner:
                 await self._discard(claim, announced, context.run(), "lease_lost")
             raise
         except Unavailable as down:
-            failure = AttemptFailure("unavailable", str(down), CODES["unavailable"], retryable=True)
+            failure = AttemptFailure("unavailable", str(down), retryable=True)
         except Exception:
             # A defect of ours: seen by the operator, told to the user, bounded like any failure.
             log.exception("step_crashed", step=claim.step, task=str(claim.task_id))
             reason = "Something went wrong on our side. It is in the operator's log."
-            failure = AttemptFailure(
-                "internal_error", reason, CODES["internal_error"], retryable=True
-            )
+            failure = AttemptFailure("internal_error", reason, retryable=True)
         else:
             await self._record(claim, announced, outcome.with_run(context.run()))
             return
-        await self._fail(claim, announced, context.run(), failure, material)
+        await self._fail(claim, announced, context, failure, material)
 
     async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
         """Record a result, or what it cost if it comes too late."""
@@ -390,10 +393,11 @@ class Runner:
         self,
         claim: Claim,
         announced: Announced,
-        run: Run,
+        context: LeasedAttempt,
         failure: AttemptFailure,
         material: StepInputs,
     ) -> None:
+        run = context.run()
         wait = self._wait(failure, await self._failures(claim) + 1)
         if wait is None and claim.step is Step.TITLE:
             title = fallback_title(material.brief)
@@ -405,9 +409,10 @@ class Runner:
             run,
             failure.code,
             failure.reason,
-            failure.advice,
+            failure.told(wait),
             final=wait is None,
             retry_after_seconds=round(wait or 0.0, 1),
+            files=context.files(),
         )
         task = TaskUpdate(
             claim.task_id,
@@ -436,10 +441,11 @@ class Runner:
         self,
         claim: Claim,
         announced: Announced,
-        run: Run,
+        context: LeasedAttempt,
         stopping: bool,  # noqa: FBT001
     ) -> None:
         """Keep what was used. While stopping, hand the step back; otherwise it is not ours."""
+        run = context.run()
         if not stopping:
             # Also when the database is away, as it is when the log is set back.
             await retry_while_unavailable(
@@ -447,7 +453,15 @@ class Runner:
             )
             return
         reason = "We restarted the program that worked on this. The step goes on by itself."
-        failed = c.FailAttempt(announced.attempt, run, "worker_stopped", reason, "", final=False)
+        failed = c.FailAttempt(
+            announced.attempt,
+            run,
+            "worker_stopped",
+            reason,
+            "",
+            final=False,
+            files=context.files(),
+        )
         task = TaskUpdate(claim.task_id, claim.fencing_token, "queued", error="worker_stopped")
         try:
             await retry_while_unavailable(
@@ -463,7 +477,7 @@ class Runner:
             await self._write(claim, command, Effects(), announced.event_id, run)
 
     async def _give_up(self, claim: Claim, code: str, reason: str) -> None:
-        command = c.GiveUp(claim.step, claim.version, code, reason, CODES[code])
+        command = c.GiveUp(claim.step, claim.version, code, reason, advice_of(code, final=True))
         task = TaskUpdate(claim.task_id, claim.fencing_token, "failed", error=code)
         await self._write(claim, command, Effects(task=task), claim.event_id)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from application.agents.failures import CODES
+from application.agents.failures import advice_of
 from application.delivery.stored_files import Descendants, FilesKept, remove_stored
 from application.features import Features
 from application.ports import (
@@ -172,7 +172,9 @@ class Sweeper:
             f"The {claim.step} step gave no sign of life for {self._stuck_after:.0f} seconds, "
             "or its workers were lost too often."
         )
-        command = c.GiveUp(claim.step, claim.version, "stuck", reason, CODES["stuck"])
+        command = c.GiveUp(
+            claim.step, claim.version, "stuck", reason, advice_of("stuck", final=True)
+        )
         origin = Metadata(claim.tenant_id, "system:sweeper", claim.correlation_id, claim.event_id)
         task = TaskUpdate(claim.task_id, claim.fencing_token, "failed", error="stuck")
         try:

@@ -40,6 +40,11 @@ LEAKS: Final = (
 )
 """What comes out of the client beside the SDK's own errors, when the other side is away, or answers
 what is no answer: the last four out of the SDK's models, which take any JSON for theirs."""
+NO_STREAM: Final = ("text/html", "application/json", "application/problem")
+LARGEST_ERROR: Final = 65_536
+"""Bytes of a body that are read for the error in it."""
+OF_THE_KEY: Final = frozenset({"key_rejected", "not_permitted", "account_disabled"})
+"""What an answer may say of a key that is of no use: any other is none about the key."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -90,20 +95,23 @@ class AnthropicModel:
         """One streaming request; see `ports.Model`."""
         sdk = await _sdk()
         assembly = Assembly(request.model, on_text, on_draft, on_thought)
-        failure: ModelError | None = None
         try:
             async with (
                 asyncio.timeout(None) as limit,
                 self._opened(sdk, request, api_key, idempotency_key) as response,
             ):
                 assembly.request_id = response.headers.get("request-id", "")
+                if not _is_stream(response):
+                    raise await _of_whole_body(response, request.model, api_key)
                 async for event in sdk.AsyncStream.raw_events(response):
                     on_progress()
-                    if event.event == "error":
-                        failure = error_of_body(event.data, assembly.tokens, api_key)
-                        break
                     before = assembly.tokens
-                    assembly.take(event.data)
+                    if event.event == "error":
+                        assembly.error = event.data or "{}"
+                    else:
+                        assembly.take(event.data)
+                    if assembly.error:
+                        break
                     if assembly.tokens != before:
                         on_tokens(assembly.tokens)
                     if assembly.complete:
@@ -112,21 +120,23 @@ class AnthropicModel:
         except (sdk.AnthropicError, *LEAKS) as error:
             if not assembly.complete:
                 # Cut loose from its cause, whose request holds the key.
-                raise _explained(sdk, error, assembly, request.model, api_key) from None
-        if failure is not None:
-            raise failure
+                used = assembly.tokens
+                raise _explained(sdk, error, used, request.model, api_key) from None
+        if assembly.error:
+            raise error_of_body(assembly.error, assembly.tokens, request.model, api_key)
         return assembly.answer()
 
     async def check_key(self, api_key: str) -> bool | None:
         """Whether the provider accepts the key; None when that cannot be found out now."""
         sdk = await _sdk()
         try:
-            await self._client(sdk, api_key).models.list(limit=1)
-        except (sdk.AuthenticationError, sdk.PermissionDeniedError):
-            return False
+            listed = await self._client(sdk, api_key).models.list(limit=1)
+        except sdk.APIStatusError as error:
+            return False if _explained(sdk, error, Tokens(), "", "").code in OF_THE_KEY else None
         except (sdk.AnthropicError, *LEAKS):
             return None
-        return True
+        # A page of somebody else's is no list, whatever its status.
+        return True if isinstance(getattr(listed, "data", None), list) else None
 
     @asynccontextmanager
     async def _opened(
@@ -178,16 +188,33 @@ async def retiring(models: Collection[str]) -> Mapping[str, str]:
     return {model: str(known[model]) for model in sorted(models) if model in known}
 
 
+def _is_stream(response: httpx2.Response) -> bool:
+    """Whether what comes may be a stream: gateways name it in many ways."""
+    kind = response.headers.get("content-type", "").lower()
+    return not any(other in kind for other in NO_STREAM)
+
+
+async def _of_whole_body(response: httpx2.Response, model: str, api_key: str) -> ModelError:
+    """The error of a body that came as a success, and whole: it is no answer of the provider's."""
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > LARGEST_ERROR:
+            break
+    told = body.decode("utf-8", "replace")
+    return error_of_body(told, Tokens(), model, api_key, otherwise="not_the_provider")
+
+
 def _explained(
-    sdk: ModuleType, error: Exception, assembly: Assembly, model: str, api_key: str
+    sdk: ModuleType, error: Exception, tokens: Tokens, model: str, api_key: str
 ) -> ModelError:
     if isinstance(error, sdk.APIStatusError):
         return error_of_status(
             error.status_code,
             error.body,
             error.response.headers,
-            tokens=assembly.tokens,
+            tokens=tokens,
             model=model,
             api_key=api_key,
         )
-    return error_of_exception(error, assembly.tokens)
+    return error_of_exception(error, tokens)

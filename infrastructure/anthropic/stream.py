@@ -42,6 +42,8 @@ class Assembly:
         self.request_id = ""
         self.complete = False
         """Whether the last event has come."""
+        self.error = ""
+        """The data of an error that came in place of the rest; empty without one."""
         self._model = model
         self._on_text = on_text
         self._on_draft = on_draft
@@ -58,11 +60,15 @@ class Assembly:
         Raises:
             ModelError: `cut_off`, for data that is not JSON.
         """
-        if not data:
-            return
+        if not data or self.complete:
+            return  # Gateways add an end of their own.
         try:
             event = msgspec.json.decode(data)
-            self._event(event)
+            if "error" in event and event.get("type", "error") == "error":
+                # Known by its data: gateways leave out the line that names the event.
+                self.error = data
+            else:
+                self._event(event)
         except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._cut_off("The answer could not be read.") from None
 

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from application.audit.orphans import Named, OrphanCall
-from domain.events import FeatureDeleted, ImplementationCompleted, told
+from domain.events import AttemptFailed, FeatureDeleted, ImplementationCompleted, told
 from domain.recorded import Recorded
 from infrastructure.event_log.followed import UnreadableEvent
 from infrastructure.event_log.reader import LogReader
@@ -46,7 +46,7 @@ class PostgresOrphans:
         events = [told(entry.event) for entry in entries if isinstance(entry, Recorded)]
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
         unread = any(isinstance(entry, UnreadableEvent) for entry in entries)
-        made = [event for event in events if isinstance(event, ImplementationCompleted)]
+        made = [e for e in events if isinstance(e, ImplementationCompleted | AttemptFailed)]
         return Named(
             files=frozenset(file.sha256 for event in made for file in event.files),
             unsure=unread or (deleted and waits is not None),

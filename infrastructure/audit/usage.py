@@ -72,7 +72,7 @@ class _Inputs(msgspec.Struct):
     prices: str = ""
 
 
-NO_MANIFEST: Final = _Manifest("")
+NO_INPUTS: Final = _Inputs("")
 
 
 class _Started(msgspec.Struct):
@@ -136,7 +136,7 @@ class _Book:
 
     def __init__(self, feature_id: UUID, row: str | None) -> None:
         self._feature_id = feature_id
-        self._manifests: dict[Attempt, _Manifest] = {}
+        self._inputs: dict[Attempt, _Inputs] = {}
         self._exists = row is not None
         self._row: FeatureRow | None = None
         if row is not None:
@@ -149,7 +149,7 @@ class _Book:
         if kind == STARTED:
             with contextlib.suppress(*UNREADABLE):
                 told = _decode_started(payload)
-                self._manifests[told.attempt] = told.manifest
+                self._inputs[told.attempt] = told.manifest
             return None
         try:
             spent = _decode_spent(payload)
@@ -157,12 +157,12 @@ class _Book:
             return Expense(self._feature_id, UNKNOWN, "", at, Run(), Fate.UNREAD)
         if not spent.run.turns and spent.run.cost_usd == Decimal(0):
             return None
-        manifest = self._manifests.get(spent.attempt, NO_MANIFEST)
+        inputs = self._inputs.get(spent.attempt, NO_INPUTS)
         return Expense(
             feature_id=self._feature_id,
             agent=str(AGENT_OF[spent.attempt.step]),
-            model=manifest.model,
-            prices=manifest.prices,
+            model=inputs.model,
+            prices=inputs.prices,
             at=at,
             run=spent.run,
             fate=self._fate(kind, version, spent.code),

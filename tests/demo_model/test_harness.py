@@ -54,6 +54,9 @@ class DemoDesk:
         self.stored[digest] = content
         return digest
 
+    def accepted(self, file):
+        pass
+
     async def inspect(self, files, packages):
         return await self._inspector.inspect(None, files, packages)
 

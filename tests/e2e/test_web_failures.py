@@ -101,7 +101,7 @@ def free_port() -> str:
         (("refusal",), "declined to work on this", "Say in the brief what the software is for"),
         (("truncated_tool",) * 20, "cut off at its limit of length", "Make the feature smaller"),
         (("wrong_ids",) * 20, "did not pass the checks", "revise the brief"),
-        (("529",) * 4, "overloaded", "tried again in a moment"),
+        (("529",) * 4, "overloaded", "It is not tried again by itself"),
         (("401",), "API key", "Enter a valid API key in the settings"),
     ],
     ids=["refusal", "too long", "invalid", "overloaded", "rejected key"],

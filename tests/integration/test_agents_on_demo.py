@@ -17,6 +17,7 @@ from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.ports import ModelAnswer, ModelRequest
 from application.running.computing import Here
+from domain.events import FileWritten
 from domain.runs import Attempt, Run
 from domain.status import Gate, Recommendation, Step, Verdict
 from infrastructure.anthropic.model import AnthropicModel
@@ -37,6 +38,7 @@ class RealDesk:
     def __init__(self, url: str) -> None:
         self.model = AnthropicModel(url)
         self.files: dict[str, bytes] = {}
+        self.kept: dict[str, FileWritten] = {}
         self.asked = 0
         self._inspector = Inspector(Here())
 
@@ -55,6 +57,9 @@ class RealDesk:
         digest = hashlib.sha256(content).hexdigest()
         self.files[digest] = content
         return digest
+
+    def accepted(self, file: FileWritten) -> None:
+        self.kept[file.path] = file
 
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]
@@ -180,8 +185,6 @@ async def test_one_spoiled_answer_is_mended(demo, agent, fault):
         ("spec", "truncated_tool", "answer_too_long"),
         ("planner", "malformed_json", "check_failed"),
         ("contract_test", "empty_answer", "no_result"),
-        ("implementer", "bad_paths", "check_failed"),
-        ("implementer", "placeholder", "check_failed"),
         ("implementer", "truncated_tool", "answer_too_long"),
     ],
 )
@@ -192,6 +195,26 @@ async def test_answers_that_stay_spoiled_fail_in_words(demo, agent, fault, code)
         await line.until(STEP_OF[agent])
     assert failed.value.code == code
     assert failed.value.reason.endswith((".", "…"))
+    await line.context.model.close()
+
+
+@pytest.mark.parametrize(("fault", "times"), [("bad_paths", 3), ("placeholder", 12)])
+async def test_what_is_refused_again_is_kept_as_refused_and_no_review_passes_it(demo, fault, times):
+    line = Pipeline(demo, EXAMPLES[0].read_text())
+    demo.script("implementer", [fault] * times)
+    made = await line.until(Step.IMPLEMENT)
+    demo.forget()
+    assert made.refused
+    line.keep(Step.IMPLEMENT, made)
+    line.material = replace(line.material, refused_files=made.refused)
+    for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
+        assert (await line.do(step)).verdict is Verdict.FAIL
+    line.material = replace(line.material, previous_files=line.material.files, files={})
+    again = await line.do(Step.IMPLEMENT)
+    assert again.refused == ()
+    line.keep(Step.IMPLEMENT, again)
+    line.material = replace(line.material, refused_files=(), previous_files={})
+    assert (await line.do(Step.CODE_REVIEW)).verdict is Verdict.PASS
     await line.context.model.close()
 
 

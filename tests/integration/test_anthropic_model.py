@@ -8,6 +8,7 @@ import pytest
 
 from application.ports import Block, ModelAnswer, ModelError, ModelRequest
 from domain.runs import Tokens
+from infrastructure.anthropic.errors import RETRYABLE
 from infrastructure.anthropic.model import AnthropicModel
 from infrastructure.demo_model import DemoModel
 from tests.model_server import START, ModelServer, Sent, end, failure, sse, text, tool
@@ -230,8 +231,8 @@ async def test_a_refusal_is_an_answer():
         (failure(401, "authentication_error"), "key_rejected", False),
         (failure(402, "billing_error"), "spend_limit", False),
         (failure(403, "permission_error"), "not_permitted", False),
-        (failure(404, "not_found_error"), "not_permitted", False),
-        (failure(413, "request_too_large"), "invalid_request", False),
+        (failure(404, "not_found_error"), "model_not_found", False),
+        (failure(413, "request_too_large"), "input_too_long", False),
         (failure(429, "rate_limit_error"), "rate_limited", True),
         (failure(500, "api_error"), "server_error", True),
         (failure(503, "whatever"), "server_error", True),
@@ -279,6 +280,51 @@ async def test_an_overload_in_mid_stream_counts_what_was_used():
     assert error.tokens == Tokens(10, 1, 7, 3)
 
 
+def nameless(*events: dict) -> bytes:
+    """Events as some gateways pass them on: without the line that names them."""
+    return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+
+
+def error_event(kind: str, message: str = "No.") -> dict:
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+JSON = {"content-type": "application/json; charset=utf-8"}
+PAGE = {"content-type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (Sent(body=nameless(error_event("authentication_error"))), "key_rejected"),
+        (Sent(body=START + nameless(error_event("overloaded_error"))), "overloaded"),
+        (Sent(body=nameless(error_event("invalid_request_error", "prompt is too long"))),
+         "input_too_long"),
+        (Sent(body=nameless({"error": {"message": "No auth", "code": 401}})), "key_rejected"),
+        (Sent(body=b"event: message\n" + nameless(error_event("permission_error"))),
+         "not_permitted"),
+        (Sent(headers=JSON, body=json.dumps(error_event("authentication_error")).encode()),
+         "key_rejected"),
+        (Sent(headers=JSON, body=json.dumps(error_event("overloaded_error")).encode()),
+         "overloaded"),
+        (Sent(headers=JSON, body=b'{"type": "message", "content": []}'), "not_the_provider"),
+        (Sent(headers=PAGE, body=b"<html>Sign in to the network</html>"), "not_the_provider"),
+        (Sent(status=403, headers=PAGE, body=b"<html>Blocked</html>"), "not_the_provider"),
+        (Sent(status=503, headers=PAGE, body=b"<html>Unavailable</html>"), "server_error"),
+    ],
+)  # fmt: skip
+async def test_an_error_is_known_by_its_data_however_it_comes(sent, code):
+    error = await refused(sent)
+    assert (error.code, error.retryable) == (code, code in RETRYABLE)
+
+
+async def test_events_without_names_are_an_answer_like_any_other():
+    named = START + text(0, "Hello") + end()
+    bare = b"\n".join(line for line in named.split(b"\n") if not line.startswith(b"event:"))
+    answer = await answered(bare + b"data: [DONE]\n\n")
+    assert [block.text for block in answer.blocks] == ["Hello"]
+
+
 async def test_silence_ends_in_a_timeout():
     for sent in (Sent(then="hang", silent=True), Sent(body=START, then="hang")):
         error = await refused(sent, idle_seconds=0.3)
@@ -317,10 +363,21 @@ async def test_keys_are_checked_against_the_list_of_models():
         assert await model.check_key(KEY) is True
         assert await model.check_key("sk-ant-rejected") is False
         await model.close()
-    async with ModelServer(failure(403, "permission_error"), failure(500, "api_error")) as server:
+    about_the_key = (failure(403, "permission_error"), failure(401, "authentication_error"))
+    about_something_else = (
+        failure(500, "api_error"),
+        failure(403, "forbidden", "Request not allowed"),
+        Sent(status=403, headers=PAGE, body=b"<html>Blocked</html>"),
+        Sent(status=401, headers=PAGE, body=b"<html>Sign in to the proxy</html>"),
+        Sent(headers=PAGE, body=b"<html>Sign in to the network</html>"),
+        Sent(headers=JSON, body=b"[]"),
+    )
+    async with ModelServer(*about_the_key, *about_something_else) as server:
         model = AnthropicModel(server.url)
-        assert await model.check_key(KEY) is False
-        assert await model.check_key(KEY) is None
+        for _ in about_the_key:
+            assert await model.check_key(KEY) is False
+        for _ in about_something_else:
+            assert await model.check_key(KEY) is None
         await model.close()
 
 

@@ -36,7 +36,11 @@ def placeholders(path: str, content: str) -> Iterator[str]:
     """Findings: lines that stand for code that is not there, or that hide what they do."""
     for number, whole in enumerate(content.splitlines(), start=1):
         line = " ".join(whole[:LONGEST_LINE].split())
-        if line and (_LAZY.match(line) or _DOTS.fullmatch(line) or _THROWN.search(line)):
+        heading = number == 1 and "\n" in content.strip()
+        # Of a file that goes on: its title may be any words, such as "Todo list".
+        if line and (
+            (_LAZY.match(line) and not heading) or _DOTS.fullmatch(line) or _THROWN.search(line)
+        ):
             yield f"`{path}` line {number} stands for code that is missing: `{_shown(line)}`."
         if _BIDI.search(whole):
             yield f"`{path}` line {number} holds invisible characters that turn text around."

@@ -1,21 +1,21 @@
 """The implementer writes the planned files, in a bounded loop of tool calls.
 
-Invariant: an implementation is recorded only when every planned file is written, whole, and read by
-the parsers without an error; the approved tests go into it as they were approved.
+Invariant: every planned file of an implementation is written, whole, and read by the parsers
+without an error, or is named as refused, with its faults; the approved tests go into it as they
+were approved. What is accepted is stored at once: no failure after that loses it.
 """
 
 import asyncio
 from collections.abc import Mapping
 
-from application.agents.checks.code import missing
-from application.agents.exchange import Exchange, calls, was_cut
 from application.agents.failures import StepFailed, check_failed
-from application.agents.inspection import StaticFinding, errors
+from application.agents.inspection import errors
 from application.agents.paths import oversizes, refusals
-from application.agents.prompting import input_block, listed, nonce_of, to_json
+from application.agents.prompting import listed
 from application.agents.steps.file_buffer import FileBuffer
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
+from application.agents.steps.writing import WritingLoop
 from domain import commands as c
 from domain.documents import Plan, Tests
 from domain.events import FileWritten
@@ -24,6 +24,8 @@ from domain.status import Agent
 
 AT_ONCE = 8
 """Files stored side by side."""
+MENDS = 6
+"""How often the parsers' findings go back to the agent while each time fewer are left."""
 
 _TASK = (
     "Write every file of the plan, task by task, with `write_files`; then say with `task_done` "
@@ -34,132 +36,101 @@ _REWORK = (
     "whole, every file that must change so that no finding of the reviews remains, and whatever is "
     "missing, with `write_files`; then say with `task_done` which tasks are done."
 )
-_MISSING = "Still to be written: {paths}."
-_CUT = (
-    "Your last answer was cut off at the limit of its length; a file that was cut is not kept. "
-    "Write fewer files at once."
+_GO_ON = (
+    " The `accepted_files` were written in an attempt that was cut short, and stand as they are: "
+    "go on from there."
 )
-_SPLIT = "Your answer was cut off again before a file was complete. Write only `{path}` now."
-_FINISH = "All planned files are written. Call `task_done` with your notes for the reader."
 _MEND = (
     "The parsers found errors. Write the files that they are in again, whole, without these "
     "errors:\n{findings}"
 )
+_ENDS_A_MEND = frozenset({"no_result", "check_failed", "answer_too_long", "turns_used_up"})
+"""Failures that leave everything written: what is not mended is kept as refused."""
 
 
 async def implement(work: StepContext) -> c.RecordImplementation:
     """The implementation of the approved plan."""
-    plan, tests = needed(work.material.plan), needed(work.material.tests)
-    rework = bool(work.material.previous_files)
+    material = work.material
+    plan, tests = needed(material.plan), needed(material.tests)
 
     def show(path: str, content: str) -> None:
         work.context.show("file", path=path, size=len(content.encode()))
 
-    buffer = FileBuffer(plan, tests, work.material.previous_files, show)
-    exchange = work.exchange(_REWORK if rework else _TASK, growing=True)
-    loop = _Loop(work, exchange, buffer)
+    async def keep(path: str, content: str) -> None:
+        work.context.accepted(await _kept(work, path, content, Agent.IMPLEMENTER))
+
+    to_mend = {file.path for file in material.refused_files}
+    sound = {path: text for path, text in material.previous_files.items() if path not in to_mend}
+    buffer = FileBuffer(plan, tests, {**sound, **material.accepted_files}, show)
+    task = _REWORK if material.previous_files else _TASK
+    going_on = bool(material.accepted_files)
+    exchange = work.exchange(task + _GO_ON * going_on, growing=True)
+    loop = WritingLoop(work.manifest_sha256, exchange, buffer, keep, task)
+    # They are this attempt's, too: if it fails as well, the next one goes on from all of them.
+    await loop.take_over([path for path in material.accepted_files if path in buffer.files])
     await loop.until_written()
-    found = await _inspected(work, plan, tests, buffer.files)
-    if found:
-        loop.ask_for(_MEND.format(findings=listed([str(finding) for finding in found])))
-        await loop.until_written()
-        found = await _inspected(work, plan, tests, buffer.files)
-    findings = [str(finding) for finding in found] or _whole(plan, tests, buffer.files)
+    await _mended(work, plan, tests, loop, buffer)
+    findings = _whole(tests, buffer)
     if findings:
         raise check_failed("The code", findings)
     return c.RecordImplementation(
         attempt=work.attempt,
         run=Run(),
-        files=await _stored(work, tests, buffer.files),
+        files=await _stored(work, tests, buffer.standing),
         manifest_sha256=work.manifest_sha256,
         notes="\n\n".join(buffer.notes),
+        refused=buffer.refused,
     )
 
 
-class _Loop:
-    """Turns of the implementer until nothing is missing."""
-
-    def __init__(self, work: StepContext, exchange: Exchange, buffer: FileBuffer) -> None:
-        self._work = work
-        self._exchange = exchange
-        self._bench = buffer
-        self._idle = 0
-        """Turns in a row that brought no accepted file."""
-        self._cut = 0
-        """Of those, turns that were cut off."""
-
-    def ask_for(self, text: str) -> None:
-        """Ask for files to be written again."""
-        self._bench.finished = False
-        self._bench.written = 0
-        self._idle = self._cut = 0
-        self._exchange.reply([], text)
-
-    async def until_written(self) -> None:
-        """Go on until all is written and the agent has said so, or has nothing more to say."""
-        while True:
-            before = self._bench.written
-            answer = await self._exchange.ask()
-            made = calls(answer)
-            results = [self._bench.answer(call) for call in made]
-            advanced = self._bench.written > before
-            self._exchange.heard(answer)
-            complete = not self._bench.missing and self._bench.written
-            if complete and (self._bench.finished or not made):
-                self._exchange.reply(results, "" if results else _FINISH)
-                return
-            self._count(advanced=advanced, cut=was_cut(answer))
-            self._exchange.reply(results, self._next(cut=was_cut(answer)))
-
-    def _count(self, *, advanced: bool, cut: bool) -> None:
-        self._idle = 0 if advanced else self._idle + 1
-        self._cut = self._cut + 1 if cut and not advanced else 0
-        if self._cut > 1:
-            raise StepFailed(
-                "answer_too_long",
-                "A file is longer than one answer can be: it was cut off twice.",
-            )
-        if self._idle > IDLE_TURNS:
-            raise StepFailed(
-                "no_result", "The implementer stopped writing although its work is not done."
-            )
-
-    def _next(self, *, cut: bool) -> str:
-        missing_now = self._bench.missing
-        if cut and self._cut:
-            first = next(iter(missing_now), next(iter(self._bench.files), ""))
-            return f"{_SPLIT.format(path=first)}\n{self._state()}"
-        if cut:
-            return f"{_CUT}\n{self._state()}"
-        if missing_now:
-            return self._state()
-        return _FINISH if self._bench.written else _REWORK
-
-    def _state(self) -> str:
-        nonce = nonce_of(self._work.manifest_sha256)
-        written = input_block("written", to_json(sorted(self._bench.files)), nonce)
-        absent = ", ".join(f"`{path}`" for path in self._bench.missing)
-        return f"{written}\n{_MISSING.format(paths=absent)}" if absent else written
-
-
-IDLE_TURNS = 2
-"""Turns in a row without an accepted file that are answered by a reminder; then it fails."""
+async def _mended(
+    work: StepContext, plan: Plan, tests: Tests, loop: WritingLoop, buffer: FileBuffer
+) -> None:
+    """Let the agent mend what parsers find while it gets better; keep the rest as refused."""
+    for _ in range(MENDS):
+        found = await _inspected(work, plan, tests, buffer)
+        for path, findings in found.items():
+            buffer.refuse(path, findings)
+        left = [each for path in found if not buffer.is_refused(path) for each in found[path]]
+        if not left:
+            return
+        try:
+            await loop.mend(_MEND.format(findings=listed(left)))
+        except StepFailed as failed:
+            if failed.code not in _ENDS_A_MEND:
+                raise
+            break
+    for path, findings in (await _inspected(work, plan, tests, buffer)).items():
+        buffer.give_up(path, findings)
 
 
 async def _inspected(
-    work: StepContext, plan: Plan, tests: Tests, files: Mapping[str, str]
-) -> list[StaticFinding]:
-    """Errors in the implementer's own files; the frozen tests are only there to be resolved."""
+    work: StepContext, plan: Plan, tests: Tests, buffer: FileBuffer
+) -> dict[str, list[str]]:
+    """Errors in the implementer's own files, by path, but for those that are refused already.
+
+    The frozen tests are only there to be resolved.
+    """
     frozen = {file.path: file.content for file in tests.files}
-    found = await work.context.inspect({**files, **frozen}, plan.packages)
-    return [finding for finding in errors(found) if finding.path in files]
+    files = buffer.standing
+    by_path: dict[str, list[str]] = {}
+    for finding in errors(await work.context.inspect({**files, **frozen}, plan.packages)):
+        if finding.path in files and not buffer.is_refused(finding.path):
+            by_path.setdefault(finding.path, []).append(str(finding))
+    return by_path
 
 
-def _whole(plan: Plan, tests: Tests, files: Mapping[str, str]) -> list[str]:
+def _whole(tests: Tests, buffer: FileBuffer) -> list[str]:
     """Findings over all files together: what the zip and the stores can hold."""
-    every = {**files, **{file.path: file.content for file in tests.files}}
-    absent = [f"`{path}` is missing." for path in missing(plan, files)]
+    every = {**buffer.standing, **{file.path: file.content for file in tests.files}}
+    absent = [f"`{path}` is missing." for path in buffer.missing]
     return [*absent, *refusals(every), *oversizes(every)]
+
+
+async def _kept(work: StepContext, path: str, content: str, by: Agent) -> FileWritten:
+    """A file in the store."""
+    body = content.encode()
+    return FileWritten(path, len(body), await work.context.store(body), by)
 
 
 async def _stored(
@@ -169,19 +140,15 @@ async def _stored(
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: str, content: str, by: Agent) -> FileWritten:
-        body = content.encode()
         async with slots:
-            return FileWritten(path, len(body), await work.context.store(body), by)
+            return await _kept(work, path, content, by)
 
+    every = [(path, content, Agent.IMPLEMENTER) for path, content in files.items()]
+    every += [(file.path, file.content, Agent.CONTRACT_TEST) for file in tests.files]
     async with asyncio.TaskGroup() as group:
-        stored = [
-            *(
-                group.create_task(one(path, content, Agent.IMPLEMENTER))
-                for path, content in files.items()
-            ),
-            *(
-                group.create_task(one(file.path, file.content, Agent.CONTRACT_TEST))
-                for file in tests.files
-            ),
-        ]
-    return tuple(sorted((task.result() for task in stored), key=lambda file: file.path))
+        stored = [group.create_task(one(*file)) for file in every]
+    return tuple(sorted((task.result() for task in stored), key=_path_of))
+
+
+def _path_of(file: FileWritten) -> str:
+    return file.path

@@ -13,6 +13,7 @@ from application.agents.checklist import unanswered
 from application.agents.inputs import files_value
 from application.agents.inspection import StaticFinding, errors
 from application.agents.prompting import to_json
+from application.agents.refused import standing
 from application.agents.render import report_markdown
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
@@ -38,7 +39,8 @@ _WORST = [ControlState.NOT_MET, ControlState.MET, ControlState.NOT_APPLICABLE]
 async def review(work: StepContext) -> c.RecordReview:
     """The review of the implementation, with its verdict."""
     files, plan = work.material.files, needed(work.material.plan)
-    static = await work.context.inspect(files, plan.packages)
+    found = await work.context.inspect(files, plan.packages)
+    static = (*found, *standing(work.material.refused_files))
     reports = [await _part(work, *part, static) for part in _parts(files)]
     security = work.step is Step.SECURITY_REVIEW
     decided = await work.context.compute(

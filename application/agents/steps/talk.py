@@ -12,6 +12,7 @@ from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.exchange import Exchange, Result, calls, said, was_cut
 from application.agents.failures import StepFailed, check_failed
 from application.agents.language import in_language, language_of
+from application.agents.progress import Progress
 from application.agents.prompting import listed
 from application.agents.render import brief_markdown
 from application.agents.steps.step_context import StepContext
@@ -68,32 +69,49 @@ async def converse(work: StepContext) -> c.RecordReply:
 
 async def _reply(exchange: Exchange) -> _Heard:
     heard = _Heard()
-    corrected = reminded = False
+    progress = Progress()
+    reminded = cut = False
     while True:
         answer = await exchange.ask()
         heard.text = said(answer) or heard.text
         findings = _take(answer, heard)
         if findings:
-            if corrected:
+            if not progress.made_by(findings) or not exchange.turns_left:
                 raise check_failed("The reply", findings)
-            corrected = True
             exchange.heard(answer)
             exchange.reply(
                 [Result(call, listed(findings), is_error=True) for call in calls(answer)]
             )
             continue
+        if was_cut(answer) and not (heard.question or heard.brief):
+            # Whatever was to follow the words is lost, such as the brief that they announce.
+            if not cut:
+                cut = True
+                exchange.heard(answer)
+                exchange.reply([], _SHORTER)
+                continue
+            if not heard.text:
+                raise StepFailed("answer_too_long", "The assistant's answer was cut off, twice.")
+            heard.text = f"{heard.text}\n\n{_CUT}"
+            return heard
         if heard.text or heard.question or heard.brief:
             return heard
         if reminded:
-            code = "answer_too_long" if was_cut(answer) else "no_result"
-            raise StepFailed(code, "The assistant gave no answer, twice.")
+            raise StepFailed("no_result", "The assistant gave no answer, twice.")
         reminded = True
         exchange.heard(answer)
-        exchange.reply([], _SHORTER if was_cut(answer) else _REMINDER)
+        exchange.reply([], _REMINDER)
 
 
 _REMINDER = "You have not answered yet. Answer the user's last message now."
-_SHORTER = "Your answer was cut off before it said anything. Answer again in at most 120 words."
+_SHORTER = (
+    "Your answer was cut off at the limit of its length: what was not complete is lost, a brief "
+    "included. Answer again, in at most 120 words; propose a brief in fewer words."
+)
+_CUT = (
+    "(This answer was cut off at the limit of its length. If it was to propose a brief, ask for a "
+    "shorter one.)"
+)
 
 
 def _take(answer: ModelAnswer, heard: _Heard) -> list[str]:

@@ -97,8 +97,10 @@ QUALITY = (
 )
 POOR = (
     Sign(
+        # In comments: a title or a text may well say "todo".
         re.compile(
-            r"\b(rest of (the )?code|remains? unchanged|goes here|not implemented|TODO|FIXME)\b",
+            r"(?://|/\*|<!--) ?(?:\.{3} ?)?(?:(?:the )?rest of |not implemented|todo\b|fixme\b"
+            r"|[^\n]{0,80}(?:goes here|remains? unchanged))",
             re.IGNORECASE,
         ),
         "Something is left out",

@@ -5,7 +5,7 @@ from typing import Final
 
 from application.agents.failures import CODES
 from application.agents.table import AGENTS
-from application.execution.runner import ATTEMPTS
+from application.execution.runner import ATTEMPTS, LONGEST_WAIT_SECONDS
 from domain import events as e
 from domain.events import tag_of
 from domain.lifecycle import (
@@ -77,8 +77,9 @@ gives up, the feature goes on; any other makes it `failed`.
 
 ## Why a step can fail
 
-The code stands in `attempt_failed`, `step_abandoned`, `feature_failed` and `run_discarded`; the
-advice is what people read.
+The code stands in `attempt_failed`, `step_abandoned`, `feature_failed` and `run_discarded`. While
+another attempt follows by itself, people read what happens; once none does, what they can do. Where
+the provider asks for a pause longer than {longest} minutes, they read how long it is instead.
 
 {failures}
 
@@ -113,9 +114,11 @@ def lifecycle_page() -> str:
         ),
         review_failed=REVIEW_FAILED,
         attempts=ATTEMPTS,
+        longest=f"{LONGEST_WAIT_SECONDS / 60:.0f}",
         ours=code(*sorted(OURS)),
         failures=table(
-            ("code", "advice"), ((f"`{name}`", advice) for name, advice in CODES.items())
+            ("code", "once it is final", "while it is tried again by itself"),
+            ((f"`{name}`", advice.last, advice.again) for name, advice in CODES.items()),
         ),
     )
 

@@ -162,7 +162,8 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "step_failed": ProblemKind(
         409,
         "The assistant could not answer",
-        "Nothing is lost. `detail` says why; send the message again.",
+        "Nothing is lost, and it is not tried again by itself. `detail` says why; once that is "
+        "mended, send the message again.",
     ),
     "set_back": ProblemKind(
         409,
@@ -175,7 +176,12 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
         "The feature has changed",
         "`If-Match` names another version than `current_version`. Read, then decide again.",
     ),
-    "too_large": ProblemKind(413, "Too large", "A body has at most 256 KiB."),
+    "too_large": ProblemKind(
+        413,
+        "Too large",
+        "A body has at most 256 KiB; a brief has at most 40,000 characters, a message 20,000. "
+        "Nothing was taken: make it shorter, or split it, then send it again.",
+    ),
     "unsupported_media_type": ProblemKind(
         415, "Not JSON", "Bodies are JSON: `Content-Type: application/json`."
     ),

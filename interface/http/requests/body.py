@@ -52,7 +52,7 @@ def decode(raw: bytes, kind: Any) -> Any:  # noqa: ANN401 - any struct.
     try:
         value = msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        raise _refused(error) from None
+        raise _refused(error, raw) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise refuse("invalid_body", "The body is not valid JSON.") from None
     except RecursionError:
@@ -79,8 +79,8 @@ def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
             return
 
 
-def _refused(error: msgspec.ValidationError) -> HttpProblem:
-    message = str(error)
+def _refused(error: msgspec.ValidationError, raw: bytes) -> HttpProblem:
+    message, said = str(error), ""
     detail, at, path = message.rpartition(_AT)
     if not at or not path.endswith("`"):
         detail, path = message, ""
@@ -91,7 +91,24 @@ def _refused(error: msgspec.ValidationError) -> HttpProblem:
     if (length := _LENGTH.fullmatch(detail)) is not None:
         most = "most" if length[1] == "<=" else "least"
         detail = f"Takes at {most} {int(length[2]):,} characters"
-    return refuse("invalid_body", errors=(Fault(pointer[:200], detail[:300]),))
+        if length[1] == "<=" and (text := _text_at(raw, path)):
+            detail = f"{detail}, and this has {len(text):,}. Make it shorter, or split it"
+            said = f"{detail}. Nothing of it was taken."
+    return refuse("invalid_body", said, errors=(Fault(pointer[:200], detail[:300]),))
+
+
+def _text_at(raw: bytes, path: str) -> str:
+    """The text at msgspec's path in a body; empty if there is none, or not just there."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""  # What follows it is no better.
+    for name, index in _STEP.findall(path.removesuffix("`")):
+        try:
+            value = value[int(index) if index else name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return ""
+    return value if isinstance(value, str) else ""
 
 
 def _pointer(path: str) -> str:

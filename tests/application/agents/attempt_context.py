@@ -15,6 +15,7 @@ from application.agents.table import agent_configs_of
 from application.ports import Block, ModelAnswer, ModelError, ModelRequest
 from domain import commands as c
 from domain import documents as d
+from domain.events import FileWritten
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Step
 from infrastructure.computing.frames import signature_of
@@ -129,6 +130,7 @@ class ScriptedContext:
         self.answers = list(answers)
         self.requests: list[ModelRequest] = []
         self.stored: dict[str, bytes] = {}
+        self.kept: dict[str, FileWritten] = {}
         self.shown: list[tuple[str, dict[str, Any]]] = []
         self.inspected: list[Mapping[str, str]] = []
         self._inspect = inspect
@@ -145,6 +147,9 @@ class ScriptedContext:
         digest = hashlib.sha256(content).hexdigest()
         self.stored[digest] = content
         return digest
+
+    def accepted(self, file: FileWritten) -> None:
+        self.kept[file.path] = file
 
     async def inspect(
         self, files: Mapping[str, str], packages: Sequence[str]

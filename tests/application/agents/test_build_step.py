@@ -1,12 +1,19 @@
 """The implementer: whole files, the plan's only, complete and parsed."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
+from application.agents.paths import printable
+from application.agents.steps.build import MENDS
+from application.agents.steps.writing import IDLE_TURNS
 from application.agents.table import AGENTS
+from application.ports import ModelError
 from domain import documents as d
+from domain import events as e
 from domain.status import Agent, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import (
@@ -94,7 +101,7 @@ async def test_nothing_is_done_that_is_not_written():
         "tests/requests.test.ts", "TESTS/Requests.test.ts", "a" * 300,
     ],
 )  # fmt: skip
-async def test_a_path_that_is_not_planned_is_refused_once_and_ends_it_twice(path):
+async def test_a_path_that_is_not_planned_is_never_written_and_stands_as_refused(path):
     stray = written({path: "x"} | BOTH)
     if not 0 < len(path) <= 240 or "\0" in path:
         # The tool's shape already forbids it, and with it the whole call.
@@ -103,8 +110,12 @@ async def test_a_path_that_is_not_planned_is_refused_once_and_ends_it_twice(path
         return
     command, _ = await built(answer(stray), answer(FINISHED))
     assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
-    error = await failed(answer(stray), answer(stray))
-    assert error.code == "check_failed"
+    assert command.refused == ()
+    command, _ = await built(answer(stray), answer(stray))
+    assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
+    [refused] = command.refused
+    assert refused.path == printable(path)
+    assert refused.faults
 
 
 @pytest.mark.parametrize(
@@ -126,8 +137,14 @@ async def test_a_placeholder_is_no_file(line):
     lazy = {"src/requests.ts": f"{s.CODE}{line}\n"}
     _, context = await built(answer(written(lazy | WORDS)), answer(written(CODE), FINISHED))
     assert "stands for code that is missing" in str(context.requests[1].messages[-1])
-    error = await failed(answer(written(lazy)), answer(written(lazy)))
-    assert error.code == "check_failed"
+    command, context = await built(
+        answer(written(lazy)), answer(written(lazy)), answer(written(WORDS), FINISHED)
+    )
+    [refused] = command.refused
+    assert refused.path == "src/requests.ts"
+    assert "stands for code that is missing" in refused.faults[0]
+    [kept] = [file for file in command.files if file.path == refused.path]
+    assert context.stored[kept.sha256].decode() == lazy[kept.path]
 
 
 async def test_words_for_users_are_no_placeholder():
@@ -140,9 +157,12 @@ async def test_words_for_users_are_no_placeholder():
 async def test_an_empty_and_a_giant_file_are_refused():
     empty = {"src/requests.ts": " \n"}
     giant = {"src/requests.ts": "x" * ((1 << 20) + 1)}
-    for wrong in (empty, giant):
-        error = await failed(answer(written(wrong)), answer(written(wrong)))
-        assert error.code == "check_failed"
+    for wrong, stored in ((empty, True), (giant, False)):
+        command, _ = await built(
+            answer(written(wrong)), answer(written(wrong)), answer(written(WORDS), FINISHED)
+        )
+        assert [file.path for file in command.refused] == ["src/requests.ts"]
+        assert ("src/requests.ts" in {file.path for file in command.files}) is stored
 
 
 async def test_completed_calls_of_a_cut_answer_count_and_the_rest_is_asked_for():
@@ -166,7 +186,7 @@ async def test_progress_between_two_cuts_is_progress():
     assert len(command.files) == 3
 
 
-async def test_parser_errors_go_back_once():
+async def test_parser_errors_go_back_and_what_stays_broken_is_kept_as_refused():
     broken = StaticFinding("src/requests.ts", 2, "syntax", "The file cannot be parsed.")
     note = StaticFinding("README.md", 1, "not_inspected", "No parser.", error=False)
     frozen = StaticFinding("tests/requests.test.ts", 1, "syntax", "Frozen.")
@@ -179,11 +199,53 @@ async def test_parser_errors_go_back_once():
     assert len(command.files) == 3
     assert "src/requests.ts:2" in context.last_words
     assert "Frozen" not in context.last_words
-    error = await failed(
+    command, _ = await built(
         answer(written(BOTH), FINISHED), answer(written(CODE), FINISHED), inspect=lambda _: [broken]
     )
-    assert error.code == "check_failed"
-    assert "src/requests.ts:2" in error.reason
+    [refused] = command.refused
+    assert "src/requests.ts:2" in refused.faults[0]
+
+
+async def test_parser_errors_go_back_as_long_as_there_are_fewer():
+    def broken(count):
+        return [
+            StaticFinding("src/requests.ts", line, "syntax", "Odd.") for line in range(1, count + 1)
+        ]
+
+    def inspecting(*counts):
+        left = list(counts)
+        return lambda _: broken(left.pop(0) if len(left) > 1 else left[0])
+
+    again = [answer(written(CODE), FINISHED) for _ in range(3)]
+    command, _ = await built(
+        answer(written(BOTH), FINISHED), *again, inspect=inspecting(3, 2, 1, 0)
+    )
+    assert command.refused == ()
+    command, _ = await built(
+        answer(written(BOTH), FINISHED), *again[:2], inspect=inspecting(3, 2, 2)
+    )
+    assert len(command.refused[0].faults) == 2
+    # However small the steps, there is an end.
+    many = [answer(written(CODE), FINISHED) for _ in range(MENDS)]
+    counts = inspecting(*range(100, 1, -1))
+    command, _ = await built(answer(written(BOTH), FINISHED), *many, inspect=counts)
+    assert len(command.refused) == 1
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        [answer(prose("It is fine."))] * 3,
+        [answer(FINISHED)] * 3,
+        [cut(), cut()],
+        [answer(call("write_all", {}))] * 2,
+    ],
+)
+async def test_an_agent_that_mends_nothing_loses_nothing(silent):
+    broken = StaticFinding("src/requests.ts", 2, "syntax", "The file cannot be parsed.")
+    command, _ = await built(answer(written(BOTH), FINISHED), *silent, inspect=lambda _: [broken])
+    assert len(command.files) == 3
+    assert [file.path for file in command.refused] == ["src/requests.ts"]
 
 
 async def test_being_blocked_is_told_with_its_reason():
@@ -198,8 +260,110 @@ async def test_a_call_that_cannot_be_read_is_answered_once():
     assert len(command.files) == 3
     sent = context.requests[1].messages[1]["content"][0]
     assert isinstance(sent["input"], dict)
-    error = await failed(answer(bad), answer(call("write_files", {"files": []})))
+    error = await failed(answer(bad), answer(bad))
     assert error.code == "check_failed"
+
+
+AS_TEXT = call("write_files", {"files": json.dumps([{"path": "README.md", "content": "x"}])})
+UNKNOWN = call("create_file", {"path": "README.md"})
+STRAY = written({"src/stray.ts": "export {};\n"})
+
+
+@pytest.mark.parametrize("slip", [AS_TEXT, UNKNOWN, STRAY, written({"README.md": " "})])
+async def test_calls_of_one_answer_that_share_a_slip_are_each_told_and_may_be_mended(slip):
+    command, context = await built(
+        answer(slip, replace(slip, id="second")), answer(written(BOTH), FINISHED)
+    )
+    assert command.refused == ()
+    told = context.requests[1].messages[-1]["content"]
+    results = [block for block in told if block["type"] == "tool_result"]
+    assert [result["tool_use_id"] for result in results] == [slip.id, "second"]
+    assert all(result["is_error"] and result["content"] for result in results)
+
+
+async def test_slips_are_forgotten_after_progress():
+    command, _ = await built(
+        answer(UNKNOWN), answer(written(CODE)), answer(UNKNOWN), answer(written(WORDS), FINISHED)
+    )
+    assert len(command.files) == 3
+
+
+async def test_another_slip_each_time_is_told_each_time_and_yet_ends():
+    await built(answer(UNKNOWN), answer(AS_TEXT), answer(written(BOTH), FINISHED))
+    others = [answer(call(f"tool_{number}", {})) for number in range(IDLE_TURNS + 1)]
+    error = await failed(*others)
+    assert error.code == "check_failed"
+    assert f"tool_{IDLE_TURNS}" in error.reason
+
+
+async def test_a_refused_file_that_is_mended_later_is_accepted():
+    lazy = {"src/requests.ts": f"{s.CODE}// ... rest of the code unchanged\n"}
+    command, _ = await built(
+        answer(written(lazy)), answer(written(lazy)), answer(written(BOTH), FINISHED)
+    )
+    assert command.refused == ()
+    assert {file.path: file.size for file in command.files}["src/requests.ts"] == len(s.CODE)
+
+
+async def test_a_file_with_fewer_faults_each_time_is_told_again():
+    line = "// ... rest of the code unchanged\n"
+    versions = [answer(written({"src/requests.ts": s.CODE + line * n})) for n in (3, 2, 1)]
+    command, _ = await built(*versions, answer(written(BOTH), FINISHED))
+    assert command.refused == ()
+
+
+async def test_what_was_accepted_stands_beside_a_later_version_that_is_refused():
+    lazy = written({"src/requests.ts": f"{s.CODE}// ... rest of the code unchanged\n"})
+    command, context = await built(
+        answer(written(BOTH)), answer(lazy), answer(lazy), answer(FINISHED)
+    )
+    [kept] = [file for file in command.files if file.path == "src/requests.ts"]
+    assert context.stored[kept.sha256].decode() == s.CODE
+    assert [file.path for file in command.refused] == ["src/requests.ts"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        answer(stop="refusal"),
+        ModelError("overloaded", "Busy.", retryable=True),
+        answer(call("report_blocked", {"reason": "FR-1 contradicts AC-2."})),
+    ],
+)
+async def test_what_was_accepted_is_stored_before_anything_fails(end):
+    context = ScriptedContext(answer(written(CODE)), end)
+    with pytest.raises((StepFailed, ModelError)):
+        await done(Step.IMPLEMENT, s.BEFORE_CODE, context)
+    [kept] = context.kept.values()
+    assert kept.path == "src/requests.ts"
+    assert context.stored[kept.sha256].decode() == s.CODE
+
+
+async def test_the_next_attempt_goes_on_from_what_was_accepted():
+    material = replace(s.BEFORE_CODE, accepted_files=CODE)
+    command, context = await built(answer(written(WORDS), FINISHED), material=material)
+    assert {file.path for file in command.files} == set(s.FILES)
+    first = s.first_message(context.requests[0])
+    assert 'name="accepted_files"' in first
+    assert "go on from there" in first
+    assert set(context.kept) == set(BOTH)
+
+
+async def test_an_attempt_that_had_written_everything_is_done_with_a_word():
+    material = replace(s.BEFORE_CODE, accepted_files=BOTH)
+    command, _ = await built(answer(FINISHED), material=material)
+    assert {file.path for file in command.files} == set(s.FILES)
+
+
+async def test_a_refused_file_is_told_to_the_next_implementer_and_must_be_written_again():
+    faults = (e.RefusedFile("src/requests.ts", ("It stands for code that is missing.",)),)
+    material = replace(REWORK, refused_files=faults)
+    command, context = await built(
+        answer(written(WORDS)), answer(written(CODE), FINISHED), material=material
+    )
+    assert command.refused == ()
+    assert "It stands for code that is missing." in s.first_message(context.requests[0])
+    assert "Still to be written: `src/requests.ts`" in context.last_words
 
 
 async def test_silence_after_the_last_file_is_asked_once_for_its_notes():

@@ -85,6 +85,17 @@ async def test_a_reply_that_was_cut_is_asked_for_again():
     assert failed.value.code == "answer_too_long"
 
 
+async def test_a_brief_that_was_cut_off_is_asked_for_again_and_never_lost_without_a_word():
+    text = prose("Here is the brief.")
+    reply, context = await replied(cut(text), answer(text, call("propose_brief", BRIEF)))
+    assert reply.brief is not None
+    assert "propose a brief in fewer words" in context.last_words
+    reply, _ = await replied(cut(text), cut(text))
+    assert reply.brief is None
+    assert reply.text.startswith("Here is the brief.")
+    assert "cut off" in reply.text
+
+
 async def test_the_same_attempt_gives_the_same_message_id_and_another_attempt_another():
     first, _ = await replied(answer(prose("a")))
     again, _ = await replied(answer(prose("b")))

@@ -196,7 +196,7 @@ def test_what_the_operator_sets_holds_and_mistakes_are_refused():
 def test_every_failure_tells_people_what_to_do():
     for code, advice in failures.CODES.items():
         assert code == code.lower()
-        assert advice.endswith(".")
-        assert failures.StepFailed(code, "Because.").advice == advice
+        assert advice.last.endswith(".")
+        assert failures.StepFailed(code, "Because.").advice == advice.last
     with pytest.raises(KeyError):
         failures.StepFailed("made_up", "Because.")

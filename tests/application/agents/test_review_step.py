@@ -3,9 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inspection import StaticFinding
 from application.agents.steps import reviews
+from application.agents.table import agent_configs_of
 from domain import documents as d
+from domain import events as e
 from domain.status import Step, Verdict
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
@@ -40,6 +43,25 @@ async def test_a_serious_finding_fails_and_its_line_is_that_of_the_quote(step):
     assert command.verdict is Verdict.FAIL
     assert command.document.findings[0].line == 6
     assert command.reasons == ("High: Anybody may ask (src/requests.ts, line 6).",)
+
+
+@both
+async def test_what_the_checks_refused_to_the_end_fails_whatever_the_reviewer_says(step):
+    refused = (e.RefusedFile("src/requests.ts", ("It is empty.",)), e.RefusedFile("x/y", ("No.",)))
+    material = replace(s.BEFORE_REVIEW, refused_files=refused)
+    command, context = await reviewed(report(), step, material)
+    assert command.verdict is Verdict.FAIL
+    assert "It is empty." in " ".join(command.reasons)
+    assert "x/y" in " ".join(command.reasons)
+    assert "It is empty." in s.first_message(context.requests[0])
+
+
+@both
+def test_a_review_of_the_same_files_without_refusals_is_another_one(step):
+    refused = (e.RefusedFile("src/requests.ts", ("It is empty.",)),)
+    material = replace(s.BEFORE_REVIEW, refused_files=refused)
+    one, other = (fingerprint_of(step, m, agent_configs_of()) for m in (material, s.BEFORE_REVIEW))
+    assert one.sha256 != other.sha256
 
 
 @both

@@ -49,6 +49,32 @@ async def test_an_unknown_path_is_a_problem(ann: Person, path: str) -> None:
         check(await ann.ask("POST", path, json={}), 404, "not_found")
 
 
+@pytest.mark.parametrize("letter", ["x", "字", "\U0001f469"])
+async def test_a_text_that_is_too_long_is_counted_and_nothing_of_it_is_taken(
+    ann: Person, letter: str
+) -> None:
+    feature = await ann.new_feature()
+    path = f"/api/features/{feature}"
+    for route, field, most in (("brief", "brief", 40_000), ("messages", "text", 20_000)):
+        text = letter * 60_000
+        problem = check(
+            await ann.ask("POST", f"{path}/{route}", json={field: text}), 400, "invalid_body"
+        )
+        assert f"at most {most:,} characters, and this has 60,000" in problem["detail"]
+        [fault] = problem["errors"]
+        assert fault["pointer"] == f"/{field}"
+        assert "60,000" in fault["detail"]
+    assert (await ann.ask("GET", path)).json()["status"] == "drafting"
+
+
+def test_a_long_text_before_what_is_no_json_is_refused_like_any_other() -> None:
+    for rest in (b"", b', "x": ' + b"[" * 100_000, b', "x": \xff'):
+        raw = b'{"text": "' + b"x" * 20_001 + b'"' + rest
+        with pytest.raises(HttpProblem) as refused:
+            decode(raw, Said)
+        assert refused.value.problem.code == "invalid_body"
+
+
 async def test_a_wrong_method_says_which_are_right(ann: Person) -> None:
     answer = await ann.ask("PUT", "/api/features")
     check(answer, 405, "method_not_allowed")

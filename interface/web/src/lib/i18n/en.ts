@@ -457,7 +457,8 @@ export const en = {
 		cost: (cost: string) => `This feature has cost ${cost} so far.`,
 		next: 'What to do',
 		retry: 'Try again',
-		retryHelp: 'Goes on from the last checkpoint. What was recorded is not paid for again.',
+		retryHelp:
+			'Goes on from the last checkpoint. What was recorded is not paid for again, and files that were written are kept.',
 		retryOr: 'Try again. If it happens again, change the brief.',
 		change: 'Change the brief',
 		changing: 'Change what the brief says, then start again. Nothing was deleted.',

@@ -109,6 +109,9 @@ const SENTENCES: Sentences = {
 		OURS.has(event.code)
 			? `${about.who} was cut off while it set out to ${to(event.attempt.step)}, by a restart or a loss of ours. The work goes on`
 			: `${about.who} tried to ${to(event.attempt.step)} and did not succeed${tries(about)}: ${asSentence(event.reason)}` +
+				(event.files?.length
+					? ` What it had written, ${plural(event.files.length, 'file', 'files')}, is kept.`
+					: '') +
 				(event.retried ? ' Another attempt follows' : ''),
 	run_discarded: (event, about) =>
 		`${about.who} tried to ${to(event.attempt.step)}${about.spent}, but the result came too late and was not used`,
@@ -145,7 +148,10 @@ const SENTENCES: Sentences = {
 	implementation_completed: (event, about) =>
 		event.reused_from
 			? wrote('code', event, about)
-			: `${about.who} wrote the code${tries(about)}: ${plural(event.files.length, 'file', 'files')}`,
+			: `${about.who} wrote the code${tries(about)}: ${plural(event.files.length, 'file', 'files')}` +
+				(event.refused?.length
+					? `; the checks refused ${event.refused.length} of them to the end, so it cannot pass`
+					: ''),
 	security_reviewed: (event, about) => reviewed('looked for weak points', event, about),
 	code_reviewed: (event, about) => reviewed('read the code', event, about),
 	verdict_reached: (event) =>

@@ -11,9 +11,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from application.agents.corrections import Corrections
 from application.agents.exchange import Exchange, Result, calls, was_cut
 from application.agents.failures import StepFailed, check_failed
-from application.agents.progress import Progress
 from application.agents.prompting import listed
 from application.agents.tools import Tool
 from application.ports import Block, ModelAnswer
@@ -37,7 +37,7 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         ModelError: no usable answer.
     """
     reminded = cut = False
-    progress = Progress()
+    corrections = Corrections()
     while True:
         answer = await exchange.ask()
         submitted = [call for call in calls(answer) if call.name == tool.name]
@@ -60,7 +60,10 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
             return document
-        if not progress.made_by(findings, readable=document is not None) or not exchange.turns_left:
+        if (
+            not corrections.deserved_by(findings, readable=document is not None)
+            or not exchange.turns_left
+        ):
             raise check_failed("What the agent handed over", findings)
         reminded = cut = False
         exchange.heard(answer)

@@ -84,7 +84,8 @@ async def _pipeline(
             say(status)
         if status == "failed":
             failure = shown["failure"]
-            raise DemoFailed(f"The feature failed at {failure['step']}: {failure['reason']}")
+            told = f"{failure['reason']} {failure.get('advice', '')}".strip()
+            raise DemoFailed(f"The feature failed at {failure['step']}: {told}")
         if status == "done":
             return dict(shown)
         version = max(version, shown["version"])

@@ -54,6 +54,7 @@ SPOILS = "makes a fault for a test out of what the demo model wrote"
 PARTS = "asks others; what it does with their words is tried by itself"
 ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
+    "application/agents/failures.py:advice_of": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
     "application/agents/submission.py:obtain": PARTS,
     "application/agents/prices.py:free": SHORT,

@@ -43,10 +43,8 @@ class Heard(Struct, frozen=True):
     """What each of its calls is told."""
     accepted: tuple[str, ...]
     """Paths of files that were accepted."""
-    repeated: bool
-    """Whether files were written, and each of them stands like that already."""
     advanced: bool
-    """Whether a file was accepted, has fewer faults than before, or is settled as refused."""
+    """Whether a file stands that did not, has fewer faults, or is settled as refused."""
     slips: frozenset[str]
     """What was wrong with calls of which nothing could be used."""
     findings: tuple[str, ...]
@@ -122,11 +120,10 @@ class FileBuffer:
         results = [self._answered(call, turn) for call in calls]
         for path, findings in turn.refused.items():
             self._told.setdefault(path, _Told()).add(findings)
-        advanced = bool(turn.accepted or turn.settled) or turn.bettered
+        advanced = bool(turn.settled) or turn.changed or turn.bettered
         self.written += len(turn.accepted) + len(turn.settled)
-        repeated = bool(turn.accepted) and not turn.changed
         told = (*turn.slips, *(one for found in turn.refused.values() for one in found))
-        return Heard(results, tuple(turn.accepted), repeated, advanced, frozenset(turn.slips), told)
+        return Heard(results, tuple(turn.accepted), advanced, frozenset(turn.slips), told)
 
     def refuse(self, path: str, findings: Sequence[str]) -> bool:
         """Note what parsers find in a file as it stands; whether that settles it as refused."""

@@ -9,10 +9,10 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from application.agents.checks.brief import brief_findings, with_real_sources
+from application.agents.corrections import Corrections
 from application.agents.exchange import Exchange, Result, calls, said, was_cut
 from application.agents.failures import StepFailed, check_failed
 from application.agents.language import in_language, language_of
-from application.agents.progress import Progress
 from application.agents.prompting import listed
 from application.agents.render import brief_markdown
 from application.agents.steps.step_context import StepContext
@@ -69,14 +69,14 @@ async def converse(work: StepContext) -> c.RecordReply:
 
 async def _reply(exchange: Exchange) -> _Heard:
     heard = _Heard()
-    progress = Progress()
+    corrections = Corrections()
     reminded = cut = False
     while True:
         answer = await exchange.ask()
         heard.text = said(answer) or heard.text
         findings = _take(answer, heard)
         if findings:
-            if not progress.made_by(findings) or not exchange.turns_left:
+            if not corrections.deserved_by(findings) or not exchange.turns_left:
                 raise check_failed("The reply", findings)
             exchange.heard(answer)
             exchange.reply(

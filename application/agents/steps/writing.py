@@ -92,7 +92,7 @@ class WritingLoop:
     def _is_over(self, heard: Heard) -> bool:
         if self._buffer.missing or not self._buffer.written:
             return False
-        nothing_more = not heard.results or heard.repeated or self._idle >= IDLE_TURNS
+        nothing_more = not heard.results or self._idle >= IDLE_TURNS
         return self._buffer.finished or nothing_more or not self._exchange.turns_left
 
     def _forget(self) -> None:

@@ -111,7 +111,7 @@ async def test_a_path_that_is_not_planned_is_never_written_and_stands_as_refused
     command, _ = await built(answer(stray), answer(FINISHED))
     assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
     assert command.refused == ()
-    command, _ = await built(answer(stray), answer(stray))
+    command, _ = await built(answer(stray), answer(stray), answer(FINISHED))
     assert {f.path for f in command.files} == {*BOTH, "tests/requests.test.ts"}
     [refused] = command.refused
     assert refused.path == printable(path)
@@ -378,10 +378,30 @@ async def test_silence_before_that_fails_after_two_reminders():
 
 
 async def test_no_attempt_asks_more_often_than_its_entry_allows():
-    # The same file again and again is progress each time, yet never the other one.
+    # Another version each time is progress, yet never the other file.
     turns = AGENTS[Agent.IMPLEMENTER].entry.turns
-    error = await failed(*[answer(written(CODE)) for _ in range(turns)])
+    versions = [{"src/requests.ts": f"{s.CODE}export const n = {n};\n"} for n in range(turns)]
+    error = await failed(*[answer(written(version)) for version in versions])
     assert error.code == "turns_used_up"
+    # With everything written, that is the end of the work and not of its files.
+    command, _ = await built(answer(written(BOTH)), *map(answer, map(written, versions[1:])))
+    assert len(command.files) == 3
+
+
+async def test_the_same_file_again_and_again_is_no_progress():
+    error = await failed(*[answer(written(CODE)) for _ in range(IDLE_TURNS + 2)])
+    assert error.code == "no_result"
+    command, _ = await built(*[answer(written(BOTH)) for _ in range(IDLE_TURNS + 2)])
+    assert len(command.files) == 3
+
+
+async def test_a_file_written_again_as_it_stood_ends_no_rework():
+    better = {"src/requests.ts": s.CODE + "export const confirm = () => 1;\n"}
+    command, context = await built(
+        answer(written(WORDS)), answer(written(better), FINISHED), material=REWORK
+    )
+    sha = {f.path: f.sha256 for f in command.files}["src/requests.ts"]
+    assert context.stored[sha].decode() == better["src/requests.ts"]
 
 
 async def test_a_refusal_in_the_middle_fails():

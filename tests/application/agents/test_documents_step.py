@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from application.agents.corrections import MOST_CORRECTIONS
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
-from application.agents.progress import MOST_CORRECTIONS
 from application.agents.step_inputs import StepInputs
 from application.ports import ModelError
 from domain import documents as d

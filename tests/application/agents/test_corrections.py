@@ -3,15 +3,15 @@
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from application.agents.progress import MOST_CORRECTIONS, Progress
+from application.agents.corrections import MOST_CORRECTIONS, Corrections
 
 FINDINGS = st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=5), max_size=30)
 
 
 def corrections(*told: str) -> int:
     """How many answers are corrected, of answers with these findings, a letter each."""
-    progress = Progress()
-    made = [progress.made_by(list(findings)) for findings in told]
+    corrections = Corrections()
+    made = [corrections.deserved_by(list(findings)) for findings in told]
     return made.index(False) if False in made else len(made)
 
 
@@ -35,15 +35,15 @@ def test_going_in_circles_ends() -> None:
 
 
 def test_what_can_be_read_at_last_is_progress_however_much_is_found_in_it() -> None:
-    progress = Progress()
-    assert progress.made_by(["a"], readable=False)
-    assert progress.made_by(["a", "b", "c"], readable=True)
-    assert progress.made_by(["b", "c"], readable=True)
-    assert not progress.made_by(["a"], readable=False)
+    corrections = Corrections()
+    assert corrections.deserved_by(["a"], readable=False)
+    assert corrections.deserved_by(["a", "b", "c"], readable=True)
+    assert corrections.deserved_by(["b", "c"], readable=True)
+    assert not corrections.deserved_by(["a"], readable=False)
 
 
 @forall(FINDINGS)
 def test_there_is_an_end(answers: list[list[str]]) -> None:
-    progress = Progress()
-    made = [progress.made_by(findings) for findings in answers]
+    corrections = Corrections()
+    made = [corrections.deserved_by(findings) for findings in answers]
     assert sum(made) <= MOST_CORRECTIONS

@@ -9,7 +9,7 @@ MOST_CORRECTIONS = 6
 """How often something goes back to its agent, however much better it gets each time."""
 
 
-class Progress:
+class Corrections:
     """What was told of one piece of work."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Progress:
         self._told: set[str] = set()
         self._readable = False
 
-    def made_by(self, findings: Sequence[str], *, readable: bool = True) -> bool:
+    def deserved_by(self, findings: Sequence[str], *, readable: bool = True) -> bool:
         """Whether these findings deserve a correction.
 
         They do if they are the first, fewer than ever, of a document that can be read at last, or

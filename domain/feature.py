@@ -128,7 +128,7 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(moved, advice=Advice(version, gate, advised))
         case e.ImplementationCompleted(content_sha256=sha):
             return replace(moved, implementation=Deliverable(version, sha))
-        case e.VerdictReached(verdict=Verdict.FAIL):
+        case e.VerdictReached(verdict=verdict) if verdict is not Verdict.PASS:
             return replace(moved, rework=_rework(content))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)
@@ -252,7 +252,7 @@ def _answered(
     ended = _ended(feature, attempt.step)
     ended = replace(ended, due={**ended.due, **due})
     manifest: str | None = getattr(event, "manifest_sha256", None)
-    if manifest is None or getattr(event, "verdict", None) is Verdict.FAIL:
+    if manifest is None or getattr(event, "verdict", Verdict.PASS) is not Verdict.PASS:
         return ended  # Whoever retries after a bad review wants another look, not the same.
     first = feature.recorded.get(manifest, version)
     return replace(ended, recorded={**feature.recorded, manifest: first})

@@ -103,6 +103,8 @@ class Input(StrEnum):
     """The implementation that failed its reviews, when it is written again."""
     REVIEWS = "reviews"
     """The reviews that it failed."""
+    EARLIER_FINDINGS = "earlier_findings"
+    """What the same reviewer found before, each to be answered."""
 
 
 class Part(StrEnum):
@@ -136,3 +138,5 @@ class Verdict(StrEnum):
 
     PASS = "PASS"  # noqa: S105  # A verdict, not a password.
     FAIL = "FAIL"
+    UNDECIDED = "UNDECIDED"
+    """Something grave was said that code cannot place, or something asked was left open: no yes."""

@@ -19,6 +19,7 @@ CODES: Final[Mapping[str, str]] = {
     ),
     "input_too_long": "Make the brief shorter, or split it into two features, then retry.",
     "no_result": "Retry. If it happens again, put the brief into other words.",
+    "review_incomplete": "Retry: the review is asked for again, the code stays as it is.",
     "check_failed": (
         "Retry. If the same findings come back, revise the brief where they point to it."
     ),

@@ -33,6 +33,7 @@ from interface.http.responses import (
     Working,
 )
 from projections.dashboard import DashboardRow
+from projections.failure import REVIEW_FAILED, REVIEW_UNDECIDED
 from projections.feature import FeatureRow, Pause, WrittenPart
 from projections.message import MessageRow
 from projections.run import RunRow
@@ -221,6 +222,15 @@ def _advised(row: FeatureRow, texts: Mapping[int, Recorded]) -> Advised | None:
     )
 
 
+_REVIEWED = {
+    REVIEW_FAILED: "The code did not pass its review. The review says what is wrong with it.",
+    REVIEW_UNDECIDED: (
+        "A review came to no verdict: the reviewer called something grave that stands nowhere in "
+        "the files, or left open what was asked. The review says what."
+    ),
+}
+
+
 def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
     failure = row.failure
     if failure is None:
@@ -230,5 +240,5 @@ def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
     if recorded is not None and isinstance(recorded.event, e.FeatureFailed):
         reason, advice = recorded.event.reason, recorded.event.advice
     elif recorded is not None and isinstance(recorded.event, e.VerdictReached):
-        reason = "The code did not pass its review. The review says what is wrong with it."
+        reason = _REVIEWED[failure.code]
     return Failed(failure.step, failure.code, reason, failure.next, advice)

@@ -55,6 +55,7 @@ PARTS = "asks others; what it does with their words is tried by itself"
 ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
+    "application/agents/submission.py:go_on": PARTS,
     "application/agents/submission.py:obtain": PARTS,
     "application/delivery/beside.py:is_litter": OFFLINE,
     "application/delivery/beside.py:passed_over": OFFLINE,

@@ -62,7 +62,8 @@ After a checkpoint a person may later go back to right there.
 
 `step_started` moves the feature only where its step says so: {starts}.
 `verdict_reached` leads to `done` if both reviews passed, else to `failed`, and is a checkpoint only
-in `done`.
+in `done`. Where no review failed and one is undecided, a retry asks for that review again, of the
+same code; else the code is written again.
 
 ## Steps and agents
 

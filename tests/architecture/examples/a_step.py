@@ -13,12 +13,12 @@ EDITS = (
     Edit("domain/status.py", '    ALIGN_TESTS = "align_tests"\n', '    HANDBOOK = "handbook"\n'),
     Edit(
         "domain/documents.py",
-        '''class Document(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+        '''class AgentDocument(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Something an agent hands over."""
 ''',
         '''
 
-class Handbook(Document, frozen=True):
+class Handbook(AgentDocument, frozen=True):
     """What the users of the finished software read."""
 
     title: Line
@@ -28,7 +28,7 @@ class Handbook(Document, frozen=True):
     Edit(
         "domain/events.py",
         '''class VerdictReached(Event, frozen=True, tag="verdict_reached"):
-    """Both reviews are in: done if both pass, failed if either does not."""
+    """Both reviews are in: done if both pass, failed if either does not or came to no verdict."""
 
     verdict: Verdict
     security_review: Verdict

@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         'such as `{"claude-…": {"input": "3", "output": "15"}}`; needs BP_PRICES_NAME',
     )
     prices_name: str = Field("", description="name of the price table, recorded with every run")
+    allow_undecided_download: bool = Field(
+        default=False,
+        description="`true`: code whose reviews came to no verdict may be downloaded as not "
+        "passed, and says so",
+    )
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"
     )

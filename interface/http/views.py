@@ -52,9 +52,20 @@ def texts_needed(row: FeatureRow) -> set[int]:
 
 
 def feature_view(
-    seen: FeatureSnapshot, texts: Mapping[int, Recorded], forks: Iterable[DashboardRow] = ()
+    seen: FeatureSnapshot,
+    texts: Mapping[int, Recorded],
+    forks: Iterable[DashboardRow] = (),
+    *,
+    gives_undecided: bool = False,
 ) -> FeatureView:
-    """A feature's page, as it is or as it was."""
+    """A feature's page, as it is or as it was.
+
+    Args:
+        seen: The feature.
+        texts: The events at the versions that `texts_needed` names.
+        forks: What was forked from it.
+        gives_undecided: Whether code without a verdict may be downloaded as not passed.
+    """
     row = seen.row
     written = row.deliverables
     documents = {
@@ -76,7 +87,7 @@ def feature_view(
             for gate, given in row.approvals.items()
         ),
         recommendation=_advised(row, texts),
-        failure=_failed(row, texts),
+        failure=_failed(row, texts, gives_undecided=gives_undecided),
         in_progress=_working(row, texts),
         files=files_of(texts.get(row.files_version or 0)),
         cost_usd=row.cost_usd,
@@ -231,7 +242,9 @@ _REVIEWED = {
 }
 
 
-def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
+def _failed(
+    row: FeatureRow, texts: Mapping[int, Recorded], *, gives_undecided: bool
+) -> Failed | None:
     failure = row.failure
     if failure is None:
         return None
@@ -241,4 +254,5 @@ def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
         reason, advice = recorded.event.reason, recorded.event.advice
     elif recorded is not None and isinstance(recorded.event, e.VerdictReached):
         reason = _REVIEWED[failure.code]
-    return Failed(failure.step, failure.code, reason, failure.next, advice)
+    download = gives_undecided and failure.code == REVIEW_UNDECIDED
+    return Failed(failure.step, failure.code, reason, failure.next, advice, download)

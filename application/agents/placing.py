@@ -63,6 +63,8 @@ class QuotePlace(NamedTuple):
     last_line: int
     text: str
     """The lines of the file, in their plain form."""
+    share: int = 0
+    """How many signs of the quote stand there."""
 
 
 class _File:
@@ -115,10 +117,10 @@ class QuotePlaces:
         """Where a quote stands: in the file that is named, else in another; None if nowhere."""
         named = self.names.of_path(path)
         tries = [alternatives(quote, cut=False), alternatives(quote, cut=True)]
-        for parts in tries:
-            for comments in (True, False):
-                if named and (found := self._in(named, line, parts, comments=comments)):
-                    return found
+        for parts in tries if named else ():
+            both = [self._in(str(named), line, parts, comments=each) for each in (True, False)]
+            if standing := [found for found in both if found]:
+                return max(standing, key=lambda found: found.share)
         if named and (found := self._mostly(named, tries[0])):
             return found
         for parts in tries:
@@ -176,8 +178,9 @@ class QuotePlaces:
         span = _span(file, parts, line)
         if span is None:
             return None
-        first, last = file.line_at(span[0]), file.line_at(span[1] - 1)
-        return QuotePlace(path, first, last, file.around(*span))
+        found, begin, end = span
+        first, last = file.line_at(begin), file.line_at(end - 1)
+        return QuotePlace(path, first, last, file.around(begin, end), found)
 
     def _mostly(self, path: str, parts: Sequence[Sequence[str]]) -> QuotePlace | None:
         """Where the beginning or the end of a part stands, if that is most of it."""
@@ -191,8 +194,8 @@ class QuotePlaces:
         return None
 
 
-def _span(file: _File, parts: Sequence[Sequence[str]], line: int) -> tuple[int, int] | None:
-    """Where the parts begin and end in a file's plain form, in order, each in one of its forms.
+def _span(file: _File, parts: Sequence[Sequence[str]], line: int) -> tuple[int, int, int] | None:
+    """How much of the parts stands in a file's plain form in order, its beginning and its end.
 
     Parts that stand nowhere are remarks: they may be as long as what is found, or longer if that is
     long by itself.
@@ -217,7 +220,7 @@ def _span(file: _File, parts: Sequence[Sequence[str]], line: int) -> tuple[int, 
             best = (found, begins, ends)
     if best is None or (2 * best[0] < whole and length < LONG_ENOUGH):
         return None
-    return best[1], best[2]
+    return best
 
 
 def _nearest_places(file: _File, text: str, line: int) -> Sequence[int]:

@@ -470,7 +470,8 @@ export const en = {
 		undecidedNext:
 			'Ask the review again: it reads the same code once more and has to answer each of these points. Or go back, and change what the code is made from.',
 		askAgain: 'Ask the review again',
-		askAgainHelp: 'Only this review is asked again; the code and the other review stay as they are.',
+		askAgainHelp:
+			'Only this review is asked again; the code and the other review stay as they are.',
 		asked: 'The review is asked again.',
 		takeAnyway: 'Download as not passed',
 		takeAnywayHelp:

@@ -4,6 +4,7 @@ Legality by status is the lifecycle table's; here stand only the rules that need
 late answers, changed content, checkpoints, and the verdict.
 """
 
+from collections.abc import Mapping
 from functools import reduce
 from hashlib import sha256
 from operator import sub
@@ -114,7 +115,8 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     content = feature.content
     to_version = content.checkpoint
     approval = content.approval(LAST_GATE)
-    if approval and all(content.review(step) for step in REVIEWS):
+    verdicts = _verdicts(content)
+    if approval and len(verdicts) == len(REVIEWS) and _worst(verdicts) is Verdict.FAIL:
         # The reviews found fault with the code: the code is written again, with their findings.
         to_version = approval.version
     target = feature.checkpoint_at(to_version)
@@ -122,6 +124,12 @@ def _retried(feature: Feature) -> e.FeatureRetried:
         raise NotNow(status=feature.status)
     restored = replace(_restored(target.content, to_version), rework=content.rework)
     restored = _with_what_is_left(restored, feature)
+    if restored.status is Status.REVIEW:
+        # Of the same code: only the review that came to no verdict is asked for again.
+        passed = {step: review for step in REVIEWS if (review := content.review(step))}
+        for step, review in passed.items():
+            if review.verdict is Verdict.PASS:
+                restored = restored.with_review(step, review)
     return e.FeatureRetried(to_version, feature.epoch + 1, restored, work_left(restored))
 
 
@@ -240,14 +248,23 @@ def _result(command: c.AgentAnswer, **computed: object) -> e.FeatureEvent:
 
 def _verdict(command: c.RecordReview, feature: Feature) -> tuple[e.VerdictReached, ...]:
     """The verdict over all reviews, with the last of them."""
-    made = {step: feature.content.review(step) for step in REVIEWS}
-    verdicts = {step: review.verdict for step, review in made.items() if review}
-    verdicts[command.attempt.step] = command.verdict
+    verdicts = {**_verdicts(feature.content), command.attempt.step: command.verdict}
     if len(verdicts) < len(REVIEWS):
         return ()
-    passed = set(verdicts.values()) == {Verdict.PASS}
     each = {str(step): verdict for step, verdict in verdicts.items()}
-    return (e.VerdictReached(Verdict.PASS if passed else Verdict.FAIL, **each),)
+    return (e.VerdictReached(_worst(verdicts), **each),)
+
+
+def _verdicts(content: Content) -> Mapping[Step, Verdict]:
+    """The verdict of each review that is in."""
+    made = {step: content.review(step) for step in REVIEWS}
+    return {step: review.verdict for step, review in made.items() if review}
+
+
+def _worst(verdicts: Mapping[Step, Verdict]) -> Verdict:
+    """Of all reviews: a fault outweighs a doubt, a doubt outweighs a yes."""
+    order = (Verdict.FAIL, Verdict.UNDECIDED, Verdict.PASS)
+    return min(verdicts.values(), key=order.index)
 
 
 def implementation_sha256(files: tuple[e.FileWritten, ...]) -> str:

@@ -251,19 +251,35 @@ class ReturnStage(StrEnum):
     IMPLEMENT = "implement"
 
 
-class Finding(AgentDocument, frozen=True):
-    """Something wrong, with an exact quote as evidence. Without its quote it does not count."""
+class SaidFinding(AgentDocument, frozen=True):
+    """Something wrong, with an exact quote as evidence."""
 
     title: Line
     severity: Severity
     confidence: Confidence
     path: Path
     line: Annotated[int, Meta(ge=1)]
+    """The number of the first quoted line."""
     quote: Line
-    """Copied exactly from the file."""
+    """Copied exactly from the file, without the line numbers."""
     explanation: Line
     fix: Line
     back_to: ReturnStage = ReturnStage.IMPLEMENT
+    end_line: Annotated[int, Meta(ge=0)] = 0
+    """The number of the last quoted line; 0 if it is the first."""
+    may_stay: str = ""
+    """Of a medium finding: why the software may be handed over with it. Empty: it may not."""
+
+
+class Finding(SaidFinding, frozen=True):
+    """A finding as it is recorded, with what code makes of it."""
+
+    fingerprint: str = ""
+    """Of review, path and quoted text: the same wherever the lines have moved."""
+    placed: bool = True
+    """Whether the quote stands in a file; then `path` and `line` say where it really does."""
+    note: str = ""
+    """Where it was placed otherwise than the reviewer said, or the nearest text if nowhere."""
 
 
 class ControlState(StrEnum):
@@ -283,13 +299,51 @@ class Control(AgentDocument, frozen=True):
     evidence: Line
 
 
-class Report(AgentDocument, frozen=True):
+class ReadFile(AgentDocument, frozen=True):
+    """A file that was read, to its last line."""
+
+    path: Path
+    last_line: Annotated[int, Meta(ge=0)]
+    """The number of the last line that was read; 0 of an empty file."""
+
+
+class FindingAnswer(AgentDocument, frozen=True):
+    """The answer to an earlier finding, or to the finding of a rule."""
+
+    id: Line
+    stands: bool
+    """Whether the fault is in the files as they are now."""
+    reason: Line
+    """Why, with the path of the file that shows it."""
+
+
+class SaidReport(AgentDocument, frozen=True):
     """A review: findings and controls. Code computes the verdict from them."""
 
     summary: Line
-    findings: Annotated[tuple[Finding, ...], Meta(max_length=200)] = ()
+    findings: Annotated[tuple[SaidFinding, ...], Meta(max_length=200)] = ()
     controls: tuple[Control, ...] = ()
     not_reviewed: tuple[Line, ...] = ()
+    """What was not judged, a line each, with its path or id first and the reason."""
+    read: tuple[ReadFile, ...] = ()
+    """Every file that was read."""
+    answers: tuple[FindingAnswer, ...] = ()
+    """To each of `earlier_findings` and `rule_findings`, by id."""
+
+
+class Report(AgentDocument, frozen=True):
+    """A review as it is recorded: all that the reviewer said, whatever the verdict."""
+
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    controls: tuple[Control, ...] = ()
+    not_reviewed: tuple[Line, ...] = ()
+    read: tuple[ReadFile, ...] = ()
+    answers: tuple[FindingAnswer, ...] = ()
+    raw: tuple[str, ...] = ()
+    """What was handed over in another shape than was asked for, as it came."""
+    prose: str = ""
+    """What was said beside what was handed over."""
 
 
 class Reason(AgentDocument, frozen=True):

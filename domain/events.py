@@ -277,7 +277,8 @@ class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):
     reasons: tuple[str, ...] = ()
     """Why code computed this verdict, a sentence each."""
     dropped_findings: int = 0
-    """Findings whose quote is not in the file, which therefore do not count."""
+    """Findings whose quote is in no file. Until 2026-11 they were dropped; since then they are kept
+    in `document`, and a grave one leaves the verdict undecided."""
     reused_from: int | None = None
 
 
@@ -298,7 +299,7 @@ class CodeReviewed(Event, frozen=True, tag="code_reviewed"):
 
 
 class VerdictReached(Event, frozen=True, tag="verdict_reached"):
-    """Both reviews are in: done if both pass, failed if either does not."""
+    """Both reviews are in: done if both pass, failed if either does not or came to no verdict."""
 
     verdict: Verdict
     security_review: Verdict

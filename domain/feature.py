@@ -130,7 +130,7 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(moved, advice=Advice(version, gate, advised))
         case e.ImplementationCompleted(content_sha256=sha):
             return replace(moved, implementation=Deliverable(version, sha), accepted=None)
-        case e.VerdictReached(verdict=Verdict.FAIL):
+        case e.VerdictReached(verdict=verdict) if verdict is not Verdict.PASS:
             return replace(moved, rework=_rework(content))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)
@@ -256,7 +256,7 @@ def _answered(
     left = None if isinstance(event, e.ImplementationCompleted) else feature.left
     ended = replace(ended, due={**ended.due, **due}, left=left)
     fingerprint: str | None = getattr(event, "manifest_sha256", None)
-    if fingerprint is None or getattr(event, "verdict", None) is Verdict.FAIL:
+    if fingerprint is None or getattr(event, "verdict", Verdict.PASS) is not Verdict.PASS:
         return ended  # Whoever retries after a bad review wants another look, not the same.
     first = feature.recorded.get(fingerprint, version)
     return replace(ended, recorded={**feature.recorded, fingerprint: first})

@@ -107,6 +107,8 @@ class Input(StrEnum):
     """Files of the implementation that the checks refused to the end, with their faults."""
     REVIEWS = "reviews"
     """The reviews that it failed."""
+    EARLIER_FINDINGS = "earlier_findings"
+    """What the same reviewer found before, each to be answered."""
 
 
 class Part(StrEnum):
@@ -140,3 +142,5 @@ class Verdict(StrEnum):
 
     PASS = "PASS"  # noqa: S105  # A verdict, not a password.
     FAIL = "FAIL"
+    UNDECIDED = "UNDECIDED"
+    """Something grave was said that code cannot place, or something asked was left open: no yes."""

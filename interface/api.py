@@ -140,6 +140,11 @@ async def open_api(
         artifacts=base.artifacts,
         archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
         bundle=GitBundle(Histories(features, base.artifacts), base.computing),
+        not_passed=(
+            ZipArchive(Download(features, base.artifacts, stored, base.computing, undecided=True))
+            if settings.allow_undecided_download
+            else None
+        ),
         bearers=verifier,
         cursors=Cursors(base.master.cursor_keys),
         log_key=LogKeys(database),

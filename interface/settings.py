@@ -144,6 +144,11 @@ class Settings(BaseSettings):
     prices_name: str = Field(
         "", description="version of the price table that BP_PRICES makes, recorded with every run"
     )
+    allow_undecided_download: bool = Field(
+        default=False,
+        description="`true`: code whose reviews came to no verdict may be downloaded as not "
+        "passed, and says so",
+    )
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"
     )

@@ -28,6 +28,8 @@ NEXT: Final[Mapping[str, str]] = {
 
 REVIEW_FAILED: Final = "review_failed"
 """The code of a feature whose implementation did not pass a review."""
+REVIEW_UNDECIDED: Final = "review_undecided"
+"""The code of a feature with a review that came to no verdict; a retry asks for it again."""
 
 
 class Failure(Struct, frozen=True):
@@ -45,9 +47,10 @@ def failure_of(event: e.FeatureEvent, version: int) -> Failure | None:
     match event:
         case e.FeatureFailed(step=step, code=code):
             return Failure(step, code, NEXT.get(code, RETRY), version)
-        case e.VerdictReached(verdict=Verdict.FAIL):
-            failed = (one for one in REVIEWS if getattr(event, one.value) is Verdict.FAIL)
-            step = next(failed, REVIEWS[-1])  # A fold takes what no decider would record, too.
-            return Failure(step, REVIEW_FAILED, RETRY, version)
+        case e.VerdictReached(verdict=verdict) if verdict is not Verdict.PASS:
+            meant = (one for one in REVIEWS if getattr(event, one.value) is verdict)
+            step = next(meant, REVIEWS[-1])  # A fold takes what no decider would record, too.
+            failed = verdict is Verdict.FAIL
+            return Failure(step, REVIEW_FAILED if failed else REVIEW_UNDECIDED, RETRY, version)
         case _:
             return None

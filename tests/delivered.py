@@ -87,6 +87,13 @@ def retried() -> given.Story:
     return story.work(Step.SECURITY_REVIEW, salt="again").work(Step.CODE_REVIEW, salt="again")
 
 
+def looked_at_twice() -> given.Story:
+    """Its security review came to no verdict, and passed when it was asked for again."""
+    story = given.in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED)
+    story.work(Step.CODE_REVIEW).do(c.RetryFeature())
+    return story.work(Step.SECURITY_REVIEW, salt="again")
+
+
 def forked() -> given.Story:
     """A fork from another feature's plan, approved anew and finished."""
     parent = given.at_gate(Gate.PLAN)
@@ -101,6 +108,7 @@ LIVES = {
     "gone_back_and_forth": gone_back_and_forth,
     "revised": revised,
     "retried": retried,
+    "looked_at_twice": looked_at_twice,
 }
 
 
@@ -129,6 +137,9 @@ class Shop:
         self.artifacts = MemoryArtifacts()
         self.features = Features(self.log, MemoryReceipts(self.clock), Silence(), self.new_id)
         self.archive = ZipArchive(Download(self.features, self.artifacts, self.log))
+        self.not_passed = ZipArchive(
+            Download(self.features, self.artifacts, self.log, undecided=True)
+        )
         self.bundle = GitBundle(Histories(self.features, self.artifacts))
         self._ids = 1_000
         for body in SOURCES.values():

@@ -37,6 +37,9 @@ CODES: Final[Mapping[str, FailureAdvice]] = {
         "again."
     ),
     "no_result": FailureAdvice("Retry. If it happens again, put the brief into other words."),
+    "review_incomplete": FailureAdvice(
+        "Retry: the review is asked for again, the code stays as it is."
+    ),
     "check_failed": FailureAdvice(
         "Retry. If the same findings come back, revise the brief where they point to it."
     ),

@@ -1,4 +1,4 @@
-"""What each step reads: the inputs that its row in `STEPS` names, as JSON.
+"""What each step reads: the inputs that its row in `STEPS` names, as JSON or as numbered lines.
 
 Invariant: a request holds only inputs of the fingerprint, and what code derives from the same
 files: static findings, and what is written so far.
@@ -7,8 +7,11 @@ files: static findings, and what is written so far.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
+from application.agents.checklist import shown, to_answer
 from application.agents.points import points_of
-from application.agents.prompting import to_json
+from application.agents.prompting import PlainText, to_json
 from application.agents.step_inputs import StepInputs
 from domain.lifecycle import GATE_STATUS
 from domain.pipeline import REVIEWS, row_of
@@ -18,10 +21,18 @@ from domain.status import Gate, Input, Step
 def inputs_of(step: Step, material: StepInputs) -> dict[str, str]:
     """Name of each input to its JSON, in the order in which the agent reads them."""
     content = material.feature.content
+    if step in REVIEWS:
+        # A reviewer answers what the same review found before, not the other's findings.
+        own = {one: report for one, report in material.reports.items() if one is step}
+        material = replace(material, reports=own)
     row = row_of(step, content.mode)
     gate = row.gate or (GATE_STATUS.get(content.status) if content.status else None)
     values = {one.value: VALUE_OF[one](material, gate) for one in row.reads}
-    return {name: to_json(value) for name, value in values.items() if value}
+    return {
+        name: value if isinstance(value, PlainText) else to_json(value)
+        for name, value in values.items()
+        if value
+    }
 
 
 def files_value(files: Mapping[str, str]) -> list[dict[str, str]]:
@@ -29,8 +40,38 @@ def files_value(files: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"path": path, "content": files[path]} for path in sorted(files)]
 
 
+def numbered(files: Mapping[str, str]) -> str:
+    """Files as reviewers read them: a head for each, then its lines behind their numbers.
+
+    No line of a file can be taken for a head, for each has its number in front; what else would
+    break a line is written as an escape.
+    """
+    return "".join(f"\n{_numbered(path, files[path])}" for path in sorted(files)) + "\n"
+
+
+def _numbered(path: str, content: str) -> str:
+    lines = content.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    head = f"=== {to_json(path)} ({len(lines)} lines)"
+    return "\n".join(
+        (head, *(f"{n}| {line.translate(_BREAKS)}" for n, line in enumerate(lines, start=1)))
+    )
+
+
+_BREAKS: Final = {ord(sign): ascii(sign)[1:-1] for sign in "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
+
+
 def _conversation(material: StepInputs) -> list[dict[str, str]]:
     return [{"id": m.message_id, "role": m.role, "text": m.text} for m in material.conversation]
+
+
+def _earlier(material: StepInputs) -> list[dict[str, Any]]:
+    return [
+        point
+        for step, report in material.reports.items()
+        for point in shown(to_answer(step, report))
+    ]
 
 
 def _reviews(material: StepInputs) -> list[dict[str, Any]]:
@@ -56,7 +97,8 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.POINTS: lambda material, _: points_of(material.brief),
     Input.DELIVERABLE: lambda material, gate: material.documents.get(gate) if gate else None,
     Input.CONVERSATION: lambda material, _: _conversation(material),
-    Input.FILES: lambda material, _: files_value(material.files),
+    Input.FILES: lambda material, _: PlainText(numbered(material.files)),
+    Input.EARLIER_FINDINGS: lambda material, _: _earlier(material),
     Input.PREVIOUS_FILES: lambda material, _: files_value(material.previous_files),
     Input.ACCEPTED_FILES: lambda material, _: files_value(material.accepted_files),
     Input.REFUSED_FILES: lambda material, _: material.refused_files,

@@ -1,8 +1,8 @@
 """How a request is put together: system text, inputs as data, and the one task last.
 
-Invariant: nothing from a document can leave its input block. Inputs are JSON in which no closing
-tag can stand, and carry a nonce that their authors cannot know, for it is drawn from a hash over
-what they wrote.
+Invariant: nothing from a document can leave its input block. Inputs are JSON, or lines of files
+behind their numbers, in which no closing tag can stand, and carry a nonce that their authors cannot
+know, for it is drawn from a hash over what they wrote.
 """
 
 import re
@@ -78,6 +78,12 @@ def prompt_length(agent: Agent, entry: AgentConfig) -> int:
     return texts + len(to_json(tool_definitions(entry)))
 
 
+class PlainText(str):
+    """An input that is read as it stands, not as JSON."""
+
+    __slots__ = ()
+
+
 def to_json(value: Any) -> str:  # noqa: ANN401 - anything msgspec can encode.
     """JSON with its keys in order: the same value is the same text."""
     return _ENCODER.encode(value).decode()
@@ -91,9 +97,9 @@ def nonce_of(manifest_sha256: str) -> str:
     return sha256(f"inputs {manifest_sha256}".encode()).hexdigest()[:16]
 
 
-def input_block(name: str, json: str, nonce: str) -> str:
+def input_block(name: str, text: str, nonce: str) -> str:
     """One input as data."""
-    inert = _TAG.sub(r"\\u003c", json)
+    inert = _TAG.sub(r"\\u003c", text)
     return f'<input name="{name}" nonce="{nonce}">{inert}</input>'
 
 
@@ -101,7 +107,7 @@ def first_message(
     inputs: Mapping[str, str], nonce: str, task: str, *, cached: bool = False
 ) -> list[dict[str, Any]]:
     """The content of the first user message: all inputs, then the task."""
-    data = "\n".join(input_block(name, json, nonce) for name, json in inputs.items())
+    data = "\n".join(input_block(name, text, nonce) for name, text in inputs.items())
     block: dict[str, Any] = {"type": "text", "text": data}
     if cached:
         block["cache_control"] = CACHED

@@ -92,28 +92,37 @@ def tests_markdown(tests: Tests) -> str:
     )
 
 
-def report_markdown(
-    name: str, report: Report, verdict: Verdict, reasons: Sequence[str], dropped: int
-) -> str:
-    """A review: verdict and its reasons first, then findings and controls."""
+def report_markdown(name: str, report: Report, verdict: Verdict, reasons: Sequence[str]) -> str:
+    """A review: verdict and its reasons first, then all that the reviewer said."""
     order = list(Severity)
     findings = sorted(report.findings, key=lambda f: (order.index(f.severity), f.path, f.line))
-    note = (
-        f"{dropped} finding{'s' if dropped > 1 else ''} did not count: the quoted text is not in "
-        "the file."
-        if dropped
-        else ""
-    )
+    placed = [finding for finding in findings if finding.placed]
+    unplaced = [finding for finding in findings if not finding.placed]
+    answers = [
+        f"{code(answer.id)} {'stands' if answer.stands else 'is gone'}: {inline(answer.reason)}"
+        for answer in report.answers
+    ]
     return page(
         name,
-        f"**{verdict.value}**",
+        f"**{_VERDICTS[verdict]}**",
         bullets(map(inline, reasons)),
         inline(report.summary),
-        section("Findings", "\n\n".join(map(_finding, findings))),
+        section("Findings", "\n\n".join(map(_finding, placed))),
+        section("Findings whose quote stands in no file", "\n\n".join(map(_finding, unplaced))),
         section("Controls", _controls(report.controls)),
+        section("What was found before", bullets(answers)),
         section("Not reviewed", _lines(report.not_reviewed)),
-        note,
+        section("Files that were read", bullets(code(file.path) for file in report.read)),
+        section("What the reviewer said beside it", fenced(report.prose) if report.prose else ""),
+        section("What came in another shape", "\n\n".join(map(fenced, report.raw))),
     )
+
+
+_VERDICTS = {
+    Verdict.PASS: "PASS",
+    Verdict.FAIL: "FAIL",
+    Verdict.UNDECIDED: "UNDECIDED: it did not pass",
+}
 
 
 def _lines(lines: Sequence[str]) -> str:
@@ -179,19 +188,20 @@ def _test_file(file: TestFile) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    return "\n".join(
-        [
-            f"### {finding.severity.value.capitalize()}: {inline(finding.title)}",
-            "",
-            f"- Where: {code(finding.path)}, line {finding.line}",
-            f"- How sure: {finding.confidence.value}",
-            f"- What: {inline(finding.explanation)}",
-            f"- Mend it so: {inline(finding.fix)}",
-            f"- Go back to: {finding.back_to.value}",
-            "",
-            fenced(finding.quote, finding.path),
-        ]
-    )
+    last = f" to {finding.end_line}" if finding.end_line > finding.line else ""
+    lines = [
+        f"- Where: {code(finding.path)}, line {finding.line}{last}",
+        f"- How sure: {finding.confidence.value}",
+        f"- What: {inline(finding.explanation)}",
+        f"- Mend it so: {inline(finding.fix)}",
+        f"- Go back to: {finding.back_to.value}",
+    ]
+    if finding.may_stay:
+        lines.append(f"- Why it may stay: {inline(finding.may_stay)}")
+    if finding.note:
+        lines.append(f"- Noticed by code: {inline(finding.note)}")
+    head = f"### {finding.severity.value.capitalize()}: {inline(finding.title)}"
+    return "\n".join([head, "", *lines, "", fenced(finding.quote, finding.path)])
 
 
 def _controls(controls: Sequence[Control]) -> str:

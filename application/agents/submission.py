@@ -47,7 +47,7 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
                     "answer_too_long", "The answer was cut off at its limit of length, twice."
                 )
             cut = True
-            _go_on(exchange, answer, _SHORTER.format(tool=tool.name))
+            go_on(exchange, answer, SHORTER.format(tool=tool.name))
             continue
         if not submitted:
             if reminded:
@@ -55,7 +55,7 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
                     "no_result", "The agent answered twice without handing anything over."
                 )
             reminded = True
-            _go_on(exchange, answer, _REMINDER.format(tool=tool.name))
+            go_on(exchange, answer, REMINDER.format(tool=tool.name))
             continue
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
@@ -76,11 +76,11 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
         )
 
 
-_REMINDER = (
+REMINDER = (
     "Nothing is handed over yet. Hand the whole document over now by calling `{tool}`; prose alone "
     "is not kept."
 )
-_SHORTER = (
+SHORTER = (
     "Your answer was cut off at the limit of its length, so nothing of it is kept. Call `{tool}` "
     "again with the whole document in fewer words: keep every id, shorten the sentences."
 )
@@ -109,6 +109,7 @@ async def _checked(call: Block, takes: type[T], check: Check[T]) -> tuple[T | No
     return document, await check(document)
 
 
-def _go_on(exchange: Exchange, answer: ModelAnswer, text: str) -> None:
+def go_on(exchange: Exchange, answer: ModelAnswer, text: str) -> None:
+    """Take an answer of which nothing is used, and say what is wanted."""
     exchange.heard(answer)
     exchange.reply([Result(call, _IGNORED, is_error=True) for call in calls(answer)], text)

@@ -83,7 +83,12 @@ TASK_DONE: Final = Tool(
     "last task is written.",
     TaskDone,
 )
-SUBMIT_REVIEW: Final = Tool("submit_review", "Hand over the whole review, once.", d.Report)
+SUBMIT_REVIEW: Final = Tool(
+    "submit_review",
+    "Hand over the whole review, once. When you are asked again, hand over only what is asked for: "
+    "all that you hand over is joined, and nothing is taken back.",
+    d.SaidReport,
+)
 SUBMIT_RECOMMENDATION: Final = Tool(
     "submit_recommendation", "Hand over your recommendation, once.", d.Alignment
 )

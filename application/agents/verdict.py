@@ -1,115 +1,218 @@
-"""PASS or FAIL, computed by code from a reviewer's findings. No reviewer says it itself.
+"""PASS, FAIL or UNDECIDED, computed by code from a reviewer's report. No reviewer says it itself.
 
-Invariant: only evidence counts. A finding whose quote is not in the file it names is dropped, and
-counted; what a document tells the reviewer to answer changes nothing here.
+Invariant: it fails closed. What a reviewer called grave stands where its quote does, and fails the
+review; what cannot be placed, or was asked and left open, leaves it undecided. Only what is whole,
+and holds nothing of the kind, passes; what a document tells the reviewer to answer changes nothing.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from application.agents.checklist import ReviewScope, ToAnswer, fingerprint, not_covered, not_judged
+from application.agents.heard import Heard, joined
 from application.agents.inspection import StaticFinding, errors
+from application.agents.named_files import functions_in
+from application.agents.placing import QuotePlaces
+from application.agents.plain import plain
 from domain.documents import Confidence, Control, ControlState, Finding, Report, Severity
 from domain.status import Verdict
 
-MANY_MEDIUMS = 3
+MANY_MEDIUMS: Final = 3
 """Findings of medium severity and high confidence that together fail a review."""
 
-SHORTEST_QUOTE = 4
-"""Characters: a bracket stands in every file, and is no evidence."""
+GRAVE: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
 
-_SERIOUS = frozenset({Severity.CRITICAL, Severity.HIGH})
-_SURE = frozenset({Confidence.HIGH, Confidence.MEDIUM})
-_MARKS = "`'\",.;:()[]"
+_FAIL: Final = re.compile(r"\bFAIL(?:ED|S|URE)?\b")
+_SAYS_NO: Final = re.compile(
+    r"\bverdict\W{1,5}(?:is\W{1,3})?(?:fail|reject|no\b|not\b)"
+    r"|\b(?:must|should|cannot|may) not (?:be )?(?:pass|approved|shipped|delivered|released)\b",
+    re.IGNORECASE,
+)
+_JUDGE: Final = (
+    "Judge it from the files; a control that rests on something else is `not_applicable`, with why."
+)
 
 
-def with_evidence(report: Report, files: Mapping[str, str]) -> tuple[Report, int]:
-    """The report without findings whose quote is not in the file, and how many those were.
+class Doubt(Struct, frozen=True):
+    """Something that keeps a review from passing until it is cleared."""
 
-    Lines are set to where the quote really stands; equal findings count once.
+    ask: str
+    """What the reviewer is asked, once."""
+    reason: str = ""
+    """What people read if it stays. Empty: it keeps nothing from passing."""
+
+
+class Examined(Struct, frozen=True):
+    """What code makes of all that a reviewer said of some files."""
+
+    report: Report
+    faults: tuple[str, ...] = ()
+    """Why it fails, a sentence each."""
+    doubts: tuple[Doubt, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    """What was asked and not answered: with any of these it is no whole review."""
+    said_grave: bool = False
+    """Whether anything grave was said, placed or not."""
+
+    @property
+    def to_ask(self) -> tuple[str, ...]:
+        """What goes back to the reviewer."""
+        return (*(doubt.ask for doubt in self.doubts), *self.passed_over)
+
+
+def examined(said: Heard, asked: ReviewScope, files: Mapping[str, str]) -> Examined:
+    """What stands of what a reviewer said, what does not, and what is missing."""
+    places = QuotePlaces(files)
+    said_again = tuple(_said_again(said.report, asked))
+    found = [_placed(f, places, asked.review) for f in (*said.report.findings, *said_again)]
+    report = replace(said.report, findings=_each_once(found))
+    faults, doubts = _of_findings(report)
+    more_faults, more_doubts = _of_controls(report, places)
+    faults += more_faults
+    doubts += more_doubts
+    said_grave = bool(faults or doubts) or said.obscure
+    rules, unanswered = _of_answers(report, asked, places)
+    faults += rules
+    doubts += unanswered
+    doubts += _of_slips(said)
+    doubts += [Doubt(f"{line} {_JUDGE}", line) for line in not_judged(report, asked, files)]
+    words = "\n".join((report.summary, report.prose, *report.raw))
+    if not faults and not said_grave and (no := _FAIL.search(words) or _SAYS_NO.search(words)):
+        doubts.append(
+            Doubt(
+                f"Your words say “{no[0]}”, and no finding says why. Hand over what you found.",
+                f"The reviewer's own words say “{no[0]}”, and no finding says why.",
+            )
+        )
+    return Examined(
+        report, tuple(faults), tuple(doubts), not_covered(report, asked, files), said_grave
+    )
+
+
+def together(parts: Sequence[Examined]) -> Examined:
+    """What was examined in parts, as one."""
+    return Examined(
+        joined([part.report for part in parts]),
+        tuple(dict.fromkeys(fault for part in parts for fault in part.faults)),
+        tuple(dict.fromkeys(doubt for part in parts for doubt in part.doubts)),
+        tuple(dict.fromkeys(line for part in parts for line in part.passed_over)),
+        any(part.said_grave for part in parts),
+    )
+
+
+def verdict(found: Examined, static: Sequence[StaticFinding]) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict, with its reasons, a sentence each.
+
+    FAIL for any placed finding that is critical or high, whatever its confidence, for three or more
+    of medium severity and high confidence, for a control that is not met and whose evidence names a
+    place, for an earlier finding or a rule's that stands, and for any error that a parser found.
+    UNDECIDED for whatever else was called grave, was left open, or is medium without a word why the
+    software may be handed over with it.
     """
-    kept: dict[tuple[str, str, str], Finding] = {}
-    dropped = 0
-    read: dict[str, _Spaced] = {}
-    for finding in report.findings:
-        if finding.path not in read:
-            read[finding.path] = _Spaced(files.get(finding.path, ""))
-        line = _line_of(finding, read[finding.path])
-        if line:
-            same = (finding.path, _flat(finding.quote), finding.title)
-            kept.setdefault(same, replace(finding, line=line))
-        else:
-            dropped += 1
-    return replace(report, findings=tuple(kept.values())), dropped
-
-
-class _Spaced:
-    """A file with single spaces for all white space, and where each of its lines begins in it."""
-
-    def __init__(self, content: str) -> None:
-        parts: list[str] = []
-        self._starts: list[int] = []
-        self._numbers: list[int] = []
-        length = 0
-        for number, line in enumerate(content.split("\n"), start=1):
-            if part := _flat(line):
-                parts.append(part)
-                self._starts.append(length)
-                self._numbers.append(number)
-                length += len(part) + 1
-        self._text = " ".join(parts)
-
-    def lines_with(self, quote: str) -> Iterator[int]:
-        """The line of each place where a quote begins."""
-        place = self._text.find(quote)
-        while place >= 0:
-            yield self._numbers[bisect_right(self._starts, place) - 1]
-            place = self._text.find(quote, place + len(quote))
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _line_of(finding: Finding, content: _Spaced) -> int:
-    """The line where the quote stands, the one nearest to what was claimed; 0 if nowhere."""
-    quote = _flat(finding.quote.replace("\\u003c", "<"))
-    if len(quote) - quote.count(" ") < SHORTEST_QUOTE:
-        return 0
-    lines = content.lines_with(quote)
-    return min(lines, key=lambda line: abs(line - finding.line), default=0)
-
-
-def verdict(
-    report: Report, static: Sequence[StaticFinding], paths: Collection[str]
-) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict over a report that holds evidence only, with its reasons, a sentence each.
-
-    FAIL for any critical or high finding of at least medium confidence, for three or more of
-    medium severity and high confidence, for a control that is not met and whose evidence names one
-    of the files (`paths`), and for any error that a parser found.
-    """
-    reasons = [
-        *(
-            f"{finding.severity.value.capitalize()}: {finding.title} "
-            f"({finding.path}, line {finding.line})."
-            for finding in report.findings
-            if finding.severity in _SERIOUS and finding.confidence in _SURE
-        ),
-        *_mediums(report),
-        *(
-            f"Control {control.id} ({control.name}) is not met: {control.evidence}"
-            for control in report.controls
-            if _is_missed(control, paths)
-        ),
+    faults = [
+        *found.faults,
+        *_mediums(found.report),
         *(f"Static check: {finding}" for finding in errors(static)),
     ]
-    if reasons:
-        return Verdict.FAIL, tuple(reasons)
-    count = len(report.findings)
+    doubts = [
+        *(doubt.reason for doubt in found.doubts if doubt.reason),
+        *(f"The review is not whole: {line}" for line in found.passed_over),
+    ]
+    if faults:
+        return Verdict.FAIL, (*faults, *doubts)
+    if doubts:
+        return Verdict.UNDECIDED, tuple(doubts)
+    count = len(found.report.findings)
     lesser = f" Lesser findings: {count}." if count else ""
     return Verdict.PASS, (f"Nothing was found that would stop it.{lesser}",)
+
+
+def _said_again(report: Report, asked: ReviewScope) -> Iterable[Finding]:
+    """Earlier findings that the reviewer answers to stand, and does not report anew."""
+    standing = {answer.id for answer in report.answers if answer.stands}
+    titles = {plain(finding.title) for finding in report.findings}
+    for one in asked.to_answer:
+        if one.id in standing and one.finding and plain(one.title) not in titles:
+            yield one.finding
+
+
+def _placed(finding: Finding, places: QuotePlaces, review: str) -> Finding:
+    place = places.place(finding.path, finding.line, finding.quote)
+    if place is None:
+        nearest = places.nearest(finding.path, finding.quote)
+        return replace(
+            finding,
+            placed=False,
+            note=f"The nearest text is {nearest}" if nearest else "No file has a text like it.",
+            fingerprint=fingerprint(review, finding.path, finding.quote),
+        )
+    named = places.names.of_path(finding.path)
+    note = "" if place.path == named else f"The reviewer named {finding.path}; it stands here."
+    return replace(
+        finding,
+        path=place.path,
+        line=place.line,
+        end_line=place.last_line if place.last_line > place.line else 0,
+        placed=True,
+        note=note,
+        fingerprint=fingerprint(review, place.path, place.text),
+    )
+
+
+def _each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings of one title at one place, the gravest of them."""
+    order = list(Severity)
+    kept: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        where = finding.line if finding.placed else plain(finding.quote)
+        same = (finding.path, where, finding.title)
+        held = kept.get(same)
+        if held is None or order.index(finding.severity) < order.index(held.severity):
+            kept[same] = finding
+        elif held.severity is finding.severity and finding.may_stay and not held.may_stay:
+            kept[same] = replace(held, may_stay=finding.may_stay)
+    return tuple(kept.values())
+
+
+def _of_findings(report: Report) -> tuple[list[str], list[Doubt]]:
+    """What findings make of the verdict by themselves."""
+    faults, doubts = [], []
+    standing = {plain(f.title) for f in report.findings if f.severity in GRAVE and f.placed}
+    excused = {
+        plain(f.title)
+        for f in report.findings
+        if f.severity is Severity.MEDIUM and f.may_stay.strip()
+    }
+    for finding in report.findings:
+        name = f"{finding.severity.value.capitalize()}: {finding.title}"
+        title = plain(finding.title)
+        if finding.severity in GRAVE and finding.placed:
+            faults.append(f"{name} ({finding.path}, line {finding.line}).")
+        elif finding.severity in GRAVE and title not in standing:
+            doubts.append(
+                Doubt(
+                    f"“{finding.title}” ({finding.severity.value}): its quote stands in no file. "
+                    f"{finding.note} Hand the finding over again with its path and the exact text "
+                    "of the file.",
+                    f"{name}. What the reviewer quotes stands in no file, so it could not be "
+                    f"checked ({finding.path}): {finding.explanation}",
+                )
+            )
+        elif finding.severity is Severity.MEDIUM and title not in standing | excused:
+            doubts.append(
+                Doubt(
+                    f"“{finding.title}” is of medium severity. Hand it over again: with "
+                    "`may_stay`, why the software may be handed over with it, or as grave as it "
+                    "is.",
+                    f"{name} ({finding.path}). The reviewer does not say why the software may be "
+                    f"handed over with it: {finding.explanation}",
+                )
+            )
+    return faults, doubts
 
 
 def _mediums(report: Report) -> list[str]:
@@ -124,9 +227,81 @@ def _mediums(report: Report) -> list[str]:
     return [f"{len(mediums)} findings of medium severity together: {titles}."]
 
 
-def _is_missed(control: Control, paths: Collection[str]) -> bool:
-    if control.state is not ControlState.NOT_MET:
-        return False
-    words = {word.strip(_MARKS) for word in control.evidence.split()}
-    names = words | {word.rpartition(":")[0] for word in words}
-    return not names.isdisjoint(paths)
+def _of_controls(report: Report, places: QuotePlaces) -> tuple[list[str], list[Doubt]]:
+    """What controls that are not met make of the verdict."""
+    missed = [c for c in report.controls if c.state is ControlState.NOT_MET]
+    placed = {plain(control.id) for control in missed if _names_a_place(control, places)}
+    faults, doubts = [], []
+    for control in missed:
+        says = f"Control {control.id} ({control.name}) is not met: {control.evidence}"
+        if _names_a_place(control, places):
+            faults.append(says)
+        elif plain(control.id) not in placed:
+            doubts.append(
+                Doubt(
+                    f"{control.id} is said not to be met, and its evidence names no file. Hand it "
+                    "over again with the path of the file where the fault is, or where what is "
+                    "missing belongs.",
+                    f"{says} (No file is named, so it could not be checked.)",
+                )
+            )
+    return faults, doubts
+
+
+def _names_a_place(control: Control, places: QuotePlaces) -> bool:
+    text = control.evidence
+    return bool(
+        places.names.in_text(text)
+        or places.names.folder_in(text)
+        or any(places.holds(name) for name in functions_in(text))
+    )
+
+
+def _of_answers(
+    report: Report, asked: ReviewScope, places: QuotePlaces
+) -> tuple[list[str], list[Doubt]]:
+    """What the answers to earlier findings and to rules make of the verdict."""
+    faults, doubts = [], []
+    for one in asked.to_answer:
+        given = [
+            answer for answer in report.answers if answer.id.strip().casefold() == one.id.casefold()
+        ]
+        name = f"{one.severity.value.capitalize()}: {one.title} ({one.path}, line {one.line})"
+        weighs = one.severity in GRAVE or (
+            one.severity is Severity.MEDIUM and not (one.finding and one.finding.may_stay)
+        )
+        if any(answer.stands for answer in given):
+            if one.finding is None:
+                faults.append(f"{name}. The reviewer confirms it.")
+        elif not given:
+            reason = f"{name} was found before, and the reviewer does not say whether it is gone."
+            doubts.append(
+                Doubt(
+                    f"{one.id} ({one.title}) has no answer in `answers`.", reason if weighs else ""
+                )
+            )
+        elif weighs and not _is_shown(one, [answer.reason for answer in given], places):
+            doubts.append(
+                Doubt(
+                    f"{one.id} is said not to stand, and its text is still in {one.path}. Answer "
+                    "it again, and name in the reason the file that shows it.",
+                    f"{name} is said to be gone, its text is still there, and no file shows why.",
+                )
+            )
+    return faults, doubts
+
+
+def _is_shown(one: ToAnswer, reasons: Sequence[str], places: QuotePlaces) -> bool:
+    """Whether it can be seen that something is gone: by its text, or by a file that shows it."""
+    if any(places.names.in_text(reason) for reason in reasons):
+        return True
+    return one.finding is not None and places.place(one.path, one.line, one.quote) is None
+
+
+def _of_slips(said: Heard) -> list[Doubt]:
+    """What was handed over in no shape that can be read."""
+    doubts = [Doubt(slip) for slip in said.slips]
+    if said.obscure:
+        reason = "A part of the answer cannot be read, and may name something grave."
+        doubts.append(Doubt("What cannot be read may be grave: hand it over again.", reason))
+    return doubts

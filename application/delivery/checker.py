@@ -8,7 +8,8 @@ It names the first bad place and exits with 1, or says what was checked and exit
 Python 3.8 or later, and nothing else; it writes nothing and asks nobody. Four things are checked:
 each file is as `manifest.json` lists it, and none is missing or was added; the log's events
 continue each other; the documents and reviews are the ones that the log records, approved and
-passed; and the source files are those that the log's `implementation_completed` lists.
+passed, or it says that they did not pass; and the source files are those that the log's
+`implementation_completed` lists.
 
 What file managers, version control and installations leave in a folder (`.DS_Store`, `.git`,
 `node_modules`, ...) is passed over, and said, as long as nothing in it runs by itself.
@@ -58,6 +59,12 @@ MAKES = {
     "code_reviewed": "code_review",
 }
 APPROVES = {f"{gate}_approved": gate for gate in GATES}
+PASSED = "PASS"
+HANDED_OUT = {
+    PASSED: "and both passed",
+    "UNDECIDED": "and THIS CODE DID NOT PASS: a review came to no verdict",
+}
+"""The verdicts with which a service delivers, and what is said of them."""
 UNFIT = (*MALFORMED, LookupError)
 LARGEST_BYTES = 1 << 28
 """Of all files together; a delivery is far smaller, a zip bomb is not."""
@@ -140,7 +147,7 @@ def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None
     """The log and all that it speaks of; what is good. Raises Wrong, or whatever is in `UNFIT`."""
     events = _events(files[LOG], manifest, head)
     standing = standing_of(events)
-    if standing.status != "PASS":
+    if standing.status != manifest.get("verdict", PASSED) or standing.status not in HANDED_OUT:
         raise Wrong(LOG, "does not end with both reviews passed")
     _documents(files, events, standing)
     listed = _sources(files, events, standing)
@@ -148,7 +155,8 @@ def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None
         f"{len(files)} files: each is as {MANIFEST} lists it; none is missing, none was added",
         f"{len(events)} events in {LOG}: each continues the one before, and none was changed",
         "the documents are those that the log records: each gate approved exactly what is here",
-        "the reviews are those that the log records: both are of this code, and both passed",
+        "the reviews are those that the log records: both are of this code, "
+        + HANDED_OUT[standing.status],
         f"{listed} source files: by hash those that event {standing.parts['implementation']} lists",
     ]
 
@@ -157,8 +165,10 @@ def summary(files: dict[str, bytes], head: str | None) -> str:
     """What a delivery that was checked is, and where its log ends."""
     manifest = json.loads(files[MANIFEST].decode())
     noted = "as you noted" if head else "compare that with the service"
+    passed = manifest.get("verdict", PASSED) == PASSED
+    how = "valid" if passed else "valid as it was delivered, WITHOUT HAVING PASSED"
     return (
-        f"valid: feature {manifest['feature']} at version {manifest['version']},"
+        f"{how}: feature {manifest['feature']} at version {manifest['version']},"
         f" whose event has the hash {manifest['head']} ({noted})"
     )
 

@@ -18,6 +18,7 @@ from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
 from domain import events as e
 from domain.recorded import Recorded
+from domain.status import Verdict
 
 FOLDER: Final = checker.FOLDER
 
@@ -37,14 +38,23 @@ README: Final = """\
 """
 
 
+NOT_PASSED: Final = """\
+**This code did not pass its reviews.** A reviewer called something grave that could not be
+checked, or left open what was asked; `security_review.md` and `code_review.md` say what. Whoever
+runs this service allows it to be handed out all the same: have somebody read it before it is run.
+
+"""
+
+
 class Finished(Struct, frozen=True):
-    """A feature that passed its reviews, at the version where it did."""
+    """A feature that passed its reviews, or is handed out without that, where it came to it."""
 
     feature_id: UUID
     version: int
     """Where its log ends in the delivery."""
     parts: Mapping[str, Recorded]
     """The event of each part that counts, by the names of `checker.PARTS`."""
+    verdict: Verdict = Verdict.PASS
 
     @property
     def files(self) -> Sequence[e.FileWritten]:
@@ -78,7 +88,7 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
     )
     papers = {
         **{f"{part}.md": markdown_of(finished.parts[part].event) for part in checker.DOCUMENTED},
-        "README.md": README,
+        "README.md": README if finished.verdict is Verdict.PASS else NOT_PASSED + README,
         "trace.md": trace_markdown(trace),
     }
     files = {
@@ -117,6 +127,8 @@ def _manifest(finished: Finished, log: bytes, inside: Mapping[str, bytes]) -> by
             "version": finished.version,
             "head": json.loads(log.splitlines()[-1])["hash"],
             "files": sorted(listed, key=lambda each: str(each["path"])),
+            # As it was from the beginning, where there is nothing to say.
+            **({} if finished.verdict is Verdict.PASS else {"verdict": str(finished.verdict)}),
         }
     )
 

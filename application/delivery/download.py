@@ -31,11 +31,15 @@ class Download:
         artifacts: ArtifactStore,
         log: StoredLog,
         computing: Computing | None = None,
+        *,
+        undecided: bool = False,
     ) -> None:
+        """Take where things are, and whether it is for code whose reviews came to no verdict."""
         self._computing: Computing = computing or Here()
         self._features = features
         self._artifacts = artifacts
         self._log = log
+        self._undecided = undecided
 
     async def of(self, tenant_id: UUID, feature_id: UUID, version: int | None = None) -> "Contents":
         """The files of a finished feature; as they were, if a version is given.
@@ -44,7 +48,9 @@ class Download:
             NotFound: there is no such feature.
             NotNow: it is not done yet, or was not then.
         """
-        made = await finished(self._features, tenant_id, feature_id, version)
+        made = await finished(
+            self._features, tenant_id, feature_id, version, undecided=self._undecided
+        )
         chunks = lines_of(self._log, tenant_id, made.feature_id, made.version)
         log = b"".join([chunk async for chunk in chunks])
         declarations = {

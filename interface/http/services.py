@@ -246,6 +246,8 @@ class Services:
     """Held by a stream while it looks into the log, so that decisions never stand behind many."""
     places: AllPlaces = field(init=False)
     """Streams, answers and downloads that are open in this process."""
+    not_passed: Archive | None = None
+    """The zip of code whose reviews came to no verdict; None where the operator allows none."""
     lengths: Lengths = field(default_factory=Lengths)
     """Of downloads that were made whole."""
 

@@ -233,6 +233,62 @@ def test_a_retry_after_failed_reviews_writes_the_code_again_with_their_findings(
     assert set(story.feature.due) == {Step.IMPLEMENT}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (Verdict.PASS, Verdict.UNDECIDED, Verdict.UNDECIDED),
+        (Verdict.UNDECIDED, Verdict.PASS, Verdict.UNDECIDED),
+        (Verdict.UNDECIDED, Verdict.UNDECIDED, Verdict.UNDECIDED),
+        (Verdict.UNDECIDED, Verdict.FAIL, Verdict.FAIL),
+        (Verdict.FAIL, Verdict.UNDECIDED, Verdict.FAIL),
+    ],
+)
+def test_a_fault_outweighs_a_doubt_and_a_doubt_outweighs_a_yes(first, second, expected):
+    story = in_review().work(Step.SECURITY_REVIEW, verdict=first)
+    story.work(Step.CODE_REVIEW, verdict=second)
+    assert story.events[-1] == e.VerdictReached(expected, security_review=first, code_review=second)
+    assert story.feature.status is Status.FAILED
+
+
+def undecided() -> Story:
+    """The security review came to no verdict; the code review passed."""
+    story = in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED)
+    return story.work(Step.CODE_REVIEW)
+
+
+def test_a_retry_after_no_verdict_asks_for_that_review_again_and_keeps_the_code_and_the_other():
+    story = undecided()
+    before = story.feature.content
+    story.do(c.RetryFeature())
+    content = story.feature.content
+    assert content.status is Status.REVIEW
+    assert set(story.feature.due) == {Step.SECURITY_REVIEW}
+    assert content.implementation == before.implementation
+    assert content.code_review == before.code_review
+    assert content.security_review is None
+    assert content.rework is not None
+    assert content.rework.security_review == before.security_review.version
+
+
+def test_the_second_look_decides():
+    passed = undecided().do(c.RetryFeature()).work(Step.SECURITY_REVIEW, salt="again")
+    assert passed.feature.status is Status.DONE
+    failed = undecided().do(c.RetryFeature())
+    failed.work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL, salt="again").do(c.RetryFeature())
+    assert set(failed.feature.due) == {Step.IMPLEMENT}
+    again = undecided().do(c.RetryFeature())
+    again.work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED, salt="again")
+    assert again.feature.status is Status.FAILED
+    assert set(again.do(c.RetryFeature()).feature.due) == {Step.SECURITY_REVIEW}
+
+
+def test_a_review_without_a_verdict_is_not_taken_for_the_next_one():
+    story = in_review().work(Step.CODE_REVIEW)
+    known = story.feature.recorded
+    story.work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED)
+    assert story.feature.recorded == known
+
+
 def test_a_retry_after_one_review_gave_up_keeps_the_other_and_the_code():
     story = in_review().work(Step.SECURITY_REVIEW)
     story.do(start(story.feature, Step.CODE_REVIEW))

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from application.agents.checklist import ids_in, unanswered
+from application.agents.checklist import ReviewScope, ids_in, last_line, to_answer
 from application.agents.checks.brief import brief_findings, with_real_sources
 from application.agents.checks.code import file_findings
 from application.agents.checks.placeholders import placeholders
@@ -28,11 +28,13 @@ from application.agents.checks.stack import stack_findings
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
+from application.agents.heard import Heard, heard
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.inspection import StaticFinding
 from application.agents.language import asked_in, in_language
 from application.agents.markdown import code, fenced, inline
+from application.agents.named_files import functions_in
 from application.agents.paths import oversizes, printable, refusals
 from application.agents.points import points_of
 from application.agents.prompting import first_message, input_block, listed, to_json
@@ -45,7 +47,7 @@ from application.agents.render import (
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.steps.alignment import lost_and_added
 from application.agents.steps.file_buffer import FileBuffer
-from application.agents.steps.reviews import judged
+from application.agents.steps.reviews import ReviewedPart, judged, looked_at
 from application.agents.submission import decoded
 from application.agents.table import agent_configs_of
 from application.agents.title import fallback_title, title_findings
@@ -167,6 +169,23 @@ def report(text: str) -> d.Report:
     return d.Report("A summary.", findings, controls)
 
 
+def near(text: str) -> d.Report:
+    """Findings that quote the text nearly, each in a way of its own."""
+    given = report(text).findings
+    ways: tuple[Callable[[str], str], ...] = (
+        lambda x: x[:-1] + "\u2603",
+        lambda x: "\u2603" + x[1:],
+        lambda x: "...".join(x[at : at + 40] for at in range(0, len(x), 40)),
+        lambda x: "\n".join(f"{n}: {x[n * 30 : n * 30 + 29]}" for n in range(len(x) // 30 + 1)),
+        lambda x: x[::-1],
+    )
+    findings = (
+        replace(finding, quote=ways[n % len(ways)](finding.quote)[:LONGEST_LINE] or "-")
+        for n, finding in enumerate(given)
+    )
+    return d.Report("A summary.", tuple(findings))
+
+
 def _material(text: str) -> StepInputs:
     return StepInputs(
         brief=text,
@@ -274,7 +293,16 @@ def _compared(text: str) -> object:
 def _reviewed(text: str) -> object:
     files = {"src/0.ts": text}
     static = tuple(StaticFinding("src/0.ts", 1, "syntax", x) for x in pieces(text))
-    return judged(report(text), files, static, True)  # noqa: FBT003 - by position, as in a pool.
+    asked = ReviewScope("code_review", {"V1": "a"}, paths=("src/0.ts",))
+    told = json.dumps({"findings": pieces(text), "summary": text, text[:40]: text})
+    said = heard(Heard(report(text)), [told.encode()], text)
+    alike = heard(Heard(near(text)), [], text)
+    return [
+        *(judged((ReviewedPart(asked, one),), files, static, "Review") for one in (said, alike)),
+        looked_at(said, asked, files),
+        to_answer("code_review", report(text)),
+        (ids_in(text), last_line(text), functions_in(text)),
+    ]
 
 
 def _inspected(text: str) -> object:
@@ -487,7 +515,7 @@ PLACES: Final[Mapping[str, Place]] = {
     "paths": _paths,
     "how a project is set up": _set_up,
     "the language of a text": lambda text: (asked_in(text), in_language(text, "de")),
-    "controls of a review": lambda text: (unanswered(report(text)), ids_in(text)),
+    "controls of a review": ids_in,
     "a decision": _decided,
     **{f"demo model as {agent}": _author(agent) for agent in (
         "ba", "spec", "title", "alignment_review", "planner", "contract_test", "implementer",

@@ -56,6 +56,7 @@ ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/failures.py:advice_of": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
+    "application/agents/submission.py:go_on": PARTS,
     "application/agents/submission.py:obtain": PARTS,
     "application/agents/prices.py:free": SHORT,
     "application/agents/prices.py:operators_table": SHORT,

@@ -33,7 +33,7 @@ from application.transparency.export import StoredEvent
 from domain.commands import FeatureCommand
 from domain.events import FeatureEvent
 from domain.recorded import Recorded
-from domain.status import Step
+from domain.status import Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
 from infrastructure.delivery.git_bundle import GitBundle
 from infrastructure.identity.ended import EndedSessions
@@ -233,13 +233,15 @@ class World:
             security=self.security,
         )
 
-    async def work(self, feature_id: UUID, *steps: Step, tenant: UUID) -> int:
+    async def work(
+        self, feature_id: UUID, *steps: Step, tenant: UUID, verdict: Verdict = Verdict.PASS
+    ) -> int:
         """Let agents do these steps; the version afterwards."""
         for step in steps:
             feature = await self.features.load(tenant, feature_id)
             await self.system(feature_id, given.start(feature, step), tenant)
             feature = await self.features.load(tenant, feature_id)
-            await self.system(feature_id, given.answer(feature, step), tenant)
+            await self.system(feature_id, given.answer(feature, step, verdict=verdict), tenant)
         return (await self.features.load(tenant, feature_id)).version
 
     async def system(self, feature_id: UUID, command: FeatureCommand, tenant: UUID) -> None:
@@ -288,8 +290,8 @@ class Person:
         await self.work(feature, Step.SPEC)
         return feature
 
-    async def finished(self) -> str:
-        """A feature that is done."""
+    async def finished(self, verdict: Verdict = Verdict.PASS) -> str:
+        """A feature that is done, or whose security review came to another verdict."""
         feature = await self.at_spec_gate()
         for gate, step in (
             ("spec", Step.PLAN),
@@ -302,12 +304,13 @@ class Person:
             answer = await self.ask("POST", f"/api/features/{feature}/approve", json=body)
             assert answer.status_code == 202, answer.text
             await self.work(feature, step)
-        await self.work(feature, Step.SECURITY_REVIEW, Step.CODE_REVIEW)
+        await self.work(feature, Step.SECURITY_REVIEW, verdict=verdict)
+        await self.work(feature, Step.CODE_REVIEW)
         await self.world.store_files(self.tenant, UUID(feature))
         return feature
 
-    async def work(self, feature: str, *steps: Step) -> int:
-        return await self.world.work(UUID(feature), *steps, tenant=self.tenant)
+    async def work(self, feature: str, *steps: Step, verdict: Verdict = Verdict.PASS) -> int:
+        return await self.world.work(UUID(feature), *steps, tenant=self.tenant, verdict=verdict)
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **rest: Any) -> AsyncIterator["Events"]:

@@ -73,6 +73,13 @@ def test_a_failed_feature_names_its_failure_until_it_is_retried():
     given(story).shows(DASHBOARD, failure=None, working_since=at(story.feature.version))
 
 
+def test_a_review_without_a_verdict_is_a_failure_of_its_own():
+    story = in_review().work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW, verdict=Verdict.UNDECIDED)
+    given(story).shows(DASHBOARD, status=Status.FAILED, failure="review_undecided")
+    story.do(c.RetryFeature())
+    given(story).shows(DASHBOARD, failure=None, status=Status.REVIEW)
+
+
 def test_a_deleted_feature_is_gone_even_when_a_late_answer_comes():
     story = done().do(c.DeleteFeature())
     given(story).shows_nothing(DASHBOARD)

@@ -1,29 +1,43 @@
-"""Security and code review: the agent reports, code drops what has no evidence and decides.
+"""Security and code review: the agent reports, code places what it says and decides.
 
 Invariant: every file is put before the reviewer; where they are too much for one request, they are
-reviewed in parts, and the reports are put together before the verdict.
+reviewed in parts, and the reports are put together before the verdict. What cannot be placed or is
+missing goes back once; nothing that was said is lost by it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from application.agents.checklist import unanswered
-from application.agents.inputs import files_value
+from application.agents.checklist import (
+    CONTROLS,
+    RULES_TO_ANSWER,
+    ReviewScope,
+    ToAnswer,
+    fingerprint,
+    not_covered,
+    shown,
+    to_answer,
+)
+from application.agents.exchange import Result, calls, said, was_cut
+from application.agents.failures import StepFailed
+from application.agents.heard import Heard, heard
+from application.agents.inputs import numbered
 from application.agents.inspection import StaticFinding, errors
-from application.agents.prompting import to_json
+from application.agents.prompting import PlainText, listed, to_json
 from application.agents.refused import standing
 from application.agents.render import report_markdown
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
-from application.agents.submission import obtain
+from application.agents.submission import MOST_SHOWN, REMINDER, SHORTER, go_on
 from application.agents.tools import SUBMIT_REVIEW
-from application.agents.verdict import verdict, with_evidence
+from application.agents.verdict import Examined, examined, together, verdict
 from domain import commands as c
-from domain.documents import Control, ControlState, Report
+from domain.documents import Priority, Report, Severity
 from domain.runs import Run
-from domain.status import Step, Verdict
+from domain.status import Input, Step, Verdict
 
 PART = 400_000
 """Characters of code in one request: about 130,000 tokens, which leaves room for the rest."""
@@ -33,19 +47,36 @@ _PART_TASK = (
     "The files are reviewed in {parts} parts; this is part {number}. Review these files, and hand "
     "over your findings with `submit_review`."
 )
-_WORST = [ControlState.NOT_MET, ControlState.MET, ControlState.NOT_APPLICABLE]
+_AGAIN = (
+    "What you handed over is kept. This is open:\n{open}\n"
+    "Hand over with `{tool}` what is named here, and only that: it is joined with what you said, "
+    "and takes nothing back."
+)
+_NAMES: Final[Mapping[Step, str]] = {
+    Step.SECURITY_REVIEW: "Security review",
+    Step.CODE_REVIEW: "Code review",
+}
 
 
 async def review(work: StepContext) -> c.RecordReview:
-    """The review of the implementation, with its verdict."""
+    """The review of the implementation, with its verdict.
+
+    Raises:
+        StepFailed: `review_incomplete`, `no_result`, `answer_too_long`, or what is raised by
+            `Exchange.ask`.
+    """
     files, plan = work.material.files, needed(work.material.plan)
     found = await work.context.inspect(files, plan.packages)
     static = (*found, *standing(work.material.refused_files))
-    reports = [await _part(work, *part, static) for part in _parts(files)]
-    security = work.step is Step.SECURITY_REVIEW
+    parts = [
+        ReviewedPart(asked, await _part(work, asked, number, count, static))
+        for asked, number, count in _asked(work, static)
+    ]
     decided = await work.context.compute(
-        judged, _together(reports), dict(files), tuple(static), security
+        judged, tuple(parts), dict(files), tuple(static), _NAMES[work.step]
     )
+    if decided.missing:
+        raise StepFailed("review_incomplete", decided.missing)
     return c.RecordReview(
         attempt=work.attempt,
         run=Run(),
@@ -54,8 +85,15 @@ async def review(work: StepContext) -> c.RecordReview:
         manifest_sha256=work.manifest_sha256,
         verdict=decided.verdict,
         reasons=decided.reasons,
-        dropped_findings=decided.dropped,
+        dropped_findings=sum(not finding.placed for finding in decided.report.findings),
     )
+
+
+class ReviewedPart(Struct, frozen=True):
+    """What was asked of some files, and all that the reviewer said of them."""
+
+    asked: ReviewScope
+    said: Heard
 
 
 class Judged(Struct, frozen=True):
@@ -65,27 +103,103 @@ class Judged(Struct, frozen=True):
     markdown: str
     verdict: Verdict
     reasons: tuple[str, ...]
-    dropped: int
+    missing: str = ""
+    """Why it is no review at all; empty if it is one."""
 
 
 def judged(
-    report: Report,
+    parts: tuple[ReviewedPart, ...],
     files: dict[str, str],
     static: tuple[StaticFinding, ...],
-    security: bool,  # noqa: FBT001 - it is called by position.
+    name: str,
 ) -> Judged:
-    """The verdict over what of a report has evidence in the files, and its page."""
-    kept, dropped = with_evidence(report, files)
-    if security:
-        kept = replace(kept, not_reviewed=(*kept.not_reviewed, *unanswered(kept)))
-    decided, reasons = verdict(kept, static, files)
-    name = "Security review" if security else "Code review"
-    markdown = report_markdown(name, kept, decided, reasons, dropped)
-    return Judged(kept, markdown, decided, reasons, dropped)
+    """The verdict over all that was said of all files, and its page."""
+    found = together([examined(part.said, part.asked, files) for part in parts])
+    if len(parts) > 1:
+        whole = ReviewScope(
+            parts[0].asked.review, parts[0].asked.controls, parts[0].asked.may_not_apply
+        )
+        missing = not_covered(found.report, whole, files)
+        passed_over = tuple(dict.fromkeys((*found.passed_over, *missing)))
+        found = replace(found, passed_over=passed_over)
+    decided, reasons = verdict(found, static)
+    markdown = report_markdown(name, found.report, decided, reasons)
+    incomplete = _incomplete(found) if found.passed_over and not found.said_grave else ""
+    return Judged(found.report, markdown, decided, reasons, incomplete)
 
 
-def _parts(files: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], int, int]]:
-    """The files in parts that fit, each with its number and how many there are."""
+def looked_at(said: Heard, asked: ReviewScope, files: dict[str, str]) -> tuple[str, ...]:
+    """What of a review is open, for the reviewer to mend; see `examined`."""
+    return examined(said, asked, files).to_ask
+
+
+def _incomplete(found: Examined) -> str:
+    """Why it is no review, with all that it did say: nothing of it is recorded elsewhere."""
+    lines = [line.rstrip(".") for line in found.passed_over]
+    more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""  # noqa: PLR2004 - as many as fit.
+    told = "; ".join(
+        f"{finding.severity.value}: {finding.title} ({finding.path}, line {finding.line})"
+        for finding in found.report.findings
+    )
+    return (
+        "The reviewer was asked twice and did not review all that it was asked: "
+        f"{'; '.join(lines[:5])}{more}." + (f" It did find: {told}." if told else "")
+    )
+
+
+def _asked(
+    work: StepContext, static: Sequence[StaticFinding]
+) -> Iterator[tuple[ReviewScope, int, int]]:
+    """What each request is about, with its number and how many there are."""
+    files = work.material.files
+    security = work.step is Step.SECURITY_REVIEW
+    controls = dict(CONTROLS) if security else _requirements(work)
+    open_points = (
+        *to_answer(work.step, work.material.reports.get(work.step)),
+        *(_of_rule(finding, files) for finding in static if security and _to_answer(finding)),
+    )
+    parts = list(_parts(files))
+    for number, part in enumerate(parts, start=1):
+        here = tuple(
+            one
+            for one in open_points
+            if one.path in part or (number == 1 and one.path not in files)
+        )
+        asked = ReviewScope(work.step, controls, security, len(parts) == 1, tuple(part), here)
+        yield asked, number, len(parts)
+
+
+def _requirements(work: StepContext) -> dict[str, str]:
+    """What must be met, by id."""
+    spec = work.material.spec
+    return {
+        requirement.id: requirement.response[:80]
+        for requirement in (spec.requirements if spec else ())
+        if requirement.priority is Priority.MUST
+    }
+
+
+def _to_answer(finding: StaticFinding) -> bool:
+    return finding.rule in RULES_TO_ANSWER and not finding.error
+
+
+def _of_rule(finding: StaticFinding, files: Mapping[str, str]) -> ToAnswer:
+    lines = files.get(finding.path, "").split("\n")
+    quote = lines[finding.line - 1].strip() if 0 < finding.line <= len(lines) else ""
+    ident = fingerprint(finding.rule, finding.path, quote or str(finding.line))
+    return ToAnswer(
+        f"R{ident[1:]}",
+        finding.rule,
+        Severity.HIGH,
+        finding.path,
+        finding.line,
+        quote[:400],
+        finding.message,
+    )
+
+
+def _parts(files: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The files in parts that fit."""
     parts: list[dict[str, str]] = [{}]
     size = 0
     for path in sorted(files):
@@ -94,40 +208,59 @@ def _parts(files: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], int, i
             size = 0
         parts[-1][path] = files[path]
         size += len(files[path])
-    for number, part in enumerate(parts, start=1):
-        yield part, number, len(parts)
+    yield from parts
 
 
 async def _part(
-    work: StepContext,
-    files: Mapping[str, str],
-    number: int,
-    parts: int,
-    static: Sequence[StaticFinding],
-) -> Report:
-    here = [finding for finding in errors(static) if finding.path in files]
-    inputs = {**work.inputs, "files": to_json(files_value(files))}
-    if here:
-        inputs["static_findings"] = to_json(here)
-    task = _TASK if parts == 1 else _PART_TASK.format(parts=parts, number=number)
-
-    async def check(report: Report) -> list[str]:  # noqa: ARG001 - evidence is judged, not mended.
-        return []
-
+    work: StepContext, asked: ReviewScope, number: int, count: int, static: Sequence[StaticFinding]
+) -> Heard:
+    """All that the reviewer says of some files, asked once more for what is open."""
+    files = work.material.files
+    inputs = {name: text for name, text in work.inputs.items() if name != Input.EARLIER_FINDINGS}
+    inputs["files"] = PlainText(numbered({path: files[path] for path in asked.paths}))
+    inputs |= _beside(asked, [finding for finding in errors(static) if finding.path in asked.paths])
+    task = _TASK if count == 1 else _PART_TASK.format(parts=count, number=number)
     exchange = work.exchange(task, inputs=inputs)
-    return await obtain(exchange, SUBMIT_REVIEW, Report, check)
+    told = Heard()
+    reminded = cut = asked_again = False
+    while True:
+        answer = await exchange.ask()
+        handed = [call for call in calls(answer) if call.name == SUBMIT_REVIEW.name]
+        told = heard(told, [bytes(call.input) for call in handed], said(answer))
+        if not handed and asked_again:
+            return told
+        if not handed and was_cut(answer):
+            if cut:
+                raise StepFailed(
+                    "answer_too_long", "The answer was cut off at its limit of length, twice."
+                )
+            cut = True
+            go_on(exchange, answer, SHORTER.format(tool=SUBMIT_REVIEW.name))
+            continue
+        if not handed:
+            if reminded:
+                raise StepFailed(
+                    "no_result", "The agent answered twice without handing anything over."
+                )
+            reminded = True
+            go_on(exchange, answer, REMINDER.format(tool=SUBMIT_REVIEW.name))
+            continue
+        if asked_again:
+            return told
+        left = await work.context.compute(looked_at, told, asked, dict(files))
+        if not left:
+            return told
+        asked_again = True
+        text = _AGAIN.format(open=listed(left[:MOST_SHOWN]), tool=SUBMIT_REVIEW.name)
+        exchange.heard(answer)
+        exchange.reply([Result(call, text, is_error=True) for call in calls(answer)])
 
 
-def _together(reports: Sequence[Report]) -> Report:
-    """One report of several parts; of a control's states the worst one counts."""
-    controls: dict[str, Control] = {}
-    for control in (control for report in reports for control in report.controls):
-        held = controls.get(control.id)
-        if held is None or _WORST.index(control.state) < _WORST.index(held.state):
-            controls[control.id] = control
-    return Report(
-        summary=" ".join(report.summary for report in reports)[:2_000],
-        findings=tuple(finding for report in reports for finding in report.findings),
-        controls=tuple(controls.values()),
-        not_reviewed=tuple(line for report in reports for line in report.not_reviewed),
-    )
+def _beside(asked: ReviewScope, broken: Sequence[StaticFinding]) -> dict[str, str]:
+    """What code found in these files, and what is to be answered."""
+    found = {
+        "static_findings": broken,
+        Input.EARLIER_FINDINGS.value: shown([one for one in asked.to_answer if one.finding]),
+        "rule_findings": shown([one for one in asked.to_answer if not one.finding]),
+    }
+    return {name: to_json(value) for name, value in found.items() if value}

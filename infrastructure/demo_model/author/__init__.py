@@ -51,7 +51,7 @@ def _right(ask: Ask, *, fail: bool) -> Reply:
             name, document = "submit_tests", write_tests(inputs)
         case "security_review" | "code_review":
             name = "submit_review"
-            document = failing_review(inputs) if fail else write_review(ask.agent, inputs)
+            document = (failing_review if fail else write_review)(ask.agent, inputs)
         case "alignment_review":
             name, document = "submit_recommendation", write_alignment(inputs, refuse=fail)
         case "title":

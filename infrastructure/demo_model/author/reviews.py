@@ -1,15 +1,20 @@
 """Reviews files by reading them. Invariant: a finding quotes a line that really is there."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain import documents as d
-from infrastructure.demo_model.author.controls import controls, left_open
+from infrastructure.demo_model.author.controls import controls
 
 LONGEST_QUOTE = 400
+HEAD = re.compile(r'=== ("[^"\n]{1,300}") \(\d{1,9} lines\)')
+INERT = re.compile(r"\\u003c(?=\s*+(?:/\s*+)?input\b)", re.IGNORECASE)
+"""What stands for the sign that would open or close an input."""
 CODE = (".ts", ".tsx", ".js", ".mjs", ".py", ".html", ".sql", ".svelte")
 
 
@@ -22,6 +27,7 @@ class Sign(Struct, frozen=True):
     explanation: str
     fix: str
     once: bool = False
+    may_stay: str = ""
 
 
 SQL = r"(?:SELECT|INSERT INTO|UPDATE|DELETE FROM)\b"
@@ -82,6 +88,8 @@ SECURITY = (
         "local computer only unless HOST says otherwise.",
         "Add sign-in before the page is opened to a network.",
         once=True,
+        may_stay="It is for one household or office and listens on the local computer only; the "
+        "README says so.",
     ),
 )
 QUALITY = (
@@ -114,6 +122,7 @@ POOR = (
         d.Severity.MEDIUM,
         "Nobody learns that it happened.",
         "Say it or pass it on.",
+        may_stay="What was asked for still works.",
     ),
     Sign(
         re.compile(r"@ts-(ignore|nocheck)"),
@@ -121,6 +130,7 @@ POOR = (
         d.Severity.MEDIUM,
         "Mistakes it would show stay hidden.",
         "Mend the type.",
+        may_stay="It changes nothing that runs.",
     ),
 )
 
@@ -129,11 +139,25 @@ def files_of(inputs: dict[str, Any]) -> dict[str, str]:
     """The files handed over, by path, whatever their shape."""
     given = inputs.get("files") or {}
     pairs: list[tuple[Any, Any]]
-    if isinstance(given, dict):
+    if isinstance(given, str):
+        pairs = list(_of_lines(given))
+    elif isinstance(given, dict):
         pairs = list(given.items())
     else:
         pairs = [(x.get("path", ""), x.get("content", "")) for x in given if isinstance(x, dict)]
     return {str(path): str(content) for path, content in pairs if path and content}
+
+
+def _of_lines(text: str) -> Iterator[tuple[str, str]]:
+    """The files of a text with a head for each, and its lines behind their numbers."""
+    path, lines = "", list[str]()
+    for line in text.split("\n"):
+        if head := HEAD.match(line):
+            yield path, "\n".join(lines)
+            path, lines = json.loads(head[1]), []
+        else:
+            lines.append(INERT.sub("<", line.partition("| ")[2]))
+    yield path, "\n".join(lines)
 
 
 def _found(files: dict[str, str], signs: Iterable[Sign]) -> Iterator[d.Finding]:
@@ -149,6 +173,7 @@ def _found(files: dict[str, str], signs: Iterable[Sign]) -> Iterator[d.Finding]:
                     quote=line.strip()[:LONGEST_QUOTE],
                     explanation=sign.explanation,
                     fix=sign.fix,
+                    may_stay=sign.may_stay,
                 )
                 if sign.once:
                     break
@@ -160,6 +185,51 @@ def _lines(files: dict[str, str]) -> Iterator[tuple[str, int, str]]:
             for number, line in enumerate(content.split("\n"), start=1):
                 if line.strip():
                     yield path, number, line
+
+
+def _requirements(inputs: dict[str, Any], files: dict[str, str]) -> tuple[d.Control, ...]:
+    """Each requirement that must be met, by the file that its task writes."""
+    spec, plan = inputs.get("spec") or {}, inputs.get("plan") or {}
+    tasks = plan.get("tasks") or () if isinstance(plan, dict) else ()
+    listed = []
+    for requirement in spec.get("requirements") or () if isinstance(spec, dict) else ():
+        if requirement.get("priority", d.Priority.MUST) != d.Priority.MUST:
+            continue
+        ident = requirement["id"]
+        written = (p for t in tasks if ident in t.get("requirements", ()) for p in t["writes"])
+        where = next((path for path in written if path in files), next(iter(files), "-"))
+        name = str(requirement.get("response", ident))[:80] or ident
+        shows = f"{where}: it is planned there, and written."
+        listed.append(d.Control(ident, name, d.ControlState.MET, shows))
+    return tuple(listed)
+
+
+def _answers(
+    inputs: dict[str, Any], files: dict[str, str], found: set[str]
+) -> tuple[d.FindingAnswer, ...]:
+    """An answer to each earlier finding: it stands if it is found again by its title."""
+    asked = [
+        one
+        for name in ("earlier_findings", "rule_findings")
+        for one in inputs.get(name) or ()
+        if isinstance(one, dict)
+    ]
+    where = next(iter(files), "-")
+    return tuple(
+        d.FindingAnswer(
+            str(one["id"]),
+            stands=one.get("title") in found,
+            reason=f"{one['path'] if one.get('path') in files else where}: read again.",
+        )
+        for one in asked
+    )
+
+
+def _read(files: dict[str, str]) -> tuple[d.ReadFile, ...]:
+    return tuple(
+        d.ReadFile(path, len(content.removesuffix("\n").split("\n")))
+        for path, content in files.items()
+    )
 
 
 def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
@@ -176,16 +246,18 @@ def write_review(agent: str, inputs: dict[str, Any]) -> d.Report:
             f"Files read: {len(files)}. Findings: {len(findings)}, grave: {grave}."
         ),
         findings=findings,
-        controls=controls((path, line) for path, _, line in _lines(files)) if security else (),
-        not_reviewed=(
-            "The packages' own code.",
-            "How it behaves when it runs: nothing was run.",
-            *(left_open() if security else ()),
+        controls=(
+            controls((path, line) for path, _, line in _lines(files))
+            if security
+            else _requirements(inputs, files)
         ),
+        not_reviewed=("The packages' own code.", "How it behaves when it runs: nothing was run."),
+        read=_read(files),
+        answers=_answers(inputs, files, {finding.title for finding in findings}),
     )
 
 
-def failing_review(inputs: dict[str, Any]) -> d.Report:
+def failing_review(agent: str, inputs: dict[str, Any]) -> d.Report:
     """A report with a grave finding, for the fault `review_fail`: its quote is true, too."""
     files = files_of(inputs) or {"README.md": "-"}
     path, content = next(iter(files.items()))
@@ -200,4 +272,5 @@ def failing_review(inputs: dict[str, Any]) -> d.Report:
         explanation="The demo model was told to find something grave here.",
         fix="Let the demo model review again without the fault.",
     )
-    return d.Report("Written by the demo model, which was told to fail this review.", (finding,))
+    summary = "Written by the demo model, which was told to fail this review."
+    return replace(write_review(agent, inputs), summary=summary, findings=(finding,))

@@ -22,7 +22,7 @@ from domain.runs import OURS
 from domain.status import Status
 from interface.cli.generate.markdown import code, table
 from interface.cli.generate.struct_fields import summary_of
-from projections.failure import REVIEW_FAILED
+from projections.failure import REVIEW_FAILED, REVIEW_UNDECIDED
 
 DRAWN_AT_MOST: Final = 3
 """An event with more sources or targets is told in words: its arrows would hide all others."""
@@ -62,7 +62,8 @@ After a checkpoint a person may later go back to right there.
 
 `step_started` moves the feature only where its step says so: {starts}.
 `verdict_reached` leads to `done` if both reviews passed, else to `failed`, and is a checkpoint only
-in `done`.
+in `done`. Where no review failed and one is undecided, a retry asks for that review again, of the
+same code; else the code is written again.
 
 ## Steps and agents
 
@@ -84,7 +85,8 @@ the provider asks for a pause longer than {longest} minutes, they read how long 
 {failures}
 
 Where the API shows why a feature failed, `{review_failed}` stands for reviews that did not pass; a
-retry writes the code again, with their findings.
+retry writes the code again, with their findings. `{review_undecided}` stands for a review that
+came to no verdict; a retry asks for that review again, of the same code.
 
 Recorded without advice, because nothing is asked of anybody: `outcome_unknown` (the worker was
 lost; another attempt follows), `superseded` and `lease_lost` (a late answer was refused; what it
@@ -113,6 +115,7 @@ def lifecycle_page() -> str:
             ("status", "actions"), ((f"`{s}`", code(*actions_at(s)) or "none") for s in Status)
         ),
         review_failed=REVIEW_FAILED,
+        review_undecided=REVIEW_UNDECIDED,
         attempts=ATTEMPTS,
         longest=f"{LONGEST_WAIT_SECONDS / 60:.0f}",
         ours=code(*sorted(OURS)),

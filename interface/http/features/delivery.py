@@ -55,6 +55,15 @@ Wanted = Annotated[
 ]
 
 
+NotPassed = Annotated[
+    bool,
+    QueryParameter(
+        description="Also take the zip of code whose reviews came to no verdict: it did not pass, "
+        "and says so. Only where `failure.download` of the feature is true.",
+    ),
+]
+
+
 @get(
     "/features/{feature_id:str}/download",
     summary="The code, with what proves it",
@@ -68,6 +77,7 @@ async def download(
     feature_id: FeatureId,
     moment: AsOfDependency,
     form: Wanted = DownloadFormat.ZIP,
+    not_passed: NotPassed = False,  # noqa: FBT002 - by name, from the query.
     unless: IfNoneMatch = None,
     range_: Range = None,
     if_still: IfRange = None,
@@ -77,6 +87,8 @@ async def download(
     if not moment.is_present:
         version = (await load_snapshot(services, tenant_id, feature_id, moment)).row.version
     made = services.bundle if form is DownloadFormat.GIT else services.archive
+    if not_passed and form is DownloadFormat.ZIP and services.not_passed:
+        made = services.not_passed
     asked = RangeRequest(asks_for_head(request.scope), unless, range_, if_still)
     settled: list[Sending] = []
 
@@ -94,7 +106,8 @@ async def download(
     pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     await pipe.begun()
     (sending,) = settled
-    name = f'attachment; filename="feature-{feature_id}.{suffix}"'
+    named = f"feature-{feature_id}{'-not-passed' if not_passed else ''}.{suffix}"
+    name = f'attachment; filename="{named}"'
     headers = {**sending.headers, "Content-Disposition": name}
     if sending.bare:
         return Response(b"", status_code=sending.status, media_type=media_type, headers=headers)

@@ -79,7 +79,8 @@ async def read_feature(
         services.features.texts(tenant_id, feature_id, texts_needed(seen.row)),
         services.reads.forks(tenant_id, feature_id),
     )
-    return seen.answer(feature_view(seen, texts, forks.items))
+    gives_undecided = services.not_passed is not None
+    return seen.answer(feature_view(seen, texts, forks.items, gives_undecided=gives_undecided))
 
 
 @get("/features/{feature_id:str}/messages", summary="The conversation")

@@ -81,6 +81,8 @@ class Failed(Struct, frozen=True):
     next: str
     """`retry`, `replay` to an earlier checkpoint, or `settings`."""
     advice: str = ""
+    download: bool = False
+    """Whether the code may be downloaded all the same, as not passed: `?not_passed=true`."""
 
 
 class FileItem(Struct, frozen=True):

@@ -33,6 +33,7 @@ from interface.http.responses.structs import (
     Working,
 )
 from projections.dashboard import DashboardRow
+from projections.failure import REVIEW_FAILED, REVIEW_UNDECIDED
 from projections.feature import FeatureRow, Pause, WrittenPart
 from projections.message import MessageRow
 from projections.run import RunRow
@@ -51,9 +52,20 @@ def texts_needed(row: FeatureRow) -> set[int]:
 
 
 def feature_view(
-    seen: FeatureSnapshot, texts: Mapping[int, Recorded], forks: Iterable[DashboardRow] = ()
+    seen: FeatureSnapshot,
+    texts: Mapping[int, Recorded],
+    forks: Iterable[DashboardRow] = (),
+    *,
+    gives_undecided: bool = False,
 ) -> FeatureView:
-    """A feature's page, as it is or as it was."""
+    """A feature's page, as it is or as it was.
+
+    Args:
+        seen: The feature.
+        texts: The events at the versions that `texts_needed` names.
+        forks: What was forked from it.
+        gives_undecided: Whether code without a verdict may be downloaded as not passed.
+    """
     row = seen.row
     written = row.deliverables
     documents = {
@@ -75,7 +87,7 @@ def feature_view(
             for gate, given in row.approvals.items()
         ),
         recommendation=_advised(row, texts),
-        failure=_failed(row, texts),
+        failure=_failed(row, texts, gives_undecided=gives_undecided),
         in_progress=_working(row, texts),
         files=files_of(texts.get(row.files_version or 0)),
         cost_usd=row.cost_usd,
@@ -221,7 +233,18 @@ def _advised(row: FeatureRow, texts: Mapping[int, Recorded]) -> Advised | None:
     )
 
 
-def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
+_REVIEWED = {
+    REVIEW_FAILED: "The code did not pass its review. The review says what is wrong with it.",
+    REVIEW_UNDECIDED: (
+        "A review came to no verdict: the reviewer called something grave that stands nowhere in "
+        "the files, or left open what was asked. The review says what."
+    ),
+}
+
+
+def _failed(
+    row: FeatureRow, texts: Mapping[int, Recorded], *, gives_undecided: bool
+) -> Failed | None:
     failure = row.failure
     if failure is None:
         return None
@@ -230,5 +253,6 @@ def _failed(row: FeatureRow, texts: Mapping[int, Recorded]) -> Failed | None:
     if recorded is not None and isinstance(recorded.event, e.FeatureFailed):
         reason, advice = recorded.event.reason, recorded.event.advice
     elif recorded is not None and isinstance(recorded.event, e.VerdictReached):
-        reason = "The code did not pass its review. The review says what is wrong with it."
-    return Failed(failure.step, failure.code, reason, failure.next, advice)
+        reason = _REVIEWED[failure.code]
+    download = gives_undecided and failure.code == REVIEW_UNDECIDED
+    return Failed(failure.step, failure.code, reason, failure.next, advice, download)

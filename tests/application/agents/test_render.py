@@ -106,14 +106,20 @@ def test_a_review_shows_verdict_reasons_and_evidence():
     )  # fmt: skip
     control = d.Control("V8", "Authorization", d.ControlState.NOT_MET, "a | b")
     report = replace(REPORT, findings=(finding,), controls=(control,), not_reviewed=("Hosting",))
-    page = report_markdown("Code review", report, Verdict.FAIL, ("Because.",), 1)
+    lost = replace(finding, title="Lost", placed=False, note="The nearest text is a.ts:3: x")
+    report = replace(report, findings=(finding, lost), prose="I say <b>", raw=('{"a": 1}',))
+    page = report_markdown("Code review", report, Verdict.FAIL, ("Because.",))
     for word in (
         "**FAIL**",
         "High: Open",
         "`a.ts`, line 3",
         "**not met**",
         "Hosting",
-        "1 finding did",
+        "Findings whose quote stands in no file",
+        "High: Lost",
+        "The nearest text is a.ts:3: x",
+        "I say <b>",
+        '{"a": 1}',
     ):
         assert word in page
     assert shown(page).count("tr_open") == 2

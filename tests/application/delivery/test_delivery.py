@@ -23,7 +23,7 @@ from application.transparency.export import StoredEvent, cloud_event, read_line
 from application.transparency.verifier import event_hash
 from domain import commands as c
 from domain.errors import NotNow
-from domain.status import Gate
+from domain.status import Gate, Step, Verdict
 from interface.cli.logbook import verify_file
 from tests import given
 from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
@@ -358,3 +358,40 @@ def test_a_manifest_cannot_be_written_in_two_ways():
         assert refused({**FILES, MANIFEST: body}).place == MANIFEST
     assert told["sha256"] not in {each["sha256"] for each in told["files"]}
     assert sha256(FILES["README.md"]).hexdigest() in {each["sha256"] for each in told["files"]}
+
+
+def undecided() -> given.Story:
+    story = given.in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED)
+    return story.work(Step.CODE_REVIEW)
+
+
+async def taken_as_not_passed(story: given.Story) -> dict[str, bytes]:
+    parcel = await Shop(story.events).not_passed(TENANT, FEATURE)
+    return unzipped(b"".join([chunk async for chunk in parcel.chunks()]))
+
+
+async def test_code_without_a_verdict_is_no_delivery_and_says_so_where_it_is_handed_out():
+    story = undecided()
+    with pytest.raises(NotNow):
+        await Shop(story.events).zip()
+    files = await taken_as_not_passed(story)
+    assert json.loads(files[MANIFEST])["verdict"] == "UNDECIDED"
+    assert b"did not pass its reviews" in files[".build-practical/README.md"]
+    assert any("DID NOT PASS" in line for line in check(files))
+    assert "WITHOUT HAVING PASSED" in checker.summary(files, None)
+    renamed = await taken_as_not_passed(story.do(c.RenameFeature("Another")))
+    assert renamed == files
+
+
+async def test_what_did_not_pass_cannot_be_told_to_have_passed():
+    files = await taken_as_not_passed(undecided())
+    assert "both reviews passed" in str(refused(listed_anew(files, verdict="PASS")))
+    assert "both reviews passed" in str(refused(listed_anew(FILES, verdict="UNDECIDED")))
+
+
+async def test_what_failed_or_passed_is_never_handed_out_as_not_passed():
+    failed = given.in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL)
+    failed.work(Step.CODE_REVIEW, verdict=Verdict.UNDECIDED)
+    for story in (failed, given.done(), given.in_review(), undecided().do(c.RetryFeature())):
+        with pytest.raises(NotNow):
+            await taken_as_not_passed(story)

@@ -28,7 +28,7 @@ class Handbook(AgentDocument, frozen=True):
     Edit(
         "domain/events.py",
         '''class VerdictReached(Event, frozen=True, tag="verdict_reached"):
-    """Both reviews are in: done if both pass, failed if either does not."""
+    """Both reviews are in: done if both pass, failed if either does not or came to no verdict."""
 
     verdict: Verdict
     security_review: Verdict

@@ -14,6 +14,13 @@ export function nameOf(title: string, format: DownloadFormat): string {
 	return `${plain || 'feature'}.${SUFFIX[format]}`;
 }
 
+/** Fetch the zip of code whose reviews came to no verdict. Throws Refusal. */
+export async function deliverAsNotPassed(feature: string, title: string): Promise<void> {
+	const query = { format: 'zip' as const, not_passed: true };
+	const file = await answerOf(download({ path: { feature_id: feature }, query, parseAs: 'blob' }));
+	saved(file as unknown as Blob, nameOf(`${title} not passed`, 'zip'));
+}
+
 /** Fetch it, of a past version if one is named, and hand it to the browser. Throws Refusal. */
 export async function deliver(
 	feature: string,

@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from domain.status import Step
+from application.delivery.download import Download
+from domain.status import Step, Verdict
+from infrastructure.delivery.archive import ZipArchive
 from tests.interface.world import SOURCE, Person, World, settled, types_of
 
 
@@ -255,6 +257,42 @@ async def test_a_download_asked_for_too_early_is_refused(ann: Person, form: str)
     early = await ann.ask("GET", f"/api/features/{feature}/download", params={"format": form})
     assert (early.status_code, early.json()["code"]) == (409, "not_now")
     assert early.json()["feature_status"] == "spec_ready"
+
+
+async def test_code_without_a_verdict_is_handed_out_only_where_the_operator_allows_it(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.finished(Verdict.UNDECIDED)
+    path = f"/api/features/{feature}"
+    failure = (await ann.ask("GET", path)).json()["failure"]
+    assert (failure["step"], failure["code"]) == ("security_review", "review_undecided")
+    assert failure["next"] == "retry"
+    assert not failure["download"]
+    for params in ({}, {"not_passed": "true"}):
+        assert (await ann.ask("GET", f"{path}/download", params=params)).status_code == 409
+    download = Download(world.features, world.artifacts, world.log, undecided=True)
+    object.__setattr__(world.services, "not_passed", ZipArchive(download))
+    assert (await ann.ask("GET", path)).json()["failure"]["download"]
+    assert (await ann.ask("GET", f"{path}/download")).status_code == 409
+    git = {"format": "git", "not_passed": "true"}
+    assert (await ann.ask("GET", f"{path}/download", params=git)).status_code == 409
+    taken = await ann.ask("GET", f"{path}/download", params={"not_passed": "true"})
+    assert "-not-passed.zip" in taken.headers["content-disposition"]
+    inside = zipfile.ZipFile(io.BytesIO(taken.content))
+    assert b"did not pass" in inside.read(".build-practical/README.md")
+    await ann.ask("POST", f"{path}/retry")
+    seen = (await ann.ask("GET", path)).json()
+    assert (seen["status"], seen["failure"]) == ("review", None)
+    assert [one["step"] for one in seen["in_progress"]] == ["security_review"]
+    await ann.work(feature, Step.SECURITY_REVIEW)
+    assert (await ann.ask("GET", f"{path}/download")).status_code == 200
+
+
+async def test_the_estimate_of_asking_again_is_of_that_review_alone(ann: Person) -> None:
+    feature = await ann.finished(Verdict.UNDECIDED)
+    query = {"action": "retry"}
+    told = (await ann.ask("GET", f"/api/features/{feature}/estimate", params=query)).json()
+    assert [one["step"] for one in told["steps"]] == ["security_review"]
 
 
 async def test_a_lost_file_is_our_fault_and_says_so(ann: Person, world: World) -> None:

@@ -468,6 +468,18 @@ export const en = {
 		findings: (what: string) => `${what}: read the findings`,
 		reviewNext:
 			'Try again: the code is written anew with these findings at hand, then reviewed again. Or change the brief where they point to it.',
+		undecidedTitle: 'The review came to no verdict',
+		undecided:
+			'So the code did not pass. The reviewer called something grave that could not be found in the code, or left open what it was asked:',
+		undecidedNext:
+			'Ask the review again: it reads the same code once more and has to answer each of these points. Or go back, and change what the code is made from.',
+		askAgain: 'Ask the review again',
+		askAgainHelp:
+			'Only this review is asked again; the code and the other review stay as they are.',
+		asked: 'The review is asked again.',
+		takeAnyway: 'Download as not passed',
+		takeAnywayHelp:
+			'Whoever runs this service allows it. The zip says that it did not pass: have somebody read the code before anybody runs it.',
 		settings: 'To the settings',
 		retried: 'Trying again from the last checkpoint.'
 	},
@@ -475,8 +487,6 @@ export const en = {
 		title: 'The code is ready',
 		help: 'It passed both reviews. Nobody has run it yet: read the review, then try it on your machine.',
 		files: (n: number) => plural(n, 'file', 'files'),
-		passed: 'passed',
-		notPassed: 'did not pass',
 		bundle: 'With its history, for git',
 		bundleHelp: 'One commit for each step. To open it:',
 		bundleCommand: (name: string) => `git clone ${name}`
@@ -759,7 +769,7 @@ export const en = {
 		advice: { APPROVE: 'reviewer: approve', REVISE: 'reviewer: revise' },
 		approved: 'approved',
 		notApproved: 'not approved',
-		verdict: { PASS: 'passed', FAIL: 'did not pass' },
+		verdict: { PASS: 'passed', FAIL: 'did not pass', UNDECIDED: 'no verdict' },
 		nothing: '–',
 		fileCount: 'Files',
 		tokens: 'Tokens',

@@ -63,9 +63,14 @@ function reviewed(
 	event: { verdict: string; dropped_findings?: number },
 	about: About
 ): string {
-	const fate = event.verdict === 'PASS' ? 'passed it' : 'did not pass it';
+	const fate =
+		event.verdict === 'PASS'
+			? 'passed it'
+			: event.verdict === 'UNDECIDED'
+				? 'came to no verdict'
+				: 'did not pass it';
 	const dropped = event.dropped_findings
-		? `; ${plural(event.dropped_findings, 'finding', 'findings')} did not count, for lack of evidence`
+		? `; what ${plural(event.dropped_findings, 'finding quotes', 'findings quote')} stands in no file`
 		: '';
 	return `${about.who} ${what} and ${fate}${tries(about)}${dropped}`;
 }
@@ -157,7 +162,9 @@ const SENTENCES: Sentences = {
 	verdict_reached: (event) =>
 		event.verdict === 'PASS'
 			? 'Both reviews are in, and passed: the code is done'
-			: 'Both reviews are in, and not both passed',
+			: event.verdict === 'UNDECIDED'
+				? 'Both reviews are in, and not both came to a verdict: the code did not pass'
+				: 'Both reviews are in, and not both passed',
 	step_abandoned: (event, about) =>
 		`${about.agent} could not ${to(event.step)}, and it went on without: ${asSentence(event.reason)}`,
 	feature_failed: (event, about) =>

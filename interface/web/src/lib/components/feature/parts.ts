@@ -16,11 +16,15 @@ export const PARTS: readonly Part[] = [...DOCUMENTS, ...RESULTS, ...BEHIND];
 
 export const isPart = (name: string | null): name is Part => PARTS.some((part) => part === name);
 
+const REVIEWS = ['security_review', 'code_review'] as const;
+
 /** The reviews that the code did not pass. */
 export const failedReviews = (view: FeatureView | null) =>
-	(['security_review', 'code_review'] as const).filter(
-		(name) => view?.deliverables[name]?.verdict === 'FAIL'
-	);
+	REVIEWS.filter((name) => view?.deliverables[name]?.verdict === 'FAIL');
+
+/** The reviews that came to no verdict. */
+export const undecidedReviews = (view: FeatureView | null) =>
+	REVIEWS.filter((name) => view?.deliverables[name]?.verdict === 'UNDECIDED');
 
 /** A number in the address that counts something, or null. */
 export function positive(value: string | null): number | null {

@@ -37,12 +37,12 @@ COMMONEST: Final = 200
 """Lines that may hold a word which helps to find the nearest line."""
 
 _NUMBER: Final = re.compile(
-    r"\s{0,20}(?:[>*•]\s{1,4})?(?:l(?:ine)?\s{0,2})?\d{1,6}(?:-\d{1,6})?"
+    r"[\s`\"']{0,20}(?:[>*•]\s{1,4})?(?:l(?:ine)?\s{0,2})?\d{1,6}(?:-\d{1,6})?"
     r"(?:\s{0,4}(?:[:|│┃→\])]|\.(?=\s))\s?|\t|\s{2,8}|\s(?=\S))",
     re.IGNORECASE,
 )
-_MARK: Final = re.compile(r"\s{0,20}(?:[+\-](?!-)|[>!|•*│┃](?=\s))\s?")
-_GREP: Final = re.compile(r"\s{0,20}[\w./@-]{1,240}(?=:\d)")
+_MARK: Final = re.compile(r"[\s`\"']{0,20}(?:[+\-](?!-)|[>!|•*│┃](?=\s))\s?")
+_GREP: Final = re.compile(r"[\s`\"']{0,20}[\w./@-]{1,240}(?=:\d)")
 _FENCE: Final = re.compile(r"\s{0,20}(?:`{3,}|~{3,})(?:[a-z]{1,12}(?=\s|$))?")
 _NOISE: Final = re.compile(
     r"\s{0,20}(?:@@|diff --git |index [0-9a-f]{4,}|\+\+\+ |--- |\\ No newline)"
@@ -116,11 +116,16 @@ class QuotePlaces:
     def place(self, path: str, line: int, quote: str) -> QuotePlace | None:
         """Where a quote stands: in the file that is named, else in another; None if nowhere."""
         named = self.names.of_path(path)
-        tries = [alternatives(quote, cut=False), alternatives(quote, cut=True)]
+        tries = [alternatives(quote, cut=False)]
+        if (shorter := alternatives(quote, cut=True)) != tries[0]:
+            tries.append(shorter)
         for parts in tries if named else ():
-            both = [self._in(str(named), line, parts, comments=each) for each in (True, False)]
-            if standing := [found for found in both if found]:
-                return max(standing, key=lambda found: found.share)
+            found = self._in(str(named), line, parts, comments=True)
+            if found is None or found.share < sum(len(forms[-1]) for forms in parts):
+                bare = self._in(str(named), line, parts, comments=False)
+                found = max((found, bare), key=lambda one: one.share if one else 0)
+            if found:
+                return found
         if named and (found := self._mostly(named, tries[0])):
             return found
         for parts in tries:
@@ -175,6 +180,8 @@ class QuotePlaces:
     ) -> QuotePlace | None:
         """Where enough of the parts stands, nearest to the line claimed."""
         file = self._file(path, comments=comments)
+        if not comments and file.text == self._file(path, comments=True).text:
+            return None
         span = _span(file, parts, line)
         if span is None:
             return None
@@ -307,7 +314,8 @@ def _forms(piece: str, *, begins: bool, cut: bool) -> list[str]:
     if begins:
         for text in (piece, _behind(_MARK, piece), _behind(_GREP, piece)):
             unnumbered = _behind(_NUMBER, text)
-            bare += [unnumbered, _behind(_MARK, unnumbered), text]
+            unmarked = _behind(_MARK, unnumbered)
+            bare += [unnumbered, unmarked, _behind(_NUMBER, unnumbered), text]
     if cut:
         marks = ((text, _REMARK.finditer(text)) for text in dict.fromkeys(bare))
         ends = [text[: mark.start()] for text, all_ in marks for mark in islice(all_, MOST_MARKS)]

@@ -48,7 +48,8 @@ DECORATIONS: dict[str, Callable[[str, int], str]] = {
 
 
 @forall(
-    st.lists(TEXT, max_size=8), st.lists(CODE, min_size=1, max_size=4), st.lists(TEXT, max_size=4),
+    st.lists(TEXT, max_size=8), st.lists(CODE, min_size=1, max_size=4, unique=True),
+    st.lists(TEXT, max_size=4),
     st.lists(st.sampled_from(sorted(DECORATIONS)), max_size=2, unique=True), NUMBER,
 )  # fmt: skip
 def test_a_decorated_quote_is_placed_at_its_line(before, code, after, ways, number):

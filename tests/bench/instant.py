@@ -63,6 +63,11 @@ RUN = Run()
 REQUEST = ModelRequest(model="demo-model", max_tokens=1, system=(), messages=())
 
 
+def request_of(step: Step, agent_configs: AgentConfigs) -> ModelRequest:
+    """The one request of a step, to the model that its agent works with."""
+    return replace(REQUEST, model=agent_configs[AGENT_OF[step]].model)
+
+
 async def instant(
     step: Step,
     attempt: Attempt,
@@ -71,7 +76,7 @@ async def instant(
     agent_configs: AgentConfigs,
 ) -> StepOutcome:
     """One ledger entry, then the answer."""
-    await context.ask(replace(REQUEST, model=agent_configs[AGENT_OF[step]].model))
+    await context.ask(request_of(step, agent_configs))
     sha = fingerprint_of(step, material, agent_configs).sha256
     match step:
         case Step.SPEC:

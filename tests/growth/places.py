@@ -260,7 +260,7 @@ def _submitted(text: str) -> object:
 
 def _written(text: str) -> object:
     bench = FileBuffer(plan("a"), tests("assert FR-1"), {"src/0.ts": text}, lambda *_: None)
-    return bench.hear([_call({"files": [{"path": "src/0.ts", "content": text}]})])
+    return bench.take([_call({"files": [{"path": "src/0.ts", "content": text}]})])
 
 
 def _drafted(text: str) -> object:

@@ -36,7 +36,7 @@ _KEPT_REFUSED: Final = (
 )
 
 
-class Heard(Struct, frozen=True):
+class TurnOutcome(Struct, frozen=True):
     """What came of one answer."""
 
     results: list[Result]
@@ -110,7 +110,7 @@ class FileBuffer:
         """Whether a file is refused to the end."""
         return path in self._refused
 
-    def hear(self, calls: Sequence[Block]) -> Heard:
+    def take(self, calls: Sequence[Block]) -> TurnOutcome:
         """Do what the calls of one answer ask for.
 
         Raises:
@@ -123,7 +123,7 @@ class FileBuffer:
         advanced = bool(turn.settled) or turn.changed or turn.bettered
         self.written += len(turn.accepted) + len(turn.settled)
         told = (*turn.slips, *(one for found in turn.refused.values() for one in found))
-        return Heard(results, tuple(turn.accepted), advanced, frozenset(turn.slips), told)
+        return TurnOutcome(results, tuple(turn.accepted), advanced, frozenset(turn.slips), told)
 
     def refuse(self, path: str, findings: Sequence[str]) -> bool:
         """Note what parsers find in a file as it stands; whether that settles it as refused."""

@@ -31,7 +31,7 @@ from application.agents.refused import standing
 from application.agents.render import report_markdown
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
-from application.agents.submission import MOST_SHOWN, REMINDER, SHORTER, go_on
+from application.agents.submission import REMINDER, SHORTER, go_on
 from application.agents.tools import SUBMIT_REVIEW
 from application.agents.verdict import Examined, examined, together, verdict
 from domain import commands as c
@@ -52,6 +52,9 @@ _AGAIN = (
     "Hand over with `{tool}` what is named here, and only that: it is joined with what you said, "
     "and takes nothing back."
 )
+MOST_OPEN: Final = 200
+"""So much of what a review left open is named when it is asked for: more than there are controls."""
+
 _NAMES: Final[Mapping[Step, str]] = {
     Step.SECURITY_REVIEW: "Security review",
     Step.CODE_REVIEW: "Code review",
@@ -251,7 +254,7 @@ async def _part(
         if not left:
             return told
         asked_again = True
-        text = _AGAIN.format(open=listed(left[:MOST_SHOWN]), tool=SUBMIT_REVIEW.name)
+        text = _AGAIN.format(open=listed(left[:MOST_OPEN]), tool=SUBMIT_REVIEW.name)
         exchange.heard(answer)
         exchange.reply([Result(call, text, is_error=True) for call in calls(answer)])
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from application.agents.exchange import Exchange, calls, was_cut
 from application.agents.failures import StepFailed, check_failed
 from application.agents.prompting import input_block, nonce_of, to_json
-from application.agents.steps.file_buffer import FileBuffer, Heard
+from application.agents.steps.file_buffer import FileBuffer, TurnOutcome
 
 IDLE_TURNS = 2
 """Turns in a row without an accepted file that are answered by a reminder; then it ends."""
@@ -79,28 +79,28 @@ class WritingLoop:
         """
         while True:
             answer = await self._exchange.ask()
-            heard = self._buffer.hear(calls(answer))
-            for path in heard.accepted:
+            outcome = self._buffer.take(calls(answer))
+            for path in outcome.accepted:
                 await self._keep(path, self._buffer.files[path])
             self._exchange.heard(answer)
-            if self._is_over(heard):
-                self._exchange.reply(heard.results, "" if heard.results else _FINISH)
+            if self._is_over(outcome):
+                self._exchange.reply(outcome.results, "" if outcome.results else _FINISH)
                 return
-            self._count(heard, cut=was_cut(answer))
-            self._exchange.reply(heard.results, self._next(cut=was_cut(answer)))
+            self._count(outcome, cut=was_cut(answer))
+            self._exchange.reply(outcome.results, self._next(cut=was_cut(answer)))
 
-    def _is_over(self, heard: Heard) -> bool:
+    def _is_over(self, outcome: TurnOutcome) -> bool:
         if self._buffer.missing or not self._buffer.written:
             return False
-        nothing_more = not heard.results or self._idle >= IDLE_TURNS
+        nothing_more = not outcome.results or self._idle >= IDLE_TURNS
         return self._buffer.finished or nothing_more or not self._exchange.turns_left
 
     def _forget(self) -> None:
         self._idle = self._cut = 0
         self._told.clear()
 
-    def _count(self, heard: Heard, *, cut: bool) -> None:
-        if heard.advanced:
+    def _count(self, outcome: TurnOutcome, *, cut: bool) -> None:
+        if outcome.advanced:
             self._forget()
             return
         self._idle += 1
@@ -110,10 +110,10 @@ class WritingLoop:
                 "answer_too_long",
                 "A file is longer than one answer can be: it was cut off twice.",
             )
-        repeated = bool(heard.slips) and heard.slips <= self._told
-        self._told |= heard.slips
-        if (repeated or self._idle > IDLE_TURNS) and heard.findings:
-            raise check_failed("What the implementer wrote", heard.findings)
+        repeated = bool(outcome.slips) and outcome.slips <= self._told
+        self._told |= outcome.slips
+        if (repeated or self._idle > IDLE_TURNS) and outcome.findings:
+            raise check_failed("What the implementer wrote", outcome.findings)
         if self._idle > IDLE_TURNS:
             raise StepFailed(
                 "no_result", "The implementer stopped writing although its work is not done."

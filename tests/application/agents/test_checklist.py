@@ -56,7 +56,7 @@ def test_an_id_is_read_however_it_is_written(text: str, ids: set[str]) -> None:
 
 def test_a_review_that_was_recorded_with_chapters_is_shown_as_it_was() -> None:
     control = d.Control("V8", "Authorization", d.ControlState.NOT_MET, "src/a.ts asks nobody")
-    page = report_markdown("Security review", d.Report("s", (), (control,)), Verdict.FAIL, (), 0)
+    page = report_markdown("Security review", d.Report("s", (), (control,)), Verdict.FAIL, ())
     assert "V8" in page
     assert "Authorization" in page
 

@@ -1,9 +1,8 @@
 """Files that an attempt had written outlive its failure: in the store, in the log, for the next."""
 
-from typing import Any
-
 import pytest
 
+from application.agents.agent_config import AgentConfigs
 from application.agents.failures import StepFailed
 from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
 from application.ports import ModelError
@@ -12,7 +11,7 @@ from domain import events as e
 from domain.runs import Attempt
 from domain.status import Gate, Status, Step
 from tests.application.workshop import Workshop
-from tests.bench.instant import REQUEST, instant
+from tests.bench.instant import instant, request_of
 
 BODY = "export const answer = 42;\n"
 
@@ -30,17 +29,17 @@ class Implementer:
         attempt: Attempt,
         material: StepInputs,
         context: AttemptContext,
-        *more: Any,
+        agent_configs: AgentConfigs,
     ) -> StepOutcome:
         if step is not Step.IMPLEMENT:
-            return await instant(step, attempt, material, context, *more)
+            return await instant(step, attempt, material, context, agent_configs)
         self.given.append(material)
-        await context.ask(REQUEST)
         if self.ends:
+            await context.ask(request_of(step, agent_configs))
             sha = await context.store(BODY.encode())
             context.accepted(e.FileWritten("src/answer.ts", len(BODY), sha))
             raise self.ends.pop(0)
-        return await instant(step, attempt, material, context, *more)
+        return await instant(step, attempt, material, context, agent_configs)
 
 
 async def _implementing(*ends: BaseException) -> tuple[Workshop, Implementer]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain.content import Content
+from domain.reading import Reading
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, OutputMode, Part, Recommendation, Step, Verdict
 
@@ -97,23 +98,31 @@ class AgentReplied(Event, frozen=True, tag="agent_replied"):
 class BriefConfirmed(Event, frozen=True, tag="brief_confirmed"):
     """A person confirmed a brief: the pipeline starts."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    personal: ClassVar[frozenset[str]] = frozenset({"brief", "reading", "wanted"})
     brief: str
     content_sha256: str
     epoch: int
     mode: OutputMode = OutputMode.FULL_CODE
     """What is made of it. Absent in events from before there was a choice."""
+    reading: Reading | None = None
+    """What was understood of it. Absent in events from before it was recorded."""
+    wanted: tuple[str, ...] = ()
+    """Sentences of the background that the person made points."""
 
 
 class BriefRevised(Event, frozen=True, tag="brief_revised"):
     """A person sent a revised brief: everything made from the old one no longer counts."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    personal: ClassVar[frozenset[str]] = frozenset({"brief", "reading", "wanted"})
     brief: str
     content_sha256: str
     epoch: int
     mode: OutputMode = OutputMode.FULL_CODE
     """What is made of it. Absent in events from before there was a choice."""
+    reading: Reading | None = None
+    """What was understood of it. Absent in events from before it was recorded."""
+    wanted: tuple[str, ...] = ()
+    """Sentences of the background that the person made points."""
 
 
 class SpecGenerated(Event, frozen=True, tag="spec_generated"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from application.agents.points import reading_in
 from application.agents.step_inputs import Message, StepInputs
 from application.delivery.stored_files import read_all_stored
 from application.features import Features
@@ -58,6 +59,7 @@ class InputLoader:
         return StepInputs(
             feature=feature,
             brief=getattr(named.get("brief"), "brief", ""),
+            recorded_reading=reading_in(named.get("brief")),
             conversation=conversation,
             documents=_column(named, "document", Gate, "document"),
             markdowns=_column(named, "document", Gate, "markdown"),

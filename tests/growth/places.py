@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from application.agents.checks.brief import brief_findings, with_real_sources
+from application.agents.checks.brief import brief_findings, with_real_sources, with_steady_ids
 from application.agents.checks.code import file_findings
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
@@ -26,6 +26,7 @@ from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
+from application.agents.first_points import first_points_of
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
 from application.agents.inspection import StaticFinding
@@ -63,6 +64,7 @@ from domain import events as e
 from domain.content import sha256_of
 from domain.decider import decide
 from domain.feature import Feature, fold
+from domain.reading import reading_of
 from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
@@ -418,6 +420,8 @@ def _checked(text: str) -> object:
         plan_findings(planned, new),
         tests_findings(tests(text), new, planned),
         brief_findings(brief(text)),
+        with_steady_ids(brief(text), reading_of(text).points),
+        brief_markdown(brief(text), reading_of(text).points),
         with_real_sources(brief(text), {text}),
         file_findings("src/0.ts", text, planned, tests(text)),
         list(placeholders("a.ts", text)),
@@ -454,6 +458,7 @@ def _prompted(text: str) -> object:
 
 PLACES: Final[Mapping[str, Place]] = {
     "points of a brief": points_of,
+    "points of an earlier brief": first_points_of,
     "title": lambda text: (fallback_title(text), title_findings(text)),
     "checks": _checked,
     "pages for people": _shown,

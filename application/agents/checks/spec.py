@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from application.agents.checks.naming import misnamed, repeated, unknown
-from domain.documents import Point, Spec
+from domain.documents import Spec
+from domain.reading import BriefPoint
 
 
-def spec_findings(spec: Spec, points: tuple[Point, ...], previous: Spec | None) -> list[str]:
+def spec_findings(spec: Spec, points: tuple[BriefPoint, ...], previous: Spec | None) -> list[str]:
     """What is wrong with the specification, a sentence each."""
     return [*_ids(spec), *_coverage(spec, points), *_stability(spec, previous)]
 
@@ -27,7 +28,7 @@ def _ids(spec: Spec) -> Iterator[str]:
     yield from repeated("Entity", [e.name for e in spec.entities])
 
 
-def _coverage(spec: Spec, points: tuple[Point, ...]) -> Iterator[str]:
+def _coverage(spec: Spec, points: tuple[BriefPoint, ...]) -> Iterator[str]:
     known = {point.id for point in points}
     answered: set[str] = set()
     for requirement in spec.requirements:

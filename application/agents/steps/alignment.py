@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from application.agents.points import points_of
 from application.agents.step_inputs import StepInputs
 from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
@@ -90,7 +89,7 @@ def _references(document: AgentDocument | None) -> Iterable[str]:
 
 def _source(gate: Gate, material: StepInputs) -> Iterable[str]:
     if gate is Gate.SPEC:
-        return [point.id for point in points_of(material.brief)]
+        return [point.id for point in material.points]
     if material.spec is None:
         return []
     requirements = [r.id for r in material.spec.requirements]
@@ -106,7 +105,7 @@ def _source(gate: Gate, material: StepInputs) -> Iterable[str]:
 
 
 def _known(material: StepInputs) -> set[str]:
-    known = {point.id for point in points_of(material.brief)}
+    known = {point.id for point in material.points}
     for spec in (material.spec, material.previous_spec):
         for requirement in spec.requirements if spec else ():
             known |= {requirement.id, *(x.id for x in requirement.criteria)}

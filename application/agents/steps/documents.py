@@ -7,7 +7,6 @@ from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
 from application.agents.inspection import StaticFinding, errors
-from application.agents.points import points_of
 from application.agents.render import plan_markdown, spec_markdown, tests_markdown
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
@@ -30,7 +29,7 @@ _AGAIN = (
 async def write_spec(work: StepContext) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
-    points, previous = points_of(material.brief), material.previous_spec
+    points, previous = material.points, material.previous_spec
 
     async def check(spec: Spec) -> list[str]:
         return await work.context.compute(spec_findings, spec, points, previous)

@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from domain import documents as d
-from infrastructure.demo_model.author.brief import Section, plain, points_of, read, text_of
+from infrastructure.demo_model.author.brief import (
+    Section,
+    plain,
+    points_of,
+    read,
+    sections_in,
+    text_of,
+)
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.requirements import Deed, WantedRequirement, share
 from infrastructure.demo_model.author.sketch import FieldKind, Sketch, to_entities
@@ -132,7 +139,8 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
     flat = " ".join(plain(brief).split())
     unsaid = [f"- {text}" for _, text in points if " ".join(text.split()) not in flat]
     drawn = find_things("\n".join([brief, "", "## It must do", "", *unsaid]))
-    wanted, left_out = share(drawn, points)
+    refused = [key for key, about in sections_in(inputs).items() if about is Section.WONT]
+    wanted, left_out = share(drawn, [p for p in points if p[0] not in refused] or points[:1])
     old = _earlier(inputs)
     before = old.requirements if old else ()
     used = {r.id for r in before} | {c.id for r in before for c in r.criteria}
@@ -161,7 +169,9 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
             )
         )
     texts = dict(points)
-    declined = [x.text for x in read(brief) if x.section is Section.WONT and x.bullet]
+    declined = [d.Exclusion(texts[key][:1_900], (key,)) for key in refused] or [
+        d.Exclusion(x.text[:1_900]) for x in read(brief) if x.section is Section.WONT and x.bullet
+    ]
     return d.Spec(
         title=title_of(brief),
         summary=(
@@ -183,7 +193,7 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
                 d.Exclusion(f"“{texts[key][:300]}”: what the demo model writes {why}.", (key,))
                 for key, why in left_out.items()
             ),
-            *(d.Exclusion(text[:1_900]) for text in declined[:20]),
+            *declined[: max(20, len(refused))],
         ),
         superseded=tuple(
             sorted(used - set(requirement_ids.given) - set(criterion_ids.given), key=_by_number)

@@ -840,6 +840,8 @@ export const en = {
 			'The feature has moved on, so this is not possible any more. The page shows how it stands now.',
 		superseded: 'It has changed in the meantime. Look at it again, then decide.',
 		version_conflict: 'It has changed in the meantime. Look at it again, then decide.',
+		empty_brief:
+			'There is no word in the brief yet. Write what the software should do, in at least one sentence.',
 		no_such_checkpoint: 'There is no way back to that version. Choose another place under History.',
 		api_key_missing:
 			'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',

@@ -187,6 +187,9 @@ class RecordRecommendation(Answer, frozen=True):
     reused_from: int | None = None
     lost: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cited: tuple[d.Cited, ...] = ()
 
 
 class RecordTitle(Answer, frozen=True):

@@ -168,7 +168,9 @@ class TestsGenerated(Event, frozen=True, tag="tests_generated"):
 class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
     """What the alignment reviewer advises at a gate, for exactly this content."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "lost", "added"})
+    personal: ClassVar[frozenset[str]] = frozenset(
+        {"document", "lost", "added", "left_out", "notes", "cited"}
+    )
     attempt: Attempt
     gate: Gate
     recommendation: Recommendation
@@ -180,6 +182,12 @@ class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
     lost: tuple[str, ...] = ()
     """Ids that the previous deliverable had and this one has not, computed by code."""
     added: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Points of the brief that the specification leaves out on purpose."""
+    notes: tuple[str, ...] = ()
+    """What code saw and is not sure of: numbers and names that are missing, a sentence each."""
+    cited: tuple[d.Cited, ...] = ()
+    """The sentences of all these ids, as far as they are known."""
 
 
 class FeatureTitled(Event, frozen=True, tag="feature_titled"):

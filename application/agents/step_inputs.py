@@ -42,6 +42,8 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     """The confirmed brief's Markdown; empty while drafting."""
     recorded_reading: Reading | None = None
     """What was understood of it when it was confirmed."""
+    previous_reading: Reading | None = None
+    """Of the brief that the specification of an earlier epoch was made from."""
     conversation: tuple[Message, ...] = ()
     documents: Mapping[Gate, d.AgentDocument] = {}
     """What is written at each gate."""

@@ -44,6 +44,7 @@ class InputLoader:
         failed = rework if Input.PREVIOUS_FILES in reads else None
         wanted: dict[_Name, int | None] = {
             "brief": content.brief.version if content.brief else None,
+            "previous_brief": content.previous_brief if Input.PREVIOUS_SPEC in reads else None,
             "files": implementation.version if implementation else None,
             "previous_files": failed.implementation if failed else None,
             **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
@@ -60,6 +61,7 @@ class InputLoader:
             feature=feature,
             brief=getattr(named.get("brief"), "brief", ""),
             recorded_reading=reading_in(named.get("brief")),
+            previous_reading=reading_in(named.get("previous_brief")),
             conversation=conversation,
             documents=_column(named, "document", Gate, "document"),
             markdowns=_column(named, "document", Gate, "markdown"),

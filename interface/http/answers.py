@@ -26,6 +26,7 @@ WORKING: Final = ("api_key_missing",)
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "confirm_brief": (*WORKING, "empty_brief"),
     "revise_brief": (*WORKING, "empty_brief"),
+    "read_brief": ("empty_brief",),
     "approve": (*WORKING, "content_changed"),
     "retry_feature": (*WORKING, "no_such_checkpoint"),
     "replay_feature": (*WORKING, "no_such_checkpoint"),

@@ -19,7 +19,7 @@ from interface.http.account import auth, key_settings
 from interface.http.account.signed_in import signed_in
 from interface.http.as_of import read_as_of
 from interface.http.audit import audit_filter, events, log_key
-from interface.http.features import commands, delivery, estimating, fork, reading
+from interface.http.features import commands, delivery, estimating, fork, reading, understanding
 from interface.http.middleware import OutermostMiddleware
 from interface.http.preconditions import terms
 from interface.http.requests.body import JsonRequest
@@ -44,6 +44,7 @@ def described() -> list[ControllerRouterHandler]:
             *fork.HANDLERS,
             *reading.HANDLERS,
             *estimating.HANDLERS,
+            *understanding.HANDLERS,
             *delivery.HANDLERS,
             *conversation.HANDLERS,
             live.feature_live,

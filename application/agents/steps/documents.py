@@ -3,6 +3,7 @@
 Invariant: the Markdown that people approve is made from the very structure that passed the checks.
 """
 
+from application.agents.checks.fidelity import fidelity_findings
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
@@ -30,12 +31,16 @@ async def write_spec(work: StepContext) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
     points, previous = material.points, material.previous_spec
+    before = material.previous_reading.points if material.previous_reading else ()
 
     async def check(spec: Spec) -> list[str]:
         return await work.context.compute(spec_findings, spec, points, previous)
 
+    async def doubts(spec: Spec) -> list[str]:
+        return await work.context.compute(fidelity_findings, spec, points, previous, before)
+
     task = _SPEC_TASK + (_AGAIN if previous else "")
-    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
+    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts)
     spec = with_history(spec, previous)
     return c.RecordDocument(
         attempt=work.attempt,

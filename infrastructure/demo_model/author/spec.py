@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from application.agents.checks.facts import facts_of
 from domain import documents as d
 from infrastructure.demo_model.author.brief import (
     Section,
@@ -94,13 +95,16 @@ def _criteria(wanted: WantedRequirement) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _response(wanted: WantedRequirement) -> str:
+def _response(wanted: WantedRequirement, texts: dict[str, str]) -> str:
     thing = wanted.thing
-    return {
+    said = {
         Deed.ADD: f"The {thing.label} is checked, stored and shown in the list of {thing.many}.",
         Deed.FIND: f"The {thing.many} are shown, the newest first, narrowed by a search text.",
         Deed.CHANGE: f"The {thing.label} is checked and stored anew, or removed for good.",
     }[wanted.deed]
+    facts = [fact.said for key in wanted.sources for fact in facts_of(texts.get(key, ""))]
+    words = ", ".join(dict.fromkeys(facts))[:1_500]
+    return f"{said} As the brief has it: {words}." if words else said
 
 
 def _errors(drawn: Sketch) -> tuple[d.ErrorCase, ...]:
@@ -151,6 +155,7 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
         {f"{r.trigger}/{c.given}/{c.when}/{c.then}": c.id for r in before for c in r.criteria},
         used,
     )
+    texts = dict(points)
     requirements = []
     for want in wanted:
         trigger = want.deed.trigger(want.thing)
@@ -163,12 +168,11 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
                 id=requirement_ids.take(trigger),
                 actor="A person",
                 trigger=trigger,
-                response=_response(want),
+                response=_response(want, texts),
                 sources=want.sources,
                 criteria=criteria,
             )
         )
-    texts = dict(points)
     declined = [d.Exclusion(texts[key][:1_900], (key,)) for key in refused] or [
         d.Exclusion(x.text[:1_900]) for x in read(brief) if x.section is Section.WONT and x.bullet
     ]

@@ -320,3 +320,11 @@ def test_actions_at_a_gate():
 
 def test_an_empty_run_costs_nothing():
     assert Run().cost_usd == 0
+
+
+def test_a_revision_knows_the_brief_that_its_last_specification_was_made_from():
+    story = drafted().do(c.ConfirmBrief("Lend tools"))
+    first = story.feature.content.brief.version
+    story.work(Step.SPEC).work(Step.ALIGN_SPEC).do(c.ReviseBrief("Lend books"))
+    content = story.feature.content
+    assert (content.previous_brief, content.brief.version > first) == (first, True)

@@ -20,6 +20,8 @@ from msgspec.structs import replace
 
 from application.agents.checks.brief import brief_findings, with_real_sources, with_steady_ids
 from application.agents.checks.code import file_findings
+from application.agents.checks.facts import facts_of, holds, said_in
+from application.agents.checks.fidelity import fidelity_notes
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
@@ -417,6 +419,8 @@ def _checked(text: str) -> object:
     return (
         spec_findings(new, points, old),
         with_history(new, old),
+        fidelity_notes(new, reading_of(text).points, old, reading_of(text[::-1]).points),
+        [holds(fact, said_in(text)) for fact in facts_of(text)[:1]],
         plan_findings(planned, new),
         tests_findings(tests(text), new, planned),
         brief_findings(brief(text)),

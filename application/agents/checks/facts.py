@@ -65,8 +65,21 @@ def facts_of(text: str) -> list[Fact]:
     return list({fact.keys: fact for fact in reversed(found)}.values())
 
 
+class Said(Struct, frozen=True):
+    """What a text says, to be asked for many facts."""
+
+    low: str
+    """The text in lower case, in which what is literal is looked for."""
+    keys: frozenset[str]
+
+
+def said_in(text: str) -> Said:
+    """What a text says."""
+    return Said(text.casefold(), keys_of(text))
+
+
 def keys_of(text: str) -> frozenset[str]:
-    """Every key that a text says; what is literal is looked for in the text itself."""
+    """Every key that a text says, but for what is literal."""
     keys = {key for fact in (*_numbers(text), *_words(text)) for key in fact.keys}
     words = [found[0].casefold() for found in _WORD.finditer(text)]
     keys |= {f"n{NUMBERS[word]}" for word in words if word in NUMBERS}
@@ -82,10 +95,9 @@ def keys_of(text: str) -> frozenset[str]:
     return frozenset(keys)
 
 
-def holds(fact: Fact, text: str, keys: frozenset[str]) -> bool:
-    """Whether a text says a fact; `keys` are the text's own."""
-    low = text.casefold()
-    return any(key in keys or (key[0] == "t" and key[1:] in low) for key in fact.keys)
+def holds(fact: Fact, said: Said) -> bool:
+    """Whether a text says a fact."""
+    return any(key in said.keys or (key[0] == "t" and key[1:] in said.low) for key in fact.keys)
 
 
 def _literal(text: str) -> Iterator[Fact]:

@@ -7,7 +7,7 @@ is in proportion to the specification.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from application.agents.checks.facts import facts_of, holds, keys_of
+from application.agents.checks.facts import facts_of, holds, said_in
 from application.agents.markdown import clipped
 from domain.documents import Exclusion, Requirement, Spec
 from domain.reading import BriefPoint
@@ -15,6 +15,8 @@ from domain.reading import BriefPoint
 FEWEST_POINTS: Final = 5
 MOST_CITED: Final = 0.9
 """A requirement that cites this part of so many points answers none of them by itself."""
+MOST_LOOKED_FOR: Final = 100
+"""Facts of one point."""
 MOST_FACTS: Final = 12
 """Of one point, in one finding."""
 
@@ -60,17 +62,18 @@ def _bent(spec: Spec, points: Sequence[BriefPoint], *, sure: bool) -> Iterator[s
     """
     citing = _citing(spec)
     left_out = {ident for each in spec.out_of_scope for ident in each.sources}
-    said = {need.id: _said(need) for need in spec.requirements}
-    elsewhere = _elsewhere(spec)
-    known = keys_of(elsewhere)
+    said = {need.id: said_in(_said(need)) for need in spec.requirements}
+    elsewhere = said_in(_elsewhere(spec))
     for point in points:
         needs = citing.get(point.id, [])
         if not needs or point.id in left_out:
             continue
-        text = "\n".join(said[need.id] for need in needs)
-        keys = keys_of(text)
-        missing = [fact for fact in facts_of(point.text) if not holds(fact, text, keys)]
-        certain = {fact.said for fact in missing if fact.sure and not holds(fact, elsewhere, known)}
+        missing = [
+            fact
+            for fact in facts_of(point.text)[:MOST_LOOKED_FOR]
+            if not any(holds(fact, said[need.id]) for need in needs)
+        ]
+        certain = {fact.said for fact in missing if fact.sure and not holds(fact, elsewhere)}
         wanted = [fact.said for fact in missing if (fact.said in certain) is sure][:MOST_FACTS]
         if wanted:
             words = ", ".join(f"“{one}”" for one in wanted)

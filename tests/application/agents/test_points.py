@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from application.agents.points import MOST, points_of
+from application.agents.points import MOST, points_of, reading_in
 from application.agents.render import brief_markdown
+from domain import events as e
+from domain.content import sha256_of
 from domain.documents import Brief, Point
 from domain.reading import reading_of
 from domain.sentences import has_word
@@ -249,3 +252,12 @@ def test_a_brief_of_headings_alone_says_what_they_say():
     assert points_of("# a" + " " * 1_000 + "x") == (Point("BF-1", "a x"),)
     assert points_of("# Heading\n\nSay something.") == (Point("BF-1", "Say something."),)
     assert points_of("(((") == ()
+
+
+def test_a_brief_confirmed_before_readings_were_recorded_keeps_the_points_it_had():
+    markdown = "# Repairs\n\nFor my shop.\n\n- Ask\n\n## Users\n\n- Owner"
+    old = e.BriefConfirmed(markdown, sha256_of(markdown), 1)
+    assert [(p.id, p.text) for p in reading_in(old).points] == [("BF-1", "Ask")]
+    new = replace(old, reading=reading_of(markdown))
+    assert [p.text for p in reading_in(new).points] == ["Ask", "Owner"]
+    assert reading_in(None) is None

@@ -98,7 +98,8 @@ def reading_of(brief: str, wanted: frozenset[str] = frozenset()) -> Reading:
         for place, line in enumerate(lines)
     ]
     if not any(asked):
-        asked = [not heading or all(named) for heading in named]
+        headings_only = all(named)
+        asked = [not heading or headings_only for heading in named]
     points = [
         line for line, asks in zip(lines, asked, strict=True) if asks or clean(line.text) in wanted
     ]

@@ -15,6 +15,10 @@ from domain.status import Agent, Gate, Step, Verdict
 BriefText = Annotated[
     str, Meta(min_length=1, max_length=40_000, description="Markdown, at most 40,000 characters")
 ]
+Wanted = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=2_000)], ...],
+    Meta(max_length=500, description="At most 500 sentences of at most 2,000 characters"),
+]
 MessageText = Annotated[
     str, Meta(min_length=1, max_length=20_000, description="At most 20,000 characters")
 ]
@@ -88,16 +92,20 @@ class PostMessage(Command, frozen=True):
     text: MessageText
 
 
-class ConfirmBrief(Command, frozen=True):
+class ConfirmBrief(Command, frozen=True, omit_defaults=True):
     """Confirm the brief; the spec agent starts."""
 
     brief: BriefText
+    wanted: Wanted = ()
+    """Sentences of its background that are points as well, word by word as the reading has them."""
 
 
-class ReviseBrief(Command, frozen=True):
+class ReviseBrief(Command, frozen=True, omit_defaults=True):
     """At a gate: start again from a revised brief."""
 
     brief: BriefText
+    wanted: Wanted = ()
+    """Sentences of its background that are points as well, word by word as the reading has them."""
 
 
 class Approve(Command, frozen=True):
@@ -179,6 +187,9 @@ class RecordRecommendation(Answer, frozen=True):
     reused_from: int | None = None
     lost: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cited: tuple[d.Cited, ...] = ()
 
 
 class RecordTitle(Answer, frozen=True):

@@ -101,6 +101,8 @@ class Content(Struct, frozen=True, omit_defaults=True):
     rework: Rework | None = None
     previous_spec: int | None = None
     """Version of the specification that a revised brief replaced; its ids stay taken."""
+    previous_brief: int | None = None
+    """Version of the brief that it was made from; None also in a fork."""
     previous_plan: int | None = None
     previous_tests: int | None = None
     checkpoint: int = 0

@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from domain.content import Content, Span, sha256_of
-from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Superseded
+from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
 from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
+from domain.reading import reading_of
 from domain.runs import Attempt, Tokens
 from domain.status import Recommendation, Status, Step, Verdict
 
@@ -60,11 +61,10 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
                     "The assistant is still answering. Wait for its reply.", feature.status
                 )
             return (e.MessagePosted(message_id, text),)
-        case c.ConfirmBrief(brief):
-            return (e.BriefConfirmed(brief, sha256_of(brief), feature.epoch + 1),)
-        case c.ReviseBrief(brief):
-            mode = feature.content.mode
-            return (e.BriefRevised(brief, sha256_of(brief), feature.epoch + 1, mode),)
+        case c.ConfirmBrief():
+            return (e.BriefConfirmed(**_read(command, feature)),)
+        case c.ReviseBrief():
+            return (e.BriefRevised(**_read(command, feature), mode=feature.content.mode),)
         case c.Approve():
             return (_approved(command, feature),)
         case c.RetryFeature():
@@ -81,6 +81,20 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
             return _failed(command, feature)
         case _:
             return _recorded(command, feature)
+
+
+def _read(command: c.ConfirmBrief | c.ReviseBrief, feature: Feature) -> dict[str, Any]:
+    """What both events of a brief say. Raises EmptyBrief."""
+    reading = reading_of(command.brief, frozenset(command.wanted))
+    if not reading.points:
+        raise EmptyBrief
+    return {
+        "brief": command.brief,
+        "content_sha256": sha256_of(command.brief),
+        "epoch": feature.epoch + 1,
+        "reading": reading,
+        "wanted": command.wanted,
+    }
 
 
 def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:

@@ -361,6 +361,13 @@ class Alignment(AgentDocument, frozen=True):
     summary: Line
 
 
+class Cited(AgentDocument, frozen=True):
+    """An id and the sentence that it stands for."""
+
+    id: Ident
+    text: str
+
+
 class Title(AgentDocument, frozen=True):
     """A title of at most six words, in the user's vocabulary."""
 

@@ -40,6 +40,12 @@ class ContentChanged(Refused):
         self.current_sha256 = current_sha256
 
 
+class EmptyBrief(Refused):
+    """There is no word in the brief. Write what the software should do: one sentence is enough."""
+
+    code = "empty_brief"
+
+
 class NoSuchCheckpoint(Refused):
     """That version is no checkpoint of this feature. GET its checkpoints and choose one of them."""
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain.content import Content
+from domain.reading import Reading
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, OutputMode, Part, Recommendation, Step, Verdict
 
@@ -119,23 +120,31 @@ class AgentReplied(Event, frozen=True, tag="agent_replied"):
 class BriefConfirmed(Event, frozen=True, tag="brief_confirmed"):
     """A person confirmed a brief: the pipeline starts."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    personal: ClassVar[frozenset[str]] = frozenset({"brief", "reading", "wanted"})
     brief: str
     content_sha256: str
     epoch: int
     mode: OutputMode = OutputMode.FULL_CODE
     """What is made of it. Absent in events from before there was a choice."""
+    reading: Reading | None = None
+    """What was understood of it. Absent in events from before it was recorded."""
+    wanted: tuple[str, ...] = ()
+    """Sentences of the background that the person made points."""
 
 
 class BriefRevised(Event, frozen=True, tag="brief_revised"):
     """A person sent a revised brief: everything made from the old one no longer counts."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"brief"})
+    personal: ClassVar[frozenset[str]] = frozenset({"brief", "reading", "wanted"})
     brief: str
     content_sha256: str
     epoch: int
     mode: OutputMode = OutputMode.FULL_CODE
     """What is made of it. Absent in events from before there was a choice."""
+    reading: Reading | None = None
+    """What was understood of it. Absent in events from before it was recorded."""
+    wanted: tuple[str, ...] = ()
+    """Sentences of the background that the person made points."""
 
 
 class SpecGenerated(Event, frozen=True, tag="spec_generated"):
@@ -181,7 +190,9 @@ class TestsGenerated(Event, frozen=True, tag="tests_generated"):
 class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
     """What the alignment reviewer advises at a gate, for exactly this content."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "lost", "added"})
+    personal: ClassVar[frozenset[str]] = frozenset(
+        {"document", "lost", "added", "left_out", "notes", "cited"}
+    )
     attempt: Attempt
     gate: Gate
     recommendation: Recommendation
@@ -193,6 +204,12 @@ class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
     lost: tuple[str, ...] = ()
     """Ids that the previous deliverable had and this one has not, computed by code."""
     added: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Points of the brief that the specification leaves out on purpose."""
+    notes: tuple[str, ...] = ()
+    """What code saw and is not sure of: numbers and names that are missing, a sentence each."""
+    cited: tuple[d.Cited, ...] = ()
+    """The sentences of all these ids, as far as they are known."""
 
 
 class FeatureTitled(Event, frozen=True, tag="feature_titled"):

@@ -120,6 +120,9 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
                 conversation=content.conversation,
                 since=content.since,
                 mode=mode,
+                previous_brief=content.brief.version
+                if content.brief and content.spec
+                else content.previous_brief,
             )
             return reduce(lambda now, gate: _kept(now, gate, content), Gate, begun)
         case e.PartCarried(part=part, event=carried):

@@ -112,7 +112,8 @@ COUNTED: Final[Mapping[Rate, str]] = {
     Rate.CREATE: "features begun, forks included, by one tenant",
     Rate.CREATE_BY_ADDRESS: "the same by all tenants of one address together",
     Rate.RENAME: "renames by one tenant",
-    Rate.DECIDE: "briefs, approvals, revisions, retries, goings back and deletions by one tenant",
+    Rate.DECIDE: "briefs, readings, approvals, revisions, retries, goings back and deletions "
+    "by one tenant",
     Rate.TALK: "messages to the assistant by one tenant",
     Rate.STREAM: "live streams opened by one tenant",
     Rate.DOWNLOAD: "downloads and exports by one tenant",

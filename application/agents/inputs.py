@@ -10,7 +10,6 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from application.agents.checklist import shown, to_answer
-from application.agents.points import points_of
 from application.agents.prompting import PlainText, to_json
 from application.agents.step_inputs import StepInputs
 from domain.lifecycle import GATE_STATUS
@@ -94,7 +93,7 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.STATUS: lambda material, _: material.feature.status or "drafting",
     Input.GATE: lambda _, gate: gate,
     Input.BRIEF: lambda material, _: material.brief,
-    Input.POINTS: lambda material, _: points_of(material.brief),
+    Input.POINTS: lambda material, _: material.points,
     Input.DELIVERABLE: lambda material, gate: material.documents.get(gate) if gate else None,
     Input.CONVERSATION: lambda material, _: _conversation(material),
     Input.FILES: lambda material, _: PlainText(numbered(material.files)),

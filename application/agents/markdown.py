@@ -17,6 +17,9 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 """Invisible, yet part of how some scripts and emoji are written."""
 _TICKS: Final = re.compile(r"`{3,}")
 
+CLIPPED_AT: Final = 60
+"""Characters."""
+
 LANGUAGES: Final = {
     "ts": "ts", "tsx": "tsx", "js": "js", "mjs": "js", "cjs": "js", "json": "json", "sql": "sql",
     "css": "css", "html": "html", "md": "markdown", "yml": "yaml", "yaml": "yaml",
@@ -57,6 +60,11 @@ def fenced(content: str, path: str = "") -> str:
     language = LANGUAGES.get(path.rpartition(".")[2].lower(), "text")
     body = content if content.endswith("\n") or not content else f"{content}\n"
     return f"{fence}{language}\n{body}{fence}"
+
+
+def clipped(text: str) -> str:
+    """A text on one short line, for a sentence that only has to say which one is meant."""
+    return text if len(text) <= CLIPPED_AT else f"{text[: CLIPPED_AT - 3]}…"
 
 
 def bullets(items: Iterable[str]) -> str:

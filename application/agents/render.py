@@ -4,7 +4,8 @@ Invariant: page and structure never disagree. The same structure is the same tex
 for people approve its hash; a brief's page gives back the brief's points when it is read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from application.agents.markdown import bullets, code, fenced, ids, inline, page, section
 from domain.documents import (
@@ -23,23 +24,58 @@ from domain.documents import (
     TestFile,
     Tests,
 )
+from domain.reading import BriefPoint, clean, free_ids
 from domain.status import Verdict
 
+MUST: Final = "What it must do"
+"""The section whose ids the analyst gives; those of the others are code's."""
 
-def brief_markdown(brief: Brief) -> str:
-    """The brief, with the id of each point in front of it."""
+
+def brief_markdown(brief: Brief, earlier: Sequence[BriefPoint] = ()) -> str:
+    """The brief, with an id in front of everything it says.
+
+    Args:
+        brief: What is proposed.
+        earlier: The points of the brief that it revises: what stays as it is keeps its id, and no
+            id of it is used for something else.
+    """
+    ids_of = _Numbers([point.id for point in brief.must_haves], earlier)
     points = [f"**{point.id}** {inline(point.text)}" for point in brief.must_haves]
+
+    def lines(texts: Iterable[str]) -> str:
+        return bullets(map(ids_of.mark, texts))
+
+    examples = map(_example, brief.examples)
+    # Evaluated in this order: ids rise down the page.
     return page(
         brief.title,
-        section("Goal", inline(brief.goal)),
-        section("Users", _lines(brief.users)),
-        section("What it must do", bullets(points)),
-        section("What it will not do", _lines(brief.wont_haves)),
-        section("What it keeps", _lines(brief.data)),
-        section("Examples", bullets(_example(e) for e in brief.examples)),
-        section("Limits", _lines(brief.constraints)),
-        section("Assumptions", _lines(brief.assumptions)),
+        section("Goal", ids_of.mark(inline(brief.goal))),
+        section("Users", lines(map(inline, brief.users))),
+        section(MUST, bullets(points)),
+        section("What it will not do", lines(map(inline, brief.wont_haves))),
+        section("What it keeps", lines(map(inline, brief.data))),
+        section("Examples", lines(examples)),
+        section("Limits", lines(map(inline, brief.constraints))),
+        section("Assumptions", lines(map(inline, brief.assumptions))),
     )
+
+
+class _Numbers:
+    """The ids of lines that nobody numbered."""
+
+    def __init__(self, given: Sequence[str], earlier: Sequence[BriefPoint]) -> None:
+        self._kept: dict[str, str] = {}
+        for point in earlier:
+            if point.id not in given:
+                self._kept.setdefault(point.text, point.id)
+        self._free = free_ids({*given, *(point.id for point in earlier)})
+
+    def mark(self, line: str) -> str:
+        """A line of Markdown with its id; without one when all numbers are taken."""
+        kept = self._kept.pop(clean(line), None)
+        if kept is None:
+            kept = next(self._free, None)
+        return line if kept is None else f"**{kept}** {line}"
 
 
 def spec_markdown(spec: Spec) -> str:

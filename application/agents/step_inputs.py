@@ -17,6 +17,7 @@ from domain import documents as d
 from domain.content import sha256_of
 from domain.events import FileWritten, RefusedFile
 from domain.feature import Feature
+from domain.reading import BriefPoint, Reading, reading_of
 from domain.runs import Run
 from domain.status import Gate, Step
 
@@ -40,6 +41,10 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     feature: Feature = Feature()
     brief: str = ""
     """The confirmed brief's Markdown; empty while drafting."""
+    recorded_reading: Reading | None = None
+    """What was understood of it when it was confirmed."""
+    previous_reading: Reading | None = None
+    """Of the brief that the specification of an earlier epoch was made from."""
     conversation: tuple[Message, ...] = ()
     documents: Mapping[Gate, d.AgentDocument] = {}
     """What is written at each gate."""
@@ -57,6 +62,16 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     """What of `files`, or of `previous_files`, the checks refused to the end."""
     reports: Mapping[Step, d.Report] = {}
     """The reviews that it failed."""
+
+    @property
+    def reading(self) -> Reading:
+        """What is understood of the brief; as it was recorded, if it was."""
+        return self.recorded_reading or reading_of(self.brief)
+
+    @property
+    def points(self) -> tuple[BriefPoint, ...]:
+        """The points of the brief."""
+        return self.reading.points
 
     @property
     def spec(self) -> d.Spec | None:

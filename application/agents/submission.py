@@ -29,13 +29,50 @@ MOST_SHOWN = 40
 """Findings that are sent back at once."""
 
 
-async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]) -> T:
+async def obtain(
+    exchange: Exchange,
+    tool: Tool,
+    takes: type[T],
+    check: Check[T],
+    doubts: Check[T] | None = None,
+) -> T:
     """The document, once it has no findings.
+
+    Args:
+        exchange: The conversation with the agent.
+        tool: What it hands the document over with.
+        takes: The document's structure.
+        check: Findings that no document may have.
+        doubts: Findings that code is not sure of: told once, and never a reason to fail. What was
+            accepted before counts if nothing better comes.
 
     Raises:
         StepFailed: `check_failed`, `no_result`, `answer_too_long`, or what `Exchange.ask` raises.
         ModelError: no usable answer.
     """
+    document, answer, call = await _accepted(exchange, tool, takes, check)
+    found = await doubts(document) if doubts else []
+    if not found:
+        return document
+    exchange.heard(answer)
+    text = _DOUBTS.format(findings=listed(found[:MOST_SHOWN]), tool=tool.name)
+    exchange.reply(
+        [
+            Result(each, text if each is call else _IGNORED, is_error=each is not call)
+            for each in calls(answer)
+        ]
+    )
+    try:
+        again, _, _ = await _accepted(exchange, tool, takes, check)
+    except StepFailed:
+        return document
+    return again
+
+
+async def _accepted(
+    exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
+) -> tuple[T, ModelAnswer, Block]:
+    """The document without findings, and where it came."""
     reminded = cut = False
     corrections = Corrections()
     while True:
@@ -59,7 +96,7 @@ async def obtain(exchange: Exchange, tool: Tool, takes: type[T], check: Check[T]
             continue
         document, findings = await _checked(submitted[-1], takes, check)
         if document is not None and not findings:
-            return document
+            return document, answer, submitted[-1]
         if (
             not corrections.deserved_by(findings, readable=document is not None)
             or not exchange.turns_left
@@ -88,6 +125,12 @@ _CORRECTION = (
     "The document is not accepted. These are the findings of the checks:\n{findings}\n"
     "Mend exactly these, leave the rest as it is, and hand over the whole document again by "
     "calling `{tool}`."
+)
+_DOUBTS = (
+    "The document is accepted, but these things in it look wrong to a check that only compares "
+    "words:\n{findings}\nLook at each. Mend what is wrong (what a point says, its numbers, dates, "
+    "amounts and names, stands in a requirement that cites it), leave what is right, and hand over "
+    "the whole document again by calling `{tool}`."
 )
 _IGNORED = "This call is not used."
 

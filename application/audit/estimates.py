@@ -87,7 +87,7 @@ class Estimates:
     async def of_new(self, tenant_id: UUID, brief_length: int) -> Estimate:
         """What confirming a brief costs for a feature that is not there yet. Raises as `of`."""
         feature = fold(decide(c.CreateFeature(), Feature()))
-        return await self._estimate(tenant_id, None, feature, c.ConfirmBrief(""), brief_length)
+        return await self._estimate(tenant_id, None, feature, c.ConfirmBrief("x"), brief_length)
 
     async def _estimate(
         self,

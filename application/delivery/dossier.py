@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from application.agents.points import reading_in
 from application.delivery import checker
 from application.delivery.manifest import bill_of_materials
 from application.delivery.script import script
@@ -77,7 +78,12 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
     assert isinstance(plan, e.PlanGenerated)  # noqa: S101
     assert isinstance(tests, e.TestsGenerated)  # noqa: S101
     trace = trace_of(
-        markdown_of(brief), spec.document, plan.document, tests.document, finished.files
+        markdown_of(brief),
+        spec.document,
+        plan.document,
+        tests.document,
+        finished.files,
+        reading_in(brief),
     )
     bill = bill_of_materials(
         finished.feature_id,

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from application.agents.markdown import bullets, code, ids, inline, page, section
-from application.agents.points import points_of
 from domain.documents import Plan, Spec, Tests
 from domain.events import FileWritten
+from domain.reading import Reading, reading_of
 
 
 class TracedPoint(Struct, frozen=True):
@@ -81,9 +81,15 @@ class Trace(Struct, frozen=True):
 
 
 def trace_of(
-    brief: str, spec: Spec, plan: Plan, tests: Tests, files: Sequence[FileWritten]
+    brief: str,
+    spec: Spec,
+    plan: Plan,
+    tests: Tests,
+    files: Sequence[FileWritten],
+    reading: Reading | None = None,
 ) -> Trace:
-    """Follow every id from the brief's text to the delivered files."""
+    """Follow every id from the brief's text, as it was read, to the delivered files."""
+    read = reading or reading_of(brief)
     delivered = {file.path for file in files}
     covering = _covering(tests)
     untestable = _grouped((each.id, each.reason) for each in tests.untestable)
@@ -123,7 +129,7 @@ def trace_of(
     )
     points = tuple(
         TracedPoint(point.id, point.text, needed.get(point.id, ()), excluded.get(point.id, ()))
-        for point in points_of(brief)
+        for point in read.points
     )
     traced = tuple(
         TracedFile(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from application.agents.points import reading_in
 from application.agents.step_inputs import Message, StepInputs
 from application.delivery.stored_files import read_all_stored
 from application.features import Features
@@ -44,6 +45,7 @@ class InputLoader:
         accepted = content.accepted if Input.ACCEPTED_FILES in reads else None
         wanted: dict[_Name, int | None] = {
             "brief": content.brief.version if content.brief else None,
+            "previous_brief": content.previous_brief if Input.PREVIOUS_SPEC in reads else None,
             "files": implementation.version if implementation else None,
             "previous_files": failed.implementation if failed else None,
             "accepted_files": accepted,
@@ -60,6 +62,8 @@ class InputLoader:
         return StepInputs(
             feature=feature,
             brief=getattr(named.get("brief"), "brief", ""),
+            recorded_reading=reading_in(named.get("brief")),
+            previous_reading=reading_in(named.get("previous_brief")),
             conversation=conversation,
             documents=_column(named, "document", Gate, "document"),
             markdowns=_column(named, "document", Gate, "markdown"),

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from domain.content import sha256_of
-from domain.errors import ContentChanged, NoSuchCheckpoint, NotFound, NotNow, Superseded
+from domain.decider import decide
+from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
 from domain.lifecycle import LIFECYCLE, WORKING, actions_at
+from domain.reading import reading_of
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from tests.given import (
@@ -41,10 +43,22 @@ def test_nothing_happens_to_a_feature_that_does_not_exist():
     given(Story()).when(c.RenameFeature("x")).refused(NotFound)
 
 
+@pytest.mark.parametrize("text", [" \n\t", "😀 👩‍🔧 !", "---\n***", "1️⃣", "\u200b"])
+def test_a_brief_without_a_word_is_refused(text):
+    given(drafted()).when(c.ConfirmBrief(text)).refused(EmptyBrief)
+
+
+def test_what_a_person_made_a_point_is_recorded_with_the_brief():
+    brief = "I mend bicycles.\n\n- Ask"
+    (confirmed,) = decide(c.ConfirmBrief(brief, ("I mend bicycles.",)), drafted().feature)
+    assert [p.text for p in confirmed.reading.points] == ["I mend bicycles.", "Ask"]
+    assert confirmed.wanted == ("I mend bicycles.",)
+
+
 def test_confirming_a_brief_starts_the_spec_and_raises_the_epoch():
     story = drafted()
     given(story).when(c.ConfirmBrief("Lend tools")).then(
-        e.BriefConfirmed("Lend tools", sha256_of("Lend tools"), 1)
+        e.BriefConfirmed("Lend tools", sha256_of("Lend tools"), 1, reading=reading_of("Lend tools"))
     )
     story.do(c.ConfirmBrief("Lend tools"))
     assert story.feature.status is Status.SPEC_GENERATING
@@ -362,3 +376,11 @@ def test_actions_at_a_gate():
 
 def test_an_empty_run_costs_nothing():
     assert Run().cost_usd == 0
+
+
+def test_a_revision_knows_the_brief_that_its_last_specification_was_made_from():
+    story = drafted().do(c.ConfirmBrief("Lend tools"))
+    first = story.feature.content.brief.version
+    story.work(Step.SPEC).work(Step.ALIGN_SPEC).do(c.ReviseBrief("Lend books"))
+    content = story.feature.content
+    assert (content.previous_brief, content.brief.version > first) == (first, True)

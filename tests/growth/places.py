@@ -19,8 +19,10 @@ import structlog
 from msgspec.structs import replace
 
 from application.agents.checklist import ReviewScope, ids_in, last_line, to_answer
-from application.agents.checks.brief import brief_findings, with_real_sources
+from application.agents.checks.brief import brief_findings, with_real_sources, with_steady_ids
 from application.agents.checks.code import file_findings
+from application.agents.checks.facts import facts_of, holds, said_in
+from application.agents.checks.fidelity import fidelity_notes
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
@@ -28,6 +30,7 @@ from application.agents.checks.stack import stack_findings
 from application.agents.checks.tests import tests_findings
 from application.agents.exchange import said
 from application.agents.failures import check_failed
+from application.agents.first_points import first_points_of
 from application.agents.heard import Heard, heard
 from application.agents.input_fingerprint import fingerprint_of
 from application.agents.inputs import inputs_of
@@ -68,6 +71,7 @@ from domain import events as e
 from domain.content import sha256_of
 from domain.decider import decide
 from domain.feature import Feature, fold
+from domain.reading import reading_of
 from domain.recorded import Recorded
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Step
@@ -446,9 +450,13 @@ def _checked(text: str) -> object:
     return (
         spec_findings(new, points, old),
         with_history(new, old),
+        fidelity_notes(new, reading_of(text).points, old, reading_of(text[::-1]).points),
+        [holds(fact, said_in(text)) for fact in facts_of(text)[:1]],
         plan_findings(planned, new),
         tests_findings(tests(text), new, planned),
         brief_findings(brief(text)),
+        with_steady_ids(brief(text), reading_of(text).points),
+        brief_markdown(brief(text), reading_of(text).points),
         with_real_sources(brief(text), {text}),
         file_findings("src/0.ts", text, planned, tests(text)),
         list(placeholders("a.ts", text)),
@@ -490,6 +498,7 @@ def _set_up(text: str) -> object:
 
 PLACES: Final[Mapping[str, Place]] = {
     "points of a brief": points_of,
+    "points of an earlier brief": first_points_of,
     "title": lambda text: (fallback_title(text), title_findings(text)),
     "checks": _checked,
     "pages for people": _shown,

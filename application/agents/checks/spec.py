@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from application.agents.checks.naming import misnamed, repeated, unknown
-from domain.documents import Point, Spec
+from application.agents.markdown import clipped
+from domain.documents import Spec
+from domain.reading import BriefPoint
 
 
-def spec_findings(spec: Spec, points: tuple[Point, ...], previous: Spec | None) -> list[str]:
+def spec_findings(spec: Spec, points: tuple[BriefPoint, ...], previous: Spec | None) -> list[str]:
     """What is wrong with the specification, a sentence each."""
     return [*_ids(spec), *_coverage(spec, points), *_stability(spec, previous)]
 
@@ -27,7 +29,7 @@ def _ids(spec: Spec) -> Iterator[str]:
     yield from repeated("Entity", [e.name for e in spec.entities])
 
 
-def _coverage(spec: Spec, points: tuple[Point, ...]) -> Iterator[str]:
+def _coverage(spec: Spec, points: tuple[BriefPoint, ...]) -> Iterator[str]:
     known = {point.id for point in points}
     answered: set[str] = set()
     for requirement in spec.requirements:
@@ -39,7 +41,7 @@ def _coverage(spec: Spec, points: tuple[Point, ...]) -> Iterator[str]:
     for point in points:
         if point.id not in answered:
             yield (
-                f"{point.id} of the brief ({_short(point.text)}) is in no requirement's sources "
+                f"{point.id} of the brief ({clipped(point.text)}) is in no requirement's sources "
                 "and in nothing that is out of scope."
             )
 
@@ -70,7 +72,3 @@ def with_history(spec: Spec, previous: Spec | None) -> Spec:
     every = dict.fromkeys((*previous.superseded, *spec.superseded))
     real = {*previous.superseded, *(r.id for r in previous.requirements)}
     return replace(spec, superseded=tuple(ident for ident in every if ident in real))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - a line's worth.

@@ -3,12 +3,12 @@
 Invariant: the Markdown that people approve is made from the very structure that passed the checks.
 """
 
+from application.agents.checks.fidelity import fidelity_findings
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
 from application.agents.inspection import StaticFinding, errors
 from application.agents.language import asked_in, in_language, language_of
-from application.agents.points import points_of
 from application.agents.render import plan_markdown, spec_markdown, tests_markdown
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
@@ -31,13 +31,17 @@ _AGAIN = (
 async def write_spec(work: StepContext) -> c.RecordDocument:
     """The specification of the confirmed brief."""
     material = work.material
-    points, previous = points_of(material.brief), material.previous_spec
+    points, previous = material.points, material.previous_spec
+    before = material.previous_reading.points if material.previous_reading else ()
 
     async def check(spec: Spec) -> list[str]:
         return await work.context.compute(spec_findings, spec, points, previous)
 
+    async def doubts(spec: Spec) -> list[str]:
+        return await work.context.compute(fidelity_findings, spec, points, previous, before)
+
     task = _SPEC_TASK + (_AGAIN if previous else "") + asked_in(material.brief)
-    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check)
+    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts)
     spec = with_history(spec, previous)
     page = await work.context.compute(spec_markdown, spec)
     return c.RecordDocument(

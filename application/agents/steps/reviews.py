@@ -53,7 +53,7 @@ _AGAIN = (
     "and takes nothing back."
 )
 MOST_OPEN: Final = 200
-"""So much of what a review left open is named when it is asked for: more than there are controls."""
+"""So much of what a review left open is named at once: more than there are controls."""
 
 _NAMES: Final[Mapping[Step, str]] = {
     Step.SECURITY_REVIEW: "Security review",

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 
-from application.agents.checks.brief import brief_findings, with_real_sources
+from application.agents.checks.brief import brief_findings, with_real_sources, with_steady_ids
 from application.agents.corrections import Corrections
 from application.agents.exchange import Exchange, Result, calls, said, was_cut
 from application.agents.failures import StepFailed, check_failed
@@ -47,9 +47,10 @@ async def converse(work: StepContext) -> c.RecordReply:
         raise StepFailed("nothing_to_answer", "There is no message to answer.")
     heard = await _reply(work.exchange(TASK))
     brief = heard.brief
+    earlier = work.material.points if work.material.brief else ()
     if brief is not None:
         known = {m.message_id for m in work.material.conversation}
-        brief = with_real_sources(brief, known)
+        brief = with_steady_ids(with_real_sources(brief, known), earlier)
     language = language_of("\n".join(message.text for message in messages))
     text = heard.text or (_PROPOSED if brief else "")
     if not text and heard.question:
@@ -63,14 +64,16 @@ async def converse(work: StepContext) -> c.RecordReply:
         text=text,
         question=heard.question,
         brief=brief,
-        brief_markdown=None if brief is None else in_language(brief_markdown(brief), language),
+        brief_markdown=None
+        if brief is None
+        else in_language(brief_markdown(brief, earlier), language),
     )
 
 
 async def _reply(exchange: Exchange) -> _Heard:
     heard = _Heard()
     corrections = Corrections()
-    reminded = cut = False
+    reminded = shortened = False
     while True:
         answer = await exchange.ask()
         heard.text = said(answer) or heard.text
@@ -83,17 +86,17 @@ async def _reply(exchange: Exchange) -> _Heard:
                 [Result(call, listed(findings), is_error=True) for call in calls(answer)]
             )
             continue
-        if was_cut(answer) and not (heard.question or heard.brief):
-            # Whatever was to follow the words is lost, such as the brief that they announce.
-            if not cut:
-                cut = True
-                exchange.heard(answer)
-                exchange.reply([], _SHORTER)
-                continue
-            if not heard.text:
-                raise StepFailed("answer_too_long", "The assistant's answer was cut off, twice.")
-            heard.text = f"{heard.text}\n\n{_CUT}"
-            return heard
+        if _is_lost(answer, heard):
+            if shortened:
+                raise StepFailed(
+                    "answer_too_long",
+                    "The assistant's answer was cut off at its limit of length, twice. If a brief "
+                    "was to be proposed, ask for a shorter one, or write the brief yourself.",
+                )
+            shortened = True
+            exchange.heard(answer)
+            exchange.reply([], _SHORTER)
+            continue
         if heard.text or heard.question or heard.brief:
             return heard
         if reminded:
@@ -105,13 +108,17 @@ async def _reply(exchange: Exchange) -> _Heard:
 
 _REMINDER = "You have not answered yet. Answer the user's last message now."
 _SHORTER = (
-    "Your answer was cut off at the limit of its length: what was not complete is lost, a brief "
-    "included. Answer again, in at most 120 words; propose a brief in fewer words."
+    "Your answer was cut off at the limit of its length, so what you were about to hand over is "
+    "lost. Answer again, shorter. If it was a brief, propose the whole brief again: keep every "
+    "point, shorten its sentences, and leave out all `sources`. Otherwise use at most 120 words."
 )
-_CUT = (
-    "(This answer was cut off at the limit of its length. If it was to propose a brief, ask for a "
-    "shorter one.)"
-)
+
+
+def _is_lost(answer: ModelAnswer, heard: _Heard) -> bool:
+    """Whether the limit of length took away what the agent was handing over, or all it said."""
+    if heard.question or heard.brief:
+        return False
+    return answer.truncated or (was_cut(answer) and not heard.text)
 
 
 def _take(answer: ModelAnswer, heard: _Heard) -> list[str]:

@@ -127,9 +127,12 @@ class _Reader:
                 about = self._section
             self._bullet(found["text"], about, lead or self._heading)
             self._lead, self._lead_section = lead, about
-        elif POINT_ID.match(line):
+        elif found := POINT_ID.match(line):
             self.flush()
-            self._bullet(line, Section.MUST, self._heading)
+            if self._heading and self._section is Section.STORY:
+                self._paragraph.append(found["text"])  # The goal of a proposed brief.
+            else:
+                self._bullet(line, Section.MUST, self._heading)
         elif not line:
             if self._paragraph:
                 self.flush()
@@ -199,7 +202,9 @@ def wishes(text: str) -> list[tuple[str, str]]:
     lines = read(text)
     later = [x.text for x in lines if x.bullet and not x.id and x.under == ALSO]
     earlier = [x for x in lines if not (x.bullet and x.under == ALSO) or x.id]
-    named = [(x.id, x.text[:LIMIT]) for x in earlier if x.id]
+    numbered = [x for x in earlier if x.id]
+    meant = [x for x in numbered if x.section in (Section.MUST, Section.STORY)]
+    named = [(x.id, x.text[:LIMIT]) for x in meant or numbered]
     if not named:
         found = _unnamed(earlier)[: MOST_WISHES - len(later)] or ([] if later else [text.strip()])
         named = [(f"BF-{n}", wish[:LIMIT]) for n, wish in enumerate(found, start=1)]
@@ -213,6 +218,13 @@ def _unnamed(lines: list[BriefLine]) -> list[str]:
     prose = [sentence for x in wanted if not x.bullet for sentence in sentences(x.text)]
     spoken = [s for s in prose if WANTS.search(s) and not NEGATED.search(s)]
     return bullets or spoken or prose
+
+
+def sections_in(inputs: dict[str, Any]) -> dict[str, Section | None]:
+    """What the headings say that the handed points stand under, by the points' ids."""
+    given = inputs.get("points")
+    points = [p for p in given if isinstance(p, dict)] if isinstance(given, list) else []
+    return {str(p.get("id", "")): section_of(str(p.get("under", ""))) for p in points}
 
 
 def points_of(inputs: dict[str, Any]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from infrastructure.demo_model.author.alignment import ids_in
-from infrastructure.demo_model.author.brief import ALSO, points_of, text_of
+from infrastructure.demo_model.author.brief import ALSO, Section, points_of, sections_in, text_of
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.proposal import data_lines, propose
 from infrastructure.demo_model.author.words import listed
@@ -165,11 +165,13 @@ def _revise(inputs: dict[str, Any], messages: list[SpokenMessage]) -> Reply:
     numbers = [int(key.split("-")[1]) for key, _ in points if POINT.fullmatch(key)]
     brief = text_of(inputs.get("brief", ""))
     wish = " ".join(last.text.split())
+    about = sections_in(inputs)
+    wanted = [p for p in points if about.get(p[0]) in (None, Section.MUST, Section.STORY)]
     kept = (
         brief
         if all(key in brief for key, _ in points)
         else "\n".join(
-            [brief, "", "## It must do", "", *(f"- {key}: {text}" for key, text in points)]
+            [brief, "", "## It must do", "", *(f"- {key}: {text}" for key, text in wanted)]
         )
     )
     added = f"{kept}\n\n## {ALSO}\n\n- BF-{max(numbers, default=0) + 1}: {wish}\n"

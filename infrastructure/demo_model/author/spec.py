@@ -7,8 +7,16 @@ from typing import Any
 
 import msgspec
 
+from application.agents.checks.facts import facts_of
 from domain import documents as d
-from infrastructure.demo_model.author.brief import Section, plain, points_of, read, text_of
+from infrastructure.demo_model.author.brief import (
+    Section,
+    plain,
+    points_of,
+    read,
+    sections_in,
+    text_of,
+)
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.requirements import Deed, WantedRequirement, share
 from infrastructure.demo_model.author.sketch import FieldKind, Sketch, to_entities
@@ -87,13 +95,16 @@ def _criteria(wanted: WantedRequirement) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _response(wanted: WantedRequirement) -> str:
+def _response(wanted: WantedRequirement, texts: dict[str, str]) -> str:
     thing = wanted.thing
-    return {
+    said = {
         Deed.ADD: f"The {thing.label} is checked, stored and shown in the list of {thing.many}.",
         Deed.FIND: f"The {thing.many} are shown, the newest first, narrowed by a search text.",
         Deed.CHANGE: f"The {thing.label} is checked and stored anew, or removed for good.",
     }[wanted.deed]
+    facts = [fact.said for key in wanted.sources for fact in facts_of(texts.get(key, ""))]
+    words = ", ".join(dict.fromkeys(facts))[:1_500]
+    return f"{said} As the brief has it: {words}." if words else said
 
 
 def _errors(drawn: Sketch) -> tuple[d.ErrorCase, ...]:
@@ -132,7 +143,8 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
     flat = " ".join(plain(brief).split())
     unsaid = [f"- {text}" for _, text in points if " ".join(text.split()) not in flat]
     drawn = find_things("\n".join([brief, "", "## It must do", "", *unsaid]))
-    wanted, left_out = share(drawn, points)
+    refused = [key for key, about in sections_in(inputs).items() if about is Section.WONT]
+    wanted, left_out = share(drawn, [p for p in points if p[0] not in refused] or points[:1])
     old = _earlier(inputs)
     before = old.requirements if old else ()
     used = {r.id for r in before} | {c.id for r in before for c in r.criteria}
@@ -143,6 +155,7 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
         {f"{r.trigger}/{c.given}/{c.when}/{c.then}": c.id for r in before for c in r.criteria},
         used,
     )
+    texts = dict(points)
     requirements = []
     for want in wanted:
         trigger = want.deed.trigger(want.thing)
@@ -155,13 +168,14 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
                 id=requirement_ids.take(trigger),
                 actor="A person",
                 trigger=trigger,
-                response=_response(want),
+                response=_response(want, texts),
                 sources=want.sources,
                 criteria=criteria,
             )
         )
-    texts = dict(points)
-    declined = [x.text for x in read(brief) if x.section is Section.WONT and x.bullet]
+    declined = [d.Exclusion(texts[key][:1_900], (key,)) for key in refused] or [
+        d.Exclusion(x.text[:1_900]) for x in read(brief) if x.section is Section.WONT and x.bullet
+    ]
     return d.Spec(
         title=title_of(brief),
         summary=(
@@ -183,7 +197,7 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
                 d.Exclusion(f"“{texts[key][:300]}”: what the demo model writes {why}.", (key,))
                 for key, why in left_out.items()
             ),
-            *(d.Exclusion(text[:1_900]) for text in declined[:20]),
+            *declined[: max(20, len(refused))],
         ),
         superseded=tuple(
             sorted(used - set(requirement_ids.given) - set(criterion_ids.given), key=_by_number)

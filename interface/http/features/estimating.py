@@ -64,9 +64,9 @@ async def _meant(
 ) -> c.FeatureCommand:
     match action:
         case PaidAction.CONFIRM:
-            return c.ConfirmBrief("")
+            return c.ConfirmBrief("x")
         case PaidAction.REVISE:
-            return c.ReviseBrief("")
+            return c.ReviseBrief("x")
         case PaidAction.RETRY:
             return c.RetryFeature()
         case PaidAction.REPLAY:

@@ -24,8 +24,9 @@ WORKING: Final = ("api_key_missing",)
 """What sets agents to work."""
 
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
-    "confirm_brief": WORKING,
-    "revise_brief": WORKING,
+    "confirm_brief": (*WORKING, "empty_brief"),
+    "revise_brief": (*WORKING, "empty_brief"),
+    "read_brief": ("empty_brief",),
     "approve": (*WORKING, "content_changed"),
     "retry_feature": (*WORKING, "no_such_checkpoint"),
     "replay_feature": (*WORKING, "no_such_checkpoint"),

@@ -148,6 +148,11 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
         "No such checkpoint",
         "GET the feature's checkpoints and choose the version of one of them.",
     ),
+    "empty_brief": ProblemKind(
+        422,
+        "The brief is empty",
+        "There is no letter and no number in it. Write what the software should do.",
+    ),
     "api_key_missing": ProblemKind(
         409,
         "An API key is needed first",

@@ -14,6 +14,7 @@ from application.audit.events import AuditEntry
 from application.ports import Why
 from domain import documents as d
 from domain import events as e
+from domain.reading import Reading
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Crumb
@@ -37,6 +38,8 @@ class Document(Struct, frozen=True):
     """Of a review, as code computed it."""
     reasons: tuple[str, ...] = ()
     """Why a review came to its verdict."""
+    reading: Reading | None = None
+    """Of a brief: its points, and what was taken as background."""
 
 
 class Documents(Struct, frozen=True):
@@ -68,8 +71,15 @@ class Advised(Struct, frozen=True):
     reasons: tuple[str, ...]
     summary: str
     lost: tuple[str, ...] = ()
-    """Ids that the document before had and this one has not."""
+    """Ids that the document before had and this one has not: what is missing."""
     added: tuple[str, ...] = ()
+    """Ids that this document has and its last version had not: what is new."""
+    left_out: tuple[str, ...] = ()
+    """Points of the brief that the specification leaves out on purpose."""
+    notes: tuple[str, ...] = ()
+    """What code saw and is not sure of, such as a number that is missing, a sentence each."""
+    cited: tuple[d.Cited, ...] = ()
+    """What these ids stand for, in words, as far as it is recorded."""
 
 
 class Failed(Struct, frozen=True):

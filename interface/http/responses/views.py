@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from application.agents.points import reading_in
 from application.delivery.download import markdown_of
 from application.ports import Unread
 from domain import events as e
@@ -218,6 +219,7 @@ def _document(written: WrittenPart | None, texts: Mapping[int, Recorded]) -> Doc
         at=written.at,
         verdict=written.verdict,
         reasons=getattr(event, "reasons", ()),
+        reading=reading_in(event),
     )
 
 
@@ -229,7 +231,15 @@ def _advised(row: FeatureRow, texts: Mapping[int, Recorded]) -> Advised | None:
     made = recorded.event
     reasons = tuple(reason.text for reason in made.document.reasons)
     return Advised(
-        advice.gate, advice.verdict, reasons, made.document.summary, made.lost, made.added
+        advice.gate,
+        advice.verdict,
+        reasons,
+        made.document.summary,
+        made.lost,
+        made.added,
+        made.left_out,
+        made.notes,
+        made.cited,
     )
 
 

@@ -83,3 +83,16 @@ async def test_a_summary_that_is_too_long_goes_back_once():
         await advised(
             Step.ALIGN_SPEC, s.BEFORE_PLAN, *[answer(call("submit_recommendation", long))] * 2
         )
+
+
+async def test_what_is_missing_left_out_and_in_doubt_is_told_apart_and_in_words():
+    material = replace(s.BEFORE_PLAN, brief="- Ask within 24 hours\n- Answer\n- Pay\n- Print")
+    now = replace(
+        s.SPEC,
+        requirements=(replace(s.SPEC.requirements[0], sources=("BF-1", "BF-2")),),
+        out_of_scope=(d.Exclusion("No payments.", ("BF-3",)),),
+    )
+    command, _ = await advised(Step.ALIGN_SPEC, holding(material, Gate.SPEC, now))
+    assert (command.lost, command.left_out) == (("BF-4",), ("BF-3",))
+    assert [(c.id, c.text) for c in command.cited] == [("BF-4", "Print"), ("BF-3", "Pay")]
+    assert command.notes[0].startswith("BF-1 (Ask within 24 hours) says “24”")

@@ -23,6 +23,14 @@ BRIEF = d.Brief(
         d.Point("BF-2", "Answer."),
     ),
 )
+FULL = replace(
+    BRIEF,
+    wont_haves=("Payments",),
+    data=("Repair: part",),
+    examples=(d.Example("a repair", "it is asked for", "it is listed"),),
+    constraints=("Within 24 hours",),
+    assumptions=("One shop", "In English"),
+)
 
 
 async def replied(*answers, material: StepInputs = s.TALKING):
@@ -46,7 +54,29 @@ async def test_a_question_comes_with_its_prose_or_is_the_text_itself():
 async def test_a_brief_comes_as_a_page_whose_points_can_be_read_back():
     reply, _ = await replied(answer(call("propose_brief", BRIEF)))
     assert reply.text.startswith("Here is the brief")
-    assert [p.id for p in points_of(reply.brief_markdown)] == ["BF-1", "BF-2"]
+    assert [(p.id, p.text) for p in points_of(reply.brief_markdown)] == [
+        ("BF-3", "Fewer calls."), ("BF-4", "Owner"),
+        ("BF-1", "Ask for a repair."), ("BF-2", "Answer."),
+    ]  # fmt: skip
+
+
+async def test_a_revised_brief_keeps_the_ids_of_all_that_stays():
+    first = (await replied(answer(call("propose_brief", FULL))))[0]
+    confirmed = replace(s.TALKING, brief=first.brief_markdown)
+    before = {p.id: p.text for p in confirmed.points}
+    assert len(before) == len(set(before.values())) == 10
+    later = replace(
+        FULL,
+        goal="No calls at all.",
+        users=("Apprentice", "Owner"),
+        must_haves=(*FULL.must_haves[1:], d.Point("BF-3", "Print.")),
+        data=(*FULL.data, "Price"),
+    )
+    again = (await replied(answer(call("propose_brief", later)), material=confirmed))[0]
+    after = {p.id: p.text for p in points_of(again.brief_markdown)}
+    assert {i for i in before if after.get(i) == before[i]} == before.keys() - {"BF-1", "BF-3"}
+    new = {text for ident, text in after.items() if ident not in before}
+    assert new == {"No calls at all.", "Apprentice", "Print.", "Price"}
 
 
 async def test_citations_of_messages_that_do_not_exist_are_left_out():
@@ -85,15 +115,14 @@ async def test_a_reply_that_was_cut_is_asked_for_again():
     assert failed.value.code == "answer_too_long"
 
 
-async def test_a_brief_that_was_cut_off_is_asked_for_again_and_never_lost_without_a_word():
-    text = prose("Here is the brief.")
-    reply, context = await replied(cut(text), answer(text, call("propose_brief", BRIEF)))
-    assert reply.brief is not None
-    assert "propose a brief in fewer words" in context.last_words
-    reply, _ = await replied(cut(text), cut(text))
-    assert reply.brief is None
-    assert reply.text.startswith("Here is the brief.")
-    assert "cut off" in reply.text
+async def test_a_proposed_brief_that_was_cut_is_asked_for_again_and_never_lost_in_silence():
+    whole = answer(call("propose_brief", BRIEF))
+    reply, context = await replied(cut(prose("Here it is:")), whole)
+    assert (reply.text, reply.brief.title) == ("Here it is:", "Repairs")
+    assert "propose the whole brief again" in context.last_words
+    with pytest.raises(StepFailed, match="cut off") as failed:
+        await replied(cut(prose("Here it is:")), cut(prose("Here it is:")))
+    assert failed.value.code == "answer_too_long"
 
 
 async def test_the_same_attempt_gives_the_same_message_id_and_another_attempt_another():

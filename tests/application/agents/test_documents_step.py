@@ -247,3 +247,23 @@ async def test_a_nul_character_is_a_finding_and_its_name_in_code_is_none():
     )
     assert (await done(Step.TESTS, s.BEFORE_TESTS, context)).document == tests
     assert "NUL" in context.last_words
+
+
+async def test_a_number_that_is_missing_is_asked_for_once_and_never_fails_the_step():
+    material = StepInputs(brief="- Ask for a repair within 24 hours\n- Confirm")
+    vague = answer(call("submit_spec", s.SPEC))
+    better = replace(
+        s.SPEC,
+        requirements=(
+            replace(s.SPEC.requirements[0], response="lists it within 24 hours"),
+            s.SPEC.requirements[1],
+        ),
+    )
+    context = ScriptedContext(vague, answer(call("submit_spec", better)))
+    made = await done(Step.SPEC, material, context)
+    assert "“24”" in context.requests[1].messages[-1]["content"][0]["content"]
+    assert made.document.requirements[0].response == "lists it within 24 hours"
+    wordless, wrong = answer(prose("No.")), answer(call("submit_spec", b"{}"))
+    for stubborn in ([vague], [wordless, wordless], [wrong, wrong], [cut(), cut()]):
+        kept = await done(Step.SPEC, material, ScriptedContext(vague, *stubborn))
+        assert kept.document.requirements == s.SPEC.requirements

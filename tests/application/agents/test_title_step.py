@@ -5,7 +5,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from application.agents.title import fallback_title
+from application.agents.title import fallback_title, title_findings
 from application.ports import ModelError
 from domain.status import Step
 from tests.application.agents import attempt_context as s
@@ -54,4 +54,26 @@ def test_every_brief_has_a_title_of_one_to_six_words(brief):
     assert 1 <= len(title.split()) <= 6
     assert len(title) <= 80
     assert title == title.strip()
-    assert title.isprintable()
+    assert title_findings(title) == []
+
+
+@pytest.mark.parametrize(
+    ("brief", "title"),
+    [
+        ("ห้องประชุม", "ห้องประชุม"),
+        ("# साइकिल मरम्मत की", "साइकिल मरम्मत की"),
+        ("می\u200cخواهم رزرو کنم", "می\u200cخواهم رزرو کنم"),
+        ("- 👨\u200d👩\u200d👧\u200d👦", "👨\u200d👩\u200d👧\u200d👦"),
+        ("👨\u200d👩\u200d👧\u200d👦 planner", "👨\u200d👩\u200d👧\u200d👦 planner"),
+        ("O'Brien's (new) shop, co-op.", "O'Brien's new shop co-op"),
+        ("ก็" * 100, "ก็" * 40),
+    ],
+)
+def test_words_of_a_title_are_whole_in_any_writing(brief, title):
+    assert fallback_title(brief) == title
+    assert title_findings(title) == []
+
+
+@pytest.mark.parametrize("title", ["", "  ", "?!", "\u200d", "a\u202eb"])
+def test_what_nobody_could_read_is_no_title(title):
+    assert title_findings(title)

@@ -84,8 +84,8 @@ def decisions(feature: Feature) -> list[c.FeatureCommand]:
     """Everything that a person may think of deciding."""
     shown = [(gate, feature.content.deliverable(gate)) for gate in Gate]
     return [
-        c.ConfirmBrief(""),
-        c.ReviseBrief(""),
+        c.ConfirmBrief("x"),
+        c.ReviseBrief("x"),
         c.RetryFeature(),
         *(c.Approve(gate, one.content_sha256 if one else sha256_of("")) for gate, one in shown),
         *(c.ReplayFeature(point.version) for point in feature.checkpoints),
@@ -118,7 +118,7 @@ async def test_a_title_that_is_there_is_not_paid_for_again():
     untitled = at_gate(Gate.SPEC)
     titled = at_gate(Gate.SPEC).do(c.RenameFeature("Mine"))
     for story, expected in ((untitled, True), (titled, False)):
-        found = await estimates(story).of(TENANT, FEATURE, c.ReviseBrief(""), 100)
+        found = await estimates(story).of(TENANT, FEATURE, c.ReviseBrief("x"), 100)
         assert (Step.TITLE in {step.step for step in found.steps}) is expected
 
 

@@ -17,7 +17,7 @@ import type {
 	Progress,
 	Severity
 } from '#lib/api/generated/index.ts';
-import { duration, money, moneyBetween } from '#lib/format.ts';
+import { count, duration, money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
@@ -330,6 +330,13 @@ export const en = {
 		briefPreview: 'Preview',
 		briefReset: 'Take the proposed one again',
 		briefText: 'Text of the brief, in Markdown',
+		understood: (points: number, sentences: number) =>
+			`Understood: ${plural(points, 'point', 'points')}, ${plural(sentences, 'sentence', 'sentences')} as background`,
+		background: 'Taken as background, followed by nothing',
+		makePoint: 'Make it a point',
+		noPoint: 'No point after all',
+		tooLong: (length: number, most: number) =>
+			`That is ${count(length)} characters; ${count(most)} are the most. Nothing was cut: make it shorter, then send it.`,
 		confirm: 'Confirm and start',
 		confirmHint: 'The specification is written next. You read it before anything goes on.',
 		confirmed: 'Brief confirmed. The specification is being written.',
@@ -399,8 +406,14 @@ export const en = {
 		waiting: 'The reviewer compares it with what you asked for…',
 		none: 'There is no recommendation for this one. Read it, then decide.',
 		why: 'Why',
-		lost: 'Not covered by this document',
+		lost: {
+			spec: 'Missing: asked for in the brief, and answered by nothing',
+			plan: 'Missing: required, and built by no task',
+			tests: 'Missing: required, and checked by no test'
+		} satisfies Record<Gate, string>,
+		leftOut: 'Left out on purpose',
 		added: 'New since the version before',
+		notes: 'Please look at these: the words differ from the brief',
 		approve: (what: string) => `Approve this ${what}`,
 		approveAnyway: (what: string) => `Approve this ${what} anyway`,
 		anywayNote: 'Why do you approve it all the same?',
@@ -855,6 +868,8 @@ export const en = {
 			'The feature has moved on, so this is not possible any more. The page shows how it stands now.',
 		superseded: 'It has changed in the meantime. Look at it again, then decide.',
 		version_conflict: 'It has changed in the meantime. Look at it again, then decide.',
+		empty_brief:
+			'There is no word in the brief yet. Write what the software should do, in at least one sentence.',
 		no_such_checkpoint: 'There is no way back to that version. Choose another place under History.',
 		api_key_missing:
 			'An API key is needed first. Enter yours in the settings, then come back: what you have typed here is kept.',

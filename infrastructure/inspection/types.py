@@ -24,7 +24,8 @@ from msgspec.structs import replace
 from application.agents.inspection import StaticFinding
 from infrastructure.inspection.relaxed import relaxed
 
-SECONDS: Final = 15.0
+SECONDS = 15.0
+"""What the compiler may take; under a heavy load it is a note, and asked again the next time."""
 MOST_FINDINGS: Final = 8
 """Per file: one fault brings others with it."""
 ENVIRONMENT: Final[Mapping[str, str]] = {"GOMEMLIMIT": "1200MiB", "GOMAXPROCS": "2"}

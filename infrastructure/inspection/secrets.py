@@ -174,7 +174,7 @@ def _without_comments(path: str, content: str) -> str:
 
 
 _HINTS: Final = ("pass", "pwd", "secret", "key", "token", "bearer", "basic", "pepper", "salt",
-                 "jwt", "hmac", "cipher")  # fmt: skip
+                 "jwt", "hmac", "cipher", "sign", "verify")  # fmt: skip
 _LONG: Final = 15
 """Characters of letters only that are no word."""
 

@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<mark>.)"
 )
 _DOWN: Final = re.compile(
-    r"^--[ \t+]*(?:goose |migrate:|migration )?(?:down|rollback|undo|revert)\b.*",
+    r"^[ \t]*+--[ \t+]*+(?:goose |migrate:|migration )?(?:down|rollback|undo|revert)\b.*",
     re.IGNORECASE | re.MULTILINE,
 )
 """From here on a migration says how it is undone."""

@@ -246,7 +246,12 @@ def _told(output: str, scripts: Mapping[str, str], strict: bool) -> Told:  # noq
         counts[path] = counts.get(path, 0) + 1
         if counts[path] <= MOST_FINDINGS:
             found.append(finding)
-    return Told(tuple(found), frozenset(scripts) - broken)
+    whole = frozenset(scripts) - broken
+    if broken:
+        # The compiler stops at the grammar: of types it has said nothing yet.
+        typed = [path for path in sorted(whole) if _kind(path) in TYPED]
+        return Told(_notes(typed, "Types are not checked while a file cannot be parsed."), whole)
+    return Told(tuple(found), whole)
 
 
 def _judged(path: str, line: int, code: int, said: str, strict: bool) -> StaticFinding | None:  # noqa: FBT001

@@ -1,11 +1,11 @@
 """What is found of the seeds, and what is found in good files.
 
-All seeds are inspected at once, each in a folder of its own, so that a compiler is started twice and
-not two hundred times. Seeds of imports that lead nowhere are apart: where a file is missing, types
-are not judged.
+Seeds are inspected together, each in a folder of its own, so that a compiler is started three times
+and not two hundred times. Seeds of imports that lead nowhere and seeds that break the grammar are
+apart: where a file is missing or broken, the compiler judges no types.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -17,7 +17,8 @@ from infrastructure.inspection.notes import notes_for_review
 from tests.trust import hosts
 from tests.trust.seeds import KINDS, Class, Seed
 
-APART: Final = frozenset({"08"})
+GROUPS: Final = ({"08"}, {"01", "01b", "30", "34"}, set(KINDS) - {"08", "01", "01b", "30", "34"})
+"""Kinds that are inspected together."""
 PLANNED: Final = ("pg",)
 OWN_RULES: Final = frozenset({"unplanned_package", "missing_package", "unresolved_import"})
 """Rules of ours that a good file of another project may break: they are set aside for false alarms."""
@@ -40,8 +41,8 @@ async def recall(seeds: Sequence[Seed]) -> dict[str, Recall]:
     """What is found of each kind."""
     stopped: set[int] = set()
     noted: set[int] = set()
-    for apart in (False, True):
-        group = [n for n, seed in enumerate(seeds) if (seed.kind in APART) is apart]
+    for kinds_together in GROUPS:
+        group = [n for n, seed in enumerate(seeds) if seed.kind in kinds_together]
         errors, notes = await _found({n: seeds[n] for n in group})
         stopped |= errors
         noted |= notes
@@ -78,10 +79,13 @@ async def _found(seeds: Mapping[int, Seed]) -> tuple[set[int], set[int]]:
         number = int(finding.path.partition("/")[0][1:]) if finding.path.startswith("s") else -1
         if finding.rule != "not_inspected":
             (errors if finding.error else notes).add(number)
-    before = {(n.rule, n.says) for n in notes_for_review(hosts.application())}
+    good = hosts.application() | hosts.web_modules()
+    before = {path: Counter(n.rule for n in notes_for_review({path: good[path]})) for path in good}
     for number, seed in seeds.items():
-        if any((n.rule, n.says) not in before for n in notes_for_review(seed.files)):
-            notes.add(number)
+        for path, text in seed.files.items():
+            now = Counter(note.rule for note in notes_for_review({path: text}))
+            if now - before.get(path, Counter()):
+                notes.add(number)
     return errors, notes
 
 

@@ -48,6 +48,9 @@ UNTYPED: Final = ("js", "jsx", "mjs", "cjs")
 SURE: Final = frozenset(
     {
         2300,
+        2351,
+        2461,
+        2488,
         2304,
         2305,
         2322,

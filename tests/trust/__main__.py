@@ -39,7 +39,7 @@ def page(found: dict[str, Recall], good: int, alarms: dict[str, list[str]]) -> s
         )
     lines += [f"| good files refused | {len(alarms)} of {good} | 0 |", ""]
     lines += [
-        "| kind | | class | stopped | noted only | of |",
+        "| kind | | class | stopped | noted | of |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for kind, one in found.items():

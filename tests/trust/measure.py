@@ -24,8 +24,12 @@ OWN_RULES: Final = frozenset({"unplanned_package", "missing_package", "unresolve
 """Rules of ours that a good file of another project may break: they are set aside for false alarms."""
 
 
+BY_TYPES: Final = frozenset({"01b", "06", "09", "11", "33"})
+"""Kinds that types may tell. In the others an unknown name is an accident of the seed, and no find."""
+
+
 class Recall(NamedTuple):
-    """Of a kind: how many were stopped, how many only noted, of how many."""
+    """Of a kind: how many were stopped, how many noted for the reviewer, of how many."""
 
     stopped: int
     noted: int
@@ -58,11 +62,9 @@ def _recall(
     kind: str, numbers: Sequence[int], stopped: set[int], noted: set[int], seeds: Sequence[Seed]
 ) -> Recall:
     is_code = KINDS[kind][0] is Class.CODE
-    hit = stopped if is_code else stopped | noted
+    hit = stopped if is_code else noted
     missed = tuple(seeds[n].wording for n in numbers if n not in hit)
-    return Recall(
-        len(stopped & set(numbers)), len((noted - stopped) & set(numbers)), len(numbers), missed
-    )
+    return Recall(len(stopped & set(numbers)), len(noted & set(numbers)), len(numbers), missed)
 
 
 async def _found(seeds: Mapping[int, Seed]) -> tuple[set[int], set[int]]:
@@ -77,8 +79,9 @@ async def _found(seeds: Mapping[int, Seed]) -> tuple[set[int], set[int]]:
                 errors.add(number)
     for finding in await patient(files):
         number = int(finding.path.partition("/")[0][1:]) if finding.path.startswith("s") else -1
-        if finding.rule != "not_inspected":
-            (errors if finding.error else notes).add(number)
+        kind = seeds[number].kind if number >= 0 else ""
+        if finding.error and (finding.rule != "type" or kind in BY_TYPES):
+            errors.add(number)
     good = hosts.application() | hosts.web_modules()
     before = {path: Counter(n.rule for n in notes_for_review({path: good[path]})) for path in good}
     for number, seed in seeds.items():

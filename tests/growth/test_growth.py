@@ -97,7 +97,7 @@ ELSEWHERE = {
         f"infrastructure/inspection/{place}": SHORT
         for place in (
             "contract_tests.py:is_test", "imports.py:types_of", "migrations.py:migration_findings",
-            "resolving.py:is_relative", "resolving.py:resolved", "manifests.py:known",
+            "resolving.py:is_relative", "resolving.py:resolved",
         )
     },
     "infrastructure/inspection/syntax.py:suffix": SHORT,

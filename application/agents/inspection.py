@@ -16,8 +16,9 @@ class StaticFinding(Struct, frozen=True):
     line: int
     """1 for the first line."""
     rule: str
-    """`syntax`, `unresolved_import`, `unplanned_package`, `secret`, `install_script`,
-    `unreadable`, `not_inspected`."""
+    """`syntax`, `type`, `unresolved_import`, `missing_export`, `wrong_arguments`,
+    `unplanned_package`, `missing_package`, `stub`, `hollow_test`, `duplicate_migration`, `sql`,
+    `secret`, `install_script`, `unreadable`; as notes `unused`, `weak_test`, `not_inspected`."""
     message: str
     error: bool = True
     """Whether it blocks; otherwise a note, such as a language that no parser here reads."""
@@ -25,6 +26,23 @@ class StaticFinding(Struct, frozen=True):
     def __str__(self) -> str:
         """The finding in one line."""
         return f"{self.path}:{self.line}: {self.message}"
+
+
+class RuleNote(Struct, frozen=True):
+    """A place that a rule finds worth a look: no refusal, but a question for the reviewer."""
+
+    rule: str
+    path: str
+    line: int
+    """1 for the first line."""
+    says: str
+    """What is there, for a person."""
+    asks: str
+    """What the reviewer must answer."""
+
+    def __str__(self) -> str:
+        """The note in one line."""
+        return f"{self.path}:{self.line}: {self.says} {self.asks}"
 
 
 class Inspection(Protocol):
@@ -40,6 +58,9 @@ class Inspection(Protocol):
             files: All files of the feature, tests included, so that imports can be resolved.
             packages: Third-party packages that the plan allows.
         """
+
+    async def notes(self, whose: object, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        """Places that a reviewer must look at, in order of path and line; nothing is refused."""
 
 
 def errors(findings: Sequence[StaticFinding]) -> tuple[StaticFinding, ...]:

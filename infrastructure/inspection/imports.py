@@ -3,18 +3,17 @@
 Invariant: only what is written as a plain text counts; an import of a computed name is not judged.
 """
 
-import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from application.agents.inspection import StaticFinding
 from application.agents.output import FULL_CODE
-from infrastructure.inspection.syntax import LANGUAGES, SCRIPTS, parsed, suffix
+from infrastructure.inspection.resolving import is_relative, resolved
+from infrastructure.inspection.syntax import nodes
 
-ENDINGS: Final = ("ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json", "d.ts")
-COMPILED: Final = {"js": ("ts", "tsx"), "jsx": ("tsx",), "mjs": ("mts",), "cjs": ("cts",)}
-"""An import names what a file becomes; the project holds what it is made from."""
+if TYPE_CHECKING:
+    from ast_grep_py import SgNode
 
 NODE: Final = frozenset(
     (  # noqa: SIM905 - fifty names are read better as words.
@@ -27,21 +26,36 @@ NODE: Final = frozenset(
 """Modules of Node 24 that may be imported without `node:`."""
 
 _TEXT: Final = re.compile(r"""^["'`]([^"'`$]*)["'`]$""")
-_CALLS: Final = frozenset({"require", "import"})
+_CALLS: Final = frozenset(
+    {"require", "import", "require.resolve", "import.meta.resolve", "jest.mock", "vi.mock",
+     "mock.module"}
+)  # fmt: skip
 
 
 def import_findings(
-    path: str, content: str, files: Collection[str], packages: Sequence[str]
+    path: str,
+    root: "SgNode",
+    files: Collection[str],
+    packages: Sequence[str],
+    declared: Collection[str] | None = None,
 ) -> Iterator[StaticFinding]:
-    """Imports that lead nowhere, or to a package that the plan does not name."""
-    language = LANGUAGES[suffix(path)]
-    if language not in SCRIPTS:
-        return
+    """Imports that lead nowhere, or to a package that nobody planned or declared.
+
+    Args:
+        path: Where the script stands.
+        root: Its syntax tree.
+        files: All files of the project.
+        packages: What the plan allows.
+        declared: What the nearest `package.json` names; None where there is none to read.
+    """  # fmt: skip
     allowed = {package_name(package) for package in packages}
-    for line, wanted in _imports(content, language):
-        if wanted.startswith(("./", "../")) or wanted in {".", ".."}:
-            if not _resolves(path, wanted, files):
-                message = f"It imports `{wanted}`, which is no file of the project."
+    for line, wanted in imports(root):
+        if is_relative(wanted):
+            if resolved(path, wanted, files) is None and not _is_asset(wanted):
+                message = (
+                    f"It imports `{wanted}`, which is no file of the project: import a file that "
+                    "is there, or write it if the plan has it."
+                )
                 yield StaticFinding(path, line, "unresolved_import", message)
         elif wanted.startswith(("/", "http:", "https:", "data:", "file:")):
             message = f"It imports `{wanted}`, which is outside the project."
@@ -51,6 +65,17 @@ def import_findings(
             if name not in allowed:
                 message = f"It imports the package `{name}`, which the plan does not name."
                 yield StaticFinding(path, line, "unplanned_package", message)
+            elif declared is not None and not {name, types_of(name)} & set(declared):
+                message = (
+                    f"It imports the package `{name}`, which `{FULL_CODE.declaration}` does not "
+                    "name: add it to its dependencies."
+                )
+                yield StaticFinding(path, line, "missing_package", message)
+
+
+def types_of(package: str) -> str:
+    """The package that declares the types of another."""
+    return "@types/" + package.removeprefix("@").replace("/", "__")
 
 
 def package_name(wanted: str) -> str:
@@ -65,32 +90,27 @@ def _is_node(wanted: str) -> bool:
     return wanted.startswith(FULL_CODE.built_in) or wanted.split("/", maxsplit=1)[0] in NODE
 
 
-def _imports(content: str, language: str) -> Iterator[tuple[int, str]]:
-    root = parsed(content, language)
-    if root is None:
-        return
+def _is_asset(wanted: str) -> bool:
+    """Whether a bundler is asked for what it makes itself."""
+    return wanted.startswith("./$types") or "?" in wanted
+
+
+def imports(root: "SgNode") -> Iterator[tuple[int, str]]:
+    """What a script imports, in any form, with the line."""
     for kind in ("import_statement", "export_statement"):
-        for node in root.find_all(kind=kind):
+        for node in nodes(root, kind):
             source = node.field("source")
+            if source is None:
+                clause = next(
+                    (c for c in node.children() if c.kind() == "import_require_clause"), None
+                )
+                source = clause.find(kind="string") if clause is not None else None
             if source is not None and (text := _TEXT.match(source.text())):
                 yield node.range().start.line + 1, text.group(1)
-    for node in root.find_all(kind="call_expression"):
+    for node in nodes(root, "call_expression"):
         called, given = node.field("function"), node.field("arguments")
         if called is None or given is None or called.text() not in _CALLS:
             continue
         first = next((child for child in given.children() if child.is_named()), None)
         if first is not None and (text := _TEXT.match(first.text())):
             yield node.range().start.line + 1, text.group(1)
-
-
-def _resolves(path: str, wanted: str, files: Collection[str]) -> bool:
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), wanted.partition("?")[0]))
-    if target.startswith(".."):
-        return False
-    stem, _, ending = target.rpartition(".")
-    made_from = [f"{stem}.{source}" for source in COMPILED.get(ending, ())]
-    inside = [f"{target}/index.{e}" if target != "." else f"index.{e}" for e in ENDINGS]
-    return any(
-        place in files
-        for place in (target, *made_from, *(f"{target}.{e}" for e in ENDINGS), *inside)
-    )

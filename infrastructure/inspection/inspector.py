@@ -4,20 +4,38 @@ Invariant: every file gets either a reading or a note that no parser here reads 
 that fails, or does not come to an end, is a finding about the file, never an exception.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
+from application.agents.output import FULL_CODE
 from application.running.computing import Computing, CouldNotCompute
 from application.running.recent import Recent
+from infrastructure.inspection.contract_tests import contract_test_findings, is_test
+from infrastructure.inspection.exports import export_findings
 from infrastructure.inspection.imports import import_findings
-from infrastructure.inspection.manifests import manifest_findings
+from infrastructure.inspection.manifests import declared, manifest_findings
+from infrastructure.inspection.migrations import migration_findings
+from infrastructure.inspection.notes import notes_for_review
+from infrastructure.inspection.schema import schema_findings
 from infrastructure.inspection.secrets import secret_findings
 from infrastructure.inspection.sql import sql_findings
-from infrastructure.inspection.syntax import LANGUAGES, suffix, syntax_findings
+from infrastructure.inspection.stubs import stub_findings
+from infrastructure.inspection.syntax import (
+    LANGUAGES,
+    SCRIPTS,
+    structure_of,
+    suffix,
+    syntax_findings,
+    tree_of,
+)
+from infrastructure.inspection.types import Told, type_findings
+
+if TYPE_CHECKING:
+    from ast_grep_py import SgNode
 
 PLAIN: Final = frozenset({"", "md", "txt", "csv", "svg", "example", "sh", "dockerfile"})
 """Kinds of files whose shape says nothing."""
@@ -30,6 +48,8 @@ REMEMBERED: Final = 512
 MOST_UNREADABLE: Final = 3
 """Files that may use up their time. Then no other one is tried: the set is refused anyway."""
 UNREADABLE: Final = "The parser cannot read this file in the time it has."
+NO_RULE_READ: Final = "No rule could be applied to this file in the time there is."
+READ_IT: Final = "Read the whole file: no rule has looked at it."
 NOT_TRIED: Final = "This file was not read: others used up the time there is."
 
 
@@ -50,13 +70,34 @@ class Inspector:
             return known
         read = await self._read(whose, files, packages)
         sql = {p: text for p, text in files.items() if suffix(p) == "sql" and text.strip()}
-        found = {*read, *(await sql_findings(sql) if sql else ())}
+        typed = await type_findings(files)
+        found = {*_sure(read, typed), *(await sql_findings(sql) if sql else ())}
         ordered = tuple(sorted(found, key=lambda f: (f.path, f.line, f.rule, f.message)))
         if any(finding.rule == "unreadable" for finding in ordered):
             # Perhaps the tool was short of time or memory: it is asked again.
             return ordered
         self._known.keep(key, ordered)
         return ordered
+
+    async def notes(self, whose: object, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        """What a reviewer must look at; see `application.agents.inspection`."""
+        try:
+            return await self._computing.run(whose, notes_for_review, dict(files))
+        except CouldNotCompute:
+            return await self._notes_one_by_one(whose, files)
+
+    async def _notes_one_by_one(self, whose: object, files: Mapping[str, str]) -> list[RuleNote]:
+        found: list[RuleNote] = []
+        failed = 0
+        for path, content in files.items():
+            try:
+                if failed < MOST_UNREADABLE:
+                    found += await self._computing.run(whose, notes_for_review, {path: content})
+                    continue
+            except CouldNotCompute:
+                failed += 1
+            found.append(RuleNote("unreadable", path, 1, NO_RULE_READ, READ_IT))
+        return found
 
     async def _read(
         self, whose: object, files: Mapping[str, str], packages: Sequence[str]
@@ -86,6 +127,26 @@ class Inspector:
         return found
 
 
+def _sure(read: Sequence[StaticFinding], typed: Told) -> Iterator[StaticFinding]:
+    """Findings of both readers of scripts.
+
+    Where our grammar gives up over a file that the compiler reads, the compiler is right. Where the
+    file is broken indeed, what else is said of it would only be noise.
+    """
+    broken = {f.path for f in read if f.rule == "syntax" and f.error and f.path not in typed.read}
+    for finding in read:
+        if finding.rule == "syntax" and finding.path in typed.read and _is_script(finding.path):
+            continue
+        if finding.path in broken and finding.rule not in {"syntax", "secret"}:
+            continue
+        yield finding
+    yield from (finding for finding in typed.findings if finding.path not in broken)
+
+
+def _is_script(path: str) -> bool:
+    return LANGUAGES.get(suffix(path)) in SCRIPTS
+
+
 def _key(files: Mapping[str, str], packages: Sequence[str]) -> str:
     """The hash of everything that findings depend on."""
     return sha256(msgspec.json.encode([sorted(files.items()), list(packages)])).hexdigest()
@@ -95,21 +156,54 @@ def read(
     files: dict[str, str], paths: tuple[str, ...], packages: tuple[str, ...]
 ) -> list[StaticFinding]:
     """What is wrong with files; `paths` are all there are, so that imports can be resolved."""
-    return list(_findings(files, frozenset(paths), packages))
+    return list(_findings(files, dict.fromkeys(paths, "") | files, packages))
 
 
 def _findings(
-    files: Mapping[str, str], known: frozenset[str], packages: Sequence[str]
+    files: Mapping[str, str], every: Mapping[str, str], packages: Sequence[str]
 ) -> Iterator[StaticFinding]:
+    scripts: dict[str, SgNode] = {}
     for path, content in files.items():
         yield from secret_findings(path, content)
         kind = suffix(path)
         if kind in LANGUAGES:
-            broken = list(syntax_findings(path, content))
+            root = tree_of(path, content)
+            broken = list(syntax_findings(path, content, root))
             yield from broken
-            if not broken:
-                yield from import_findings(path, content, known, packages)
+            if root is not None and LANGUAGES[kind] in SCRIPTS:
+                scripts[path] = structure_of(path, content, root)
+            if not any(finding.error for finding in broken):
                 yield from manifest_findings(path, content, packages)
         elif kind != "sql" and kind not in PLAIN:
             message = f"Files that end in .{kind} are not read by a parser here."
             yield StaticFinding(path, 1, "not_inspected", message, error=False)
+    yield from _of_scripts(scripts, every, packages)
+    yield from migration_findings(files)
+    yield from schema_findings({p: text for p, text in files.items() if suffix(p) == "sql"})
+
+
+def _of_scripts(
+    scripts: "Mapping[str, SgNode]", every: Mapping[str, str], packages: Sequence[str]
+) -> Iterator[StaticFinding]:
+    """What is wrong with scripts beyond their grammar, each by itself and all together."""
+    manifests = {
+        path.rpartition("/")[0]: names
+        for path, content in every.items()
+        if path.rpartition("/")[2] == FULL_CODE.declaration
+        and content.strip()
+        and (names := declared(content)) is not None
+    }
+    for path, root in scripts.items():
+        yield from import_findings(path, root, every, packages, _nearest(path, manifests))
+        yield from stub_findings(path, root)
+        if is_test(path):
+            yield from contract_test_findings(path, root)
+    yield from export_findings(scripts, every)
+
+
+def _nearest(path: str, manifests: Mapping[str, Collection[str]]) -> Collection[str] | None:
+    """The packages that the closest declaration above a file names."""
+    folder = path.rpartition("/")[0]
+    while folder and folder not in manifests:
+        folder = folder.rpartition("/")[0]
+    return manifests.get(folder)

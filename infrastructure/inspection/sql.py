@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from application.agents.inspection import StaticFinding
+from infrastructure.inspection.sql_tokens import without_data
 
 SECONDS: Final = 20.0
 MOST_FINDINGS: Final = 5
@@ -49,7 +50,7 @@ async def sql_findings(files: Mapping[str, str]) -> list[StaticFinding]:
     names = {f"{number:04}.sql": path for number, path in enumerate(sorted(files))}
     with TemporaryDirectory(prefix="bp-sql-") as folder:
         for name, path in names.items():
-            content = files[path].encode("utf-8", "replace")
+            content = without_data(files[path]).encode("utf-8", "replace")
             await asyncio.to_thread(Path(folder, name).write_bytes, content)
         whole = await _run(program, folder, list(names))
         if whole is not None:

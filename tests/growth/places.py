@@ -20,11 +20,14 @@ from msgspec.structs import replace
 
 from application.agents.checklist import ReviewScope, ids_in, last_line, to_answer
 from application.agents.checks.brief import brief_findings, with_real_sources, with_steady_ids
+from application.agents.checks.characters import hidden
 from application.agents.checks.code import file_findings
 from application.agents.checks.facts import facts_of, holds, said_in
 from application.agents.checks.fidelity import fidelity_notes
+from application.agents.checks.lexing import comments, regions
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
+from application.agents.checks.residue import residue
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.stack import stack_findings
 from application.agents.checks.tests import tests_findings
@@ -83,8 +86,10 @@ from infrastructure.demo_model.prompt import read_request
 from infrastructure.demo_model.wire import events as wire_events
 from infrastructure.demo_model.wire import message
 from infrastructure.inspection.imports import package_name
-from infrastructure.inspection.manifests import manifest_findings
+from infrastructure.inspection.manifests import declared, manifest_findings
+from infrastructure.inspection.relaxed import relaxed
 from infrastructure.inspection.secrets import secret_findings
+from infrastructure.inspection.sql_tokens import statements, without_data
 from infrastructure.observability import logs
 from infrastructure.observability.redaction import Redactor
 from interface.http.audit.audit_filter import words_of
@@ -314,6 +319,9 @@ def _inspected(text: str) -> object:
     package = json.dumps({"scripts": {"install": text}, "dependencies": {text: "1"}})
     return [
         *secret_findings("a.ts", text),
+        *(len(part) for part in statements(without_data(text))),
+        declared(text),
+        relaxed(text),
         *manifest_findings("package.json", package, planned),
         package_name(text),
     ]
@@ -459,7 +467,9 @@ def _checked(text: str) -> object:
         brief_markdown(brief(text), reading_of(text).points),
         with_real_sources(brief(text), {text}),
         file_findings("src/0.ts", text, planned, tests(text)),
-        list(placeholders("a.ts", text)),
+        *(list(placeholders(name, text)) for name in ("a.ts", "a.sql", "a.html", "a.py", "a.md")),
+        *(list(comments(name, text)) for name in ("a.ts", "a.css")),
+        *(list(check("a.ts", text)) for check in (hidden, residue, regions)),
         check_failed(text, [text]),
     )
 

@@ -92,12 +92,27 @@ ELSEWHERE = {
     },
     "infrastructure/demo_model/wire.py:error": SHORT,
     "infrastructure/demo_model/wire.py:model_info": SHORT,
-    "infrastructure/inspection/imports.py:import_findings": PARSER,
-    "infrastructure/inspection/inspector.py:read": PARSER,
-    "infrastructure/inspection/sql.py:sql_findings": PARSER,
-    "infrastructure/inspection/syntax.py:parsed": PARSER,
+    **{
+        f"infrastructure/inspection/{place}": PARSER
+        for place in (
+            "access.py:access_notes", "contract_tests.py:contract_test_findings",
+            "exports.py:asked", "exports.py:export_findings", "exports.py:exports_of",
+            "imports.py:import_findings", "imports.py:imports", "notes.py:notes_for_review",
+            "schema.py:schema_findings", "sql_tokens.py:inside", "sql_tokens.py:parts",
+            "stubs.py:stub_findings", "syntax.py:nodes", "syntax.py:structure_of",
+            "syntax.py:tree_of", "types.py:is_strict", "types.py:type_findings",
+            "inspector.py:read", "sql.py:sql_findings", "syntax.py:parsed",
+            "syntax.py:syntax_findings",
+        )
+    },
+    **{
+        f"infrastructure/inspection/{place}": SHORT
+        for place in (
+            "contract_tests.py:is_test", "imports.py:types_of", "migrations.py:migration_findings",
+            "resolving.py:is_relative", "resolving.py:resolved",
+        )
+    },
     "infrastructure/inspection/syntax.py:suffix": SHORT,
-    "infrastructure/inspection/syntax.py:syntax_findings": PARSER,
     "interface/http/preconditions.py:terms": PARTS,
     "interface/http/audit/audit_filter.py:wanted": PARTS,
 }  # fmt: skip

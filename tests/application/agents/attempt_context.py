@@ -61,13 +61,13 @@ TEST_CODE = """import test from "node:test";
 import assert from "node:assert/strict";
 import { ask } from "../src/requests.js";
 
-test("FR-1 AC-1 FR-2: a request is listed", () => {
+test("FR-1 AC-1 FR-2 AC-2: a request is listed", () => {
   assert.equal(ask("chain").state, "asked");
 });
 """
 TESTS = d.Tests(
     summary="Requests are kept.",
-    files=(d.TestFile("tests/requests.test.ts", TEST_CODE, ("FR-1", "AC-1", "FR-2")),),
+    files=(d.TestFile("tests/requests.test.ts", TEST_CODE, ("FR-1", "AC-1", "FR-2", "AC-2")),),
 )
 CODE = """export interface Repair {
   part: string;

@@ -97,12 +97,25 @@ def files(**changed: object) -> d.Tests:
 @pytest.mark.parametrize(
     ("tests", "finding"),
     [
-        (files(covers=("FR-1",)), "FR-2 must be met, yet no test covers it"),
+        (
+            files(covers=("FR-1",), content=TEST_CODE.replace("FR-2 AC-2", "")),
+            "FR-2 must be met, yet no test covers it",
+        ),
+        (
+            files(covers=("FR-1", "FR-2"), content=TEST_CODE.replace(" AC-2", "")),
+            "AC-2 of FR-2 must be met",
+        ),
+        (
+            files(content=TEST_CODE.replace("FR-1 AC-1 FR-2 AC-2", "FR-77 AC-77")),
+            "no id in the title",
+        ),
+        (files(content=TEST_CODE.replace("AC-1 ", "") + "// AC-1\n"), "no test in it names AC-1"),
+        (replace(TESTS, untestable=(d.Untestable("FR-1", "-"),)), "without a reason"),
         (files(covers=("FR-1", "FR-2", "AC-9")), "names AC-9"),
         (files(path="src/requests.ts"), "is a file of the plan"),
         (files(path="SRC/Requests.ts"), "is a file of the plan"),
         (files(path=".github/x.ts"), "hidden"),
-        (files(content="test('FR-1 AC-1 FR-2', () => {});"), "asserts nothing"),
+        (files(content="test('FR-1 AC-1 FR-2 AC-2', () => {});"), "asserts nothing"),
         (files(content=f"{TEST_CODE}assert.ok(true);"), "cannot fail"),
         (files(content=f"{TEST_CODE}expect(true).toBe(true);"), "cannot fail"),
         (files(content=f"{TEST_CODE}assert.equal(1, 1);"), "cannot fail"),

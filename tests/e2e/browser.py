@@ -18,6 +18,7 @@ QUIET = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",  # Nothing is drawn by one; a process of its own takes a tenth of the time.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

@@ -2,11 +2,12 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.prepared import Prepared
+from tests.prepared_data import prepare
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"ready at (http://\S+)")
@@ -19,7 +20,12 @@ class NeverReady(Exception):
 
 @contextmanager
 def up(data: Path, **settings: str) -> Iterator[str]:
-    """The address of a service that runs; stopped by SIGTERM at the end, and waited for."""
+    """The address of a service that runs; stopped by SIGTERM at the end, and waited for.
+
+    A folder that is not there yet is made with a database that is migrated and empty.
+    """
+    if not data.exists() and "BP_DATABASE_URL" not in settings:
+        prepare(data)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("BP_", "ANTH"))
     }
@@ -31,26 +37,21 @@ def up(data: Path, **settings: str) -> Iterator[str]:
         "PYTHONUNBUFFERED": "1",
         **settings,
     }
-    log = (data.parent / f"{data.name}.log").open("w+")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interface.cli", "up"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := READY.search(line):
-                yield found.group(1)
-                break
-        else:
-            log.seek(0)
-            raise NeverReady(log.read()[-2_000:])
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
-        process.stdout.close()
-        log.close()
+    reading, writing = os.pipe()
+    with (data.parent / f"{data.name}.log").open("w+") as log, os.fdopen(reading) as said:
+        try:
+            process = Prepared(["up"], env=environment, stdout=writing, stderr=log)
+        finally:
+            os.close(writing)
+        try:
+            for line in said:
+                if found := READY.search(line):
+                    yield found.group(1)
+                    break
+            else:
+                log.seek(0)
+                raise NeverReady(log.read()[-2_000:])
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
     assert process.returncode == 0

@@ -32,6 +32,7 @@ from infrastructure.sealing import MasterKey
 from infrastructure.sealing.data_keys import KeyRing
 from tests.faults import time_machine
 from tests.faults.user import User
+from tests.prepared import Prepared
 
 PROJECT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 25.0
@@ -75,9 +76,14 @@ class Part:
         """Start it; `listener` is passed on to it as a supervisor does (sd_listen_fds(3))."""
         self.name = name
         self.log = log
-        passed = () if listener is None else (listener.fileno(),)
-        before = [] if listener is None else ["-c", LISTENING, str(listener.fileno())]
+        self._process: Prepared | subprocess.Popen[bytes]
         with log.open("ab") as sink:
+            if listener is None:
+                self._process = Prepared(
+                    command, env=env, stdout=sink, stderr=sink, start_new_session=True
+                )
+                return
+            before = ["-c", LISTENING, str(listener.fileno())]
             self._process = subprocess.Popen(  # noqa: S603 - our own program.
                 [sys.executable, *before, "-m", "interface.cli", *command],
                 cwd=PROJECT,
@@ -86,7 +92,7 @@ class Part:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                pass_fds=passed,
+                pass_fds=(listener.fileno(),),
             )
 
     @property

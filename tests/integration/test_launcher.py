@@ -84,6 +84,23 @@ def installed(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def copying(installed, tmp_path_factory) -> dict[str, str]:
+    """A Python that copies an environment where it is asked to make one: that takes seconds."""
+    folder = tmp_path_factory.mktemp("copying")
+    made = folder / "made"
+    shutil.copytree(installed / ".venv", made, symlinks=True)
+    for lock in made.glob("requirements*.lock"):
+        lock.unlink()
+    python = folder / "python3"
+    python.write_text(
+        f'#!/bin/bash\n[ "$1 $2" = "-m venv" ] && exec cp -a "{made}/." "$3"\n'
+        f'exec "{Path(sys.base_prefix) / "bin" / "python3"}" "$@"\n'
+    )
+    python.chmod(0o755)
+    return {"PATH": f"{folder}:{os.defpath}"}
+
+
 def test_a_second_start_installs_nothing(installed):
     code, said, complained = run(installed, "up", "--port", "8 0")
     assert (code, complained) == (0, "")
@@ -108,19 +125,19 @@ def test_a_changed_lock_is_installed(installed):
     assert run(installed)[2] == ""
 
 
-def test_an_installation_that_was_cut_short_is_made_anew(installed):
+def test_an_installation_that_was_cut_short_is_made_anew(installed, copying):
     (installed / ".venv" / ".installing").touch()
-    code, said, complained = run(installed)
+    code, said, complained = run(installed, env=copying)
     assert (code, " ours" in said) == (0, True)
     assert "making the virtual environment" in complained
     assert run(installed)[2] == ""
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(installed):
+def test_an_environment_whose_python_is_gone_is_made_anew(installed, copying):
     python = installed / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/nowhere/python3")
-    assert "making the virtual environment" in run(installed)[2]
+    assert "making the virtual environment" in run(installed, env=copying)[2]
     assert " ours" in run(installed)[1]
 
 
@@ -136,9 +153,9 @@ def test_a_refused_installation_says_so_and_is_tried_again(installed):
     assert run(installed)[0] == 0
 
 
-def test_two_first_starts_at_once_install_once(tmp_path):
+def test_two_first_starts_at_once_install_once(tmp_path, copying):
     root = checkout(tmp_path / "new")
-    both = [start(root), start(root)]
+    both = [start(root, env=dict(copying)), start(root, env=dict(copying))]
     complaints = [process.communicate(timeout=100)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert "".join(complaints).count("installing") == 1

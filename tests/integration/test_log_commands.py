@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from domain.status import Gate
 from infrastructure.sealing.master_key import PREFIX
 from tests.given import at_gate, done, drafted
 from tests.integration.reading import MASTER, World, world
+from tests.prepared import run
 
-PROJECT = Path(__file__).parents[2]
 KEY = PREFIX + base64.urlsafe_b64encode(MASTER).decode().rstrip("=")
 
 
@@ -40,13 +39,9 @@ async def bp(there: World, *arguments: object) -> subprocess.CompletedProcess[st
         "BP_DATABASE_URL": url,
         "BP_NATS_URL": "nats://127.0.0.1:9",
         "BP_MASTER_KEY": KEY,
-        "PYTHONPATH": str(PROJECT),
         "COLUMNS": "200",
     }
-    command = [sys.executable, "-m", "interface.cli", *map(str, arguments)]
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
-    )
+    return await asyncio.to_thread(run, [*map(str, arguments)], env=environment)
 
 
 async def test_a_log_goes_out_is_checked_comes_in_and_is_certified(there: World, tmp_path: Path):

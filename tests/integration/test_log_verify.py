@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from infrastructure.transparency import NoteSigner
 from tests.integration.logs import MASTER_TEXT
+from tests.prepared import run
 from tests.security.signed_log import SIZE, SignedLog, signed_log, told
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,18 +48,8 @@ def settings(database: str, nats_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 async def ask(settings: dict[str, str], *words: str) -> Said:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "interface.cli",
-        *words,
-        cwd=PROJECT,
-        env=settings,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, error = await process.communicate()
-    return Said(process.returncode or 0, out.decode(), error.decode())
+    done = await asyncio.to_thread(run, words, env=settings)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 async def test_a_whole_store_that_holds(kept: SignedLog, settings: dict[str, str]) -> None:

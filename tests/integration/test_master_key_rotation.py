@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from infrastructure.sealing import DataKey, MasterKey
 from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from infrastructure.sealing.refusals import WrongMasterKey
 from infrastructure.transparency.keys import LogKeys
+from tests.prepared import run
 
-PROJECT = Path(__file__).parents[2]
 OLD, NEW = b"o" * 32, b"n" * 32
 FEATURES = PAGE + 20
 
@@ -127,13 +126,9 @@ async def bp(sealed: Sealed, key_file: Path, *arguments: str) -> subprocess.Comp
         f"?host={parts['host']}{port}",
         "BP_NATS_URL": "nats://127.0.0.1:9",
         "BP_MASTER_KEY_FILE": str(key_file),
-        "PYTHONPATH": str(PROJECT),
         "COLUMNS": "200",
     }
-    command = [sys.executable, "-m", "interface.cli", "keys", *arguments]
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
-    )
+    return await asyncio.to_thread(run, ["keys", *arguments], env=environment)
 
 
 async def test_an_operator_replaces_the_key_by_three_commands(

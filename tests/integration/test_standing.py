@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -28,10 +26,10 @@ from infrastructure.postgres.standing import (
 )
 from infrastructure.sealing import MasterKey
 from interface.cli.app import app
-from tests.architecture.pages import PROJECT
 from tests.integration.cutting_proxy import CuttingProxy
 from tests.integration.logs import new, opened
 from tests.integration.servers import Tcp, free_port, old_server, primary, standby, url
+from tests.prepared import run
 
 pytestmark = pytest.mark.servers
 
@@ -197,10 +195,7 @@ def test_the_same_address_means_the_same_for_the_program_and_for_migrate(
 
 def _refused(command: str, given: dict[str, str]) -> list[str]:
     """What a command complains of that ends with code 1."""
-    done = subprocess.run(  # noqa: S603 - our own program.
-        [sys.executable, "-m", "interface.cli", command],
-        cwd=PROJECT, env={**os.environ, **given}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run([command], env={**os.environ, **given})
     assert done.returncode == 1
     return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
 

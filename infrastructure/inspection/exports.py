@@ -43,7 +43,7 @@ class Exports(NamedTuple):
     arities: Mapping[str, Arity]
 
 
-class Asked(NamedTuple):
+class AskedName(NamedTuple):
     """A name that a script wants of another module."""
 
     line: int
@@ -153,7 +153,7 @@ def _arity(parameters: "SgNode") -> Arity:
     return Arity(least, most if limited else None)
 
 
-def asked(root: "SgNode") -> Iterator[Asked]:
+def asked(root: "SgNode") -> Iterator[AskedName]:
     """The names that a script wants of other modules."""
     for node in nodes(root, "import_statement"):
         source = node.field("source")
@@ -165,12 +165,12 @@ def asked(root: "SgNode") -> Iterator[Asked]:
                 continue
             for child in clause.children():
                 if child.kind() == "identifier":
-                    yield Asked(line, module, "default", child.text())
+                    yield AskedName(line, module, "default", child.text())
             for one in nodes(clause, "import_specifier"):
                 name, alias = one.field("name"), one.field("alias")
                 if name is not None:
                     at = one.range().start.line + 1
-                    yield Asked(at, module, _unquoted(name.text()), (alias or name).text())
+                    yield AskedName(at, module, _unquoted(name.text()), (alias or name).text())
     for node in nodes(root, "export_statement"):
         source = node.field("source")
         if source is None:
@@ -179,11 +179,11 @@ def asked(root: "SgNode") -> Iterator[Asked]:
             name = one.field("name")
             if name is not None:
                 at = one.range().start.line + 1
-                yield Asked(at, _unquoted(source.text()), _unquoted(name.text()), "")
+                yield AskedName(at, _unquoted(source.text()), _unquoted(name.text()), "")
     yield from _taken_apart(root)
 
 
-def _taken_apart(root: "SgNode") -> Iterator[Asked]:
+def _taken_apart(root: "SgNode") -> Iterator[AskedName]:
     """`const { a } = await import("./x")`, and the same with `require`."""
     for pattern in nodes(root, "object_pattern"):
         holder = pattern.parent()
@@ -203,7 +203,9 @@ def _taken_apart(root: "SgNode") -> Iterator[Asked]:
             key = child.field("key") if child.kind() == "pair_pattern" else child
             if key is not None and key.kind().endswith(("identifier", "identifier_pattern")):
                 local = child.field("value") or child
-                yield Asked(child.range().start.line + 1, module.group(1), key.text(), local.text())
+                yield AskedName(
+                    child.range().start.line + 1, module.group(1), key.text(), local.text()
+                )
 
 
 def export_findings(
@@ -214,7 +216,7 @@ def export_findings(
     reachable: dict[str, frozenset[str] | None] = {}
     for path, root in trees.items():
         told = 0
-        sized: dict[str, tuple[Asked, Arity]] = {}
+        sized: dict[str, tuple[AskedName, Arity]] = {}
         for one in asked(root):
             target = resolved(path, one.module, files)
             if target is None or target not in exports:
@@ -236,7 +238,7 @@ def export_findings(
             yield from _calls(path, root, sized)
 
 
-def _not_there(one: Asked, target: str, names: frozenset[str]) -> str:
+def _not_there(one: AskedName, target: str, names: frozenset[str]) -> str:
     what = "a default" if one.name == "default" else f"`{one.name}`"
     listed = ", ".join(f"`{name}`" for name in sorted(names)[:MOST_SHOWN]) or "nothing"
     return (
@@ -269,7 +271,7 @@ def _all_names(
 
 
 def _calls(
-    path: str, root: "SgNode", sized: Mapping[str, tuple[Asked, Arity]]
+    path: str, root: "SgNode", sized: Mapping[str, tuple[AskedName, Arity]]
 ) -> Iterator[StaticFinding]:
     """Calls of imported functions with too few or too many arguments."""
     own = _own_names(root)

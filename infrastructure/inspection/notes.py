@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from application.agents.checks.lexing import Part, regions
+from application.agents.checks.lexing import RegionKind, regions
 from application.agents.inspection import RuleNote
 from infrastructure.inspection.access import access_notes
 from infrastructure.inspection.syntax import (
@@ -39,7 +39,7 @@ LONGEST_LINE: Final = 2_000
 """Characters of a line that are looked at."""
 
 
-class Place(NamedTuple):
+class NotePlace(NamedTuple):
     """A kind of node, and what its beginning looks like."""
 
     kind: str
@@ -55,7 +55,7 @@ class Rule(NamedTuple):
     kind: str
     says: str
     asks: str
-    scripts: tuple[Place, ...]
+    scripts: tuple[NotePlace, ...]
     lines: tuple[re.Pattern[str], ...]
     everywhere: bool
 
@@ -64,7 +64,7 @@ NOTES: Final = tuple(
     Rule(
         one["id"], one["kind"], one["says"], one["asks"],
         tuple(
-            Place(
+            NotePlace(
                 place["kind"], re.compile(place["regex"]),
                 re.compile(place["unless"]) if "unless" in place else None,
                 place.get("untagged", False),
@@ -139,7 +139,7 @@ def _is_tagged(node: "SgNode") -> bool:
     return parent is not None and parent.kind() == "call_expression"
 
 
-_BY_KIND: Final[Mapping[str, Sequence[tuple[Rule, Place]]]] = {
+_BY_KIND: Final[Mapping[str, Sequence[tuple[Rule, NotePlace]]]] = {
     kind: tuple((rule, place) for rule in NOTES for place in rule.scripts if place.kind == kind)
     for kind in sorted({place.kind for rule in NOTES for place in rule.scripts})
 }
@@ -159,6 +159,6 @@ _TO_REVIEWER: Final = "speaks_to_the_reviewer"
 def _words(path: str, content: str) -> str:
     """The file with its code blanked: names of variables speak to nobody."""
     return "".join(
-        "\n" * region.text.count("\n") + " " if region.part is Part.CODE else region.text
+        "\n" * region.text.count("\n") + " " if region.part is RegionKind.CODE else region.text
         for region in regions(path, content)
     )

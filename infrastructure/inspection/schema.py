@@ -60,7 +60,7 @@ class Table:
     """Whether it has a primary key."""
 
 
-class Fault(NamedTuple):
+class SchemaFault(NamedTuple):
     """What PostgreSQL would refuse."""
 
     line: int
@@ -189,7 +189,7 @@ class Catalogue:
         """Go on with the next file."""
         self._path = path
 
-    def apply(self, tokens: Sequence[Token]) -> Iterator[Fault]:
+    def apply(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         """Change the catalogue by a statement, and tell what of it cannot run."""
         first = tokens[0]
         if first.is_word("create"):
@@ -211,18 +211,18 @@ class Catalogue:
         elif first.is_word("do"):
             self._block(tokens)
 
-    def _known(self, name: Name) -> Iterator[Fault]:
+    def _known(self, name: Name) -> Iterator[SchemaFault]:
         """A table must be there by now."""
         if name.elsewhere or not name.text or name.text in self._tables:
             return
         places = self.made.get(name.text, set())
         if not places:
-            yield Fault(
+            yield SchemaFault(
                 name.line,
                 f"The table `{name.text}` is never made: make it before, or name one that is.",
             )
         elif places <= self._later():
-            yield Fault(
+            yield SchemaFault(
                 name.line,
                 f"The table `{name.text}` is only made later: put its CREATE TABLE first.",
             )
@@ -239,18 +239,18 @@ class Catalogue:
                         later.add(path)
         return later
 
-    def _columns(self, table: Name, names: Sequence[Token]) -> Iterator[Fault]:
+    def _columns(self, table: Name, names: Sequence[Token]) -> Iterator[SchemaFault]:
         known = self._tables.get(table.text)
         if known is None or known.open or table.elsewhere:
             return
         for name in names:
             if name.text not in known.columns:
-                yield Fault(
+                yield SchemaFault(
                     name.line,
                     f"The table `{table.text}` has no column `{name.text}` at this point.",
                 )
 
-    def _create(self, tokens: Sequence[Token]) -> Iterator[Fault]:
+    def _create(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         at = 1
         while at < len(tokens) and tokens[at].is_word(
             "or", "replace", "global", "local", "temp", "temporary", "unlogged", "unique",
@@ -276,13 +276,13 @@ class Catalogue:
             if on >= 0:
                 yield from self._known(_name(tokens, on + 1)[0])
 
-    def _table(self, tokens: Sequence[Token], at: int, *, lenient: bool) -> Iterator[Fault]:
+    def _table(self, tokens: Sequence[Token], at: int, *, lenient: bool) -> Iterator[SchemaFault]:
         name, behind = _name(tokens, at)
         if not name.text:
             return
         if name.text in self._tables and not name.elsewhere and not lenient:
             if self.made.get(name.text) == {self._path}:
-                yield Fault(name.line, f"The table `{name.text}` is made twice.")
+                yield SchemaFault(name.line, f"The table `{name.text}` is made twice.")
             return
         if name.text in self._tables:
             return
@@ -302,15 +302,17 @@ class Catalogue:
         for part in elements:
             yield from self._constraint(name, table, part)
 
-    def _column(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[Fault]:
+    def _column(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[SchemaFault]:
         column = part[0]
         if column.text in table.columns:
-            yield Fault(column.line, f"The column `{column.text}` of `{name.text}` stands twice.")
+            yield SchemaFault(
+                column.line, f"The column `{column.text}` of `{name.text}` stands twice."
+            )
         table.columns.add(column.text)
         if len(part) > 1:
             yield from self._type(part, 1)
 
-    def _type(self, part: Sequence[Token], at: int) -> Iterator[Fault]:
+    def _type(self, part: Sequence[Token], at: int) -> Iterator[SchemaFault]:
         kind, _ = _name(part, at)
         if not kind.text or kind.elsewhere or part[at].is_word("generated", "default"):
             return
@@ -319,18 +321,18 @@ class Catalogue:
             return
         if kind.text in self._tables or plain in OF_EXTENSIONS:
             return
-        yield Fault(
+        yield SchemaFault(
             kind.line,
             f"The type `{kind.text}` does not exist in PostgreSQL, and nothing before makes it.",
         )
 
-    def _constraint(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[Fault]:
+    def _constraint(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[SchemaFault]:
         """Keys and references of a column or of a table."""
         is_column = not _is_constraint(part)
         for at, token in enumerate(part):
             if token.is_word("primary") and _is(part, at + 1, "key"):
                 if table.keyed:
-                    yield Fault(token.line, f"The table `{name.text}` has two primary keys.")
+                    yield SchemaFault(token.line, f"The table `{name.text}` has two primary keys.")
                 table.keyed = True
                 yield from self._listed(name, part, at + 2)
             elif token.is_word("unique") and not is_column:
@@ -342,14 +344,14 @@ class Catalogue:
                 yield from self._known(target)
                 yield from self._listed(target, part, behind)
 
-    def _listed(self, table: Name, part: Sequence[Token], at: int) -> Iterator[Fault]:
+    def _listed(self, table: Name, part: Sequence[Token], at: int) -> Iterator[SchemaFault]:
         """Columns in brackets must be there."""
         if _opens(part, at):
             listed, _ = inside(part, at)
             names = [one[0] for one in parts(listed) if len(one) == 1]
             yield from self._columns(table, [n for n in names if n.kind in {"word", "name"}])
 
-    def _index(self, tokens: Sequence[Token], at: int) -> Iterator[Fault]:
+    def _index(self, tokens: Sequence[Token], at: int) -> Iterator[SchemaFault]:
         on = _find(tokens, ("on",), at + 6)
         if on < 0:
             return
@@ -359,7 +361,7 @@ class Catalogue:
             behind += 2
         yield from self._listed(table, tokens, behind)
 
-    def _alter(self, tokens: Sequence[Token]) -> Iterator[Fault]:
+    def _alter(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         start = _skip(tokens, 2, "if", "exists", "only")
         name, at = _name(tokens, start)
         if not any(token.is_word("exists") for token in tokens[2:start]):
@@ -371,7 +373,7 @@ class Catalogue:
             if part:
                 yield from self._action(name, table, part)
 
-    def _action(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[Fault]:
+    def _action(self, name: Name, table: Table, part: Sequence[Token]) -> Iterator[SchemaFault]:
         verb = part[0]
         at = _skip(part, 1, "column")
         lenient = _is(part, at, "if")
@@ -410,7 +412,7 @@ class Catalogue:
                 if part:
                     self._tables.pop(_name(part, 0)[0].text, None)
 
-    def _insert(self, tokens: Sequence[Token]) -> Iterator[Fault]:
+    def _insert(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         name, at = _name(tokens, 2)
         yield from self._known(name)
         if _is(tokens, at, "as"):
@@ -433,13 +435,13 @@ class Catalogue:
             row, after = inside(tokens, behind)
             count = len(list(parts(row)))
             if count != len(columns):
-                yield Fault(
+                yield SchemaFault(
                     tokens[behind].line,
                     f"INSERT INTO `{name.text}` names {len(columns)} columns, but gives {count}.",
                 )
             behind = after + 1 if after < len(tokens) and tokens[after].text == "," else len(tokens)
 
-    def _update(self, tokens: Sequence[Token]) -> Iterator[Fault]:
+    def _update(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         name, at = _name(tokens, _skip(tokens, 1, "only"))
         yield from self._known(name)
         start = _find(tokens, ("set",), at + 3)

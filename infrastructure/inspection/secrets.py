@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from application.agents.checks.lexing import Part, regions
+from application.agents.checks.lexing import RegionKind, regions
 from application.agents.inspection import StaticFinding
 
 
@@ -168,7 +168,7 @@ def _written(path: str, content: str) -> Iterator[tuple[int, str]]:
 def _without_comments(path: str, content: str) -> str:
     """The text with comments blanked, each character where it was."""
     return "".join(
-        " " * len(region.text) if region.part is Part.COMMENT else region.text
+        " " * len(region.text) if region.part is RegionKind.COMMENT else region.text
         for region in regions(path, content)
     )
 

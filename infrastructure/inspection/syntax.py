@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from application.agents.checks.lexing import Part, regions
+from application.agents.checks.lexing import RegionKind, regions
 from application.agents.inspection import StaticFinding
 from infrastructure.inspection.relaxed import COMMENTED, relaxed
 
@@ -123,7 +123,7 @@ def _is_whole(content: str, language: str) -> bool:
         return content.count("<") == content.count(">")
     depth = 0
     for region in regions("a.css", content):
-        if region.part is Part.CODE:
+        if region.part is RegionKind.CODE:
             for found in _BRACKET.finditer(region.text):
                 depth += 1 if found.group() in "([{" else -1
                 if depth < 0:

@@ -438,7 +438,7 @@ def _query(text: str) -> object:
 def _decided(text: str) -> object:
     feature = fold(decide(c.CreateFeature("A title"), Feature()))
     said = fold(decide(c.PostMessage(NOBODY, text), feature), feature)
-    return decide(c.ConfirmBrief(text), said), sha256_of(text)
+    return decide(c.ConfirmBrief(f"A list.\n{text}"), said), sha256_of(text)
 
 
 def _paths(text: str) -> object:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from application.agents.checks.lexing import CODE, Part, Region, ending, regions
+from application.agents.checks.lexing import CODE, Region, RegionKind, ending, regions
 
 _NEVER: Final = re.compile(r"[\x00\u202d\u202e\u2061-\u2064\u206a-\u206f\u180e\ufff9-\ufffb]")
 _HIDDEN: Final = re.compile(
@@ -54,7 +54,7 @@ def hidden(path: str, content: str) -> Iterator[str]:
     for region in regions(path, body):
         if region.text.isascii() and "\x00" not in region.text:
             continue
-        in_code = is_code and region.part is Part.CODE
+        in_code = is_code and region.part is RegionKind.CODE
         if in_code and markup and _WRITTEN.search(region.text):
             in_code = False
         for line, what in _code(region) if in_code else _text(region, is_code=is_code):
@@ -77,7 +77,7 @@ def _text(region: Region, *, is_code: bool) -> Iterator[tuple[int, str]]:
             or _SELECTORS.search(plain)
             or alone
             or not _balanced(plain)
-            or (is_code and region.part is Part.COMMENT and _OPENING.search(plain))
+            or (is_code and region.part is RegionKind.COMMENT and _OPENING.search(plain))
         ):
             yield line, _INVISIBLE
         if _GREEK_MARK.search(plain) and not _GREEK.search(plain):

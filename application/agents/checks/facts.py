@@ -65,7 +65,7 @@ def facts_of(text: str) -> list[Fact]:
     return list({fact.keys: fact for fact in reversed(found)}.values())
 
 
-class Said(Struct, frozen=True):
+class SaidFacts(Struct, frozen=True):
     """What a text says, to be asked for many facts."""
 
     low: str
@@ -73,9 +73,9 @@ class Said(Struct, frozen=True):
     keys: frozenset[str]
 
 
-def said_in(text: str) -> Said:
+def said_in(text: str) -> SaidFacts:
     """What a text says."""
-    return Said(text.casefold(), keys_of(text))
+    return SaidFacts(text.casefold(), keys_of(text))
 
 
 def keys_of(text: str) -> frozenset[str]:
@@ -95,7 +95,7 @@ def keys_of(text: str) -> frozenset[str]:
     return frozenset(keys)
 
 
-def holds(fact: Fact, said: Said) -> bool:
+def holds(fact: Fact, said: SaidFacts) -> bool:
     """Whether a text says a fact."""
     return any(key in said.keys or (key[0] == "t" and key[1:] in said.low) for key in fact.keys)
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 
-class Part(Enum):
+class RegionKind(Enum):
     """What a stretch of a file is."""
 
     CODE = "code"
@@ -23,7 +23,7 @@ class Part(Enum):
 class Region(NamedTuple):
     """A stretch of one kind."""
 
-    part: Part
+    part: RegionKind
     line: int
     """Of its beginning; 1 for the first."""
     text: str
@@ -92,18 +92,18 @@ def regions(path: str, content: str) -> Iterator[Region]:
     """The parts of a file in their order. Of a kind that is not known, all of it is text."""
     pattern = _LANGUAGES.get(ending(path))
     if pattern is None:
-        yield Region(Part.TEXT, 1, content)
+        yield Region(RegionKind.TEXT, 1, content)
     elif pattern is _SCRIPT:
         yield from _script(content)
     else:
         line = 1
         for found in pattern.finditer(content):
             text = found.group()
-            yield Region(_PARTS.get(found.lastgroup or "", Part.CODE), line, text)
+            yield Region(_PARTS.get(found.lastgroup or "", RegionKind.CODE), line, text)
             line += text.count("\n")
 
 
-_PARTS: Final = {"comment": Part.COMMENT, "text": Part.TEXT}
+_PARTS: Final = {"comment": RegionKind.COMMENT, "text": RegionKind.TEXT}
 
 
 def _script(content: str) -> Iterator[Region]:
@@ -117,7 +117,7 @@ def _script(content: str) -> Iterator[Region]:
             text = literal.group() if literal else text
         if kind in _PARTS:
             if code:
-                yield Region(Part.CODE, began, "".join(code))
+                yield Region(RegionKind.CODE, began, "".join(code))
                 code = []
             yield Region(_PARTS[kind], line, text)
         else:
@@ -127,7 +127,7 @@ def _script(content: str) -> Iterator[Region]:
         place = found.start() + len(text)
         line += text.count("\n")
     if code:
-        yield Region(Part.CODE, began, "".join(code))
+        yield Region(RegionKind.CODE, began, "".join(code))
 
 
 def _expects_value(before: str) -> bool:
@@ -142,4 +142,4 @@ def _expects_value(before: str) -> bool:
 
 def comments(path: str, content: str) -> Iterator[Region]:
     """The comments of a file; line comments that follow each other stand alone."""
-    return (region for region in regions(path, content) if region.part is Part.COMMENT)
+    return (region for region in regions(path, content) if region.part is RegionKind.COMMENT)

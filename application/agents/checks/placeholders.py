@@ -19,7 +19,7 @@ from application.agents.checks.elision_words import (
     UNFINISHED,
     VERBS,
 )
-from application.agents.checks.lexing import CODE, SCRIPTS, Part, Region, ending, regions
+from application.agents.checks.lexing import CODE, SCRIPTS, Region, RegionKind, ending, regions
 from application.agents.checks.residue import residue
 
 LONGEST: Final = 240
@@ -66,12 +66,12 @@ def _missing(path: str, content: str) -> Iterator[tuple[int, str]]:
     kind = ending(path)
     before, heading, last, ended = "", True, -1, True
     for region in regions(path, content):
-        if region.part is Part.COMMENT:
+        if region.part is RegionKind.COMMENT:
             if region.line != last + 1 or ended or _ABRUPT.match(region.text):
                 yield from _in_comment(region, heading=heading)
             last = region.line + region.text.count("\n")
             ended = bool(_ENDED.search(region.text[-_SPACES:]))
-        elif region.part is Part.TEXT and kind in CODE:
+        elif region.part is RegionKind.TEXT and kind in CODE:
             if _says_elision(region.text) or (
                 _THROWN.search(before) and UNFINISHED.match(region.text.lstrip(_QUOTES))
             ):
@@ -83,7 +83,7 @@ def _missing(path: str, content: str) -> Iterator[tuple[int, str]]:
                 if _stands_in(_mark_off(found.group()), heading=heading):
                     line = region.line + region.text.count("\n", 0, found.end())
                     yield line, _shown(found.group())
-        if region.part is not Part.COMMENT and not region.text.isspace():
+        if region.part is not RegionKind.COMMENT and not region.text.isspace():
             before, heading, last = region.text[-_SPACES:], False, -1
 
 

@@ -7,7 +7,7 @@ either covered by a file that names it or listed as untestable with its reason.
 import re
 from collections.abc import Iterator
 
-from application.agents.checks.lexing import Part, regions
+from application.agents.checks.lexing import RegionKind, regions
 from application.agents.checks.naming import repeated, unknown
 from application.agents.checks.placeholders import placeholders
 from application.agents.paths import key, oversizes, refusals
@@ -74,9 +74,11 @@ def _titles(path: str, content: str) -> Iterator[str]:
     """The titles of tests and of their groups: texts, not comments."""
     before = ""
     for region in regions(path, content):
-        if region.part is Part.TEXT and _TITLED.search(before):
+        if region.part is RegionKind.TEXT and _TITLED.search(before):
             yield " ".join(region.text.strip("'\"`").split())
-        before = f"{before}{region.text}"[-_BEFORE:] if region.part is not Part.COMMENT else before
+        before = (
+            f"{before}{region.text}"[-_BEFORE:] if region.part is not RegionKind.COMMENT else before
+        )
 
 
 def _files(tests: Tests, plan: Plan) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _content(tests: Tests) -> Iterator[str]:
         named = {
             ident
             for region in regions(file.path, file.content)
-            if region.part is Part.TEXT
+            if region.part is RegionKind.TEXT
             for ident in _IDENT.findall(region.text)
         }
         for ident in file.covers:

@@ -112,7 +112,7 @@ def test_a_brief_in_any_language_gives_its_points_back(language: str) -> None:
 def test_what_people_and_agents_wrote_stays_as_it_is(language: str) -> None:
     brief = replace(BRIEF, title="My tools", constraints=("Who: me", "Files", "When: now"))
     page = in_language(brief_markdown(brief), language)
-    for line in ("# My tools", "- Who: me", "- Files", "- When: now"):
+    for line in ("# My tools", "- **BF-8** Who: me", "- **BF-9** Files", "- **BF-10** When: now"):
         assert line in page.split("\n")
     code = "## Files\n- Who: x\n```\n## Goal\n"
     whole = replace(s.TESTS, files=(d.TestFile("tests/a.test.ts", code, ("FR-1",)),))

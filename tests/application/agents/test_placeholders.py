@@ -3,7 +3,7 @@
 import pytest
 
 from application.agents.checks.characters import hidden
-from application.agents.checks.lexing import Part, regions
+from application.agents.checks.lexing import RegionKind, regions
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.residue import residue
 
@@ -123,4 +123,4 @@ def test_parts_of_a_file_have_no_gap(path):
 
 def test_an_apostrophe_in_a_pattern_begins_no_text():
     parts = [r.part for r in regions("a.ts", "const a = /['\"]/; // b\nreturn 4 / 2;")]
-    assert parts == [Part.CODE, Part.COMMENT, Part.CODE]
+    assert parts == [RegionKind.CODE, RegionKind.COMMENT, RegionKind.CODE]

@@ -6,6 +6,7 @@ to the files and to the quotes.
 """
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -299,7 +300,8 @@ def alternatives(quote: str, *, cut: bool) -> list[list[str]]:
         cut: Whether what may be the reviewer's own remark behind the code is left out.
     """
     kept = []
-    for line in _BREAK.split(quote)[:MOST_PARTS]:
+    # Numbers and marks in front may have come in wide letters, too.
+    for line in _BREAK.split(unicodedata.normalize("NFKC", quote))[:MOST_PARTS]:
         if _NOISE.match(line):
             continue
         bare = _behind(_FENCE, line)

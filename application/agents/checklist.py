@@ -64,9 +64,6 @@ _ID: Final = re.compile(
 """An id, bare, with its letter, or with the version of the standard in front (`v5.0.0-1.2.4`)."""
 SHORT: Final = 80
 
-RULES_TO_ANSWER: Final = frozenset[str]()
-"""Rules of the static checks whose findings the security reviewer answers, one by one."""
-
 PROSE: Final = (".md", ".txt", "license")
 """Ends of names of files that nothing runs: one of these may stay unread."""
 

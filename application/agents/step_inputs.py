@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
 from application.ports import ModelAnswer, ModelRequest
 from domain import commands as c
 from domain import documents as d
@@ -127,6 +127,9 @@ class AttemptContext(Protocol):
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         """Static checks by parsers; see `inspection.Inspection`."""
+
+    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        """Places that a reviewer must answer for; see `inspection.Inspection`."""
 
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function gives, computed where long texts hold up nobody; see `computing`.

@@ -274,7 +274,8 @@ def _of_answers(
             if one.finding is None:
                 faults.append(f"{name}. The reviewer confirms it.")
         elif not given:
-            reason = f"{name} was found before, and the reviewer does not say whether it is gone."
+            where = "was found before" if one.finding else "is what a rule points to"
+            reason = f"{name} {where}, and the reviewer does not say whether it stands."
             doubts.append(
                 Doubt(
                     f"{one.id} ({one.title}) has no answer in `answers`.", reason if weighs else ""

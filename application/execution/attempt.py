@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.inspection import Inspection, StaticFinding
+from application.agents.inspection import Inspection, RuleNote, StaticFinding
 from application.delivery.artifact_keys import artifact_key
 from application.execution.drafting import Draft
 from application.execution.fail_points import NOWHERE, FailPoint
@@ -183,6 +183,10 @@ class LeasedAttempt:
     ) -> Sequence[StaticFinding]:
         """What parsers find wrong with files, without running anything."""
         return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages)
+
+    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        """Places that a reviewer must answer for."""
+        return await self._tools.inspection.notes(self._claim.tenant_id, files)
 
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function gives, computed where long texts hold up nobody; see `computing`.

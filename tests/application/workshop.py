@@ -101,6 +101,9 @@ class Keys:
 class NothingFound:
     """An inspection that is always content."""
 
+    async def notes(self, whose: Any, files: Mapping[str, str]) -> tuple[()]:
+        return ()
+
     async def inspect(self, whose: Any, files: Mapping[str, str], packages: Any) -> tuple[()]:
         return ()
 

@@ -60,6 +60,9 @@ class DemoDesk:
     async def inspect(self, files, packages):
         return await self._inspector.inspect(None, files, packages)
 
+    async def notes(self, files):
+        return await self._inspector.notes(None, files)
+
     async def compute(self, work, *args):
         return work(*args)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.perform import perform
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
@@ -62,6 +62,9 @@ class Desk:
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         return await INSPECTOR.inspect(None, files, packages)
+
+    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        return await INSPECTOR.notes(None, files)
 
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.perform import perform
 from application.agents.points import points_of
 from application.agents.step_inputs import Message, StepInputs
@@ -65,6 +65,9 @@ class RealDesk:
         self, files: Mapping[str, str], packages: Sequence[str]
     ) -> Sequence[StaticFinding]:
         return await self._inspector.inspect(None, files, packages)
+
+    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        return await self._inspector.notes(None, files)
 
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from application.agents.checklist import (
     CONTROLS,
-    RULES_TO_ANSWER,
     ReviewScope,
     ToAnswer,
     fingerprint,
@@ -25,7 +24,7 @@ from application.agents.exchange import Result, calls, said, was_cut
 from application.agents.failures import StepFailed
 from application.agents.heard import Heard, heard
 from application.agents.inputs import numbered
-from application.agents.inspection import StaticFinding, errors
+from application.agents.inspection import RuleNote, StaticFinding, errors
 from application.agents.prompting import PlainText, listed, to_json
 from application.agents.refused import standing
 from application.agents.render import report_markdown
@@ -71,9 +70,10 @@ async def review(work: StepContext) -> c.RecordReview:
     files, plan = work.material.files, needed(work.material.plan)
     found = await work.context.inspect(files, plan.packages)
     static = (*found, *standing(work.material.refused_files))
+    notes = await work.context.notes(files) if work.step is Step.SECURITY_REVIEW else ()
     parts = [
         ReviewedPart(asked, await _part(work, asked, number, count, static))
-        for asked, number, count in _asked(work, static)
+        for asked, number, count in _asked(work, notes)
     ]
     decided = await work.context.compute(
         judged, tuple(parts), dict(files), tuple(static), _NAMES[work.step]
@@ -151,7 +151,7 @@ def _incomplete(found: Examined) -> str:
 
 
 def _asked(
-    work: StepContext, static: Sequence[StaticFinding]
+    work: StepContext, notes: Sequence[RuleNote]
 ) -> Iterator[tuple[ReviewScope, int, int]]:
     """What each request is about, with its number and how many there are."""
     files = work.material.files
@@ -159,7 +159,7 @@ def _asked(
     controls = dict(CONTROLS) if security else _requirements(work)
     open_points = (
         *to_answer(work.step, work.material.reports.get(work.step)),
-        *(_of_rule(finding, files) for finding in static if security and _to_answer(finding)),
+        *(_of_rule(note, files) for note in notes),
     )
     parts = list(_parts(files))
     for number, part in enumerate(parts, start=1):
@@ -182,22 +182,18 @@ def _requirements(work: StepContext) -> dict[str, str]:
     }
 
 
-def _to_answer(finding: StaticFinding) -> bool:
-    return finding.rule in RULES_TO_ANSWER and not finding.error
-
-
-def _of_rule(finding: StaticFinding, files: Mapping[str, str]) -> ToAnswer:
-    lines = files.get(finding.path, "").split("\n")
-    quote = lines[finding.line - 1].strip() if 0 < finding.line <= len(lines) else ""
-    ident = fingerprint(finding.rule, finding.path, quote or str(finding.line))
+def _of_rule(note: RuleNote, files: Mapping[str, str]) -> ToAnswer:
+    lines = files.get(note.path, "").split("\n")
+    quote = lines[note.line - 1].strip() if 0 < note.line <= len(lines) else ""
+    ident = fingerprint(note.rule, note.path, f"{note.line} {quote}")
     return ToAnswer(
         f"R{ident[1:]}",
-        finding.rule,
+        note.rule,
         Severity.HIGH,
-        finding.path,
-        finding.line,
+        note.path,
+        note.line,
         quote[:400],
-        finding.message,
+        f"{note.says} {note.asks}",
     )
 
 

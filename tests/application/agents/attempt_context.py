@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.perform import perform
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
@@ -126,6 +126,7 @@ class ScriptedContext:
         self,
         *answers: ModelAnswer | ModelError,
         inspect: Callable[[Mapping[str, str]], Sequence[StaticFinding]] = lambda _: (),
+        notes: Sequence[RuleNote] = (),
     ) -> None:
         self.answers = list(answers)
         self.requests: list[ModelRequest] = []
@@ -134,6 +135,7 @@ class ScriptedContext:
         self.shown: list[tuple[str, dict[str, Any]]] = []
         self.inspected: list[Mapping[str, str]] = []
         self._inspect = inspect
+        self._notes = notes
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
         # Kept as bytes and read again, so that a later change to it would be seen as a defect.
@@ -156,6 +158,9 @@ class ScriptedContext:
     ) -> Sequence[StaticFinding]:
         self.inspected.append(dict(files))
         return self._inspect(files)
+
+    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+        return self._notes
 
     async def compute(self, work: Callable[..., Any], *args: Any) -> Any:
         # Through the very encoding that takes it to another process.

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from application.agents import checklist
 from application.agents.failures import StepFailed
 from application.agents.input_fingerprint import fingerprint_of
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.steps import reviews
 from application.agents.table import agent_configs_of
 from domain import documents as d
@@ -316,10 +316,9 @@ async def test_findings_of_old_logs_get_their_fingerprint_when_they_are_read():
     ],
 )
 async def test_each_finding_of_a_rule_is_answered_by_the_security_reviewer(
-    monkeypatch, answers, expected
+    answers, expected
 ):
-    monkeypatch.setattr(reviews, "RULES_TO_ANSWER", frozenset({"sql_from_text"}))
-    hit = StaticFinding("src/requests.ts", 6, "sql_from_text", "It builds SQL.", error=False)
+    hit = RuleNote("sql_from_text", "src/requests.ts", 6, "It builds SQL.", "Where from?")
     asked = reviews._of_rule(hit, s.FILES)  # noqa: SLF001
     given = tuple(
         said(asked.id, stands=word == "stands", reason="src/requests.ts has no statement.")
@@ -327,8 +326,6 @@ async def test_each_finding_of_a_rule_is_answered_by_the_security_reviewer(
     )
     told = report(Step.SECURITY_REVIEW, answers=given)
     again = [] if answers else [told]
-    command, context = await reviewed(
-        told, Step.SECURITY_REVIEW, again=again, inspect=lambda _: [hit]
-    )
+    command, context = await reviewed(told, Step.SECURITY_REVIEW, again=again, notes=[hit])
     assert command.verdict is expected
     assert f'"id":"{asked.id}"' in s.first_message(context.requests[0])

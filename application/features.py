@@ -30,10 +30,18 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
+from application.readings import Readings
 from application.running.recent import Recent
 from application.running.stretches import AT_ONCE, stretches
 from application.running.turns import Turns
-from domain.commands import CreateFeature, DeleteFeature, FeatureCommand, ForkFeature
+from domain.commands import (
+    ConfirmBrief,
+    CreateFeature,
+    DeleteFeature,
+    FeatureCommand,
+    ForkFeature,
+    ReviseBrief,
+)
 from domain.content import Content
 from domain.decider import decide
 from domain.errors import NotFound, NotNow, Refused
@@ -108,6 +116,7 @@ class Features:
         new_id: Callable[[], UUID],
         turns: Turns | None = None,
         doubt: Callable[[], None] = lambda: None,
+        readings: Readings | None = None,
     ) -> None:
         """Take the log and what goes with it; `doubt` is told when the log seems to be set back."""
         self._log = log
@@ -116,6 +125,7 @@ class Features:
         self._live = live
         self._new_id = new_id
         self._doubt = doubt
+        self._readings = readings or Readings()
         self._folded: Recent[tuple[UUID, UUID], RememberedFeature] = Recent(REMEMBERED_FEATURES)
         self._texts: Recent[tuple[UUID, UUID, int], Recorded] = Recent(REMEMBERED_TEXTS)
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
@@ -361,6 +371,9 @@ class Features:
         if_match: int | None,
     ) -> CommandOutcome:
         owner = origin.tenant_id
+        reading = None
+        if isinstance(command, ConfirmBrief | ReviseBrief):
+            reading = await self._readings.of(owner, command.brief, command.wanted)
         known = self._folded.find((owner, feature_id))
         fresh = known is None
         if known is None:
@@ -369,7 +382,7 @@ class Features:
         for _ in range(TRIES):
             try:
                 _matches(known.feature, if_match)
-                events = decide(command, known.feature)
+                events = decide(command, known.feature, reading)
             except (Refused, VersionMismatch):
                 if fresh:
                     raise

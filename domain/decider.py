@@ -19,19 +19,26 @@ from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound
 from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
-from domain.reading import reading_of
+from domain.reading import Reading, reading_of
 from domain.runs import Attempt, Tokens
 from domain.status import Recommendation, Status, Step, Verdict
 
 
-def decide(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:
+def decide(
+    command: c.FeatureCommand, feature: Feature, reading: Reading | None = None
+) -> tuple[e.FeatureEvent, ...]:
     """Answer a command with the events it causes.
+
+    Args:
+        command: What is asked for.
+        feature: The feature as it is.
+        reading: What is understood of the command's brief, if somebody read it already.
 
     Raises:
         Refused: with the reason a person reads; nothing is recorded.
     """
     _exists(command, feature)
-    events = _answer(command, feature)
+    events = _answer(command, feature, reading)
     status = feature.status
     first = events[0]
     if status not in LIFECYCLE[type(first)].sources:
@@ -47,7 +54,9 @@ def _exists(command: c.FeatureCommand, feature: Feature) -> None:
         raise NotFound
 
 
-def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent, ...]:
+def _answer(
+    command: c.FeatureCommand, feature: Feature, reading: Reading | None
+) -> tuple[e.FeatureEvent, ...]:
     match command:
         case c.CreateFeature(title):
             return (e.FeatureCreated(title),)
@@ -62,9 +71,9 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
                 )
             return (e.MessagePosted(message_id, text),)
         case c.ConfirmBrief():
-            return (e.BriefConfirmed(**_read(command, feature)),)
+            return (e.BriefConfirmed(**_read(command, feature, reading)),)
         case c.ReviseBrief():
-            return (e.BriefRevised(**_read(command, feature), mode=feature.content.mode),)
+            return (e.BriefRevised(**_read(command, feature, reading), mode=feature.content.mode),)
         case c.Approve():
             return (_approved(command, feature),)
         case c.RetryFeature():
@@ -83,9 +92,11 @@ def _answer(command: c.FeatureCommand, feature: Feature) -> tuple[e.FeatureEvent
             return _recorded(command, feature)
 
 
-def _read(command: c.ConfirmBrief | c.ReviseBrief, feature: Feature) -> dict[str, Any]:
+def _read(
+    command: c.ConfirmBrief | c.ReviseBrief, feature: Feature, reading: Reading | None
+) -> dict[str, Any]:
     """What both events of a brief say. Raises EmptyBrief."""
-    reading = reading_of(command.brief, frozenset(command.wanted))
+    reading = reading or reading_of(command.brief, frozenset(command.wanted))
     if not reading.points:
         raise EmptyBrief
     return {

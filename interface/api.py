@@ -18,6 +18,7 @@ from application.identity.accounts import Accounts
 from application.identity.api_keys import KeyLimits, KeySettings
 from application.identity.rate_limit import RateLimiter
 from application.identity.security_log import SecurityLog
+from application.readings import Readings
 from infrastructure.anthropic.model import ADDRESS, AnthropicModel
 from infrastructure.audit.changes import PostgresAudit
 from infrastructure.audit.log import PostgresAuditLog
@@ -172,6 +173,7 @@ async def open_api(
         security=security,
         turns=base.turns,
         comparisons=Comparisons(base.computing),
+        readings=Readings(base.computing),
         continuity=base.continuity,
     )
     base.continuity.on_set_back(services.pasts.clear)

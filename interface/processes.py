@@ -28,6 +28,7 @@ from application.execution.sweeper import Sweeper
 from application.execution.worker import BEATS_PER_LEASE, Worker, WorkerLimits
 from application.features import Features
 from application.ports import Claim, Unavailable
+from application.readings import Readings
 from application.transparency.tree_head_signer import TreeHeadSigner
 from domain.pipeline import AGENT_OF
 from infrastructure.anthropic.model import ADDRESS, AnthropicModel, retiring
@@ -166,6 +167,7 @@ async def features_of(
         new_id,
         turns=base.turns,
         doubt=continuity.doubt,
+        readings=Readings(base.computing),
     )
     continuity.on_set_back(features.forget)
     return features, log

@@ -27,6 +27,7 @@ from application.identity.api_keys import KeySettings
 from application.identity.rate_limit import Allowance, RateLimiter
 from application.identity.security_log import SecurityLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live
+from application.readings import Readings
 from application.running.computing import Here
 from application.running.turns import Turns
 from application.transparency.export import StoredLog
@@ -237,6 +238,7 @@ class Services:
     pasts: Pasts = field(default_factory=Pasts)
     turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
+    readings: Readings = field(default_factory=Readings)
     usages: Usages = field(init=False)
     throttle: RateLimiter = field(
         default_factory=lambda: RateLimiter(time.monotonic, LARGEST_COUNTED)

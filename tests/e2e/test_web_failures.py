@@ -191,7 +191,7 @@ def test_code_that_does_not_pass_its_review_is_shown_with_evidence_and_written_a
         expect(failure).to_contain_text("the code is written anew with these findings")
         shown = page.get_by_test_id("document")
         expect(shown).to_contain_text("Scripted finding")
-        expect(shown).to_contain_text("README.md, line 1")
+        expect(shown).to_contain_text(".env.example, line 1")
         failure.get_by_role("button", name="Try again").click()
         expect(page.get_by_test_id("done")).to_be_visible()
         with page.expect_download() as downloading:
@@ -310,7 +310,8 @@ def test_a_session_that_ends_while_somebody_types_loses_nothing_typed(
         expect(page.get_by_text("Your session has ended")).to_be_visible()
         fill_in(page, "ida@example.com", "Sign in")
         expect(typed).to_have_value("A half written")
-        expect(page.get_by_test_id("brief").get_by_text("Half a brief")).to_be_visible()
+        brief = page.get_by_test_id("brief")
+        expect(brief.get_by_role("heading", name="Half a brief")).to_be_visible()
 
 
 def test_what_comes_too_often_goes_on_by_itself_or_says_when_and_keeps_what_was_typed(

@@ -124,6 +124,11 @@ async def test_a_download_that_breaks_off_is_never_taken_for_a_whole_one(
         given.FILES[0].__class__(f"src/f{number}.ts", 1, f"{number:064x}") for number in range(40)
     )
     monkeypatch.setattr(given, "FILES", files)
+
+    async def nothing(*_: object) -> None:
+        """What is read below is in no store."""
+
+    monkeypatch.setattr(person.world, "store_files", nothing)
     feature = await person.finished()
     import random  # noqa: PLC0415 - what does not shrink in a zip.
 

@@ -59,6 +59,7 @@ def test_every_operation_on_a_feature_is_tried() -> None:
         "create_feature",
         "list_features",
         "list_all_events",
+        "read_brief",
         "read_usage",
         "estimate_brief",
         "tenant_live",

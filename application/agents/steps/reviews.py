@@ -150,9 +150,7 @@ def _incomplete(found: Examined) -> str:
     )
 
 
-def _asked(
-    work: StepContext, notes: Sequence[RuleNote]
-) -> Iterator[tuple[ReviewScope, int, int]]:
+def _asked(work: StepContext, notes: Sequence[RuleNote]) -> Iterator[tuple[ReviewScope, int, int]]:
     """What each request is about, with its number and how many there are."""
     files = work.material.files
     security = work.step is Step.SECURITY_REVIEW

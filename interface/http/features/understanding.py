@@ -8,10 +8,11 @@ from litestar.params import JSONBody
 
 from domain import commands as c
 from domain.errors import EmptyBrief
-from domain.reading import Reading, reading_of
+from domain.reading import Reading
 from interface.http.account.rates import Counted
 from interface.http.account.signed_in import caller_of
 from interface.http.requests.body import JsonRequest
+from interface.http.services import of
 from interface.limits import Rate
 
 
@@ -27,8 +28,8 @@ async def read_brief(request: JsonRequest, data: JSONBody[c.ConfirmBrief]) -> Re
     A sentence of the background becomes a point when it stands in `wanted`, here and in the body
     that confirms the brief.
     """
-    caller_of(request)
-    reading = reading_of(data.brief, frozenset(data.wanted))
+    tenant_id = caller_of(request).tenant_id
+    reading = await of(request.app.state).readings.of(tenant_id, data.brief, data.wanted)
     if not reading.points:
         raise EmptyBrief
     return reading

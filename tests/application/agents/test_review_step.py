@@ -315,9 +315,7 @@ async def test_findings_of_old_logs_get_their_fingerprint_when_they_are_read():
         ((), Verdict.UNDECIDED),
     ],
 )
-async def test_each_finding_of_a_rule_is_answered_by_the_security_reviewer(
-    answers, expected
-):
+async def test_each_finding_of_a_rule_is_answered_by_the_security_reviewer(answers, expected):
     hit = RuleNote("sql_from_text", "src/requests.ts", 6, "It builds SQL.", "Where from?")
     asked = reviews._of_rule(hit, s.FILES)  # noqa: SLF001
     given = tuple(

@@ -209,11 +209,8 @@ def _span(file: _File, parts: Sequence[Sequence[str]], line: int) -> tuple[int, 
     long by itself.
     """
     whole = sum(len(forms[0]) for forms in parts)
-    standing = [
-        (len(form), number, form)
-        for number, forms in enumerate(parts)
-        if (form := next((form for form in forms if form in file.text), ""))
-    ]
+    parts = [[form for form in forms if form in file.text] for forms in parts]
+    standing = [(len(forms[0]), number, forms[0]) for number, forms in enumerate(parts) if forms]
     if not standing:
         return None
     length, number, anchor = max(standing, key=lambda one: (one[0], -one[1]))

@@ -1,23 +1,11 @@
 """The points of a brief, BF-1, BF-2, …, as every later document cites them.
 
-Invariant: of a confirmed brief these are the points that its event records; a text that nobody has
-confirmed is read as it would be now.
+Invariant: of a confirmed brief these are the points that its event records.
 """
-
-from functools import lru_cache
 
 from application.agents.first_points import first_points_of
 from domain import events as e
-from domain.documents import Point
-from domain.reading import MOST, REMEMBERED, BriefPoint, Reading, reading_of
-
-__all__ = ["MOST", "points_of", "reading_in"]
-
-
-@lru_cache(maxsize=REMEMBERED)
-def points_of(markdown: str) -> tuple[Point, ...]:
-    """The points of a text, in its order; at least one for any text with a word in it."""
-    return tuple(Point(point.id, point.text) for point in reading_of(markdown).points)
+from domain.reading import BriefPoint, Reading
 
 
 def reading_in(event: e.FeatureEvent | None) -> Reading | None:

@@ -6,11 +6,11 @@ parts of an emoji stay with what they belong to.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from application.agents.points import points_of
 from domain.characters import one_line
+from domain.reading import BriefPoint
 
 MOST_WORDS = 6
 LONGEST = 80
@@ -41,10 +41,9 @@ def title_findings(title: str) -> list[str]:
     return []
 
 
-def fallback_title(brief: str) -> str:
+def fallback_title(brief: str, points: Sequence[BriefPoint]) -> str:
     """A title of the brief's own first words: its heading, or else its first point."""
     heading = _HEADING.search(brief)
-    points = points_of(brief)
     first = brief.lstrip().partition("\n")[0]
     pictured = first if ord(first[:1] or " ") >= _PICTURES else ""
     texts = (heading[1] if heading else "", pictured, points[0].text if points else "", first)

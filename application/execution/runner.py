@@ -400,7 +400,7 @@ class Runner:
         run = context.run()
         wait = self._wait(failure, await self._failures(claim) + 1)
         if wait is None and claim.step is Step.TITLE:
-            title = fallback_title(material.brief)
+            title = fallback_title(material.brief, material.points)
             answer = c.RecordTitle(announced.attempt, run, title, by_model=False)
             await self._record(claim, announced, answer)
             return

@@ -10,7 +10,6 @@ from time import process_time
 from typing import Final, NamedTuple
 
 from application.agents.first_points import first_points_of
-from application.agents.points import points_of
 from domain.reading import reading_of
 from infrastructure.demo_model.author.brief import read
 from infrastructure.demo_model.author.nouns import find_things
@@ -50,7 +49,7 @@ class Growth(NamedTuple):
 
 def cost(place: Place, text: str) -> float:
     """Seconds of the processor."""
-    for forgetful in (points_of, first_points_of, reading_of, read, find_things):
+    for forgetful in (first_points_of, reading_of, read, find_things):
         forgetful.cache_clear()
     gc.freeze()  # What stands is not gone through again with every text.
     gc.disable()

@@ -42,7 +42,6 @@ from application.agents.language import asked_in, in_language
 from application.agents.markdown import code, fenced, inline
 from application.agents.named_files import functions_in
 from application.agents.paths import oversizes, printable, refusals
-from application.agents.points import points_of
 from application.agents.prompting import first_message, input_block, listed, to_json
 from application.agents.render import (
     brief_markdown,
@@ -453,7 +452,7 @@ def _answered(text: str) -> object:
 
 
 def _checked(text: str) -> object:
-    points = points_of(text)
+    points = reading_of(text).points
     old, new, planned = spec(text[::-1]), spec(text), plan(text)
     return (
         spec_findings(new, points, old),
@@ -507,9 +506,8 @@ def _set_up(text: str) -> object:
 
 
 PLACES: Final[Mapping[str, Place]] = {
-    "points of a brief": points_of,
     "points of an earlier brief": first_points_of,
-    "title": lambda text: (fallback_title(text), title_findings(text)),
+    "title": lambda text: (fallback_title(text, reading_of(text).points), title_findings(text)),
     "checks": _checked,
     "pages for people": _shown,
     "prompts": _prompted,

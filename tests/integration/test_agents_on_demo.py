@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from application.agents.failures import StepFailed
 from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.perform import perform
-from application.agents.points import points_of
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.ports import ModelAnswer, ModelRequest
 from application.running.computing import Here
 from domain.events import FileWritten
+from domain.reading import reading_of
 from domain.runs import Attempt, Run
 from domain.status import Gate, Recommendation, Step, Verdict
 from infrastructure.anthropic.model import AnthropicModel
@@ -121,7 +121,7 @@ async def test_a_brief_becomes_files_that_pass_their_reviews(demo, example):
     line.keep(Step.SPEC, spec)
     answered = {s for r in spec.document.requirements for s in r.sources}
     answered |= {s for x in spec.document.out_of_scope for s in x.sources}
-    assert answered == {point.id for point in points_of(line.material.brief)}
+    assert answered == {point.id for point in reading_of(line.material.brief).points}
     assert 1 <= len((await line.do(Step.TITLE)).title.split()) <= 6
     for step, gate in (
         (Step.PLAN, Step.ALIGN_SPEC),

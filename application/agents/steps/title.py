@@ -22,9 +22,8 @@ async def name_feature(work: StepContext) -> c.RecordTitle:
         return title_findings(title.title)
 
     try:
-        title = await obtain(work.exchange(_TASK), SUBMIT_TITLE, Title, check)
+        named = await obtain(work.exchange(_TASK), SUBMIT_TITLE, Title, check)
     except StepFailed:
-        return c.RecordTitle(
-            work.attempt, Run(), fallback_title(work.material.brief), by_model=False
-        )
-    return c.RecordTitle(work.attempt, Run(), title.title)
+        title = fallback_title(work.material.brief, work.material.points)
+        return c.RecordTitle(work.attempt, Run(), title, by_model=False)
+    return c.RecordTitle(work.attempt, Run(), named.title)

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 from application.agents.checks import tests as test_checks
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings
-from application.agents.points import points_of
 from domain import documents as d
+from domain.reading import reading_of
 from tests.application.agents.attempt_context import BRIEF, PLAN, SPEC, TEST_CODE, TESTS
 
-POINTS = points_of(BRIEF)
+POINTS = reading_of(BRIEF).points
 FIRST, SECOND = SPEC.requirements
 TASK, WORDS = PLAN.tasks
 FILE = PLAN.files[0]

@@ -4,11 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.points import points_of
 from application.agents.step_inputs import Message, StepInputs
 from domain import documents as d
 from domain.content import Content
 from domain.feature import Feature
+from domain.reading import reading_of
 from domain.status import Status, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, cut, done, prose
@@ -54,7 +54,7 @@ async def test_a_question_comes_with_its_prose_or_is_the_text_itself():
 async def test_a_brief_comes_as_a_page_whose_points_can_be_read_back():
     reply, _ = await replied(answer(call("propose_brief", BRIEF)))
     assert reply.text.startswith("Here is the brief")
-    assert [(p.id, p.text) for p in points_of(reply.brief_markdown)] == [
+    assert [(p.id, p.text) for p in reading_of(reply.brief_markdown).points] == [
         ("BF-3", "Fewer calls."), ("BF-4", "Owner"),
         ("BF-1", "Ask for a repair."), ("BF-2", "Answer."),
     ]  # fmt: skip
@@ -73,7 +73,7 @@ async def test_a_revised_brief_keeps_the_ids_of_all_that_stays():
         data=(*FULL.data, "Price"),
     )
     again = (await replied(answer(call("propose_brief", later)), material=confirmed))[0]
-    after = {p.id: p.text for p in points_of(again.brief_markdown)}
+    after = {p.id: p.text for p in reading_of(again.brief_markdown).points}
     assert {i for i in before if after.get(i) == before[i]} == before.keys() - {"BF-1", "BF-3"}
     new = {text for ident, text in after.items() if ident not in before}
     assert new == {"No calls at all.", "Apprentice", "Print.", "Price"}

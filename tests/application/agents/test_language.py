@@ -15,9 +15,9 @@ from application.agents.language import (
     in_language,
     language_of,
 )
-from application.agents.points import points_of
 from application.agents.render import brief_markdown, plan_markdown, spec_markdown
 from domain import documents as d
+from domain.reading import reading_of
 from domain.status import Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, done
@@ -105,7 +105,9 @@ def test_every_heading_of_every_document_is_in_the_language(page: str, language:
 
 @pytest.mark.parametrize("language", HEADINGS)
 def test_a_brief_in_any_language_gives_its_points_back(language: str) -> None:
-    assert points_of(in_language(PAGES["brief"], language)) == points_of(PAGES["brief"])
+    again = reading_of(in_language(PAGES["brief"], language))
+    once = reading_of(PAGES["brief"])
+    assert [(p.id, p.text) for p in again.points] == [(p.id, p.text) for p in once.points]
 
 
 @pytest.mark.parametrize("language", HEADINGS)
@@ -121,7 +123,7 @@ def test_what_people_and_agents_wrote_stays_as_it_is(language: str) -> None:
 
 async def test_the_language_of_the_brief_goes_through_to_the_page() -> None:
     context = ScriptedContext(answer(call("submit_spec", s.SPEC)))
-    points = points_of(s.BEFORE_SPEC.brief)
+    points = reading_of(s.BEFORE_SPEC.brief).points
     german = "\n".join(f"- {point.id}: {BRIEFS['de']}" for point in points)
     command = await done(Step.SPEC, replace(s.BEFORE_SPEC, brief=german), context)
     task = context.requests[0].messages[0]["content"][-1]["text"]

@@ -9,22 +9,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from application.agents.points import MOST, points_of, reading_in
+from application.agents.points import reading_in
 from application.agents.render import brief_markdown
 from domain import events as e
 from domain.content import sha256_of
 from domain.documents import Brief, Point
-from domain.reading import reading_of
+from domain.reading import MOST, BriefPoint, reading_of
 from domain.sentences import has_word
 from tests.examples import examples
 
 
 def ids(markdown: str) -> list[str]:
-    return [point.id for point in points_of(markdown)]
+    return [point.id for point in reading_of(markdown).points]
 
 
 def texts(markdown: str) -> list[str]:
-    return [point.text for point in points_of(markdown)]
+    return [point.text for point in reading_of(markdown).points]
 
 
 def test_ids_that_are_written_are_kept():
@@ -178,7 +178,7 @@ def test_prose_is_split_into_sentences():
 
 
 def test_a_giant_brief_keeps_every_line_in_some_point():
-    points = points_of("\n".join(f"- point{n}" for n in range(1_000)))
+    points = reading_of("\n".join(f"- point{n}" for n in range(1_000))).points
     assert len(points) <= MOST
     joined = "; ".join(point.text for point in points)
     assert all(f"point{n}" in joined for n in range(1_000))
@@ -186,8 +186,8 @@ def test_a_giant_brief_keeps_every_line_in_some_point():
 
 @forall(st.text(max_size=600))
 def test_points_are_unique_valid_and_always_the_same(markdown):
-    points = points_of(markdown)
-    assert points == points_of.__wrapped__(markdown), "without what is remembered"
+    points = reading_of(markdown).points
+    assert points == reading_of.__wrapped__(markdown).points, "without what is remembered"
     assert len({p.id for p in points}) == len(points)
     for point in points:
         assert point.id.removeprefix("BF-").isdigit()
@@ -197,8 +197,8 @@ def test_points_are_unique_valid_and_always_the_same(markdown):
 @forall(st.text(max_size=300), st.sampled_from("aß7Ж字"))
 def test_a_text_with_a_word_in_it_has_a_point_wherever_the_word_stands(around, letter):
     for markdown in (f"{around}\n{letter}", f"{letter}{around}", f"{around}{letter}"):
-        assert points_of(markdown) or not has_word(markdown), markdown
-        assert bool(points_of(f"{around}\n{letter}"))
+        assert reading_of(markdown).points or not has_word(markdown), markdown
+        assert bool(reading_of(f"{around}\n{letter}").points)
 
 
 lines = st.text(
@@ -220,7 +220,7 @@ def test_a_brief_made_by_the_agent_reads_back_as_its_own_points(wanted, title, u
 )
 def test_words_survive_the_page(text):
     page = brief_markdown(Brief("T", "G.", (), (Point("BF-1", text),)))
-    assert {p.id: p.text for p in points_of(page)}["BF-1"] == text
+    assert {p.id: p.text for p in reading_of(page).points}["BF-1"] == text
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_words_survive_the_page(text):
 )
 def test_the_longest_lines_are_read_whole_into_a_bounded_number_of_points(line):
     """That none takes long is shown by counts, in `tests/growth`."""
-    points = points_of(line)
+    points = reading_of(line).points
     marked = line.count("BF-1 a")
     assert len(points) <= max(MOST, marked)
     assert bool(points) == any(letter.isalnum() for letter in line)
@@ -248,10 +248,14 @@ def test_the_longest_lines_are_read_whole_into_a_bounded_number_of_points(line):
 
 
 def test_a_brief_of_headings_alone_says_what_they_say():
-    assert [(p.id, p.text) for p in points_of("# A tool library")] == [("BF-1", "A tool library")]
-    assert points_of("# a" + " " * 1_000 + "x") == (Point("BF-1", "a x"),)
-    assert points_of("# Heading\n\nSay something.") == (Point("BF-1", "Say something."),)
-    assert points_of("(((") == ()
+    assert [(p.id, p.text) for p in reading_of("# A tool library").points] == [
+        ("BF-1", "A tool library")
+    ]
+    assert reading_of("# a" + " " * 1_000 + "x").points == (BriefPoint("BF-1", "a x"),)
+    assert reading_of("# Heading\n\nSay something.").points == (
+        BriefPoint("BF-1", "Say something.", "Heading"),
+    )
+    assert reading_of("(((").points == ()
 
 
 def test_a_brief_confirmed_before_readings_were_recorded_keeps_the_points_it_had():

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from application.agents.title import fallback_title, title_findings
 from application.ports import ModelError
+from domain.reading import reading_of
 from domain.status import Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import ScriptedContext, answer, call, cut, done, prose
@@ -50,7 +51,7 @@ async def test_a_model_error_is_the_runners():
 
 @forall(st.text(max_size=400))
 def test_every_brief_has_a_title_of_one_to_six_words(brief):
-    title = fallback_title(brief)
+    title = fallback_title(brief, reading_of(brief).points)
     assert 1 <= len(title.split()) <= 6
     assert len(title) <= 80
     assert title == title.strip()
@@ -70,7 +71,7 @@ def test_every_brief_has_a_title_of_one_to_six_words(brief):
     ],
 )
 def test_words_of_a_title_are_whole_in_any_writing(brief, title):
-    assert fallback_title(brief) == title
+    assert fallback_title(brief, reading_of(brief).points) == title
     assert title_findings(title) == []
 
 

@@ -5,7 +5,7 @@ comment here is part of what the model reads.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -160,10 +160,73 @@ class PlannedFile(AgentDocument, frozen=True):
 
 
 class Interface(AgentDocument, frozen=True):
-    """A boundary between files: a route, a function, a table."""
+    """Another boundary, in words: a format of files, a message, a setting."""
 
     name: Line
     description: Line
+
+
+class PlannedExport(AgentDocument, frozen=True):
+    """What a file gives to others, so that tests and code agree without seeing each other."""
+
+    path: Path
+    name: Line
+    """`default` for the default export."""
+    signature: Line
+    """Of a function `(loans: Loan[], today: string): Loan[]`; else its type, or what it is."""
+
+
+class HttpMethod(StrEnum):
+    """The method of a route."""
+
+    GET = "GET"
+    POST = "POST"
+    PUT = "PUT"
+    PATCH = "PATCH"
+    DELETE = "DELETE"
+
+
+ANYBODY: Final = "anybody"
+SIGNED_IN: Final = "signed in"
+"""Beside the roles of the specification: who may call a route."""
+
+
+class PlannedAnswer(AgentDocument, frozen=True):
+    """What a route may answer."""
+
+    status: Annotated[int, Meta(ge=100, le=599)]
+    body: str = ""
+    """What it holds, in words or as a type."""
+
+
+class PlannedRoute(AgentDocument, frozen=True):
+    """An address of the server."""
+
+    method: HttpMethod
+    path: Line
+    """From the first slash on, what varies as `:name`."""
+    who: Annotated[tuple[Line, ...], Meta(min_length=1)]
+    """Roles of the specification, `signed in`, or `anybody`."""
+    answers: Annotated[tuple[PlannedAnswer, ...], Meta(min_length=1)]
+    input: str = ""
+    """What is sent: fields of the query and of the body, with their types."""
+
+
+class PlannedColumn(AgentDocument, frozen=True):
+    """A column of a table."""
+
+    name: Line
+    type: Line
+    """As PostgreSQL names it."""
+    note: str = ""
+    """Whether it may be empty, what it refers to, what it must fulfil."""
+
+
+class PlannedTable(AgentDocument, frozen=True):
+    """A table of the database."""
+
+    name: Line
+    columns: Annotated[tuple[PlannedColumn, ...], Meta(min_length=1)]
 
 
 class Task(AgentDocument, frozen=True):
@@ -188,6 +251,9 @@ class Plan(AgentDocument, frozen=True):
     interfaces: tuple[Interface, ...] = ()
     packages: tuple[Line, ...] = ()
     """Third-party packages the code may import, by name."""
+    exports: Annotated[tuple[PlannedExport, ...], Meta(max_length=400)] = ()
+    routes: Annotated[tuple[PlannedRoute, ...], Meta(max_length=200)] = ()
+    tables: Annotated[tuple[PlannedTable, ...], Meta(max_length=100)] = ()
 
 
 class SourceFile(AgentDocument, frozen=True):

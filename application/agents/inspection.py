@@ -8,6 +8,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from domain.documents import Plan
+
 
 class StaticFinding(Struct, frozen=True):
     """Something a parser found, with its place."""
@@ -18,7 +20,9 @@ class StaticFinding(Struct, frozen=True):
     rule: str
     """`syntax`, `type`, `unresolved_import`, `missing_export`, `wrong_arguments`,
     `unplanned_package`, `missing_package`, `stub`, `hollow_test`, `duplicate_migration`, `sql`,
-    `secret`, `install_script`, `unreadable`; as notes `unused`, `weak_test`, `not_inspected`."""
+    `secret`, `install_script`, `unreadable`, `signature`, `planned_export`, `planned_signature`,
+    `planned_route`, `unplanned_route`, `planned_table`; as notes `unused`, `weak_test`,
+    `not_inspected`."""
     message: str
     error: bool = True
     """Whether it blocks; otherwise a note, such as a language that no parser here reads."""
@@ -49,7 +53,11 @@ class Inspection(Protocol):
     """Parsers for what agents write."""
 
     async def inspect(
-        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
+        self,
+        whose: object,
+        files: Mapping[str, str],
+        packages: Sequence[str],
+        plan: Plan | None = None,
     ) -> Sequence[StaticFinding]:
         """Read the files, by path, and report in order of path and line.
 
@@ -57,6 +65,7 @@ class Inspection(Protocol):
             whose: The tenant who waits for it.
             files: All files of the feature, tests included, so that imports can be resolved.
             packages: Third-party packages that the plan allows.
+            plan: What the files are held to: exports, routes and tables; none of them without.
         """
 
     async def notes(self, whose: object, files: Mapping[str, str]) -> Sequence[RuleNote]:

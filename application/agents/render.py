@@ -16,6 +16,8 @@ from domain.documents import (
     Example,
     Finding,
     Plan,
+    PlannedRoute,
+    PlannedTable,
     Report,
     Requirement,
     Severity,
@@ -101,18 +103,54 @@ def spec_markdown(spec: Spec) -> str:
 def plan_markdown(plan: Plan) -> str:
     """The plan: what is chosen, which files there will be, in which order they are made."""
     decisions = [f"{inline(x.choice)} — {inline(x.reason)}" for x in plan.decisions]
-    rows = [f"| {code(f.path)} | {inline(f.purpose)} | {f.task} |" for f in plan.files]
-    table = "\n".join(["| File | What it is for | Task |", "| --- | --- | --- |", *rows])
+    rows = [(code(f.path), inline(f.purpose), f.task) for f in plan.files]
+    exports = ((code(x.path), code(x.name), _cell(x.signature)) for x in plan.exports)
     interfaces = [f"**{inline(x.name)}**: {inline(x.description)}" for x in plan.interfaces]
     return page(
         "Implementation plan",
         inline(plan.summary),
         section("Decisions", bullets(decisions)),
         section("Work, task by task", "\n\n".join(map(_task, plan.tasks))),
-        section("Files", table),
+        section("Files", _table(_FILES, rows)),
+        section("Addresses", _table(_ROUTES, map(_route, plan.routes))),
+        section("What files give to each other", _table(_EXPORTS, exports)),
+        section("Tables", "\n\n".join(map(_columns, plan.tables))),
         section("How the parts meet", bullets(interfaces)),
         section("Packages from others", bullets(map(code, plan.packages))),
     )
+
+
+_FILES = ("File", "What it is for", "Task")
+_ROUTES = ("Address", "Who may call it", "What is sent", "Answers")
+_EXPORTS = ("File", "Name", "Signature")
+_COLUMNS = ("Column", "Kind", "Note")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; nothing if it has no row."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    top = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join([*top, *lines]) if lines else ""
+
+
+def _cell(text: str) -> str:
+    """A short text as code inside a cell, where a bar would begin the next one."""
+    return code(text).replace("|", "\\|")
+
+
+def _route(route: PlannedRoute) -> tuple[str, ...]:
+    answers = [f"{one.status} {inline(one.body)}".strip() for one in route.answers]
+    return (
+        _cell(f"{route.method} {route.path}"),
+        inline(", ".join(route.who)),
+        inline(route.input) or "—",
+        "; ".join(answers),
+    )
+
+
+def _columns(table: PlannedTable) -> str:
+    rows = ((_cell(x.name), _cell(x.type), inline(x.note)) for x in table.columns)
+    return f"**{inline(table.name)}**\n\n{_table(_COLUMNS, rows)}"
 
 
 def tests_markdown(tests: Tests) -> str:

@@ -15,6 +15,7 @@ from application.ports import ModelAnswer, ModelRequest
 from domain import commands as c
 from domain import documents as d
 from domain.content import sha256_of
+from domain.documents import Plan
 from domain.events import FileWritten, RefusedFile
 from domain.feature import Feature
 from domain.reading import BriefPoint, Reading, reading_of
@@ -124,7 +125,7 @@ class AttemptContext(Protocol):
         """
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, files: Mapping[str, str], packages: Sequence[str], plan: Plan | None = None
     ) -> Sequence[StaticFinding]:
         """Static checks by parsers; see `inspection.Inspection`."""
 

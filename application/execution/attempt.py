@@ -34,6 +34,7 @@ from application.ports import (
     Unavailable,
 )
 from application.running.computing import Computing, CouldNotCompute, Here
+from domain.documents import Plan
 from domain.events import FileWritten
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Step
@@ -179,10 +180,10 @@ class LeasedAttempt:
         return digest
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, files: Mapping[str, str], packages: Sequence[str], plan: Plan | None = None
     ) -> Sequence[StaticFinding]:
         """What parsers find wrong with files, without running anything."""
-        return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages)
+        return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages, plan)
 
     async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
         """Places that a reviewer must answer for."""

@@ -32,6 +32,18 @@ class Arity(NamedTuple):
     """None where there is no limit."""
 
 
+class FunctionShape(NamedTuple):
+    """How a function is called."""
+
+    arity: Arity
+    takes: tuple[str, ...]
+    """The types of its parameters in words, empty where none is said; without the rest."""
+    returns: str
+    """Its type in words; empty where none is said."""
+    waits: bool
+    """Whether it is `async`."""
+
+
 class Exports(NamedTuple):
     """What a script exports."""
 
@@ -40,7 +52,7 @@ class Exports(NamedTuple):
     """Modules all of whose names are handed on."""
     open: bool
     """Whether there may be others."""
-    arities: Mapping[str, Arity]
+    functions: Mapping[str, FunctionShape]
 
 
 class AskedName(NamedTuple):
@@ -57,7 +69,7 @@ def exports_of(content: str, root: "SgNode") -> Exports:
     """The names that a script exports."""
     names: set[str] = set()
     stars: list[str] = []
-    arities: dict[str, Arity] = {}
+    functions: dict[str, FunctionShape] = {}
     overloaded = {
         name.text()
         for node in nodes(root, "function_signature")
@@ -77,9 +89,9 @@ def exports_of(content: str, root: "SgNode") -> Exports:
                 names.update(_specified(child))
             elif child.is_named():
                 names.update(_declared(child))
-                arities.update(_arities(child, overloaded))
+                functions.update(_functions(child, overloaded))
     is_open = bool(_COMMON_JS.search(content)) or root.find(kind="ERROR") is not None
-    return Exports(frozenset(names), tuple(stars), is_open or not content.strip(), arities)
+    return Exports(frozenset(names), tuple(stars), is_open or not content.strip(), functions)
 
 
 def _unquoted(text: str) -> str:
@@ -117,7 +129,7 @@ def _declared(node: "SgNode") -> Iterator[str]:
                 yield from _declared(child)
 
 
-def _arities(node: "SgNode", overloaded: set[str]) -> Iterator[tuple[str, Arity]]:
+def _functions(node: "SgNode", overloaded: set[str]) -> Iterator[tuple[str, FunctionShape]]:
     if node.kind() == "function_declaration":
         named, function = node.field("name"), node
     elif node.kind() == "lexical_declaration":
@@ -128,16 +140,17 @@ def _arities(node: "SgNode", overloaded: set[str]) -> Iterator[tuple[str, Arity]
         function = value
     else:
         return
-    if named is None or named.text() in overloaded:
-        return
-    given = function.field("parameters")
-    if given is not None:
-        yield named.text(), _arity(given)
+    if named is not None and named.text() not in overloaded and function.field("parameters"):
+        yield named.text(), shape_of(function)
 
 
-def _arity(parameters: "SgNode") -> Arity:
-    least, most, limited = 0, 0, True
-    for one in parameters.children():
+def shape_of(function: "SgNode") -> FunctionShape:
+    """How a function, or the type of one, is called."""
+    given, returned = function.field("parameters"), function.field("return_type")
+    listed = given.children() if given is not None else []
+    takes: list[str] = []
+    least, limited = 0, True
+    for one in listed:
         if not one.is_named() or one.kind() == "comment":
             continue
         pattern = one.field("pattern") or one
@@ -146,11 +159,21 @@ def _arity(parameters: "SgNode") -> Arity:
         if "rest_pattern" in {pattern.kind(), one.kind()}:
             limited = False
             continue
-        most += 1
+        takes.append(_typed(one.field("type")))
         optional = one.kind() in {"optional_parameter", "assignment_pattern"} or one.field("value")
         if not optional:
-            least = most
-    return Arity(least, most if limited else None)
+            least = len(takes)
+    return FunctionShape(
+        Arity(least, len(takes) if limited else None),
+        tuple(takes),
+        _typed(returned),
+        any(child.kind() == "async" for child in function.children()),
+    )
+
+
+def _typed(annotation: "SgNode | None") -> str:
+    """The words of a type; empty where none is said."""
+    return " ".join(annotation.text().lstrip(":").split()) if annotation is not None else ""
 
 
 def asked(root: "SgNode") -> Iterator[AskedName]:
@@ -209,10 +232,15 @@ def _taken_apart(root: "SgNode") -> Iterator[AskedName]:
 
 
 def export_findings(
-    trees: Mapping[str, "SgNode"], files: Mapping[str, str]
+    trees: Mapping[str, "SgNode"], files: Mapping[str, str], exports: Mapping[str, Exports]
 ) -> Iterator[StaticFinding]:
-    """Names that are asked of a file which does not export them, and calls of the wrong size."""
-    exports = {path: exports_of(files[path], root) for path, root in trees.items()}
+    """Names that are asked of a file which does not export them, and calls of the wrong size.
+
+    Args:
+        trees: The scripts that ask.
+        files: All files.
+        exports: What scripts export.
+    """
     reachable: dict[str, frozenset[str] | None] = {}
     for path, root in trees.items():
         told = 0
@@ -222,7 +250,7 @@ def export_findings(
             if target is None or target not in exports:
                 continue
             if target not in reachable:
-                reachable[target] = _all_names(target, exports, files)
+                reachable[target] = all_names(target, exports, files)
             names = reachable[target]
             if names is None:
                 continue
@@ -232,8 +260,8 @@ def export_findings(
                     yield StaticFinding(
                         path, one.line, "missing_export", _not_there(one, target, names)
                     )
-            elif one.local and (arity := exports[target].arities.get(one.name)):
-                sized[one.local] = one, arity
+            elif one.local and (shape := exports[target].functions.get(one.name)):
+                sized[one.local] = one, shape.arity
         if sized and path.endswith(("ts", "tsx")):
             yield from _calls(path, root, sized)
 
@@ -247,7 +275,7 @@ def _not_there(one: AskedName, target: str, names: frozenset[str]) -> str:
     )
 
 
-def _all_names(
+def all_names(
     path: str, exports: Mapping[str, Exports], files: Mapping[str, str]
 ) -> frozenset[str] | None:
     """The names of a module with those it hands on; None where they cannot be known."""

@@ -14,12 +14,21 @@ from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.output import FULL_CODE
 from application.running.computing import Computing, CouldNotCompute
 from application.running.recent import Recent
+from domain.documents import Plan
 from infrastructure.inspection.contract_tests import contract_test_findings, is_test
-from infrastructure.inspection.exports import export_findings
+from infrastructure.inspection.exports import export_findings, exports_of
 from infrastructure.inspection.imports import import_findings
 from infrastructure.inspection.manifests import declared, manifest_findings
 from infrastructure.inspection.migrations import migration_findings
 from infrastructure.inspection.notes import notes_for_review
+from infrastructure.inspection.planned import (
+    export_agreement,
+    planned_exports,
+    query_agreement,
+    route_agreement,
+    signature_findings,
+    table_agreement,
+)
 from infrastructure.inspection.schema import schema_findings
 from infrastructure.inspection.secrets import secret_findings
 from infrastructure.inspection.sql import sql_findings
@@ -61,14 +70,18 @@ class Inspector:
         self._known: Recent[str, tuple[StaticFinding, ...]] = Recent(REMEMBERED)
 
     async def inspect(
-        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
+        self,
+        whose: object,
+        files: Mapping[str, str],
+        packages: Sequence[str],
+        plan: Plan | None = None,
     ) -> Sequence[StaticFinding]:
         """Findings in order of path and line; see `application.agents.inspection`."""
-        key = _key(files, packages)
+        key = _key(files, packages, plan)
         known = self._known.find(key)
         if known is not None:
             return known
-        read = await self._read(whose, files, packages)
+        read = await self._read(whose, files, packages, plan)
         sql = {p: text for p, text in files.items() if suffix(p) == "sql" and text.strip()}
         typed = await type_findings(files)
         found = {*_sure(read, typed), *(await sql_findings(sql) if sql else ())}
@@ -100,18 +113,22 @@ class Inspector:
         return found
 
     async def _read(
-        self, whose: object, files: Mapping[str, str], packages: Sequence[str]
+        self,
+        whose: object,
+        files: Mapping[str, str],
+        packages: Sequence[str],
+        plan: Plan | None,
     ) -> list[StaticFinding]:
         paths = tuple(files)
         try:
-            return await self._computing.run(whose, read, dict(files), paths, tuple(packages))
+            return await self._computing.run(whose, read, dict(files), paths, tuple(packages), plan)
         except CouldNotCompute:
             return await self._one_by_one(whose, files, packages)
 
     async def _one_by_one(
         self, whose: object, files: Mapping[str, str], packages: Sequence[str]
     ) -> list[StaticFinding]:
-        """Find the files that a parser does not survive."""
+        """Find the files that a parser does not survive. Without the plan, which is about all."""
         found: list[StaticFinding] = []
         failed = 0
         for path, content in files.items():
@@ -120,7 +137,7 @@ class Inspector:
                 continue
             alone, paths = {path: content}, tuple(files)
             try:
-                found += await self._computing.run(whose, read, alone, paths, tuple(packages))
+                found += await self._computing.run(whose, read, alone, paths, tuple(packages), None)
             except CouldNotCompute:
                 failed += 1
                 found.append(StaticFinding(path, 1, "unreadable", UNREADABLE))
@@ -147,20 +164,24 @@ def _is_script(path: str) -> bool:
     return LANGUAGES.get(suffix(path)) in SCRIPTS
 
 
-def _key(files: Mapping[str, str], packages: Sequence[str]) -> str:
+def _key(files: Mapping[str, str], packages: Sequence[str], plan: Plan | None) -> str:
     """The hash of everything that findings depend on."""
-    return sha256(msgspec.json.encode([sorted(files.items()), list(packages)])).hexdigest()
+    everything = [sorted(files.items()), list(packages), plan]
+    return sha256(msgspec.json.encode(everything)).hexdigest()
 
 
 def read(
-    files: dict[str, str], paths: tuple[str, ...], packages: tuple[str, ...]
+    files: dict[str, str], paths: tuple[str, ...], packages: tuple[str, ...], plan: Plan | None
 ) -> list[StaticFinding]:
     """What is wrong with files; `paths` are all there are, so that imports can be resolved."""
-    return list(_findings(files, dict.fromkeys(paths, "") | files, packages))
+    return list(_findings(files, dict.fromkeys(paths, "") | files, packages, plan))
 
 
 def _findings(
-    files: Mapping[str, str], every: Mapping[str, str], packages: Sequence[str]
+    files: Mapping[str, str],
+    every: Mapping[str, str],
+    packages: Sequence[str],
+    plan: Plan | None,
 ) -> Iterator[StaticFinding]:
     scripts: dict[str, SgNode] = {}
     for path, content in files.items():
@@ -177,13 +198,37 @@ def _findings(
         elif kind != "sql" and kind not in PLAIN:
             message = f"Files that end in .{kind} are not read by a parser here."
             yield StaticFinding(path, 1, "not_inspected", message, error=False)
-    yield from _of_scripts(scripts, every, packages)
+    yield from _of_scripts(scripts, every, packages, plan)
+    sql = {path: text for path, text in files.items() if suffix(path) == "sql"}
     yield from migration_findings(files)
-    yield from schema_findings({p: text for p, text in files.items() if suffix(p) == "sql"})
+    yield from schema_findings(sql)
+    yield from query_agreement({p: root for p, root in scripts.items() if not is_test(p)}, sql)
+    if plan is not None:
+        yield from _agreement(plan, scripts, every, sql)
+
+
+def _agreement(
+    plan: Plan,
+    scripts: "Mapping[str, SgNode]",
+    every: Mapping[str, str],
+    sql: Mapping[str, str],
+) -> Iterator[StaticFinding]:
+    """Where files do not keep what the plan says of them."""
+    yield from signature_findings(plan)
+    yield from export_agreement(plan, scripts, every)
+    written = {path: root for path, root in scripts.items() if every[path].strip()}
+    tests = {path: root for path, root in written.items() if is_test(path)}
+    yield from route_agreement(
+        plan, {path: root for path, root in written.items() if path not in tests}, tests
+    )
+    yield from table_agreement(plan, {path: text for path, text in sql.items() if text.strip()})
 
 
 def _of_scripts(
-    scripts: "Mapping[str, SgNode]", every: Mapping[str, str], packages: Sequence[str]
+    scripts: "Mapping[str, SgNode]",
+    every: Mapping[str, str],
+    packages: Sequence[str],
+    plan: Plan | None,
 ) -> Iterator[StaticFinding]:
     """What is wrong with scripts beyond their grammar, each by itself and all together."""
     manifests = {
@@ -198,7 +243,10 @@ def _of_scripts(
         yield from stub_findings(path, root)
         if is_test(path):
             yield from contract_test_findings(path, root)
-    yield from export_findings(scripts, every)
+    exports = {path: exports_of(every[path], root) for path, root in scripts.items()}
+    planned = planned_exports(plan) if plan is not None else {}
+    unwritten = {path: one for path, one in planned.items() if not every.get(path, "").strip()}
+    yield from export_findings(scripts, every, {**exports, **unwritten})
 
 
 def _nearest(path: str, manifests: Mapping[str, Collection[str]]) -> Collection[str] | None:

@@ -7,7 +7,7 @@ types of extensions, tables made from queries, and files whose order nobody can 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -76,23 +76,76 @@ class Name(NamedTuple):
     """Whether it stands in a schema of others."""
 
 
+QUERIES: Final = frozenset({"query", "execute", "sql", "unsafe", "prepare", "raw"})
+"""Names of calls whose text is SQL."""
+_VERB: Final = re.compile(r"^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s")
+_MADE_OF_WORDS: Final = frozenset({"extract", "substring", "trim", "overlay", "position"})
+"""Functions whose arguments have a FROM of their own."""
+
+
+def is_statement(text: str, *, asked: bool) -> bool:
+    """Whether a text in a script is SQL; `asked` if it is handed to what runs SQL."""
+    return _VERB.match(text.upper() if asked else text) is not None
+
+
+def query_faults(files: Mapping[str, str], texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Tables and columns that statements of the program name, and no SQL file makes.
+
+    Args:
+        files: The SQL files.
+        texts: Statements, with what is put in at run time as `$1`.
+
+    Yields:
+        The number of the statement in `texts`, and what is wrong with it.
+    """
+    catalogue, _ = _applied(files)
+    if catalogue is None or catalogue.elsewhere:
+        return
+    for number, text in enumerate(texts):
+        for statement in statements(text):
+            for fault in catalogue.asked(statement):
+                yield number, fault.message
+
+
+def tables_of(files: Mapping[str, str]) -> dict[str, tuple[str, frozenset[str] | None]] | None:
+    """The tables that there are in the end, each with a file that makes it and its columns.
+
+    Columns are None where others may be there; all is None where nobody can tell.
+    """
+    catalogue, _ = _applied(files)
+    if catalogue is None:
+        return None
+    return {
+        name: (
+            min(catalogue.made.get(name) or {""}),
+            None if table.open else frozenset(table.columns),
+        )
+        for name, table in catalogue.tables.items()
+    }
+
+
 def schema_findings(files: Mapping[str, str]) -> Iterator[StaticFinding]:
     """What cannot run, in each file."""
+    _, faults = _applied(files)
+    for path, found in faults.items():
+        for fault in found[:MOST_FINDINGS]:
+            yield StaticFinding(path, fault.line, "sql", fault.message)
+
+
+def _applied(files: Mapping[str, str]) -> "tuple[Catalogue | None, dict[str, list[SchemaFault]]]":
+    """What there is after all files, and what of each cannot run; None where nobody can tell."""
     ours = {p: t for p, t in files.items() if not _UNDONE.search(p)}
     if any(OTHERS.search(text) for text in ours.values()):
-        return
+        return None, {}
     read = {path: list(statements(ours[path])) for path in sorted(ours, key=_order)}
     catalogue = Catalogue(_made(read))
     if not catalogue.made:
-        return
+        return None, {}
+    faults: dict[str, list[SchemaFault]] = {}
     for path, listed in read.items():
         catalogue.begin(path)
-        told = 0
-        for statement in listed:
-            for fault in catalogue.apply(statement):
-                told += 1
-                if told <= MOST_FINDINGS:
-                    yield StaticFinding(path, fault.line, "sql", fault.message)
+        faults[path] = [fault for one in listed for fault in catalogue.apply(one)]
+    return catalogue, faults
 
 
 def _order(path: str) -> tuple[str, int, str]:
@@ -180,7 +233,7 @@ class Catalogue:
 
     def __init__(self, made: Mapping[str, set[str]]) -> None:
         self.made = made
-        self._tables: dict[str, Table] = {}
+        self.tables: dict[str, Table] = {}
         self._types: set[str] = set()
         self._open_types = False
         self._path = ""
@@ -211,9 +264,40 @@ class Catalogue:
         elif first.is_word("do"):
             self._block(tokens)
 
+    def asked(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
+        """What a statement of the program names that is not there in the end."""
+        first = tokens[0]
+        if first.is_word("insert"):
+            name = _name(tokens, 2)[0]
+            if (yield from self._there(name)):
+                yield from (f for f in self._insert(tokens) if "column" in f.message)
+        elif first.is_word("update"):
+            name = _name(tokens, _skip(tokens, 1, "only"))[0]
+            if (yield from self._there(name)):
+                yield from self._update(tokens)
+        own = set(_of_with(tokens))
+        for name in _sources(tokens):
+            if name.text not in own:
+                yield from self._there(name)
+
+    def _there(self, name: Name) -> Generator[SchemaFault, None, bool]:
+        if name.elsewhere or name.text in self.tables or name.text.startswith(_SYSTEM):
+            return True
+        yield SchemaFault(
+            name.line,
+            f"It names the table `{name.text}`, which no SQL file makes: name one that is made "
+            f"({', '.join(f'`{one}`' for one in sorted(self.tables)[:MOST_FINDINGS])}).",
+        )
+        return False
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether tables may be made that are not seen here: by extensions or in blocks."""
+        return self._open_types
+
     def _known(self, name: Name) -> Iterator[SchemaFault]:
         """A table must be there by now."""
-        if name.elsewhere or not name.text or name.text in self._tables:
+        if name.elsewhere or not name.text or name.text in self.tables:
             return
         places = self.made.get(name.text, set())
         if not places:
@@ -240,7 +324,7 @@ class Catalogue:
         return later
 
     def _columns(self, table: Name, names: Sequence[Token]) -> Iterator[SchemaFault]:
-        known = self._tables.get(table.text)
+        known = self.tables.get(table.text)
         if known is None or known.open or table.elsewhere:
             return
         for name in names:
@@ -264,7 +348,7 @@ class Catalogue:
         if what.is_word("table"):
             yield from self._table(tokens, behind, lenient=behind > at + 1)
         elif what.is_word("view"):
-            self._tables[_name(tokens, behind)[0].text] = Table(open=True)
+            self.tables[_name(tokens, behind)[0].text] = Table(open=True)
         elif what.is_word("type", "domain"):
             self._types.add(_name(tokens, behind)[0].text)
         elif what.is_word("extension"):
@@ -280,14 +364,14 @@ class Catalogue:
         name, behind = _name(tokens, at)
         if not name.text:
             return
-        if name.text in self._tables and not name.elsewhere and not lenient:
+        if name.text in self.tables and not name.elsewhere and not lenient:
             if self.made.get(name.text) == {self._path}:
                 yield SchemaFault(name.line, f"The table `{name.text}` is made twice.")
             return
-        if name.text in self._tables:
+        if name.text in self.tables:
             return
         table = Table()
-        self._tables[name.text] = table
+        self.tables[name.text] = table
         if not _opens(tokens, behind):
             table.open = True
             return
@@ -319,7 +403,7 @@ class Catalogue:
         plain = kind.text.lower()
         if self._open_types or plain in TYPES or kind.text in self._types:
             return
-        if kind.text in self._tables or plain in OF_EXTENSIONS:
+        if kind.text in self.tables or plain in OF_EXTENSIONS:
             return
         yield SchemaFault(
             kind.line,
@@ -366,7 +450,7 @@ class Catalogue:
         name, at = _name(tokens, start)
         if not any(token.is_word("exists") for token in tokens[2:start]):
             yield from self._known(name)
-        table = self._tables.get(name.text)
+        table = self.tables.get(name.text)
         if table is None or name.elsewhere:
             return
         for part in parts(tokens[at:]):
@@ -395,7 +479,7 @@ class Catalogue:
         elif verb.is_word("drop"):
             table.columns.discard(named.text)
         elif verb.is_word("rename") and named.is_word("to") and at + 1 < len(part):
-            self._tables[part[at + 1].text] = table
+            self.tables[part[at + 1].text] = table
         elif verb.is_word("rename") and _is(part, at + 1, "to") and not named.is_word("constraint"):
             yield from self._columns(name, [named])
             table.columns.add(part[at + 2].text if at + 2 < len(part) else named.text)
@@ -410,7 +494,7 @@ class Catalogue:
         if _is(tokens, 1, "table") and tokens[0].is_word("drop"):
             for part in parts(tokens[_skip(tokens, 2, "if", "exists") :]):
                 if part:
-                    self._tables.pop(_name(part, 0)[0].text, None)
+                    self.tables.pop(_name(part, 0)[0].text, None)
 
     def _insert(self, tokens: Sequence[Token]) -> Iterator[SchemaFault]:
         name, at = _name(tokens, 2)
@@ -464,6 +548,44 @@ class Catalogue:
                     if start := _start(inner):
                         for _ in self.apply(start):
                             pass
+
+
+_SYSTEM: Final = "pg_"
+
+
+def _of_with(tokens: Sequence[Token]) -> Iterator[str]:
+    """Names that a WITH gives to its queries, also those with a list of columns behind them."""
+    for at, token in enumerate(tokens):
+        behind = _skip(tokens, at + 1, "not", "materialized")
+        if not (at and token.is_word("as") and _opens(tokens, behind)):
+            continue
+        before = at - 1
+        if tokens[before].text == ")":
+            while before and tokens[before].text != "(":
+                before -= 1
+            before -= 1
+        if before >= 0:
+            yield tokens[before].text
+
+
+def _sources(tokens: Sequence[Token]) -> Iterator[Name]:
+    """Tables behind FROM and JOIN; functions, subqueries and what is filled in are none."""
+    open_words: list[str] = []
+    for at, token in enumerate(tokens):
+        if token.kind == "mark" and token.text == "(":
+            open_words.append(tokens[at - 1].text if at else "")
+        elif token.kind == "mark" and token.text == ")" and open_words:
+            open_words.pop()
+        if not token.is_word("from", "join") or (at and tokens[at - 1].is_word("distinct")):
+            continue
+        if open_words and open_words[-1] in _MADE_OF_WORDS:
+            continue
+        start = _skip(tokens, at + 1, "only", "lateral")
+        if start >= len(tokens) or tokens[start].kind not in {"word", "name"}:
+            continue
+        name, behind = _name(tokens, start)
+        if not _opens(tokens, behind):
+            yield name
 
 
 def _is_constraint(part: Sequence[Token]) -> bool:

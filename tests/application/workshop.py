@@ -104,7 +104,9 @@ class NothingFound:
     async def notes(self, whose: Any, files: Mapping[str, str]) -> tuple[()]:
         return ()
 
-    async def inspect(self, whose: Any, files: Mapping[str, str], packages: Any) -> tuple[()]:
+    async def inspect(
+        self, whose: Any, files: Mapping[str, str], packages: Any, plan: Any = None
+    ) -> tuple[()]:
         return ()
 
 

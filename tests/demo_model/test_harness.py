@@ -57,8 +57,8 @@ class DemoDesk:
     def accepted(self, file):
         pass
 
-    async def inspect(self, files, packages):
-        return await self._inspector.inspect(None, files, packages)
+    async def inspect(self, files, packages, plan=None):
+        return await self._inspector.inspect(None, files, packages, plan)
 
     async def notes(self, files):
         return await self._inspector.notes(None, files)

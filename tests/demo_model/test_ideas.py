@@ -14,6 +14,7 @@ from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.ports import Block, ModelAnswer, ModelRequest
 from application.running.computing import Here
+from domain.documents import Plan
 from domain.events import FileWritten
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Step, Verdict
@@ -59,9 +60,9 @@ class Desk:
         assert file.sha256 in self.stored
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, files: Mapping[str, str], packages: Sequence[str], plan: Plan | None = None
     ) -> Sequence[StaticFinding]:
-        return await INSPECTOR.inspect(None, files, packages)
+        return await INSPECTOR.inspect(None, files, packages, plan)
 
     async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
         return await INSPECTOR.notes(None, files)

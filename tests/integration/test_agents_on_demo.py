@@ -62,9 +62,9 @@ class RealDesk:
         self.kept[file.path] = file
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, files: Mapping[str, str], packages: Sequence[str], plan: Any = None
     ) -> Sequence[StaticFinding]:
-        return await self._inspector.inspect(None, files, packages)
+        return await self._inspector.inspect(None, files, packages, plan)
 
     async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
         return await self._inspector.notes(None, files)

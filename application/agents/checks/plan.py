@@ -7,6 +7,7 @@ built, and can be worked through in some order.
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from application.agents.checks.meeting import meeting_findings
 from application.agents.checks.naming import misnamed, repeated, unknown
 from application.agents.paths import refusals
 from domain.documents import Plan, Spec
@@ -17,7 +18,13 @@ MOST_PACKAGES = 20
 
 def plan_findings(plan: Plan, spec: Spec) -> list[str]:
     """What is wrong with the plan, a sentence each."""
-    return [*_tasks(plan, spec), *_files(plan), *_order(plan), *_packages(plan)]
+    return [
+        *_tasks(plan, spec),
+        *_files(plan),
+        *_order(plan),
+        *_packages(plan),
+        *meeting_findings(plan, spec),
+    ]
 
 
 def _tasks(plan: Plan, spec: Spec) -> Iterator[str]:

@@ -114,7 +114,7 @@ async def _inspected(
     frozen = {file.path: file.content for file in tests.files}
     files = buffer.standing
     by_path: dict[str, list[str]] = {}
-    for finding in errors(await work.context.inspect({**files, **frozen}, plan.packages)):
+    for finding in errors(await work.context.inspect({**files, **frozen}, plan.packages, plan)):
         if finding.path in files and not buffer.is_refused(finding.path):
             by_path.setdefault(finding.path, []).append(str(finding))
     return by_path

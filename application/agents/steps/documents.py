@@ -58,7 +58,8 @@ async def write_plan(work: StepContext) -> c.RecordDocument:
     spec = needed(work.material.spec)
 
     async def check(plan: Plan) -> list[str]:
-        return await work.context.compute(plan_findings, plan, spec)
+        found = await work.context.compute(plan_findings, plan, spec)
+        return found or [str(one) for one in await work.context.inspect({}, plan.packages, plan)]
 
     task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     task += asked_in(_words(spec))
@@ -107,5 +108,5 @@ async def _inspected(work: StepContext, tests: Tests, plan: Plan) -> list[Static
     """
     contents = {file.path: file.content for file in tests.files}
     planned = {file.path: "" for file in plan.files}
-    found = await work.context.inspect({**planned, **contents}, plan.packages)
+    found = await work.context.inspect({**planned, **contents}, plan.packages, plan)
     return [finding for finding in errors(found) if finding.path in contents]

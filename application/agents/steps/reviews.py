@@ -68,7 +68,7 @@ async def review(work: StepContext) -> c.RecordReview:
             `Exchange.ask`.
     """
     files, plan = work.material.files, needed(work.material.plan)
-    found = await work.context.inspect(files, plan.packages)
+    found = await work.context.inspect(files, plan.packages, plan)
     static = (*found, *standing(work.material.refused_files))
     notes = await work.context.notes(files) if work.step is Step.SECURITY_REVIEW else ()
     parts = [

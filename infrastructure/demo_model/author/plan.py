@@ -1,5 +1,6 @@
 """Writes the plan. Invariant: tasks depend only on earlier ones, and a file has one owner."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from domain import documents as d
 from infrastructure.demo_model.author.requirements import Deed
 from infrastructure.demo_model.author.sketch import Sketch, Thing, from_entities
+from infrastructure.demo_model.author.tables import TYPES
+from infrastructure.demo_model.author.typescript import constant
 from infrastructure.demo_model.author.words import listed
 
 FOUNDATION = {
@@ -84,6 +87,70 @@ def _tasks(spec: d.Spec, drawn: Sketch) -> tuple[list[d.Task], list[d.PlannedFil
     return tasks, files
 
 
+def _exports(drawn: Sketch) -> Iterator[d.PlannedExport]:
+    model, checks = "src/model.ts", "src/validation.ts"
+    for name in ("FieldKind", "Value", "Input", "Row", "Checked"):
+        where = checks if name == "Checked" else model
+        yield d.PlannedExport(where, name, "type")
+    for name in ("Field", "Queries", "Entity", "Page", "Store", "Problem"):
+        where = checks if name == "Problem" else model
+        yield d.PlannedExport(where, name, "interface")
+    yield d.PlannedExport(model, "StillReferred", "class extends Error")
+    yield d.PlannedExport(checks, "validate", "(fields: readonly Field[], input: unknown): Checked")
+    for thing in drawn.things:
+        path = entity_path(thing)
+        yield d.PlannedExport(path, constant(thing), "Entity")
+        yield d.PlannedExport(path, f"{thing.type}Input", "interface")
+        yield d.PlannedExport(path, f"{thing.type}Record", "interface")
+    yield d.PlannedExport("src/registry.ts", "entities", "readonly Entity[]")
+    yield d.PlannedExport("src/db.ts", "PostgresStore", "class implements Store")
+    yield d.PlannedExport(
+        "src/routes.ts", "createHandler", "(store: Store, folder: URL): RequestListener"
+    )
+
+
+def _routes(drawn: Sketch) -> Iterator[d.PlannedRoute]:
+    """The demo application knows nobody: it asks no one to sign in, and says so."""
+    refused = _answer(422, "which fields need another look, and why")
+    gone = _answer(404, "there is none of this number")
+    used = _answer(409, "something else still refers to it")
+    for thing in drawn.things:
+        every, one = f"/api/{thing.table}", f"/api/{thing.table}/:id"
+        row, sent = f"{thing.type}Record", f"{thing.type}Input as JSON"
+        for method, path, given, answers in (
+            (d.HttpMethod.GET, every, "search, offset", (_answer(200, f"{{ items: {row}[] }}"),)),
+            (d.HttpMethod.POST, every, sent, (_answer(201, row), refused)),
+            (d.HttpMethod.GET, one, "", (_answer(200, row), gone)),
+            (d.HttpMethod.PUT, one, sent, (_answer(200, row), refused, gone)),
+            (d.HttpMethod.DELETE, one, "", (_answer(204, ""), gone, used)),
+        ):
+            yield d.PlannedRoute(method, path, (d.ANYBODY,), answers, given)
+
+
+def _answer(status: int, body: str) -> d.PlannedAnswer:
+    return d.PlannedAnswer(status, body)
+
+
+def _table(drawn: Sketch, thing: Thing) -> d.PlannedTable:
+    own = (
+        d.PlannedColumn(
+            part.name,
+            TYPES[part.kind],
+            f"refers to {target.table}" if (target := drawn.named(part.target)) else "",
+        )
+        for part in thing.parts
+    )
+    return d.PlannedTable(
+        thing.table,
+        (
+            d.PlannedColumn("id", "integer", "the number of the row"),
+            *own,
+            d.PlannedColumn("created_at", "timestamptz", ""),
+            d.PlannedColumn("updated_at", "timestamptz", ""),
+        ),
+    )
+
+
 def write_plan(inputs: dict[str, Any]) -> d.Plan:
     """The plan for a specification; the same for its revision where nothing changed."""
     spec = read_spec(inputs)
@@ -109,19 +176,8 @@ def write_plan(inputs: dict[str, Any]) -> d.Plan:
                 "What another program writes into it is checked just the same.",
             ),
         ),
-        interfaces=(
-            *(
-                d.Interface(
-                    f"/api/{thing.table}",
-                    f"GET lists and searches the {thing.many}, POST adds one; "
-                    f"GET, PUT and DELETE on /api/{thing.table}/<number> read, change, remove one.",
-                )
-                for thing in drawn.things
-            ),
-            d.Interface(
-                "validate(fields, input)", "Answers with the checked values or the problems."
-            ),
-            d.Interface("createHandler(store, folder)", "Makes the server's listener."),
-        ),
+        exports=tuple(_exports(drawn)),
+        routes=tuple(_routes(drawn)),
+        tables=tuple(_table(drawn, thing) for thing in drawn.things),
         packages=("pg", "typescript", "@types/node", "@types/pg"),
     )

@@ -56,6 +56,10 @@ PLAN = d.Plan(
         d.Task("T-2", "Words", (), ("README.md",), depends_on=("T-1",)),
     ),
     packages=("pg",),
+    exports=(
+        d.PlannedExport("src/requests.ts", "Repair", "interface"),
+        d.PlannedExport("src/requests.ts", "ask", "(part: string): Repair"),
+    ),
 )
 TEST_CODE = """import test from "node:test";
 import assert from "node:assert/strict";
@@ -154,7 +158,7 @@ class ScriptedContext:
         self.kept[file.path] = file
 
     async def inspect(
-        self, files: Mapping[str, str], packages: Sequence[str]
+        self, files: Mapping[str, str], packages: Sequence[str], plan: Any = None
     ) -> Sequence[StaticFinding]:
         self.inspected.append(dict(files))
         return self._inspect(files)

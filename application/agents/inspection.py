@@ -21,7 +21,7 @@ class StaticFinding(Struct, frozen=True):
     """`syntax`, `type`, `unresolved_import`, `missing_export`, `wrong_arguments`,
     `unplanned_package`, `missing_package`, `stub`, `hollow_test`, `duplicate_migration`, `sql`,
     `secret`, `install_script`, `unreadable`, `signature`, `planned_export`, `planned_signature`,
-    `planned_route`, `unplanned_route`, `planned_table`; as notes `unused`, `weak_test`,
+    `planned_route`, `unplanned_route`, `planned_table`, `stack`; as notes `unused`, `weak_test`,
     `not_inspected`."""
     message: str
     error: bool = True
@@ -68,8 +68,16 @@ class Inspection(Protocol):
             plan: What the files are held to: exports, routes and tables; none of them without.
         """
 
-    async def notes(self, whose: object, files: Mapping[str, str]) -> Sequence[RuleNote]:
-        """Places that a reviewer must look at, in order of path and line; nothing is refused."""
+    async def notes(
+        self, whose: object, files: Mapping[str, str], plan: Plan | None = None
+    ) -> Sequence[RuleNote]:
+        """Places that a reviewer must look at, in order of path and line; nothing is refused.
+
+        Args:
+            whose: The tenant who waits for it.
+            files: All files of the feature.
+            plan: What says who may call a route.
+        """
 
 
 def errors(findings: Sequence[StaticFinding]) -> tuple[StaticFinding, ...]:

@@ -138,7 +138,8 @@ class QuotePlaces:
 
     def nearest(self, path: str, quote: str) -> str:
         """The line that has most in common with a quote, as `path:line: text`; empty if none."""
-        self._words = self._words or self._index()
+        if self._words is None:
+            self._words = self._index()
         named = self.names.of_path(path)
         score: Counter[tuple[str, int]] = Counter()
         for word in sorted({found.casefold() for found in _WORD.findall(quote)}):

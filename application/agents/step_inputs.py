@@ -129,7 +129,7 @@ class AttemptContext(Protocol):
     ) -> Sequence[StaticFinding]:
         """Static checks by parsers; see `inspection.Inspection`."""
 
-    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+    async def notes(self, files: Mapping[str, str], plan: Plan | None = None) -> Sequence[RuleNote]:
         """Places that a reviewer must answer for; see `inspection.Inspection`."""
 
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

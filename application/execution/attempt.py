@@ -185,9 +185,9 @@ class LeasedAttempt:
         """What parsers find wrong with files, without running anything."""
         return await self._tools.inspection.inspect(self._claim.tenant_id, files, packages, plan)
 
-    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+    async def notes(self, files: Mapping[str, str], plan: Plan | None = None) -> Sequence[RuleNote]:
         """Places that a reviewer must answer for."""
-        return await self._tools.inspection.notes(self._claim.tenant_id, files)
+        return await self._tools.inspection.notes(self._claim.tenant_id, files, plan)
 
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function gives, computed where long texts hold up nobody; see `computing`.

@@ -5,10 +5,12 @@ out, and a file in which everything is guarded at once has no note.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from application.agents.inspection import RuleNote
+from domain.documents import ANYBODY, PlannedRoute
+from infrastructure.inspection.routes import answered, ends, segments_of
 from infrastructure.inspection.syntax import nodes
 
 if TYPE_CHECKING:
@@ -77,11 +79,19 @@ OWNER_ASKS: Final = (
 )
 
 
-def access_notes(path: str, content: str, root: "SgNode | None") -> Iterator[RuleNote]:
-    """Routes without a guard and statements without an owner."""
+UNPLANNED: Final = "unplanned_route"
+UNPLANNED_SAYS: Final = "The plan has no such address."
+UNPLANNED_ASKS: Final = "What is it for, and who may call it? Report it if nobody asked for it."
+
+
+def access_notes(
+    path: str, content: str, root: "SgNode | None", planned: Sequence[PlannedRoute] = ()
+) -> Iterator[RuleNote]:
+    """Routes without a guard or without a plan, and statements without an owner."""
     if root is None or _IS_TEST.search(path):
         return
-    yield from _routes(path, content, root)
+    yield from _routes(path, content, root, planned)
+    yield from _unplanned(path, root, planned)
     yield from _statements(path, root)
     yield from _calls(path, root)
 
@@ -89,7 +99,9 @@ def access_notes(path: str, content: str, root: "SgNode | None") -> Iterator[Rul
 _IS_TEST: Final = re.compile(r"(?:^|/)(?:tests?|__tests__|e2e|spec)/|\.(?:test|spec)\.")
 
 
-def _routes(path: str, content: str, root: "SgNode") -> Iterator[RuleNote]:
+def _routes(
+    path: str, content: str, root: "SgNode", planned: Sequence[PlannedRoute]
+) -> Iterator[RuleNote]:
     found = False
     guarded = bool(_ALL_GUARDED.search(content))
     for call in nodes(root, "call_expression"):
@@ -100,10 +112,12 @@ def _routes(path: str, content: str, root: "SgNode") -> Iterator[RuleNote]:
         if not arguments or not _is_route(called.text(), arguments):
             continue
         found = True
-        if guarded or _PUBLIC.search(arguments[0].text()[:_LONGEST]):
+        asks, closed = _by_the_plan(called.text(), arguments[0].text(), planned)
+        # A name that sounds public does not count against a plan that says otherwise.
+        if guarded or (not closed and _PUBLIC.search(arguments[0].text()[:_LONGEST])):
             continue
         if not _GUARD.search(_without_path(arguments)):
-            yield RuleNote(ROUTE, path, call.range().start.line + 1, ROUTE_SAYS, ROUTE_ASKS)
+            yield RuleNote(ROUTE, path, call.range().start.line + 1, ROUTE_SAYS, asks)
     for decorator in nodes(root, "decorator"):
         if _NEST_ROUTE.match(decorator.text()):
             found = True
@@ -118,7 +132,38 @@ def _routes(path: str, content: str, root: "SgNode") -> Iterator[RuleNote]:
     at = _SERVER.search(content) or _HANDLER.search(content)
     if at is not None and not found and not _GUARD.search(content):
         line = content.count("\n", 0, at.start()) + 1
-        yield RuleNote(ROUTE, path, line, ROUTE_SAYS, ROUTE_ASKS)
+        yield RuleNote(ROUTE, path, line, ROUTE_SAYS, ROUTE_ASKS + _rights(planned))
+
+
+def _by_the_plan(called: str, path: str, planned: Sequence[PlannedRoute]) -> tuple[str, bool]:
+    """What is asked of a route, and whether the plan closes it to somebody."""
+    method = called.rpartition(".")[2].upper()
+    own = segments_of(path[:_LONGEST].strip("\"'`"))
+    meant = [
+        one
+        for one in planned
+        if ends(own, segments_of(one.path)) and method in {one.method, "ALL", "ROUTE", "ON"}
+    ]
+    return ROUTE_ASKS + _rights(meant), any(ANYBODY not in one.who for one in meant)
+
+
+def _rights(routes: Sequence[PlannedRoute]) -> str:
+    """What the plan says of who may call routes, behind a question."""
+    said = [f"{one.method} {one.path} by {', '.join(one.who)}" for one in routes[:_MOST_SAID]]
+    return f" By the plan it may be called: {'; '.join(said)}." if said else ""
+
+
+_MOST_SAID: Final = 6
+
+
+def _unplanned(path: str, root: "SgNode", planned: Sequence[PlannedRoute]) -> Iterator[RuleNote]:
+    """Routes that nobody planned."""
+    if not planned:
+        return
+    paths = [(one.method, segments_of(one.path)) for one in planned]
+    for route in answered(root):
+        if not any(route.method == method and ends(route.segments, own) for method, own in paths):
+            yield RuleNote(UNPLANNED, path, route.line, UNPLANNED_SAYS, UNPLANNED_ASKS)
 
 
 def _serves(callee: str) -> bool:
@@ -189,5 +234,8 @@ def _calls(path: str, root: "SgNode") -> Iterator[RuleNote]:
         holder = called.field("object")
         if holder is None or not _DATA.search(holder.text()[-80:]):
             continue
+        first = next((one for one in given.children() if one.is_named()), None)
+        if first is not None and _PATH.match(first.text()[:_LONGEST]):
+            continue  # `app.delete("/x", …)` is a route.
         if not _BY_OWNER.search(given.text()[:_LONGEST]):
             yield RuleNote(OWNER, path, call.range().start.line + 1, OWNER_SAYS, OWNER_ASKS)

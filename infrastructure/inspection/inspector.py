@@ -14,7 +14,7 @@ from application.agents.inspection import RuleNote, StaticFinding
 from application.agents.output import FULL_CODE
 from application.running.computing import Computing, CouldNotCompute
 from application.running.recent import Recent
-from domain.documents import Plan
+from domain.documents import Plan, PlannedRoute
 from infrastructure.inspection.contract_tests import contract_test_findings, is_test
 from infrastructure.inspection.exports import export_findings, exports_of
 from infrastructure.inspection.imports import import_findings
@@ -92,20 +92,26 @@ class Inspector:
         self._known.keep(key, ordered)
         return ordered
 
-    async def notes(self, whose: object, files: Mapping[str, str]) -> Sequence[RuleNote]:
+    async def notes(
+        self, whose: object, files: Mapping[str, str], plan: Plan | None = None
+    ) -> Sequence[RuleNote]:
         """What a reviewer must look at; see `application.agents.inspection`."""
+        routes = plan.routes if plan is not None else ()
         try:
-            return await self._computing.run(whose, notes_for_review, dict(files))
+            return await self._computing.run(whose, notes_for_review, dict(files), routes)
         except CouldNotCompute:
-            return await self._notes_one_by_one(whose, files)
+            return await self._notes_one_by_one(whose, files, routes)
 
-    async def _notes_one_by_one(self, whose: object, files: Mapping[str, str]) -> list[RuleNote]:
+    async def _notes_one_by_one(
+        self, whose: object, files: Mapping[str, str], routes: tuple[PlannedRoute, ...]
+    ) -> list[RuleNote]:
         found: list[RuleNote] = []
         failed = 0
         for path, content in files.items():
             try:
                 if failed < MOST_UNREADABLE:
-                    found += await self._computing.run(whose, notes_for_review, {path: content})
+                    alone = {path: content}
+                    found += await self._computing.run(whose, notes_for_review, alone, routes)
                     continue
             except CouldNotCompute:
                 failed += 1

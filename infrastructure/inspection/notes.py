@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from application.agents.checks.lexing import RegionKind, regions
 from application.agents.inspection import RuleNote
+from domain.documents import PlannedRoute
 from infrastructure.inspection.access import access_notes
 from infrastructure.inspection.syntax import (
     LANGUAGES,
@@ -79,11 +80,18 @@ NOTES: Final = tuple(
 _WRITTEN: Final = frozenset({"md", "txt", "rst", "mdx"})
 
 
-def notes_for_review(files: Mapping[str, str]) -> tuple[RuleNote, ...]:
-    """All notes over a set of files, in order of path and line."""
+def notes_for_review(
+    files: Mapping[str, str], routes: tuple[PlannedRoute, ...] = ()
+) -> tuple[RuleNote, ...]:
+    """All notes over a set of files, in order of path and line.
+
+    Args:
+        files: Path to content.
+        routes: Those of the plan, which say who may call them.
+    """
     found: list[RuleNote] = []
     for path, content in files.items():
-        found += _bounded(path, _of_file(path, content))
+        found += _bounded(path, _of_file(path, content, routes))
     return tuple(sorted(found, key=lambda note: (note.path, note.line, note.rule)))
 
 
@@ -103,7 +111,7 @@ def _bounded(path: str, notes: Iterator[RuleNote]) -> Iterator[RuleNote]:
             yield RuleNote(rule, path, 1, says, "Look at all places of this kind in the file.")
 
 
-def _of_file(path: str, content: str) -> Iterator[RuleNote]:
+def _of_file(path: str, content: str, routes: tuple[PlannedRoute, ...]) -> Iterator[RuleNote]:
     kind = suffix(path)
     language = LANGUAGES.get(kind)
     script = language in SCRIPTS
@@ -111,7 +119,7 @@ def _of_file(path: str, content: str) -> Iterator[RuleNote]:
     if root is not None:
         root = structure_of(path, content, root)
         yield from _in_tree(path, root)
-        yield from access_notes(path, content, root)
+        yield from access_notes(path, content, root, routes)
     elif kind == "sql":
         yield from access_notes(path, content, None)
     for rule in NOTES:

@@ -101,7 +101,7 @@ class Keys:
 class NothingFound:
     """An inspection that is always content."""
 
-    async def notes(self, whose: Any, files: Mapping[str, str]) -> tuple[()]:
+    async def notes(self, whose: Any, files: Mapping[str, str], plan: Any = None) -> tuple[()]:
         return ()
 
     async def inspect(

@@ -60,8 +60,8 @@ class DemoDesk:
     async def inspect(self, files, packages, plan=None):
         return await self._inspector.inspect(None, files, packages, plan)
 
-    async def notes(self, files):
-        return await self._inspector.notes(None, files)
+    async def notes(self, files, plan=None):
+        return await self._inspector.notes(None, files, plan)
 
     async def compute(self, work, *args):
         return work(*args)

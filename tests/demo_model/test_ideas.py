@@ -64,8 +64,8 @@ class Desk:
     ) -> Sequence[StaticFinding]:
         return await INSPECTOR.inspect(None, files, packages, plan)
 
-    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
-        return await INSPECTOR.notes(None, files)
+    async def notes(self, files: Mapping[str, str], plan: Plan | None = None) -> Sequence[RuleNote]:
+        return await INSPECTOR.notes(None, files, plan)
 
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)

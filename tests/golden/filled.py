@@ -78,6 +78,8 @@ def _all(described: inspect.Type) -> Iterator[Any]:
             yield {keys[n % len(keys)]: values[n % len(values)] for n in range(pairs)}
         case inspect.CollectionType(item_type=item):
             yield tuple(_all(item))[: described.max_length]
+        case inspect.IntType(ge=least) if least is not None:
+            yield least + PLAIN[inspect.IntType]
         case inspect.StrType():
             yield next(text for text in TEXTS if _fits(text, described))
         case _:

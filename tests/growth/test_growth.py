@@ -60,6 +60,7 @@ ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/failures.py:advice_of": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
+    "application/agents/steps/inspected.py:inspected": PARTS,
     "application/agents/submission.py:go_on": PARTS,
     "application/agents/submission.py:obtain": PARTS,
     "application/agents/prices.py:free": SHORT,
@@ -97,6 +98,11 @@ ELSEWHERE = {
         for place in (
             "access.py:access_notes", "contract_tests.py:contract_test_findings",
             "exports.py:asked", "exports.py:export_findings", "exports.py:exports_of",
+            "exports.py:all_names", "exports.py:shape_of", "planned.py:export_agreement",
+            "planned.py:query_agreement",
+            "planned.py:route_agreement",
+            "planned.py:table_agreement", "routes.py:answered", "routes.py:called",
+            "schema.py:is_statement", "schema.py:query_faults", "schema.py:tables_of",
             "imports.py:import_findings", "imports.py:imports", "notes.py:notes_for_review",
             "schema.py:schema_findings", "sql_tokens.py:inside", "sql_tokens.py:parts",
             "stubs.py:stub_findings", "syntax.py:nodes", "syntax.py:structure_of",
@@ -109,7 +115,8 @@ ELSEWHERE = {
         f"infrastructure/inspection/{place}": SHORT
         for place in (
             "contract_tests.py:is_test", "imports.py:types_of", "migrations.py:migration_findings",
-            "resolving.py:is_relative", "resolving.py:resolved",
+            "resolving.py:is_relative", "resolving.py:resolved", "routes.py:ends", "routes.py:fits",
+            "routes.py:segments_of",
         )
     },
     "infrastructure/inspection/syntax.py:suffix": SHORT,

@@ -66,8 +66,8 @@ class RealDesk:
     ) -> Sequence[StaticFinding]:
         return await self._inspector.inspect(None, files, packages, plan)
 
-    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
-        return await self._inspector.notes(None, files)
+    async def notes(self, files: Mapping[str, str], plan: Any = None) -> Sequence[RuleNote]:
+        return await self._inspector.notes(None, files, plan)
 
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)

@@ -16,7 +16,8 @@ SCRIPTS: Final = (".ts", ".tsx", ".mts", ".js", ".mjs")
 LONGEST_NAME: Final = 63
 """Bytes that PostgreSQL keeps of a name."""
 _IDENTIFIER: Final = re.compile(r"^[^\W\d][\w$]*$|^[$][\w$]*$")
-_PATH: Final = re.compile(r"^/(?:[\w.~%@:+-]+/?)*$|^/(?:[\w.~%@:+-]+/)*\*$")
+_PATH: Final = re.compile(r"^/[\w.~%@:+*/-]*$")
+_VARIES: Final = re.compile(r":\w+")
 _SQL_NAME: Final = re.compile(r"^[a-z_][a-z0-9_]*$")
 
 
@@ -74,7 +75,7 @@ def _who(route: str, who: str, roles: dict[str, str]) -> str:
 
 def _shape(route: PlannedRoute) -> str:
     """A route without the names of what varies: two such answer the same request."""
-    path = re.sub(r":\w+", ":…", route.path.rstrip("/") or "/")
+    path = _VARIES.sub(":…", route.path.rstrip("/") or "/")
     return f"`{route.method} {path}`"
 
 

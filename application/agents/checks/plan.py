@@ -7,8 +7,9 @@ built, and can be worked through in some order.
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from application.agents.checks.meeting import meeting_findings
+from application.agents.checks.meeting import SCRIPTS, meeting_findings
 from application.agents.checks.naming import misnamed, repeated, unknown
+from application.agents.output import FULL_CODE
 from application.agents.paths import refusals
 from domain.documents import Plan, Spec
 
@@ -21,6 +22,7 @@ def plan_findings(plan: Plan, spec: Spec) -> list[str]:
     return [
         *_tasks(plan, spec),
         *_files(plan),
+        *_project(plan),
         *_order(plan),
         *_packages(plan),
         *meeting_findings(plan, spec),
@@ -64,6 +66,15 @@ def _files(plan: Plan) -> Iterator[str]:
                 yield f"{task.id} writes `{path}`, which is not in the list of files."
             elif planned[path] != task.id:
                 yield f"{task.id} writes `{path}`, which belongs to {planned[path]}."
+
+
+def _project(plan: Plan) -> Iterator[str]:
+    """What every project needs that has a program, whatever else is planned."""
+    paths = {file.path for file in plan.files}
+    if any(path.endswith(SCRIPTS) for path in paths):
+        for path in (*FULL_CODE.project_files, "README.md"):
+            if path not in paths:
+                yield f"`{path}` is missing in the list of files: every project needs it."
 
 
 def _order(plan: Plan) -> Iterator[str]:

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import dirname, join, normpath
 from typing import Any, Final
 
-from msgspec import Struct
-
+from application.agents.inspection import StaticFinding
 from application.agents.stack_profile import PROFILE, StackProfile
 
 LONGEST_LINE: Final = 2_000
@@ -25,33 +24,16 @@ _OWN: Final = frozenset({"NODE_ENV"})
 """Settings that are Node's own."""
 
 
-class StackFinding(Struct, frozen=True):
-    """What does not agree with the profile."""
-
-    path: str
-    text: str
-    """A sentence that says what to do."""
-    sure: bool
-    """Whether it cannot work so; else it is a note."""
-    line: int = 0
-    """0 for a whole file."""
-
-    def __str__(self) -> str:
-        """For whoever is to mend it."""
-        at = f"`{self.path}` line {self.line}" if self.line else f"`{self.path}`"
-        return f"{at}: {self.text}"
-
-
 Files = Mapping[str, str]
 
 
-def stack_findings(files: Files, profile: StackProfile = PROFILE) -> tuple[StackFinding, ...]:
+def stack_findings(files: Files) -> tuple[StaticFinding, ...]:
     """What of a whole project does not agree with the profile, refusals first.
 
     Args:
         files: Path to content, the tests included.
-        profile: How projects are set up.
     """
+    profile = PROFILE
     found = (
         *_package(files, profile),
         *_tsconfig(files, profile),
@@ -59,18 +41,23 @@ def stack_findings(files: Files, profile: StackProfile = PROFILE) -> tuple[Stack
         *_readme(files, profile),
         *_imports(files, profile),
     )
-    return tuple(sorted(found, key=lambda one: (not one.sure, one.path, one.line)))
+    return tuple(sorted(found, key=lambda one: (not one.error, one.path, one.line)))
 
 
-def _no(path: str, text: str, line: int = 0) -> StackFinding:
-    return StackFinding(path, text, sure=True, line=line)
+def _no(path: str, text: str, line: int = 1) -> StaticFinding:
+    return _found(path, text, line, sure=True)
 
 
-def _note(path: str, text: str, line: int = 0) -> StackFinding:
-    return StackFinding(path, text, sure=False, line=line)
+def _note(path: str, text: str, line: int = 1) -> StaticFinding:
+    return _found(path, text, line, sure=False)
 
 
-def _package(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
+def _found(path: str, text: str, line: int = 1, *, sure: bool) -> StaticFinding:
+    """What cannot work so, or else a note."""
+    return StaticFinding(path, line, "stack", f"{text[0].upper()}{text[1:]}", error=sure)
+
+
+def _package(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:
     path = "package.json"
     if path not in files:
         yield _no(path, "it is missing; without it nothing can be installed or started.")
@@ -91,7 +78,9 @@ def _package(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
     yield from _versions(path, package, profile)
 
 
-def _engine(path: str, package: Mapping[str, Any], profile: StackProfile) -> Iterator[StackFinding]:
+def _engine(
+    path: str, package: Mapping[str, Any], profile: StackProfile
+) -> Iterator[StaticFinding]:
     said = _inner(package, "engines").get("node")
     wanted = f'say `"engines": {{"node": ">={profile.node}"}}`'
     if said is None:
@@ -108,7 +97,7 @@ def _engine(path: str, package: Mapping[str, Any], profile: StackProfile) -> Ite
 
 def _versions(
     path: str, package: Mapping[str, Any], profile: StackProfile
-) -> Iterator[StackFinding]:
+) -> Iterator[StaticFinding]:
     needed = {**_inner(package, "devDependencies"), **_inner(package, "dependencies")}
     for name, version in needed.items():
         known = profile.versions.get(name)
@@ -132,7 +121,7 @@ def _known(version: str | None) -> str:
     return f"; {version} is known to be good" if version else ""
 
 
-def _tsconfig(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
+def _tsconfig(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:
     path = "tsconfig.json"
     if path not in files:
         yield _no(path, "it is missing; without it the types are not checked.")
@@ -150,7 +139,7 @@ def _tsconfig(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
             continue
         shown = json.dumps(value)
         sure = name in _RUNS and "extends" not in config
-        yield StackFinding(path, f"set `{name}` to `{shown}` in `compilerOptions`.", sure=sure)
+        yield _found(path, f"set `{name}` to `{shown}` in `compilerOptions`.", sure=sure)
 
 
 _RUNS: Final = frozenset({"strict", "allowImportingTsExtensions", "erasableSyntaxOnly", "noEmit"})
@@ -165,7 +154,7 @@ def _same(said: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON.
     return bool(said == wanted)
 
 
-def _settings(files: Files) -> Iterator[StackFinding]:
+def _settings(files: Files) -> Iterator[StaticFinding]:
     used: dict[str, tuple[str, int]] = {}
     for path, number, line in _code(files):
         for name in _SETTING.findall(line):
@@ -181,7 +170,7 @@ def _settings(files: Files) -> Iterator[StackFinding]:
         yield _note(example, f"nothing reads the setting `{name}`.")
 
 
-def _readme(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
+def _readme(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:
     path = "README.md"
     if path not in files:
         yield _no(path, "it is missing; nobody would know how to start it.")
@@ -199,7 +188,7 @@ def _readme(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
             yield _note(path, f"explain the setting `{found[1]}`.")
 
 
-def _imports(files: Files, profile: StackProfile) -> Iterator[StackFinding]:
+def _imports(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:
     for path, number, line in _code(files):
         for target in _IMPORT.findall(line):
             whole = normpath(join(dirname(path), target))

@@ -13,6 +13,7 @@ from application.agents.inspection import errors
 from application.agents.paths import oversizes, refusals
 from application.agents.prompting import listed
 from application.agents.steps.file_buffer import FileBuffer
+from application.agents.steps.inspected import inspected
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
 from application.agents.steps.writing import WritingLoop
@@ -114,7 +115,7 @@ async def _inspected(
     frozen = {file.path: file.content for file in tests.files}
     files = buffer.standing
     by_path: dict[str, list[str]] = {}
-    for finding in errors(await work.context.inspect({**files, **frozen}, plan.packages, plan)):
+    for finding in errors(await inspected(work.context, {**files, **frozen}, plan)):
         if finding.path in files and not buffer.is_refused(finding.path):
             by_path.setdefault(finding.path, []).append(str(finding))
     return by_path

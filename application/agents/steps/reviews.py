@@ -28,6 +28,7 @@ from application.agents.inspection import RuleNote, StaticFinding, errors
 from application.agents.prompting import PlainText, listed, to_json
 from application.agents.refused import standing
 from application.agents.render import report_markdown
+from application.agents.steps.inspected import inspected
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
 from application.agents.submission import REMINDER, SHORTER, go_on
@@ -68,9 +69,9 @@ async def review(work: StepContext) -> c.RecordReview:
             `Exchange.ask`.
     """
     files, plan = work.material.files, needed(work.material.plan)
-    found = await work.context.inspect(files, plan.packages, plan)
+    found = await inspected(work.context, files, plan)
     static = (*found, *standing(work.material.refused_files))
-    notes = await work.context.notes(files) if work.step is Step.SECURITY_REVIEW else ()
+    notes = await work.context.notes(files, plan) if work.step is Step.SECURITY_REVIEW else ()
     parts = [
         ReviewedPart(asked, await _part(work, asked, number, count, static))
         for asked, number, count in _asked(work, notes)

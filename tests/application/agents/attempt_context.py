@@ -56,6 +56,13 @@ PLAN = d.Plan(
         d.Task("T-2", "Words", (), ("README.md",), depends_on=("T-1",)),
     ),
     packages=("pg",),
+)
+"""Of a time when plans named no exports."""
+_PROJECT = ("package.json", "tsconfig.json", ".env.example")
+WHOLE_PLAN = replace(
+    PLAN,
+    files=(*PLAN.files, *(d.PlannedFile(path, "sets it up", "T-2") for path in _PROJECT)),
+    tasks=(PLAN.tasks[0], replace(PLAN.tasks[1], writes=("README.md", *_PROJECT))),
     exports=(
         d.PlannedExport("src/requests.ts", "Repair", "interface"),
         d.PlannedExport("src/requests.ts", "ask", "(part: string): Repair"),
@@ -163,7 +170,7 @@ class ScriptedContext:
         self.inspected.append(dict(files))
         return self._inspect(files)
 
-    async def notes(self, files: Mapping[str, str]) -> Sequence[RuleNote]:
+    async def notes(self, files: Mapping[str, str], plan: Any = None) -> Sequence[RuleNote]:
         return self._notes
 
     async def compute(self, work: Callable[..., Any], *args: Any) -> Any:

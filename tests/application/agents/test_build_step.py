@@ -2,19 +2,21 @@
 
 import json
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.inspection import StaticFinding
 from application.agents.paths import printable
+from application.agents.stack_profile import PROFILE
 from application.agents.steps.build import MENDS
 from application.agents.steps.writing import IDLE_TURNS
 from application.agents.table import AGENTS
 from application.ports import ModelError
 from domain import documents as d
 from domain import events as e
-from domain.status import Agent, Step
+from domain.status import Agent, Gate, Step
 from tests.application.agents import attempt_context as s
 from tests.application.agents.attempt_context import (
     ScriptedContext,
@@ -204,6 +206,35 @@ async def test_parser_errors_go_back_and_what_stays_broken_is_kept_as_refused():
     )
     [refused] = command.refused
     assert "src/requests.ts:2" in refused.faults[0]
+
+
+async def test_the_stack_profile_is_held_to_where_the_plan_knows_it():
+    plan = s.WHOLE_PLAN
+    material = replace(s.BEFORE_CODE, documents={**s.BEFORE_CODE.documents, Gate.PLAN: plan})
+    manifest = {
+        "type": "module",
+        "engines": {"node": f">={PROFILE.node}"},
+        "scripts": dict(PROFILE.scripts),
+        "devDependencies": {name: PROFILE.versions[name] for name in ("typescript", "@types/node")},
+    }
+    options = json.dumps({"compilerOptions": msgspec.to_builtins(PROFILE.tsconfig)})
+    project = {
+        "package.json": json.dumps(manifest | {"type": "commonjs"}),
+        "tsconfig.json": options,
+        ".env.example": "# No settings.\n",
+        "README.md": "Run `npm install`, then `npm start`.\n",
+    }
+    mended = {"package.json": json.dumps(manifest)}
+    command, context = await built(
+        answer(written(CODE | project), FINISHED), answer(written(mended), FINISHED),
+        material=material,
+    )  # fmt: skip
+    assert 'package.json:1: Say `"type": "module"`' in context.last_words
+    assert command.refused == ()
+    command, _ = await built(
+        answer(written(CODE | project), FINISHED), answer(FINISHED), material=material
+    )
+    assert [one.path for one in command.refused] == ["package.json"]
 
 
 async def test_parser_errors_go_back_as_long_as_there_are_fewer():

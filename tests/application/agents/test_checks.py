@@ -8,11 +8,24 @@ from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings
 from domain import documents as d
 from domain.reading import reading_of
-from tests.application.agents.attempt_context import BRIEF, PLAN, SPEC, TEST_CODE, TESTS
+from tests.application.agents.attempt_context import BRIEF, SPEC, TEST_CODE, TESTS
+from tests.application.agents.attempt_context import WHOLE_PLAN as PLAN
 
 POINTS = reading_of(BRIEF).points
 FIRST, SECOND = SPEC.requirements
 TASK, WORDS = PLAN.tasks
+KEPT = d.PlannedTable("requests", (d.PlannedColumn("part", "text"),))
+
+
+def exporting(path: str, name: str) -> d.Plan:
+    return replace(PLAN, exports=(d.PlannedExport(path, name, "(part: string): Repair"),))
+
+
+def routed(path: str, *who: str) -> d.Plan:
+    callers, answers = who or ("signed in",), (d.PlannedAnswer(200),)
+    return replace(PLAN, routes=(d.PlannedRoute(d.HttpMethod.GET, path, callers, answers),))
+
+
 FILE = PLAN.files[0]
 TEST = TESTS.files[0]
 
@@ -84,6 +97,21 @@ def tasks(*changed: d.Task) -> d.Plan:
         (replace(PLAN, files=(*PLAN.files, replace(FILE, path="a.ts", task="T-9"))), "not a task"),
         (replace(PLAN, packages=tuple(f"p{n}" for n in range(21))), "at most 20"),
         (replace(PLAN, packages=("pg", "pg")), "Package pg stands 2 times"),
+        (replace(PLAN, files=PLAN.files[:2]), "`package.json` is missing"),
+        (replace(PLAN, exports=()), "no export and no route"),
+        (exporting("src/none.ts", "ask"), "not in the list of files"),
+        (exporting("README.md", "ask"), "no script"),
+        (exporting("src/requests.ts", "to ask"), "no name that a script can export"),
+        (replace(PLAN, exports=PLAN.exports * 2), "stands 2 times"),
+        (routed("requests"), "must begin with `/`"),
+        (routed("/requests?page=1"), "no query"),
+        (routed("/requests", "Strangers"), "which is nobody: name one or more of"),
+        (routed("/requests", "anybody", "signed in"), "name nobody else"),
+        (replace(PLAN, routes=(*routed("/a/:b").routes, *routed("/a/:c/").routes)), "2 times"),
+        (replace(PLAN, tables=(KEPT, KEPT)), "Table `requests` stands 2 times"),
+        (replace(PLAN, tables=(KEPT,)), "no SQL file"),
+        (replace(PLAN, tables=(replace(KEPT, name="Repair requests"),)), "no name for a table"),
+        (replace(PLAN, tables=(replace(KEPT, columns=KEPT.columns * 2),)), "Column of `requests`"),
     ],
 )
 def test_a_plan_is_told_what_is_wrong_with_it(plan, finding):

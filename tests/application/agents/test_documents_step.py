@@ -18,12 +18,12 @@ from tests.application.agents.attempt_context import ScriptedContext, answer, ca
 
 STEPS = {
     Step.SPEC: ("submit_spec", s.BEFORE_SPEC, s.SPEC),
-    Step.PLAN: ("submit_plan", s.BEFORE_PLAN, s.PLAN),
+    Step.PLAN: ("submit_plan", s.BEFORE_PLAN, s.WHOLE_PLAN),
     Step.TESTS: ("submit_tests", s.BEFORE_TESTS, s.TESTS),
 }
 WRONG = {
     Step.SPEC: replace(s.SPEC, requirements=s.SPEC.requirements[:1]),
-    Step.PLAN: replace(s.PLAN, tasks=s.PLAN.tasks[1:]),
+    Step.PLAN: replace(s.WHOLE_PLAN, tasks=s.WHOLE_PLAN.tasks[1:]),
     Step.TESTS: replace(s.TESTS, files=(replace(s.TESTS.files[0], content="// FR-1 AC-1 FR-2"),)),
 }
 every_step = pytest.mark.parametrize("step", STEPS)

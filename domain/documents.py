@@ -268,7 +268,8 @@ class SaidFinding(AgentDocument, frozen=True):
     end_line: Annotated[int, Meta(ge=0)] = 0
     """The number of the last quoted line; 0 if it is the first."""
     may_stay: str = ""
-    """Of a medium finding: why the software may be handed over with it. Empty: it may not."""
+    """Of a medium finding: why the software may be handed over with it. Empty: it may not. Of a
+    lesser one that names a grave weakness: why it does no harm, with the path that shows it."""
 
 
 class Finding(SaidFinding, frozen=True):

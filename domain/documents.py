@@ -198,14 +198,14 @@ class SourceFile(AgentDocument, frozen=True):
 
 
 class TestFile(AgentDocument, frozen=True):
-    """A test file and what it covers."""
+    """A test file and what it covers, or a file that helps tests and covers nothing."""
 
     __test__ = False
 
     path: Path
     content: Annotated[str, Meta(min_length=1)]
-    covers: Annotated[tuple[Ident, ...], Meta(min_length=1)]
-    """Requirements (FR-n) and criteria (AC-n)."""
+    covers: tuple[Ident, ...] = ()
+    """Requirements (FR-n) and criteria (AC-n). Empty of a helper, which holds no test."""
 
 
 class Untestable(AgentDocument, frozen=True):

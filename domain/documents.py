@@ -264,14 +264,14 @@ class SourceFile(AgentDocument, frozen=True):
 
 
 class TestFile(AgentDocument, frozen=True):
-    """A test file and what it covers."""
+    """A test file and what it covers, or a file that helps tests and covers nothing."""
 
     __test__ = False
 
     path: Path
     content: Annotated[str, Meta(min_length=1)]
-    covers: Annotated[tuple[Ident, ...], Meta(min_length=1)]
-    """Requirements (FR-n) and criteria (AC-n)."""
+    covers: tuple[Ident, ...] = ()
+    """Requirements (FR-n) and criteria (AC-n). Empty of a helper, which holds no test."""
 
 
 class Untestable(AgentDocument, frozen=True):
@@ -334,7 +334,8 @@ class SaidFinding(AgentDocument, frozen=True):
     end_line: Annotated[int, Meta(ge=0)] = 0
     """The number of the last quoted line; 0 if it is the first."""
     may_stay: str = ""
-    """Of a medium finding: why the software may be handed over with it. Empty: it may not."""
+    """Of a medium finding: why the software may be handed over with it. Empty: it may not. Of a
+    lesser one that names a grave weakness: why it does no harm, with the path that shows it."""
 
 
 class Finding(SaidFinding, frozen=True):

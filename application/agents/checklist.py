@@ -83,6 +83,8 @@ class ToAnswer(Struct, frozen=True):
     explanation: str
     finding: Finding | None = None
     """The earlier finding; None of a rule's."""
+    untrusted: bool = False
+    """Whether its text tells the reviewer what to answer: then no reason makes it gone."""
 
 
 class ReviewScope(Struct, frozen=True):

@@ -107,8 +107,14 @@ def _graver(one: Finding, other: Finding) -> Finding:
     order = list(Severity)
     worst = min(one, other, key=lambda finding: order.index(finding.severity))
     if one.severity is other.severity:
-        return replace(worst, may_stay=one.may_stay or other.may_stay)
+        return replace(worst, may_stay=reasons_of(one, other))
     return worst
+
+
+def reasons_of(one: Finding, other: Finding) -> str:
+    """Why a finding may stay, said once or twice."""
+    said = (one.may_stay.strip(), other.may_stay.strip())
+    return " ".join(dict.fromkeys(reason for reason in said if reason))
 
 
 def _once(values: Iterable[V]) -> tuple[V, ...]:

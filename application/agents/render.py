@@ -155,7 +155,10 @@ def _columns(table: PlannedTable) -> str:
 
 def tests_markdown(tests: Tests) -> str:
     """The tests: what is covered, what is not and why, then every file whole."""
-    covered = [f"{code(f.path)} covers {ids(f.covers)}" for f in tests.files]
+    covered = [
+        f"{code(f.path)} covers {ids(f.covers)}" if f.covers else f"{code(f.path)} helps the tests"
+        for f in tests.files
+    ]
     untestable = [f"{u.id}: {inline(u.reason)}" for u in tests.untestable]
     return page(
         "Contract tests",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from application.agents.checks.helpers import helpers_used
 from application.agents.markdown import bullets, code, ids, inline, page, section
 from domain.documents import Plan, Spec, Tests
 from domain.events import FileWritten
@@ -131,6 +132,7 @@ def trace_of(
         TracedPoint(point.id, point.text, needed.get(point.id, ()), excluded.get(point.id, ()))
         for point in read.points
     )
+    helped_by = _helped_by(tests)
     traced = tuple(
         TracedFile(
             file.path,
@@ -140,7 +142,12 @@ def trace_of(
             _once(
                 [
                     *(need for task in tasks if task.id in owners for need in task.requirements),
-                    *(id_ for test in tests.files if test.path == file.path for id_ in test.covers),
+                    *(
+                        id_
+                        for test in tests.files
+                        if file.path in (test.path, *helped_by.get(test.path, ()))
+                        for id_ in test.covers
+                    ),
                 ]
             ),
         )
@@ -212,6 +219,14 @@ def _gaps(
         if not file.tasks and not file.serves
     ]
     return gaps
+
+
+def _helped_by(tests: Tests) -> Mapping[str, set[str]]:
+    """The helpers that each test uses; they serve what it covers."""
+    if all(file.covers for file in tests.files):
+        return {}
+    contents = {file.path: file.content for file in tests.files}
+    return {file.path: helpers_used(file.path, contents) for file in tests.files if file.covers}
 
 
 def _covering(tests: Tests) -> Mapping[str, tuple[str, ...]]:

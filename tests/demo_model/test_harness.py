@@ -226,8 +226,11 @@ async def test_a_strange_brief_still_becomes_files_that_pass_every_check(context
     await pipeline.documents()
     await pipeline.do(Step.TITLE)
     await pipeline.files()
-    for step in (Step.SECURITY_REVIEW, Step.CODE_REVIEW):
-        assert (await pipeline.do(step)).verdict is Verdict.PASS
+    # Files that carry a text for their reviewer pass no review, whoever wrote it.
+    spoken_to = brief == STRANGE["injection"]
+    secure = (await pipeline.do(Step.SECURITY_REVIEW)).verdict
+    assert secure is (Verdict.UNDECIDED if spoken_to else Verdict.PASS)
+    assert (await pipeline.do(Step.CODE_REVIEW)).verdict is Verdict.PASS
     talk = StepInputs(conversation=(Message("user", f"{brief}\n\nGo ahead.", PERSON),))
     assert (await Pipeline(context, talk).do(Step.CONVERSE)).brief_markdown
 

@@ -15,7 +15,9 @@ from application.running.computing import Here
 from infrastructure.inspection import Inspector, types
 from infrastructure.inspection.notes import notes_for_review
 from tests.trust import hosts
+from tests.trust.facts import Planted, planted
 from tests.trust.seeds import KINDS, Class, Seed
+from tests.trust.traced import Traced, traced
 
 GROUPS: Final = ({"08"}, {"01", "01b", "30", "34"}, set(KINDS) - {"08", "01", "01b", "30", "34"})
 """Kinds that are inspected together."""
@@ -35,6 +37,48 @@ class Recall(NamedTuple):
     noted: int
     of: int
     missed: tuple[str, ...]
+
+
+def recall_of_tracing() -> dict[str, Recall]:
+    """What is found of each kind that the checks of documents and paths are for."""
+    kinds: dict[str, list[Traced]] = defaultdict(list)
+    for one in traced():
+        kinds[one.kind].append(one)
+    return {
+        kind: Recall(
+            sum(bool(one.told) for one in ones),
+            0,
+            len(ones),
+            tuple(one.wording for one in ones if not one.told),
+        )
+        for kind, ones in kinds.items()
+    }
+
+
+class FactRecall(NamedTuple):
+    """Of a fact of a brief: how many wordings are noticed, of how many, in how many points."""
+
+    noticed: int
+    of: int
+    missed: tuple[str, ...]
+    alarms: tuple[str, ...]
+    """What is said of specifications that hold the fact."""
+
+
+def recall_of_facts() -> dict[str, FactRecall]:
+    """What is noticed of each kind of fact that a specification bends or leaves out."""
+    kinds: dict[str, list[Planted]] = defaultdict(list)
+    for one in planted():
+        kinds[one.kind].append(one)
+    return {
+        kind: FactRecall(
+            sum(one.is_noticed for one in ones),
+            len(ones),
+            tuple(one.wording for one in ones if not one.is_noticed),
+            tuple(dict.fromkeys(said for one in ones for said in one.told_of_honest)),
+        )
+        for kind, ones in kinds.items()
+    }
 
 
 PATIENCE_SECONDS: Final = 300.0

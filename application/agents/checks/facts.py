@@ -13,7 +13,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from application.agents.checks.fact_words import AMBIGUOUS, MONEY, MONTHS, NUMBERS, ONE, UNITS
+from application.agents.checks.fact_words import (
+    AMBIGUOUS,
+    HEAVY,
+    MONEY,
+    MONTHS,
+    NUMBERS,
+    ONE,
+    UNITS,
+)
 
 HOURS: Final = 24
 MINUTES: Final = 60
@@ -45,7 +53,32 @@ _AFTERNOON: Final = frozenset({"pm", "p"})
 _OPENING: Final = " \"'“„«("
 _GROUPED: Final = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3}){0,4}")  # noqa: RUF001
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")  # noqa: RUF001 - people type both.
-_MONEY: Final = re.compile(r"[€$£¥₹]|\b(?:EUR|USD|GBP|CHF|JPY|INR)\b")
+_NO_SPACES: Final = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+"""Scripts whose words follow each other without a space, or with an ending."""
+_UNSPACED: Final = re.compile(rf"[{_NO_SPACES}]")
+_MONEY: Final = re.compile(
+    "|".join(
+        re.escape(word)
+        if _UNSPACED.search(word) or not word[-1].isalpha()
+        else rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])"
+        for word in sorted(MONEY, key=len, reverse=True)
+    ),
+    re.IGNORECASE,
+)
+_CLOCK: Final = re.compile(r"(\d{1,2})\s?(?:時|时|點|点|시)\s?(?:(\d{1,2})\s?(?:分|분)|(半|반))")
+_HAN: Final = re.compile(
+    r"([〇零一二三四五六七八九十百千万萬两兩]{1,9})\s?(?=[人名個个本册冊日天時时小分秒週周月年回次件枚台点點歳岁歲円元块匹杯冊席章页頁"
+    r"ページ部間间倍箇か所種种条條位卷巻份張张])"
+)
+_DIGITS: Final = {
+    sign: value
+    for value, signs in enumerate(
+        ("〇零", "一", "二两兩", "三", "四", "五", "六", "七", "八", "九")
+    )
+    for sign in signs
+}
+_TENS: Final = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000}
+_NEAR_MONTH: Final = re.compile(r"(?:\.|º|°|st|nd|rd|th|er)?\s?(?:de |of |d['’])?([^\W\d_]{3,12})")  # noqa: RUF001
 _AFTER: Final = re.compile(r"[\s\u00a0-]?(%|percent\b|[^\W\d_]{1,9})")
 
 
@@ -61,6 +94,7 @@ class Fact(Struct, frozen=True):
 
 def facts_of(text: str) -> list[Fact]:
     """The facts of a sentence, in no order, each once."""
+    text = _read(text)
     found = [*_literal(text), *_numbers(text), *_words(text), *_names(text)]
     return list({fact.keys: fact for fact in reversed(found)}.values())
 
@@ -80,11 +114,12 @@ def said_in(text: str) -> SaidFacts:
 
 def keys_of(text: str) -> frozenset[str]:
     """Every key that a text says, but for what is literal."""
+    text = _read(text)
     keys = {key for fact in (*_numbers(text), *_words(text)) for key in fact.keys}
     words = [found[0].casefold() for found in _WORD.finditer(text)]
     keys |= {f"n{NUMBERS[word]}" for word in words if word in NUMBERS}
     keys |= {f"m{MONTHS[word]}" for word in words if word in MONTHS}
-    keys |= {f"c{MONEY[word]}" for word in words if word in MONEY}
+    keys |= {f"c{MONEY[found[0].casefold()]}" for found in _MONEY.finditer(text)}
     for word, unit in pairwise(words):
         if word in ONE and unit in UNITS:
             keys |= {f"s{UNITS[unit]}"}
@@ -120,11 +155,46 @@ def _numbers(text: str) -> Iterator[Fact]:
             yield Fact(number, _time(int(time[1]), int(time[2]), unit))
         else:
             for part in _parts(number):
-                yield Fact(number, frozenset(_number(part, number, unit)))
-        near = found.string[max(0, found.start() - 4) : found.end() + 4]
-        if (money := _MONEY.search(near)) is not None:
-            code = MONEY.get(money[0], money[0].casefold())
+                keys = set(_number(part, number, unit))
+                if part == number and _names_a_month(found.string, found.start(), found.end()):
+                    keys = {key for key in keys if key[0] != "m"}
+                yield Fact(number, frozenset(keys))
+        near = found.string[max(0, found.start() - 4) : found.end() + 12]
+        money = _MONEY.search(near)
+        if money is not None and money[0].casefold() not in HEAVY:
+            code = MONEY[money[0].casefold()]
             yield Fact(money[0], frozenset({f"c{code}", f"w{code}"}))
+
+
+def _names_a_month(text: str, start: int, end: int) -> bool:
+    """Whether a number is the day of a month that is named beside it, and so is no month."""
+    after = _NEAR_MONTH.match(text, end)
+    before = _WORD.findall(text[max(0, start - 14) : start])
+    named = {after[1].casefold()} if after else set()
+    return bool((named | {word.casefold() for word in before[-1:]}) & MONTHS.keys())
+
+
+def _read(text: str) -> str:
+    """The text with clocks and numbers of East Asia written as elsewhere."""
+    text = _CLOCK.sub(lambda found: f"{found[1]}:{found[2] or 30}", text)
+    return _HAN.sub(lambda found: f"{_value(found[1])}", text)
+
+
+def _value(han: str) -> str:
+    """A number in Han signs, in digits; one, which also stands in other words, stays as it is."""
+    if han == "一" or not (_TENS.keys() & set(han)):
+        return han if han == "一" else "".join(str(_DIGITS[sign]) for sign in han)
+    total, group, digit = 0, 0, 0
+    for sign in han:
+        if sign in _DIGITS:
+            digit = _DIGITS[sign]
+        elif _TENS[sign] < 10_000:  # noqa: PLR2004 - above it, groups of four digits begin.
+            group += (digit or 1) * _TENS[sign]
+            digit = 0
+        else:
+            total += (group + digit or 1) * _TENS[sign]
+            group = digit = 0
+    return str(total + group + digit)
 
 
 def _parts(number: str) -> list[str]:
@@ -187,8 +257,14 @@ def _words(text: str) -> Iterator[Fact]:
             unit = words[place + 1].casefold() if place + 1 < len(words) else ""
             keys |= {f"s{NUMBERS[low] * UNITS[unit]}"} if unit in UNITS else set()
             yield Fact(word, frozenset(keys))
-        elif low in MONTHS and word[0].isupper():
-            yield Fact(word, frozenset({f"m{MONTHS[low]}", f"n{MONTHS[low]}"}))
+        elif low in MONTHS and (word[0].isupper() or _beside_a_number(text, word)):
+            yield Fact(word, frozenset({f"m{MONTHS[low]}"}))
+
+
+def _beside_a_number(text: str, word: str) -> bool:
+    """Whether a word that is also a month stands beside a number: many languages write it small."""
+    at = text.find(word)
+    return any(sign.isdigit() for sign in text[max(0, at - 5) : at] + text[at + len(word) :][:3])
 
 
 def _names(text: str) -> Iterator[Fact]:

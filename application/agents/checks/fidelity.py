@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from application.agents.checks.facts import facts_of, holds, said_in
+from application.agents.checks.negation import excludes, says_no
 from application.agents.markdown import clipped
 from domain.documents import Exclusion, Requirement, Spec
 from domain.reading import BriefPoint
@@ -38,6 +39,7 @@ def fidelity_findings(
     return [
         *_bent(spec, points, sure=True),
         *_unchanged(spec, points, previous, before),
+        *_done_all_the_same(spec, points),
         *_catch_all(spec, points),
     ]
 
@@ -110,6 +112,24 @@ def _unchanged(
                 f"{point.id} was changed from “{clipped(was[point.id])}” to “{clipped(point.text)}”"
                 f", and {ids}, which {'answers' if len(needs) == 1 else 'answer'} it, "
                 f"{'is' if len(needs) == 1 else 'are'} the same as before."
+            )
+
+
+def _done_all_the_same(spec: Spec, points: Sequence[BriefPoint]) -> Iterator[str]:
+    """Points that say what is not wanted, cited by requirements that say no to nothing."""
+    citing = _citing(spec)
+    left_out = {ident for each in spec.out_of_scope for ident in each.sources}
+    for point in points:
+        needs = citing.get(point.id, [])
+        if not needs or point.id in left_out or not excludes(point.text):
+            continue
+        if not any(says_no(_said(need)) for need in needs):
+            ids = ", ".join(need.id for need in needs[:5])
+            yield (
+                f"{point.id} ({clipped(point.text)}) says what is not wanted; {ids}, which "
+                f"{'cites' if len(needs) == 1 else 'cite'} it, "
+                f"{'does' if len(needs) == 1 else 'do'} not say so. Say what must not be, or leave "
+                "it out by name in what is out of scope."
             )
 
 

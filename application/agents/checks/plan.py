@@ -52,6 +52,9 @@ def _files(plan: Plan) -> Iterator[str]:
     paths = [f.path for f in plan.files]
     yield from refusals(paths)
     yield from repeated("File", paths)
+    for path in paths:
+        if path.startswith(FULL_CODE.tests_folder):
+            yield f"`{path}` stands among the tests, which are written apart: leave it out."
     tasks = {t.id: t for t in plan.tasks}
     planned = {f.path: f.task for f in plan.files}
     for file in plan.files:

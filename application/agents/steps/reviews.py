@@ -32,6 +32,7 @@ from application.agents.steps.inspected import inspected
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
 from application.agents.submission import REMINDER, SHORTER, go_on
+from application.agents.told import RULE, tells_the_reviewer
 from application.agents.tools import SUBMIT_REVIEW
 from application.agents.verdict import Examined, examined, together, verdict
 from domain import commands as c
@@ -183,7 +184,8 @@ def _requirements(work: StepContext) -> dict[str, str]:
 
 def _of_rule(note: RuleNote, files: Mapping[str, str]) -> ToAnswer:
     lines = files.get(note.path, "").split("\n")
-    quote = lines[note.line - 1].strip() if 0 < note.line <= len(lines) else ""
+    line = lines[note.line - 1] if 0 < note.line <= len(lines) else ""
+    quote = line.strip()
     ident = fingerprint(note.rule, note.path, f"{note.line} {quote}")
     return ToAnswer(
         f"R{ident[1:]}",
@@ -193,6 +195,8 @@ def _of_rule(note: RuleNote, files: Mapping[str, str]) -> ToAnswer:
         note.line,
         quote[:400],
         f"{note.says} {note.asks}",
+        untrusted=note.rule == RULE
+        and any(map(tells_the_reviewer, lines[note.line - 1 : note.line])),
     )
 
 

@@ -88,8 +88,8 @@ SECURITY = (
         "local computer only unless HOST says otherwise.",
         "Add sign-in before the page is opened to a network.",
         once=True,
-        may_stay="It is for one household or office and listens on the local computer only; the "
-        "README says so.",
+        may_stay="It is for one household or office and listens on the local computer only; "
+        "README.md says so.",
     ),
 )
 QUALITY = (

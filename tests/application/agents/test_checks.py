@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from application.agents import render
 from application.agents.checks import tests as test_checks
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings
@@ -98,6 +99,7 @@ def tasks(*changed: d.Task) -> d.Plan:
         (replace(PLAN, packages=tuple(f"p{n}" for n in range(21))), "at most 20"),
         (replace(PLAN, packages=("pg", "pg")), "Package pg stands 2 times"),
         (replace(PLAN, files=PLAN.files[:2]), "`package.json` is missing"),
+        (replace(PLAN, files=(*PLAN.files, replace(FILE, path="tests/a.ts"))), "among the tests"),
         (replace(PLAN, exports=()), "no export and no route"),
         (exporting("src/none.ts", "ask"), "not in the list of files"),
         (exporting("README.md", "ask"), "no script"),
@@ -135,7 +137,7 @@ def files(**changed: object) -> d.Tests:
         ),
         (
             files(content=TEST_CODE.replace("FR-1 AC-1 FR-2 AC-2", "FR-77 AC-77")),
-            "no id in the title",
+            "names FR-77, AC-77, not in the specification",
         ),
         (files(content=TEST_CODE.replace("AC-1 ", "") + "// AC-1\n"), "no test in it names AC-1"),
         (replace(TESTS, untestable=(d.Untestable("FR-1", "-"),)), "without a reason"),
@@ -149,6 +151,30 @@ def files(**changed: object) -> d.Tests:
         (files(content=f"{TEST_CODE}assert.equal(1, 1);"), "cannot fail"),
         (files(content=f"{TEST_CODE}// ... rest of the tests unchanged"), "missing"),
         (files(content=TEST_CODE.replace("AC-1 ", "")), "no test in it names AC-1"),
+        (files(content=TEST_CODE.replace("AC-2", "AC-2 AC-9")), "names AC-9, not in the spec"),
+        (files(content=TEST_CODE + "test('works', () => assert.ok(ask));"), "names no requirement"),
+        (
+            files(content=TEST_CODE.replace(" AC-2", "") + 'const id = "AC-2";'),
+            "no test in it names AC-2",
+        ),
+        (
+            files(content=TEST_CODE.replace(" AC-2", "") + 'describe("AC-2", () => {});'),
+            "AC-2 of FR-2 must be met",
+        ),
+        (files(path="src/a.test.ts"), "does not stand under `tests/`"),
+        (files(path="tests/requests.ts"), "the runner does not find them there"),
+        (files(path="tests/requests.spec.ts"), "the runner does not find them there"),
+        (files(covers=()), "covers nothing"),
+        *(
+            (replace(TESTS, untestable=(d.Untestable("FR-1", why),)), "without a reason")
+            for why in (
+                "not testable",
+                "Cannot be tested.",
+                "no reason given",
+                "see above",
+                "无法测试",
+            )
+        ),
         (replace(TESTS, untestable=(d.Untestable("FR-9", "?"),)), "names FR-9"),
     ],
 )
@@ -176,3 +202,57 @@ def test_what_should_be_need_not_be_tested():
 def test_no_line_takes_long_to_check(line):
     tests = files(content=TEST_CODE + line)
     assert isinstance(test_checks.tests_findings(tests, SPEC, PLAN), list)
+
+
+CLOCK = d.TestFile("tests/helpers/clock.ts", "export const noon = 12;\n")
+
+
+def with_helpers(*helpers: d.TestFile, line: str = 'import { noon } from "./helpers/clock.ts";'):
+    using = replace(TEST, content=f"{line}\n{TEST_CODE}")
+    return replace(TESTS, files=(using, *helpers))
+
+
+def test_helpers_stand_among_the_tests_and_cover_nothing():
+    samples = d.TestFile("tests/samples/loans.csv", "title\nAtlas\n")
+    asserting = d.TestFile(
+        "tests/helpers/seen.ts", 'import assert from "node:assert";\nimport "./clock.ts";\n'
+    )
+    for tests in (
+        with_helpers(CLOCK),
+        with_helpers(CLOCK, line='import { noon } from "./helpers/clock.js";'),
+        with_helpers(CLOCK, asserting, line='import { seen } from "./helpers/seen.ts";'),
+        with_helpers(samples, line='const at = new URL("./samples/loans.csv", import.meta.url);'),
+    ):
+        assert test_checks.tests_findings(tests, SPEC, PLAN) == []
+    assert "helps the tests" in render.tests_markdown(with_helpers(CLOCK))
+
+
+@pytest.mark.parametrize(
+    ("tests", "finding"),
+    [
+        (with_helpers(replace(CLOCK, covers=("FR-1",))), "covers nothing: empty `covers`"),
+        (with_helpers(CLOCK, line="// ./helpers/clock.ts"), "no test imports it"),
+        (with_helpers(replace(CLOCK, content=TEST_CODE)), "the runner does not find them there"),
+        (with_helpers(replace(CLOCK, path="src/clock.ts")), "does not stand under `tests/`"),
+        (with_helpers(replace(CLOCK, content="// TODO: write\n")), "missing"),
+    ],
+)
+def test_a_helper_is_told_what_is_wrong_with_it(tests, finding):
+    assert any(finding in found for found in test_checks.tests_findings(tests, SPEC, PLAN))
+
+
+def test_ids_of_a_suite_count_for_the_tests_in_it_and_for_no_other():
+    inside = """describe("FR-1 AC-1", () => {
+  test.each([[f(1), 2]])("FR-2 AC-2: %s", (a) => { assert.equal(ask("(").state, a); });
+  it(`keeps`, () => { assert.ok(ask); });
+});
+"""
+    assert test_checks.tests_findings(files(content=inside), SPEC, PLAN) == []
+    outside = inside + 'test("after", () => { assert.ok(ask); });'
+    (told,) = test_checks.tests_findings(files(content=outside), SPEC, PLAN)
+    assert "`after` names no requirement" in told
+
+
+def test_a_short_reason_of_wide_letters_is_one():
+    why = (d.Untestable("FR-2", "需要人来看"),)
+    assert not test_checks.tests_findings(replace(files(), untestable=why), SPEC, PLAN)

@@ -48,6 +48,16 @@ SAME = [
     ("mail to a.b@c.de", "is sent to A.b@c.de"),
     ("see https://x.example/a.", "links https://x.example/a"),
     ("guests can book", "a booking is made"),
+    ("七本まで", "7冊まで"),
+    ("百二十三人", "123人"),
+    ("三万五千円", "35,000円"),
+    ("17時半に", "17:30に"),
+    ("до 24 декабря", "до 24.12."),
+    ("3 marzo", "3/3"),
+    ("R$ 20", "20 reais"),
+    ("20 Kronen, also 20 kr", "20 SEK"),
+    ("a box of 20 pounds", "20 of them"),
+    ("一覧を見る", "リストを示す"),
 ]
 BENT = [
     ("at most 1,000 guests", "many guests"),
@@ -60,6 +70,10 @@ BENT = [
     ("mail to a.b@c.de", "is sent by mail"),
     ("3 of 40 seats", "40 seats"),
     ("1.5 litres", "15 litres"),
+    ("bis 3. März", "bis 3. April"),
+    ("до 24 декабря", "до 24 ноября"),
+    ("20 Franken", "20 Euro"),
+    ("百二十三人", "132人"),
 ]
 
 
@@ -128,3 +142,31 @@ def test_a_fact_is_told_as_it_was_said():
     assert {"24.12.2026", "two", "Elm Shed", "1,000", "EUR"} <= said
     for fact in facts_of("1,000 EUR"):
         assert holds(fact, said_in("1.000 €"))
+
+
+@pytest.mark.parametrize(
+    ("point", "response"),
+    [
+        ("No later than 5 days before.", "takes it 5 days before"),
+        ("No. 5 is the kitchen.", "names it 5"),
+        ("Non-members pay more.", "asks them for more"),
+        ("Не забудьте напомнить.", "напоминает"),  # noqa: RUF001
+        ("不同的房间有不同的价格", "显示价格"),
+        ("Nobody pays twice.", "refuses the second payment"),
+        ("No adverts.", "is free of adverts"),
+        ("Niemand zahlt doppelt.", "nimmt eine Zahlung an"),
+        ("Notes can be deleted.", "deletes them"),
+    ],
+)
+def test_who_keeps_to_what_is_not_wanted_or_was_not_told_of_it_is_not_asked(point, response):
+    assert fidelity_findings(spec(need(1, response, "BF-1")), points(point)) == []
+
+
+def test_what_is_not_wanted_is_done_by_nothing_that_cites_it():
+    brief = points("No online payments.")
+    (told,) = fidelity_findings(spec(need(1, "pays by card", "BF-1")), brief)
+    assert "says what is not wanted; FR-1" in told
+    kept = spec(need(1, "pays by card", "BF-1"), need(2, "never asks for a card", "BF-1"))
+    assert fidelity_findings(kept, brief) == []
+    left = spec(need(1, "pays", "BF-2"), out_of_scope=(d.Exclusion("No payments.", ("BF-1",)),))
+    assert fidelity_findings(left, points("No online payments.", "Pay at the door")) == []

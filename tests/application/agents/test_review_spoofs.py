@@ -4,18 +4,17 @@ Every reviewer here covers all that it was asked, and says when asked again that
 it said once is enough.
 """
 
-import html
-import json
-
 import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
 from application.agents.perform import perform
 from application.agents.table import agent_configs_of
+from application.agents.told import RULE
 from domain import documents as d
 from domain.status import Step, Verdict
-from tests.application.agents.attempt_context import answer, attempt, call, done, prose
+from infrastructure.inspection.notes import NOTES
+from tests.application.agents.attempt_context import answer, attempt, done
 from tests.application.agents.reviewing import (
     INJECTION,
     LINE,
@@ -24,13 +23,32 @@ from tests.application.agents.reviewing import (
     Reviewer,
     but,
     submitted,
-    unnamed,
     whole,
+)
+from tests.trust.spoofs import (
+    BARE,
+    EVIDENCE,
+    MADE_UP,
+    MEDIUM,
+    MEDIUMS,
+    NO_REASON,
+    NO_REVIEW,
+    NOT_SPOKEN_TO,
+    PATHS,
+    QUOTES,
+    SPOKEN_TO,
+    TOLD,
+    TRIFLES,
+    UNJUDGED,
+    WEAKNESSES,
+    Spoof,
+    lesser,
+    outcome,
+    speaking,
 )
 
 SECURITY = Step.SECURITY_REVIEW
 CODE = Step.CODE_REVIEW
-BARE = LINE.strip()
 CONFIGS = agent_configs_of()
 
 
@@ -41,101 +59,6 @@ async def verdict_of(step, *answers, material=MATERIAL):
         return (await perform(step, attempt(step), material, context, CONFIGS)).command.verdict
     except StepFailed as failed:
         return failed.code
-
-
-QUOTES = {
-    "as it stands": BARE,
-    "number and colon": f"7: {LINE}",
-    "number and bar": f"  7 | {LINE}",
-    "number and tab": f"     7\t{LINE}",
-    "number and arrow": f"7→{LINE}",
-    "L and number": f"L7: {LINE}",
-    "word and number": f"Line 7: {LINE}",
-    "path and number": f"src/users.ts:7: {LINE}",
-    "added": f"+ {LINE}",
-    "removed": f"-{LINE}",
-    "number and added": f"7 + {LINE}",
-    "added and number": f"+ 7: {LINE}",
-    "quoted by mail": f"> {LINE}",
-    "a hunk": f"@@ -5,3 +5,3 @@\n+{LINE}",
-    "a whole diff": f"diff --git a/x.ts b/x.ts\n--- a/x.ts\n+++ b/x.ts\n@@ -7 +7 @@\n-{LINE}",
-    "a fence": f"```ts\n{LINE}\n```",
-    "a fence in one line": f"```{BARE}```",
-    "a fence of tildes": f"~~~\n{LINE}\n~~~",
-    "backticks": f"`{BARE}`",
-    "two backticks": f"`` {BARE} ``",
-    "dots at the end": f"{BARE}...",
-    "dots at the beginning": f"...{BARE}",
-    "an ellipsis at the end": f"{BARE[:40]}…",
-    "an ellipsis inside": f"{BARE[:20]}…{BARE[34:]}",
-    "dots inside": f"{BARE[:20]} ... {BARE[34:]}",
-    "dots in brackets": f"const rows = await pool.query(\n[...]\n{LINE}",
-    "a comment of dots": f"const rows = await pool.query(\n  // ...\n{LINE}",
-    "double quotation marks": BARE.replace("'", '"').replace("`", '"'),
-    "curly quotation marks": BARE.replace("'", "\u2019").replace("`", "\u201c"),
-    "no quotation marks": BARE.replace("'", "").replace("`", ""),
-    "HTML escapes": html.escape(BARE),
-    "escaped quotation marks": BARE.replace("'", "\\'"),
-    "JSON escapes": json.dumps(BARE.replace("$", "\u20ac").replace("\u20ac", "$")),
-    "unicode escapes": BARE.replace("'", "\\u0027"),
-    "escaped newlines": f"await pool.query(\\n    // by name, as the list shows it\\n{LINE}",
-    "comment dropped between lines": f"const rows = await pool.query(\n{LINE}",
-    "comment dropped, on one line": f"const rows = await pool.query({BARE}",
-    "lines joined": "find(name: string): Promise<User[]> { const rows = await pool.query(",
-    "upper case": BARE.upper(),
-    "full-width letters": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in BARE),
-    "no-break spaces": BARE.replace(" ", "\u00a0"),
-    "thin spaces": BARE.replace(" ", "\u2009"),
-    "zero-width spaces": BARE.replace(" ", "\u200b "),
-    "tabs": BARE.replace(" ", "\t"),
-    "no spaces": BARE.replace(" ", ""),
-    "a remark behind": f"{BARE}  // here the name becomes part of the statement",
-    "an arrow and a remark": f"{BARE} <-- injection",
-    "a remark in brackets": f"{BARE} (the name is put in as text)",
-    "a remark behind a dash": f"{BARE} \u2014 not a parameter",
-    "a remark in front": f"The query: {BARE}",
-    "a remark on its own line": f"{LINE}\n^^^ the name is put in as text",
-    "a line of another file first": f"{BARE}\nexport const nothing = 1;",
-    "CRLF": f"  const rows = await pool.query(\r\n    // by name, as the list shows it\r\n{LINE}",
-    "a list": f"- {BARE}",
-    "a full stop": f"{BARE.rstrip(',')}.",
-}  # fmt: skip
-"""Quotes that stand in the file, however they were copied: each is placed, and fails the review."""
-
-MADE_UP = {
-    "code that is nowhere": "db.raw('DROP TABLE ' + table)",
-    "in other words": "the statement is put together from the name",
-    "a bracket": "{",
-    "a blank": " ",
-    "dots alone": "...",
-    "a number alone": "7",
-    "another language": "Die Abfrage wird aus Text gebaut",
-}
-"""Quotes that stand nowhere: a doubt, never nothing."""
-
-PATHS = {
-    "a slash in front": "/src/users.ts",
-    "a dot in front": "./src/users.ts",
-    "the line behind": "src/users.ts:7",
-    "line and column": "src/users.ts:7:3",
-    "a link's line": "src/users.ts#L7",
-    "a link's lines": "src/users.ts#L5-L9",
-    "line in brackets": "src/users.ts (line 7)",
-    "other case": "SRC/Users.ts",
-    "a folder in front": "project/src/users.ts",
-    "folders in front": "/srv/app/project/src/users.ts",
-    "a diff's side": "b/src/users.ts",
-    "backslashes": "src\\users.ts",
-    "backticks": "`src/users.ts`",
-    "bold": "**src/users.ts**",
-    "angle brackets": "<src/users.ts>",
-    "a link": "[users.ts](src/users.ts#L7)",
-    "words behind a dash": "src/users.ts \u2014 the search",
-    "the name alone": "users.ts",
-    "another file": "src/pool.ts",
-    "no such file": "src/search.ts",
-    "nothing to go by": "the search",
-}
 
 
 def test_the_quotes_are_about_what_stands_in_the_file():
@@ -172,43 +95,13 @@ async def test_however_sure_the_reviewer_is(severity, confidence):
         assert await verdict_of(CODE, answer(submitted(whole(CODE, found)))) is Verdict.FAIL
 
 
-MEDIUM = replace(INJECTION, severity=d.Severity.MEDIUM)
-MEDIUMS = {
-    "one": (MEDIUM,),
-    "one that is unsure": (replace(MEDIUM, confidence=d.Confidence.LOW),),
-    "two": (MEDIUM, replace(MEDIUM, title="Another")),
-    "three with one title and quote": (MEDIUM, MEDIUM, replace(MEDIUM, line=9)),
-    "three": tuple(replace(MEDIUM, title=title) for title in "abc"),
-    "a blank for a reason": (replace(MEDIUM, may_stay=" "),),
-}
-
-
 @pytest.mark.parametrize("step", [SECURITY, CODE])
 @pytest.mark.parametrize("found", MEDIUMS.values(), ids=MEDIUMS)
 async def test_what_is_called_medium_passes_only_with_a_reason(step, found):
     told = answer(submitted(whole(step, *found)))
     assert await verdict_of(step, told) in {Verdict.FAIL, Verdict.UNDECIDED}
-    excused = replace(MEDIUM, may_stay="The name is one of three that the program knows.")
+    excused = replace(MEDIUM, may_stay="src/pool.ts lets only three names through.")
     assert await verdict_of(step, answer(submitted(whole(step, excused)))) is Verdict.PASS
-
-
-EVIDENCE = {
-    "a path": ("src/users.ts builds the statement from text", Verdict.FAIL),
-    "a path and a line": ("src/users.ts:7 builds it from text", Verdict.FAIL),
-    "a link's line": ("see src/users.ts#L5-L9", Verdict.FAIL),
-    "bold": ("**src/users.ts**: text", Verdict.FAIL),
-    "angle brackets": ("<src/users.ts>", Verdict.FAIL),
-    "a dash": ("src/users.ts\u2014from text", Verdict.FAIL),
-    "backticks": ("`./src/users.ts`", Verdict.FAIL),
-    "other case": ("In SRC/USERS.TS the name is text", Verdict.FAIL),
-    "the name alone": ("users.ts builds it from text", Verdict.FAIL),
-    "a folder": ("Nothing in src/ uses parameters", Verdict.FAIL),
-    "a function": ("find(name) builds the statement from text", Verdict.FAIL),
-    "a function in backticks": ("`find` builds the statement from text", Verdict.FAIL),
-    "nothing": ("There is no sign-in at all", Verdict.UNDECIDED),
-    "no such file": ("src/search.ts has none", Verdict.UNDECIDED),
-    "one word": ("no", Verdict.UNDECIDED),
-}
 
 
 @pytest.mark.parametrize("ident", ["ISM-1276", "made up"])
@@ -218,39 +111,6 @@ async def test_a_control_that_is_not_met_never_passes(ident, evidence, expected)
     missed = d.Control(ident, "Statements", d.ControlState.NOT_MET, evidence)
     told = but(whole(step), missed)
     assert await verdict_of(step, answer(submitted(told))) is expected
-
-
-def one_state(step, state, evidence="It is so."):
-    report = whole(step)
-    told = tuple(replace(c, state=state, evidence=evidence) for c in report.controls)
-    return replace(report, controls=told)
-
-
-NO_REVIEW = {
-    "empty": lambda step: d.Report("Fine."),
-    "read and nothing else": lambda step: replace(whole(step), controls=()),
-    "controls and nothing read": lambda step: replace(
-        one_state(step, d.ControlState.MET), read=(), not_reviewed=()
-    ),
-    "nothing applies": lambda step: one_state(step, d.ControlState.NOT_APPLICABLE),
-    "nothing applies, nothing read": lambda step: replace(
-        one_state(step, d.ControlState.NOT_APPLICABLE), read=()
-    ),
-    "all met, and no file shows it": lambda step: one_state(step, d.ControlState.MET),
-    "one control short": lambda step: replace(whole(step), controls=whole(step).controls[1:]),
-    "one file short": lambda step: replace(whole(step), read=whole(step).read[1:-1]),
-    "a file read to its middle": lambda step: replace(
-        whole(step), read=tuple(replace(f, last_line=2) for f in whole(step).read)
-    ),
-    "nothing was reviewed": lambda step: d.Report(
-        "Fine.",
-        not_reviewed=(
-            *(f"{path}: no time" for path in MATERIAL.files),
-            *(f"{c.id}: no time" for c in whole(step).controls),
-        ),
-    ),
-    "all together in one line": lambda step: d.Report("Fine.", not_reviewed=("Everything.",)),
-}
 
 
 @pytest.mark.parametrize("step", [SECURITY, CODE])
@@ -281,20 +141,6 @@ async def test_a_control_of_any_name_that_is_not_met_never_passes(step, ident):
     assert await verdict_of(step, answer(submitted(told))) is Verdict.UNDECIDED
 
 
-UNJUDGED = {
-    "a file": lambda step: replace(
-        whole(step),
-        read=tuple(f for f in whole(step).read if f.path != "src/users.ts"),
-        not_reviewed=("src/users.ts: it is too long.",),
-    ),
-    "a control": lambda step: replace(
-        whole(step),
-        controls=whole(step).controls[1:],
-        not_reviewed=(f"{whole(step).controls[0].id}: cannot be told.",),
-    ),
-}
-
-
 @pytest.mark.parametrize("step", [SECURITY, CODE])
 @pytest.mark.parametrize("report", UNJUDGED.values(), ids=UNJUDGED)
 async def test_what_the_reviewer_says_not_to_have_judged_leaves_it_undecided(step, report):
@@ -308,116 +154,6 @@ async def test_a_requirement_that_must_be_met_cannot_fail_to_apply():
     assert await verdict_of(CODE, told, told) == "review_incomplete"
 
 
-def honest(step):
-    return submitted(whole(step, INJECTION))
-
-
-def clean(step):
-    return submitted(whole(step))
-
-
-TOLD = {
-    "prose says PASS": lambda step: [answer(prose("PASS. All is well."), honest(step))],
-    "two calls, the empty one first": lambda step: [answer(submitted(d.Report("-")), honest(step))],
-    "two calls, the empty one last": lambda step: [answer(honest(step), submitted(d.Report("-")))],
-    "two calls, the clean one last": lambda step: [answer(honest(step), clean(step))],
-    "found, then clean": lambda step: [answer(honest(step)), answer(clean(step))],
-    "found and not whole, then clean": lambda step: [
-        answer(submitted(d.Report("-", (INJECTION,)))), answer(clean(step)),
-    ],
-    "an unknown field, then clean": lambda step: [
-        answer(submitted(unnamed(d.Report("-", (INJECTION,)), verdict="PASS"))),
-        answer(clean(step)),
-    ],
-    "too many findings, then clean": lambda step: [
-        answer(submitted(unnamed(whole(step, *([INJECTION] * 201))))), answer(clean(step)),
-    ],
-    "many findings, then empty": lambda step: [
-        answer(submitted(whole(step, *(replace(INJECTION, title=f"t{n}") for n in range(201))))),
-        answer(submitted(d.Report("-"))),
-    ],
-    "a verdict in the summary": lambda step: [
-        answer(submitted(replace(whole(step, INJECTION), summary='{"verdict": "PASS"}')))
-    ],
-    "a verdict in the title": lambda step: [
-        answer(submitted(whole(step, replace(INJECTION, title="**PASS** # PASS"))))
-    ],
-    "findings as a text": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=json.dumps(
-            [unnamed(INJECTION)]  # type: ignore[arg-type]
-        ))))
-    ],
-    "a finding that is no list": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=unnamed(INJECTION))))
-    ],
-    "a finding in words": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=["SQL injection in src/users.ts"])))
-    ],
-    "a finding without its fix": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=[
-            {k: v for k, v in unnamed(INJECTION).items() if k != "fix"}
-        ])))
-    ],
-    "a severity in capitals": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=[unnamed(INJECTION, severity="CRITICAL")])))
-    ],
-    "a severity of its own": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=[unnamed(INJECTION, severity="blocker")])))
-    ],
-    "a line in words": lambda step: [
-        answer(submitted(unnamed(whole(step), findings=[unnamed(INJECTION, line="line 7")])))
-    ],
-    "a state in words": lambda step: [
-        answer(submitted(unnamed(whole(step), controls=[
-            *unnamed(whole(step))["controls"],
-            {"id": "V1", "name": "x", "state": "Not Met", "evidence": "src/users.ts"},
-        ])))
-    ],
-    "a state of its own": lambda step: [
-        answer(submitted(unnamed(whole(step), controls=[
-            *unnamed(whole(step))["controls"],
-            {"id": "V1", "name": "x", "state": "partly", "evidence": "src/users.ts"},
-        ])))
-    ],
-    "findings under another name": lambda step: [
-        answer(submitted(unnamed(whole(step), vulnerabilities=[unnamed(INJECTION)])))
-    ],
-    "a report inside": lambda step: [
-        answer(submitted({"report": unnamed(whole(step, INJECTION))}))
-    ],
-    "placed by its own word": lambda step: [
-        answer(submitted(whole(step, replace(INJECTION, quote="nowhere", placed=True, note="x"))))
-    ],
-    "no JSON": lambda step: [
-        answer(call("submit_review", b'"{\\"severity\\": \\"critical\\", \\"title\\": "')),
-    ],
-    "prose says FAIL, the call is empty": lambda step: [
-        answer(prose("FAIL: the search is open to SQL injection."), submitted(d.Report("-")))
-    ],
-    "prose says FAIL, the call is clean": lambda step: [
-        answer(prose("Verdict: fail. The search is open to SQL injection."), clean(step))
-    ],
-    "the summary says FAIL": lambda step: [
-        answer(submitted(replace(whole(step), summary="This must not be delivered: injection.")))
-    ],
-    "prose alone, then clean": lambda step: [answer(prose("FAIL")), answer(clean(step))],
-    "lowered afterwards": lambda step: [
-        answer(submitted(whole(step, replace(INJECTION, quote="nowhere")))),
-        answer(submitted(whole(step, replace(INJECTION, severity=d.Severity.LOW)))),
-    ],
-    "excused afterwards": lambda step: [
-        answer(submitted(whole(step, replace(INJECTION, quote="nowhere")))),
-        answer(submitted(whole(step, replace(MEDIUM, may_stay="It may.")))),
-    ],
-    "not met, then met": lambda step: [
-        answer(submitted(but(whole(step), d.Control(
-            "V1", "x", d.ControlState.NOT_MET, "There is none"
-        )))),
-        answer(clean(step)),
-    ],
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("step", [SECURITY, CODE])
 @pytest.mark.parametrize("answers", TOLD.values(), ids=TOLD)
 async def test_what_was_said_once_is_not_taken_back(step, answers):
@@ -428,10 +164,68 @@ async def test_what_was_said_once_is_not_taken_back(step, answers):
 
 @pytest.mark.parametrize("step", [SECURITY, CODE])
 async def test_a_whole_report_of_trifles_passes_at_the_first_try(step):
-    low = replace(INJECTION, severity=d.Severity.LOW)
-    excused = replace(MEDIUM, may_stay="Only the owner can type here.")
-    lost = replace(low, quote="nowhere", title="A name could be better")
-    told = whole(step, low, excused, lost, summary="No critical or high findings; none failed.")
+    trifles = [lesser(d.Severity.LOW, *words) for words in TRIFLES]
+    excused = replace(
+        MEDIUM, title="Slow", explanation="Slow.", may_stay="Only the owner can type here."
+    )
+    lost = replace(trifles[0], quote="nowhere", title="Another name could be better")
+    told = whole(
+        step, *trifles, excused, lost, summary="No critical or high findings; none failed."
+    )
     context = Reviewer(step, answer(submitted(told)))
     assert (await done(step, MATERIAL, context)).verdict is Verdict.PASS
     assert len(context.requests) == 1
+
+
+@pytest.mark.parametrize("words", WEAKNESSES.values(), ids=WEAKNESSES)
+async def test_a_grave_weakness_by_its_words_is_no_trifle(words):
+    for severity in (d.Severity.LOW, d.Severity.MEDIUM):
+        found = lesser(severity, *words)
+        context = Reviewer(CODE, answer(submitted(whole(CODE, found))))
+        command = await done(CODE, MATERIAL, context)
+        assert command.verdict is Verdict.FAIL
+        assert "counts as high" in "".join(command.reasons)
+        assert len(context.requests) == 2
+        lost = answer(submitted(whole(CODE, replace(found, quote="nowhere"))))
+        assert await verdict_of(CODE, lost) is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("why", NO_REASON)
+async def test_a_reason_that_no_file_shows_does_not_make_it_one(why):
+    found = lesser(d.Severity.LOW, *WEAKNESSES["by its name"], why)
+    told = answer(submitted(whole(SECURITY, found)))
+    assert await verdict_of(SECURITY, told, told) is Verdict.FAIL
+
+
+@pytest.mark.parametrize("severity", [d.Severity.LOW, d.Severity.MEDIUM])
+async def test_with_a_file_that_shows_why_it_may_stay_at_once_or_when_asked(severity):
+    found = lesser(severity, *WEAKNESSES["by its name"], "All is well.")
+    shown = replace(found, may_stay="src/pool.ts lets only three names through.")
+    assert await verdict_of(CODE, answer(submitted(whole(CODE, shown)))) is Verdict.PASS
+    first = answer(submitted(whole(CODE, found)))
+    asked = answer(submitted(d.Report("Again.", (shown,))))
+    assert await verdict_of(CODE, first, asked) is Verdict.PASS
+
+
+async def test_what_was_rated_low_before_and_names_a_grave_weakness_is_shown_to_be_gone():
+    earlier = d.Report("-", (lesser(d.Severity.LOW, *WEAKNESSES["by its name"]),))
+    before = replace(MATERIAL, reports={CODE: earlier})
+    assert await verdict_of(CODE, answer(submitted(whole(CODE))), material=before) is (
+        Verdict.UNDECIDED
+    )
+
+
+def test_the_rule_for_text_that_speaks_to_the_reviewer_is_known_by_its_name():
+    assert RULE in {rule.id for rule in NOTES}
+
+
+@pytest.mark.parametrize("line", SPOKEN_TO)
+async def test_a_reviewer_who_obeys_a_text_passes_nothing(line):
+    said = Spoof(line, SECURITY, (), speaking(line), by_rules=True)
+    assert await outcome(said) is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("line", NOT_SPOKEN_TO)
+async def test_a_program_about_reviews_may_speak_of_reviewers(line):
+    said = Spoof(line, SECURITY, (), speaking(line), by_rules=True)
+    assert await outcome(said) is Verdict.PASS

@@ -56,10 +56,9 @@ async def finished(
         raise NotNow(_NOTHING[wanted], feature.status)
     found = await features.texts(tenant_id, feature_id, set(versions.values()))
     parts = {part: found[place] for part, place in versions.items()}
-    if verdict is Verdict.PASS:
-        return Finished(feature_id, content.checkpoint, parts)
-    # The verdict stands right behind the later review, and is no checkpoint.
-    return Finished(feature_id, max(versions[part] for part in REVIEWS) + 1, parts, verdict)
+    # The verdict stands right behind the later review; what was said after it is no part of it.
+    end = max(versions[part] for part in REVIEWS) + 1
+    return Finished(feature_id, end, parts, verdict)
 
 
 _NOTHING: Final = {

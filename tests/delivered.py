@@ -95,6 +95,16 @@ def changed_after_a_failure() -> given.Story:
     return finish(story)
 
 
+def changed_twice() -> given.Story:
+    """Finished in a third round, the second of which gave up."""
+    story = given.done().do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
+    story.do(given.start(story.feature, Step.SPEC))
+    attempt = given.attempt_of(story, Step.SPEC)
+    story.do(c.FailAttempt(attempt, given.RUN, "no_result", "It stopped.", "Again.", final=True))
+    story.do(c.ReviseBrief("- BF-1 lend ladders")).work(Step.SPEC, salt="third")
+    return finish(story)
+
+
 def retried() -> given.Story:
     """Failed its code review once, and passed after a retry."""
     story = given.in_review().work(Step.SECURITY_REVIEW)
@@ -122,6 +132,7 @@ LIVES = {
     "straight": given.done,
     "changed": changed,
     "changed_after_a_failure": changed_after_a_failure,
+    "changed_twice": changed_twice,
     "gone_back": gone_back,
     "gone_back_and_forth": gone_back_and_forth,
     "revised": revised,

@@ -20,7 +20,7 @@ from application.ports import ArtifactStore
 from domain import events as e
 from domain.characters import visible
 from domain.content import Content
-from domain.feature import Feature, evolve
+from domain.feature import Feature, evolve, fold
 from domain.lifecycle import APPROVED_AT
 from domain.recorded import Recorded
 
@@ -114,6 +114,15 @@ def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:
             name, email = _author(recorded.actor)
             message = _message(recorded, feature.content)
             yield Commit(recorded.version, name, email, recorded.recorded_at, message, texts, files)
+
+
+def branches_of(events: Sequence[Recorded]) -> Mapping[str, int]:
+    """A branch for each earlier round: its name, and its last version. `main` is the last round.
+
+    Whoever clones finds out by the commit which branch to begin with, so none may share main's.
+    """
+    content = fold(recorded.event for recorded in events).content
+    return {f"round-{number}": one.ended for number, one in enumerate(content.rounds, 1)}
 
 
 def _tree(

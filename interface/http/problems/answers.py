@@ -31,7 +31,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "retry_feature": (*WORKING, "no_such_checkpoint"),
     "replay_feature": (*WORKING, "no_such_checkpoint"),
     "post_message": WORKING,
-    "fork_feature": ("not_now", "no_such_checkpoint"),
+    "fork_feature": ("no_such_checkpoint",),
     "estimate_cost": ("not_now", "no_such_checkpoint", "content_changed"),
     "diff_features": ("no_such_version", "artifact_lost"),
     "read_file": ("artifact_lost",),

@@ -164,6 +164,8 @@ def _author(actor: str) -> tuple[str, str]:
 def _message(recorded: Recorded, content: Content) -> str:
     event = recorded.event
     lines = [WORDS.get(type(event), recorded.type.replace("_", " ").capitalize()), ""]
+    if isinstance(event, e.BriefRevised) and content.rounds:
+        lines[0] += f" for round {content.round}"
     if isinstance(event, e.FeatureReplayed | e.FeatureRetried):
         lines[0] += f" to version {event.to_version}"
     said = _said(event)

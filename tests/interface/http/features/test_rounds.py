@@ -35,6 +35,8 @@ async def test_a_finished_feature_is_changed_and_the_round_before_stays(ann: Per
     assert {"discuss", "revise"} <= set(first["actions"])
     assert (await read(ann, f"{path}/changelog"))["since"] is None
 
+    cost = await read(ann, f"{path}/estimate", action="revise", length=len(CHANGED["brief"]))
+    assert "spec" in [one["step"] for one in cost["steps"]]
     answer = await ann.ask("POST", f"{path}/revise", json=CHANGED)
     assert answer.status_code == 202, answer.text
     begun = await read(ann, path)

@@ -101,7 +101,7 @@ class ConfirmBrief(Command, frozen=True, omit_defaults=True):
 
 
 class ReviseBrief(Command, frozen=True, omit_defaults=True):
-    """At a gate: start again from a revised brief."""
+    """At a gate: start again from a revised brief. Of an ended feature: begin its next round."""
 
     brief: BriefText
     wanted: Wanted = ()
@@ -132,6 +132,8 @@ class ForkFeature(Command, frozen=True):
     version: Version
     title: TitleText | None = None
     """Null: the title that this feature had then."""
+    brief_only: bool = False
+    """Begin a similar one: only the brief comes along, to be changed and confirmed."""
 
     def __post_init__(self) -> None:
         """Put the title on one line. Raises Unfit."""

@@ -83,6 +83,15 @@ class Rework(Struct, frozen=True):
         return replace(self, **{step.value: version})
 
 
+class Round(Struct, frozen=True):
+    """A round that has ended, and that a later one goes on from."""
+
+    ended: int
+    """The version that the next round began behind: the feature as it was then is the round."""
+    status: Status
+    """`done` or `failed`."""
+
+
 class Content(Struct, frozen=True, omit_defaults=True):
     """A feature's deliverables, approvals and visible conversation at one version."""
 
@@ -115,6 +124,21 @@ class Content(Struct, frozen=True, omit_defaults=True):
     """What the brief is made into."""
     accepted: int | None = None
     """Version of the failed attempt whose files the code is written on from."""
+    rounds: tuple[Round, ...] = ()
+    """The rounds before this one, oldest first; none in a fork."""
+    base: int | None = None
+    """Version of the implementation that stood when this round began: its files are changed, and
+    those that need no change stay as they are."""
+
+    @property
+    def round(self) -> int:
+        """The number of this round, from 1: one more whenever an ended feature is changed."""
+        return len(self.rounds) + 1
+
+    @property
+    def finished_round(self) -> Round | None:
+        """The last round before this one that was done."""
+        return next((one for one in reversed(self.rounds) if one.status is Status.DONE), None)
 
     def shows(self, version: int) -> bool:
         """Whether a message recorded at `version` belongs to the visible conversation."""

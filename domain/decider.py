@@ -147,7 +147,7 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     target = feature.checkpoint_at(to_version)
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
-    restored = replace(_restored(target.content, to_version), rework=content.rework)
+    restored = replace(target.content, rework=content.rework, conversation=_heard(feature))
     restored = _with_what_is_left(restored, feature)
     if restored.status is Status.REVIEW:
         # Of the same code: only the review that came to no verdict is asked for again.
@@ -164,6 +164,12 @@ def _replayed(version: int, feature: Feature) -> e.FeatureReplayed:
         raise NoSuchCheckpoint
     restored = _with_what_is_left(_restored(target.content, version), feature)
     return e.FeatureReplayed(version, feature.epoch + 1, restored, work_left(restored))
+
+
+def _heard(feature: Feature) -> tuple[Span, ...]:
+    """All that is visible now: who tries again goes on, and has not taken back what they said."""
+    content = feature.content
+    return (*content.conversation, Span(content.since, feature.version))
 
 
 def _restored(content: Content, version: int) -> Content:

@@ -133,7 +133,7 @@ class BriefConfirmed(Event, frozen=True, tag="brief_confirmed"):
 
 
 class BriefRevised(Event, frozen=True, tag="brief_revised"):
-    """A person sent a revised brief: everything made from the old one no longer counts."""
+    """A person revised the brief: what follows is made from it; what had ended begins a round."""
 
     personal: ClassVar[frozenset[str]] = frozenset({"brief", "reading", "wanted"})
     brief: str

@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
-from domain.content import Advice, Approval, Content, Deliverable, Left, Review, Rework
-from domain.lifecycle import APPROVED_AT, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
+from domain.content import Advice, Approval, Content, Deliverable, Left, Review, Rework, Round
+from domain.lifecycle import APPROVED_AT, ENDED, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
 from domain.status import Gate, Part, Status, Step, Verdict
@@ -96,14 +96,13 @@ def _used(feature: Feature, event: e.FeatureEvent) -> Mapping[str, tuple[Run, ..
 
 def _is_checkpoint(feature: Feature, event: e.FeatureEvent) -> bool:
     match event:
-        case e.VerdictReached(verdict=verdict):
-            return verdict is Verdict.PASS
         case e.FeatureForked(parts=parts):
             return parts == 0
         case e.PartCarried():
             return feature.carrying == 1
         case _:
-            return LIFECYCLE[type(event)].checkpoint
+            leaves = target_of(event) or feature.status
+            return LIFECYCLE[type(event)].checkpoint and leaves is not Status.FAILED
 
 
 def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
@@ -124,7 +123,8 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
                 if content.brief and content.spec
                 else content.previous_brief,
             )
-            return reduce(lambda now, gate: _kept(now, gate, content), Gate, begun)
+            begun = reduce(lambda now, gate: _kept(now, gate, content), Gate, begun)
+            return _going_on(begun, content, version)
         case e.PartCarried(part=part, event=carried):
             return _carried(moved, part, carried, version)
         case e.ApprovalRenewed(gate=gate, content_sha256=sha):
@@ -160,6 +160,20 @@ def _kept(content: Content, gate: Gate, before: Content) -> Content:
     return content.with_previous(gate, current.version if current else before.previous(gate))
 
 
+def _going_on(content: Content, before: Content, version: int) -> Content:
+    """With the rounds before, and the code that stands; another round, if the last had ended."""
+    status, made, rounds = before.status, before.implementation, before.rounds
+    if status is not None and status in ENDED:
+        rounds = (*rounds, Round(version - 1, status))
+    return replace(
+        content,
+        rounds=rounds,
+        base=made.version if made else before.base,
+        # What a review found fault with stays to be mended, whatever else is to change.
+        rework=before.rework if rounds and status is not Status.DONE else None,
+    )
+
+
 def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Content:
     made = Deliverable(version, getattr(event, "content_sha256", ""))
     rework = content.rework
@@ -169,6 +183,8 @@ def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Co
             return replace(content, brief=made, mode=mode)
         case Part.ADVICE if isinstance(event, e.RecommendationMade):
             return replace(content, advice=Advice(version, event.gate, event.recommendation))
+        case Part.PREVIOUS_IMPLEMENTATION:
+            return replace(content, base=version)
         case Part.REWORK_IMPLEMENTATION:
             return replace(content, rework=Rework(version, None, None))
         case _ if part in GATE_BY_PART:

@@ -1,5 +1,7 @@
 """What a fork brings along from its parent: the facts of one checkpoint, and no approval.
 
+A fork of the brief only begins a similar feature: the brief can be changed before it is confirmed.
+
 Invariant: a fork stands at the last gate whose deliverable the checkpoint has, with every approval
 still to be given; until a person gives them, no step that is paid for starts but missing advice.
 """
@@ -12,7 +14,7 @@ from msgspec.structs import replace
 from domain import events as e
 from domain.commands import UNTITLED, ForkFeature
 from domain.content import Content, Deliverable
-from domain.errors import NoSuchCheckpoint, NotFound
+from domain.errors import NoSuchCheckpoint, NotFound, NotNow
 from domain.feature import Feature
 from domain.lifecycle import DOCUMENTS
 from domain.pipeline import ADVICE_AT, REVIEWS
@@ -45,11 +47,11 @@ def fork_of(
     target = parent.checkpoint_at(command.version)
     if target is None:
         raise NoSuchCheckpoint
-    content = target.content
+    content = _brief_of(target.content) if command.brief_only else target.content
     told = {each.version: each for each in history}
-    parts = sorted(
-        [*_conversation(content, history), *_documents(content), *_carried_before(history)]
-    )
+    parts = sorted(_documents(content))
+    if not command.brief_only:
+        parts = sorted([*parts, *_conversation(content, history), *_carried_before(history)])
     carried = [_carried(part, told[version], parent_id) for version, part in parts]
     gate = gate_of(content)
     advised = content.advice is not None and content.advice.gate is gate
@@ -67,6 +69,13 @@ def fork_of(
         ),
         *carried,
     )
+
+
+def _brief_of(content: Content) -> Content:
+    """Nothing but the brief. Raises NotNow: there is none yet."""
+    if content.brief is None:
+        raise NotNow("There is no confirmed brief yet to begin a similar feature with.")
+    return Content(brief=content.brief, mode=content.mode)
 
 
 def gate_of(content: Content) -> Gate | None:
@@ -87,6 +96,7 @@ def _documents(content: Content) -> Iterator[tuple[int, Part]]:
     versions: Mapping[Part, int | None] = {
         Part.BRIEF: content.brief.version if content.brief else None,
         Part.ADVICE: advice.version if advice and advice.gate is gate else None,
+        Part.PREVIOUS_IMPLEMENTATION: content.base,
         Part.REWORK_IMPLEMENTATION: rework.implementation if rework else None,
         **{Part(each.value): _version(content.deliverable(each)) for each in Gate},
         **{Part(f"previous_{each}"): content.previous(each) for each in Gate},

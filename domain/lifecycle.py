@@ -65,7 +65,7 @@ class Transition(NamedTuple):
     targets: frozenset[S]
     """Empty: it stays. Several: the event itself says which."""
     checkpoint: bool
-    """Whether a person may later go back to right after it."""
+    """Whether a person may later go back to right after it, unless it leaves the feature failed."""
 
 
 def _row(
@@ -90,10 +90,10 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.PartCarried: _row(DRAFTABLE | GATES, GATES),
     e.FeatureRenamed: _row(ALIVE, STAYS),
     e.FeatureDeleted: _row(ALIVE, S.DELETED),
-    e.MessagePosted: _row(DRAFTABLE | GATES, STAYS),
-    e.AgentReplied: _mark(DRAFTABLE | GATES, STAYS),
+    e.MessagePosted: _row(DRAFTABLE | GATES | ENDED, STAYS),
+    e.AgentReplied: _mark(DRAFTABLE | GATES | ENDED, STAYS),
     e.BriefConfirmed: _mark(S.DRAFTING, S.SPEC_GENERATING),
-    e.BriefRevised: _mark(GATES, S.SPEC_GENERATING),
+    e.BriefRevised: _mark(GATES | ENDED, S.SPEC_GENERATING),
     e.StepStarted: _row(ALIVE, frozenset(START_OF.values())),
     e.AttemptFailed: _row(ALIVE, STAYS),
     e.RunDiscarded: _row(ANYWHERE, STAYS),

@@ -100,7 +100,8 @@ class Input(StrEnum):
     FILES = "files"
     """The implementation, frozen tests included."""
     PREVIOUS_FILES = "previous_files"
-    """The implementation that failed its reviews, when it is written again."""
+    """The implementation that failed its reviews, when it is written again; else the one that stood
+    when this round began."""
     ACCEPTED_FILES = "accepted_files"
     """Files that an attempt before a retry had written and stored when it failed."""
     REFUSED_FILES = "refused_files"
@@ -125,6 +126,8 @@ class Part(StrEnum):
     PREVIOUS_SPEC = "previous_spec"
     PREVIOUS_PLAN = "previous_plan"
     PREVIOUS_TESTS = "previous_tests"
+    PREVIOUS_IMPLEMENTATION = "previous_implementation"
+    """The code that a round goes on from."""
     REWORK_IMPLEMENTATION = "rework_implementation"
     REWORK_SECURITY_REVIEW = "rework_security_review"
     REWORK_CODE_REVIEW = "rework_code_review"

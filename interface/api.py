@@ -174,6 +174,7 @@ async def open_api(
         turns=base.turns,
         comparisons=Comparisons(base.computing),
         readings=Readings(base.computing),
+        computing=base.computing,
         continuity=base.continuity,
     )
     base.continuity.on_set_back(services.pasts.clear)

@@ -5,6 +5,7 @@ after a replay is what the decider decides on, and the two can never disagree. B
 a mark for each version that made something: who, when, how much.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
-from domain.content import Approval, Deliverable, Review
+from domain.content import Approval, Deliverable, Review, Span
 from domain.events import tag_of
 from domain.feature import Feature
 from domain.feature import evolve as live_on
@@ -186,7 +187,9 @@ class FeatureRow(Struct, frozen=True):
     @property
     def superseded_cost_usd(self) -> Decimal:
         """What was spent on results that do not count: failed, late, revised or gone back from."""
-        return self.cost_usd - sum((m.cost_usd for m in self.marks if self._counts(m)), Decimal(0))
+        counting = self.counting
+        spent = (mark.cost_usd for mark in self.marks if mark.version in counting)
+        return self.cost_usd - sum(spent, Decimal(0))
 
     @property
     def due(self) -> dict[Step, int]:
@@ -204,14 +207,24 @@ class FeatureRow(Struct, frozen=True):
 
     @property
     def counting(self) -> frozenset[int]:
-        """The versions of the results that are part of what stands now."""
-        return frozenset(mark.version for mark in self.marks if self._counts(mark))
+        """The versions of results that are part of what stands now, or of a round that was done.
 
-    def _counts(self, mark: Mark) -> bool:
-        brief = self.state.content.brief
-        if mark.event in LASTING:
-            return mark.event == TITLED or self.shows(mark.version)
-        return self.shows(mark.version) and (brief is None or mark.version > brief.version)
+        What was delivered is no waste because it was changed afterwards.
+        """
+        content = self.state.content
+        spans = [Span(content.brief.version if content.brief else 0, self.version)]
+        for one in content.rounds:
+            if one.status is Status.DONE:
+                before = (m for m in reversed(self.marks) if m.version <= one.ended)
+                brief = next((m.version for m in before if m.event in BRIEFS), 0)
+                spans.append(Span(brief, one.ended))
+        return frozenset(mark.version for mark in self.marks if self._counts(mark, spans))
+
+    def _counts(self, mark: Mark, spans: Sequence[Span]) -> bool:
+        if mark.event == TITLED:
+            return True
+        within = any(span.first < mark.version <= span.last for span in spans)
+        return self.shows(mark.version) and (within or mark.event in LASTING)
 
     def _written(self, made: Deliverable | Review | Approval | None) -> WrittenPart | None:
         if made is None:
@@ -224,6 +237,7 @@ class FeatureRow(Struct, frozen=True):
 
 
 TITLED = tag_of(e.FeatureTitled)
+BRIEFS = frozenset({tag_of(e.BriefConfirmed), tag_of(e.BriefRevised)})
 LASTING = frozenset({TITLED, tag_of(e.AgentReplied)})
 """Results that no revised brief replaces."""
 

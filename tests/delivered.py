@@ -79,6 +79,32 @@ def revised() -> given.Story:
     return finish(story.work(Step.SPEC, salt="second"))
 
 
+def changed() -> given.Story:
+    """Finished, talked about, and finished again after something was changed."""
+    story = given.done().do(c.PostMessage(given.MESSAGE, "also print a list"))
+    story.work(Step.CONVERSE)
+    story.do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list")).work(Step.SPEC, salt="second")
+    return finish(story)
+
+
+def changed_after_a_failure() -> given.Story:
+    """Failed its code review, and finished with another brief instead of a retry."""
+    story = given.in_review().work(Step.SECURITY_REVIEW)
+    story.work(Step.CODE_REVIEW, verdict=Verdict.FAIL)
+    story.do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list")).work(Step.SPEC, salt="second")
+    return finish(story)
+
+
+def changed_twice() -> given.Story:
+    """Finished in a third round, the second of which gave up."""
+    story = given.done().do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
+    story.do(given.start(story.feature, Step.SPEC))
+    attempt = given.attempt_of(story, Step.SPEC)
+    story.do(c.FailAttempt(attempt, given.RUN, "no_result", "It stopped.", "Again.", final=True))
+    story.do(c.ReviseBrief("- BF-1 lend ladders")).work(Step.SPEC, salt="third")
+    return finish(story)
+
+
 def retried() -> given.Story:
     """Failed its code review once, and passed after a retry."""
     story = given.in_review().work(Step.SECURITY_REVIEW)
@@ -104,6 +130,9 @@ def forked() -> given.Story:
 LIVES = {
     "forked": forked,
     "straight": given.done,
+    "changed": changed,
+    "changed_after_a_failure": changed_after_a_failure,
+    "changed_twice": changed_twice,
     "gone_back": gone_back,
     "gone_back_and_forth": gone_back_and_forth,
     "revised": revised,

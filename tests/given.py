@@ -182,13 +182,13 @@ class Story:
             self.feature = evolve(self.feature, event)
         return self
 
-    def fork(self, version: int, title: str | None = None) -> "Story":
+    def fork(self, version: int, title: str | None = None, *, brief_only: bool = False) -> "Story":
         """The life of a fork from one of its checkpoints; its own goes on beside it."""
         history = [
             recorded(event, n, PERSON, BEGINNING + timedelta(seconds=n))
             for n, event in enumerate(self.events[:version], 1)
         ]
-        command = c.ForkFeature(version, title)
+        command = c.ForkFeature(version, title, brief_only)
         return Story(*fork_of(command, PARENT, self.feature, history, "ab" * 32))
 
     def work(self, step: Step, *, verdict: Verdict = Verdict.PASS, salt: str = "") -> "Story":

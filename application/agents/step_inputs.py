@@ -56,7 +56,8 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str] = {}
     """The implementation by path, frozen tests included."""
     previous_files: Mapping[str, str] = {}
-    """The implementation that failed its review, when it is written again."""
+    """The implementation that failed its review, when it is written again; else the one that stood
+    when this round began."""
     accepted_files: Mapping[str, str] = {}
     """What an attempt before a retry had written when it failed."""
     refused_files: tuple[RefusedFile, ...] = ()

@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from application.agents.points import reading_in
 from application.delivery import checker
+from application.delivery.changelog import Changelog, changelog_markdown, changelog_of
 from application.delivery.manifest import bill_of_materials
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
 from domain import events as e
+from domain.content import Content
 from domain.recorded import Recorded
 from domain.status import Verdict
 
@@ -39,6 +41,10 @@ README: Final = """\
 """
 
 
+CHANGED: Final = """\
+- `changelog.md`: what changed since the round before, and how much stayed as it was
+"""
+
 NOT_PASSED: Final = """\
 **This code did not pass its reviews.** A reviewer called something grave that could not be
 checked, or left open what was asked; `security_review.md` and `code_review.md` say what. Whoever
@@ -56,6 +62,9 @@ class Finished(Struct, frozen=True):
     parts: Mapping[str, Recorded]
     """The event of each part that counts, by the names of `checker.PARTS`."""
     verdict: Verdict = Verdict.PASS
+    content: Content = Content()
+    before: Mapping[str, Recorded] = {}
+    """The events of what the last finished round left, by the names of `changelog.PARTS`."""
 
     @property
     def files(self) -> Sequence[e.FileWritten]:
@@ -97,6 +106,9 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
         "README.md": README if finished.verdict is Verdict.PASS else NOT_PASSED + README,
         "trace.md": trace_markdown(trace),
     }
+    if finished.before:
+        papers["changelog.md"] = changelog_markdown(_changelog(finished))
+        papers["README.md"] += CHANGED
     files = {
         **{name: text.encode() for name, text in papers.items()},
         "trace.json": _json(trace),
@@ -107,6 +119,14 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
     }
     inside = {FOLDER + name: body for name, body in files.items()}
     return {**inside, checker.MANIFEST: _manifest(finished, log, inside)}
+
+
+def _changelog(finished: Finished) -> Changelog:
+    before, now = (
+        {part: recorded.event for part, recorded in parts.items()}
+        for parts in (finished.before, finished.parts)
+    )
+    return changelog_of(finished.content, before, now)
 
 
 def _reviews(finished: Finished, lines: Sequence[bytes]) -> bytes:

@@ -7,6 +7,7 @@ to it, delivers the very bytes that the verdict delivered.
 from typing import Final
 from uuid import UUID
 
+from application.delivery.changelog import versions_of
 from application.delivery.checker import PARTS
 from application.delivery.dossier import Finished
 from application.features import Features
@@ -56,10 +57,14 @@ async def finished(
         raise NotNow(_NOTHING[wanted], feature.status)
     found = await features.texts(tenant_id, feature_id, set(versions.values()))
     parts = {part: found[place] for part, place in versions.items()}
-    if verdict is Verdict.PASS:
-        return Finished(feature_id, content.checkpoint, parts)
-    # The verdict stands right behind the later review, and is no checkpoint.
-    return Finished(feature_id, max(versions[part] for part in REVIEWS) + 1, parts, verdict)
+    last = content.finished_round
+    then = (await features.as_of(tenant_id, feature_id, last.ended)).content if last else Content()
+    left = versions_of(then)
+    texts = await features.texts(tenant_id, feature_id, set(left.values()))
+    before = {part: texts[place] for part, place in left.items()}
+    # The verdict stands right behind the later review; what was said after it is no part of it.
+    end = max(versions[part] for part in REVIEWS) + 1
+    return Finished(feature_id, end, parts, verdict, content, before)
 
 
 _NOTHING: Final = {

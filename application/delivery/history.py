@@ -20,7 +20,7 @@ from application.ports import ArtifactStore
 from domain import events as e
 from domain.characters import visible
 from domain.content import Content
-from domain.feature import Feature, evolve
+from domain.feature import Feature, evolve, fold
 from domain.lifecycle import APPROVED_AT
 from domain.recorded import Recorded
 
@@ -116,6 +116,15 @@ def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:
             yield Commit(recorded.version, name, email, recorded.recorded_at, message, texts, files)
 
 
+def branches_of(events: Sequence[Recorded]) -> Mapping[str, int]:
+    """A branch for each earlier round: its name, and its last version. `main` is the last round.
+
+    Whoever clones finds out by the commit which branch to begin with, so none may share main's.
+    """
+    content = fold(recorded.event for recorded in events).content
+    return {f"round-{number}": one.ended for number, one in enumerate(content.rounds, 1)}
+
+
 def _tree(
     content: Content, told: Mapping[int, e.FeatureEvent], folder: str
 ) -> tuple[Mapping[str, str], Sequence[e.FileWritten]]:
@@ -155,6 +164,8 @@ def _author(actor: str) -> tuple[str, str]:
 def _message(recorded: Recorded, content: Content) -> str:
     event = recorded.event
     lines = [WORDS.get(type(event), recorded.type.replace("_", " ").capitalize()), ""]
+    if isinstance(event, e.BriefRevised) and content.rounds:
+        lines[0] += f" for round {content.round}"
     if isinstance(event, e.FeatureReplayed | e.FeatureRetried):
         lines[0] += f" to version {event.to_version}"
     said = _said(event)

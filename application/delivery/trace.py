@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from application.agents.checks.helpers import helpers_used
+from application.agents.checks.shared_by_tests import helpers_used
 from application.agents.markdown import bullets, code, ids, inline, page, section
+from application.delivery.changelog import sentence
 from domain.documents import Plan, Spec, Tests
 from domain.events import FileWritten
 from domain.reading import Reading, reading_of
@@ -101,7 +102,7 @@ def trace_of(
     requirements = tuple(
         TracedRequirement(
             id=need.id,
-            text=f"{need.actor}: {need.trigger} → {need.response}",
+            text=sentence(need),
             priority=need.priority.value,
             sources=need.sources,
             criteria=(

@@ -41,13 +41,13 @@ class InputLoader:
         content, rework = feature.content, feature.content.rework
         reads = row_of(step, content.mode).reads
         implementation = content.implementation if Input.FILES in reads else None
-        failed = rework if Input.PREVIOUS_FILES in reads else None
+        earlier = rework.implementation if rework else content.base
         accepted = content.accepted if Input.ACCEPTED_FILES in reads else None
         wanted: dict[_Name, int | None] = {
             "brief": content.brief.version if content.brief else None,
             "previous_brief": content.previous_brief if Input.PREVIOUS_SPEC in reads else None,
             "files": implementation.version if implementation else None,
-            "previous_files": failed.implementation if failed else None,
+            "previous_files": earlier if Input.PREVIOUS_FILES in reads else None,
             "accepted_files": accepted,
             **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
             **{("previous", gate): content.previous(gate) for gate in Gate},

@@ -15,7 +15,7 @@ from dulwich.objects import Blob, ObjectID, ShaFile, Tree
 from dulwich.objects import Commit as GitCommit
 from dulwich.pack import write_pack_objects
 
-from application.delivery.history import Commit, Histories, RecordedLife, commits_of
+from application.delivery.history import Commit, Histories, RecordedLife, branches_of, commits_of
 from application.delivery.parcel import Parcel
 from application.running.computing import Computing, Here
 
@@ -54,11 +54,15 @@ def bundle_of(told: RecordedLife) -> bytes:
     """The bundle of a history, from its first commit to its last."""
     made: dict[ObjectID, ShaFile] = {}
     parent: ObjectID | None = None
+    branches = branches_of(told.events)
+    tips: dict[str, ObjectID] = {}
     for commit in commits_of(told.events):
         bodies = {path: text.encode() for path, text in commit.texts.items()}
         bodies |= {file.path: told.bodies[file.sha256] for file in commit.files}
         parent = _kept(made, _commit(commit, _tree(made, bodies), parent))
+        tips |= {name: parent for name, end in branches.items() if commit.version <= end}
     head = b"".join(b"%s %s\n" % (parent, ref) for ref in REFS)
+    head += b"".join(b"%s refs/heads/%s\n" % (tip, name.encode()) for name, tip in tips.items())
     out = BytesIO(b"# v2 git bundle\n" + head + b"\n")
     out.seek(0, 2)
     write_pack_objects(out, list(made.values()), SHA1, deltify=False)

@@ -18,7 +18,15 @@ from interface.http import health, openapi, static_files
 from interface.http.account import auth, given, key_settings
 from interface.http.account.signed_in import signed_in
 from interface.http.audit import audit_filter, events, log_key
-from interface.http.features import commands, delivery, estimating, fork, reading, understanding
+from interface.http.features import (
+    commands,
+    delivery,
+    estimating,
+    fork,
+    reading,
+    rounds,
+    understanding,
+)
 from interface.http.middleware import OutermostMiddleware
 from interface.http.preconditions import terms
 from interface.http.problems import refusals
@@ -45,6 +53,7 @@ def described() -> list[ControllerRouterHandler]:
             *fork.HANDLERS,
             *reading.HANDLERS,
             *estimating.HANDLERS,
+            *rounds.HANDLERS,
             *understanding.HANDLERS,
             *delivery.HANDLERS,
             *conversation.HANDLERS,

@@ -28,7 +28,7 @@ from application.identity.rate_limit import Allowance, RateLimiter
 from application.identity.security_log import SecurityLog
 from application.ports import Accepted, ArtifactStore, EventLog, Live
 from application.readings import Readings
-from application.running.computing import Here
+from application.running.computing import Computing, Here
 from application.running.turns import Turns
 from application.transparency.export import StoredLog
 from domain.commands import FeatureCommand, ForkFeature
@@ -239,6 +239,7 @@ class Services:
     turns: Turns = field(default_factory=Turns)
     comparisons: Comparisons = field(default_factory=lambda: Comparisons(Here()))
     readings: Readings = field(default_factory=Readings)
+    computing: Computing = field(default_factory=Here)
     usages: Usages = field(init=False)
     throttle: RateLimiter = field(
         default_factory=lambda: RateLimiter(time.monotonic, LARGEST_COUNTED)

@@ -38,6 +38,7 @@ class DemoDesk:
         self._model = model
         self._inspector = Inspector(Here())
         self.stored: dict[str, bytes] = {}
+        self.written: list[str] = []
 
     async def ask(self, request):
         return await self._model.ask(
@@ -55,7 +56,7 @@ class DemoDesk:
         return digest
 
     def accepted(self, file):
-        pass
+        self.written.append(file.path)
 
     async def inspect(self, files, packages, plan=None):
         return await self._inspector.inspect(None, files, packages, plan)
@@ -167,6 +168,41 @@ async def test_a_revised_brief_keeps_its_points_and_gets_the_new_one(context):
     spec = (await Pipeline(context, revised).do(Step.SPEC)).document
     assert {r.id for r in pipeline.material.spec.requirements} <= {r.id for r in spec.requirements}
     assert "Repair" in {entity.name for entity in spec.entities}
+
+
+async def test_a_second_round_writes_again_only_what_must_change(context):
+    talk = StepInputs(conversation=(Message("user", TOOL_LIBRARY.read_text(), PERSON),))
+    brief = (await Pipeline(context, talk).do(Step.CONVERSE)).brief_markdown
+    first = Pipeline(context, StepInputs(brief=brief))
+    await first.documents()
+    await first.files()
+    wish = "Please also keep a list of repairs. Each repair has a tool, a date and a cost."
+    said = StepInputs(
+        conversation=(*talk.conversation, Message("user", wish, str(UUID(int=2)))),
+        brief=brief,
+        feature=Feature(content=Content(status=Status.DONE)),
+    )
+    changed = await Pipeline(context, said).do(Step.CONVERSE)
+    assert wish in changed.brief_markdown
+    before = first.material
+    second = Pipeline(
+        context,
+        StepInputs(
+            brief=changed.brief_markdown,
+            previous=before.documents,
+            previous_files=before.files,
+        ),
+    )
+    await second.documents()
+    context.written.clear()
+    await second.files()
+    now = second.material.files
+    kept = {requirement.id for requirement in before.spec.requirements}
+    assert kept <= {requirement.id for requirement in second.material.spec.requirements}
+    stays = {path for path in now if now[path] == before.files.get(path)}
+    assert {"src/server.ts", "src/entities/tools.ts", "public/app.js"} <= stays
+    assert set(context.written).isdisjoint(stays)
+    assert {"src/entities/repairs.ts", "src/registry.ts", "db/schema.sql"} <= {*context.written}
 
 
 @pytest.mark.parametrize(

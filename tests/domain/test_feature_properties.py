@@ -12,7 +12,7 @@ from domain import events as e
 from domain.decider import decide
 from domain.errors import Refused, Superseded
 from domain.feature import Feature, evolve, fold
-from domain.lifecycle import LIFECYCLE, WORKING, target_of
+from domain.lifecycle import ENDED, LIFECYCLE, WORKING, target_of
 from domain.pipeline import work_left
 from domain.status import Gate, Status, Step, Verdict
 from tests.examples import examples
@@ -178,7 +178,39 @@ def test_a_working_feature_always_has_the_steps_due_that_it_waits_for(moves):
         if feature.status in WORKING:
             assert set(work_left(feature.content)) <= set(feature.due)
         if feature.status in {Status.DONE, Status.FAILED, Status.DELETED}:
-            assert not set(feature.due) - {Step.TITLE, Step.ALIGN_TESTS}
+            assert not set(feature.due) - {Step.TITLE, Step.ALIGN_TESTS, Step.CONVERSE}
+        if feature.status is Status.DELETED:
+            assert Step.CONVERSE not in feature.due
+
+
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_a_round_begins_where_an_ended_feature_is_changed_and_names_what_stood_then(moves):
+    story, states = lived(moves)
+    for event, before, after in zip(story.events, states, states[1:], strict=False):
+        if isinstance(event, e.FeatureReplayed | e.FeatureRetried):
+            assert after.content.rounds == event.restored.rounds
+            continue
+        ended = before.status in ENDED and isinstance(event, e.BriefRevised)
+        assert after.content.round == before.content.round + ended
+        if ended:
+            last = after.content.rounds[-1]
+            assert (last.ended, last.status) == (before.version, before.status)
+    for feature in states:
+        content = feature.content
+        for one in content.rounds:
+            then = states[one.ended].content
+            assert then.status is one.status
+        if content.base is not None:
+            made = e.told(story.events[content.base - 1])
+            assert isinstance(made, e.ImplementationCompleted)
+
+
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_nobody_can_go_back_to_where_a_feature_had_failed(moves):
+    _, states = lived(moves)
+    assert all(c.content.status is not Status.FAILED for c in states[-1].checkpoints)
 
 
 EVENTS = st.one_of(

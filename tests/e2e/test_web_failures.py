@@ -139,12 +139,12 @@ def test_a_refused_brief_is_changed_where_it_failed(
         page = bea.page
         model.will("spec", "refusal")
         with_own_brief(page, service)
-        page.get_by_test_id("failure").get_by_role("button", name="Change the brief").click()
+        page.get_by_test_id("failure").get_by_role("link", name="Change it").click()
         page.get_by_role("button", name="Edit").click()
         text = page.get_by_label("Text of the brief, in Markdown")
         expect(text).to_have_value(BRIEF)
         text.fill(BRIEF + "\n- BF-3: It is for neighbours.\n")
-        page.get_by_role("button", name="Confirm and start").click()
+        page.get_by_role("button", name="Confirm and begin the next round").click()
         at_gate(page, "specification")
 
 

@@ -40,6 +40,8 @@ def lives() -> dict[str, Story]:
     revised.do(c.ReviseBrief("- BF-2 other")).work(Step.SPEC)
     failed = in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.FAIL).work(Step.CODE_REVIEW)
     failed.do(c.RetryFeature())
+    changed = done().do(c.PostMessage(UUID(int=5), "and a list")).work(Step.CONVERSE)
+    changed.do(c.ReviseBrief("- BF-1 lend\n- BF-2 print a list")).work(Step.SPEC, salt="second")
     running = drafted("Running").do(c.ConfirmBrief("- lend"))
     running.do(start(running.feature, Step.SPEC))
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
@@ -51,6 +53,7 @@ def lives() -> dict[str, Story]:
         "forked": forked,
         "talked": talked,
         "replayed": replayed,
+        "changed": changed,
         "revised": revised,
         "failed-and-retried": failed,
         "running": running,

@@ -25,6 +25,7 @@ from application.agents.checks.code import file_findings
 from application.agents.checks.facts import facts_of, holds, said_in
 from application.agents.checks.fidelity import fidelity_notes
 from application.agents.checks.lexing import comments, regions
+from application.agents.checks.negation import excludes, says_no
 from application.agents.checks.placeholders import placeholders
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.residue import residue
@@ -56,7 +57,9 @@ from application.agents.steps.reviews import ReviewedPart, judged, looked_at
 from application.agents.submission import decoded
 from application.agents.table import agent_configs_of
 from application.agents.title import fallback_title, title_findings
+from application.agents.told import tells_the_reviewer
 from application.agents.tools import WRITE_FILES
+from application.agents.weakness import weakness_named
 from application.delivery.checker import MAKES
 from application.delivery.diff import ComparedText, changes, differing, lines_of
 from application.delivery.dossier import Finished, dossier
@@ -540,5 +543,8 @@ PLACES: Final[Mapping[str, Place]] = {
     )},
     "demo model at a gate": _at_a_gate,
     "demo model's request": _request,
+    "what a sentence excludes": lambda text: (excludes(text), says_no(text)),
+    "a weakness by its name": lambda text: (weakness_named(text, ""), weakness_named("", text)),
+    "what a line tells the reviewer": tells_the_reviewer,
 }  # fmt: skip
 """The registry. `test_growth.py` holds that nothing public which reads text is missing."""

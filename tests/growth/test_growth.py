@@ -61,6 +61,7 @@ ELSEWHERE = {
     "application/agents/failures.py:advice_of": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
     "application/agents/steps/inspected.py:inspected": PARTS,
+    "application/delivery/changelog.py:changelog_of": PARTS,
     "application/agents/submission.py:go_on": PARTS,
     "application/agents/submission.py:obtain": PARTS,
     "application/agents/prices.py:free": SHORT,

@@ -20,7 +20,7 @@ from infrastructure.sealing import MasterKey
 from infrastructure.sealing.data_keys import KeyRing
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
-from tests.given import Story, at_gate, drafted, in_review, start
+from tests.given import Story, at_gate, done, drafted, in_review, start
 
 MASTER = bytes(range(32))
 USER = "user:00000000-0000-0000-0000-000000000003"
@@ -129,8 +129,10 @@ def stories() -> list[Story]:
     running = drafted("Running").do(c.ConfirmBrief("- lend"))
     running.do(start(running.feature, Step.SPEC))
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
+    changing = done().do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
     return [
         talked,
+        changing.work(Step.SPEC, salt="second"),
         replayed,
         running,
         deleted,

@@ -135,6 +135,16 @@ def test_everything_that_counts_is_not_superseded():
     given(done()).shows(FEATURE, superseded_cost_usd=Decimal(0), cost_usd=6 * RUN.cost_usd)
 
 
+def test_a_round_that_was_done_is_no_waste_when_the_next_one_has_begun():
+    story = done().do(c.ReviseBrief("- lend more")).work(Step.SPEC, salt="second")
+    given(story).shows(FEATURE, superseded_cost_usd=Decimal(0), cost_usd=7 * RUN.cost_usd)
+    story.do(c.ReviseBrief("- lend even more"))
+    given(story).shows(FEATURE, superseded_cost_usd=RUN.cost_usd)
+    failed = in_review().work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW, verdict=Verdict.FAIL)
+    failed.do(c.ReviseBrief("- lend more"))
+    given(failed).shows(FEATURE, superseded_cost_usd=6 * RUN.cost_usd)
+
+
 def test_what_was_gone_back_from_is_superseded_and_counts_again_when_gone_forward_to():
     story = at_gate(Gate.PLAN)
     plan = story.feature.version

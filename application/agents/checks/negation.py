@@ -5,7 +5,6 @@ time in proportion to the text.
 """
 
 import re
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -32,14 +31,10 @@ def _read() -> NegationWords:
     return msgspec.toml.decode(text, type=NegationWords)
 
 
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
-
-
 _DATA: Final = _read()
-_BEGINS: Final = _any_of(_DATA.begins)
-_HOLDS: Final = _any_of(_DATA.holds)
-_SAYS_NO: Final = _any_of(_DATA.says_no)
+_BEGINS: Final = re.compile("|".join(_DATA.begins), re.IGNORECASE)
+_HOLDS: Final = re.compile("|".join(_DATA.holds), re.IGNORECASE)
+_SAYS_NO: Final = re.compile("|".join(_DATA.says_no), re.IGNORECASE)
 
 
 def excludes(sentence: str) -> bool:

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from application.agents.checks.helpers import helper_findings, helpers_used
 from application.agents.checks.naming import repeated, unknown
 from application.agents.checks.placeholders import placeholders
+from application.agents.checks.shared_by_tests import helper_findings, helpers_used
 from application.agents.checks.titles import CaseTitle, titles_of
 from application.agents.paths import key, oversizes, refusals
 from application.agents.stack_profile import PROFILE

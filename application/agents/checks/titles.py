@@ -21,6 +21,7 @@ _EACH: Final = re.compile(
     r"\b(?P<called>test|it|specify|describe|suite|context)\.(?:\w{1,20}\.)?(?:each|for)\b"
     r"[^;]{0,500}[)`]\s{0,20}\(\s{0,200}$"
 )
+_BRACKET: Final = re.compile(r"[()]")
 _SUITES: Final = frozenset({"describe", "suite", "context"})
 
 
@@ -49,7 +50,7 @@ def titles_of(path: str, content: str) -> Iterator[CaseTitle]:
                 if not is_test:
                     suites.append((depth, own))
         else:
-            for sign in re.findall(r"[()]", region.text):
+            for sign in _BRACKET.findall(region.text):
                 depth += 1 if sign == "(" else -1
                 while suites and depth < suites[-1][0]:
                     suites.pop()

@@ -37,6 +37,12 @@ _REWORK = (
     "whole, every file that must change so that no finding of the reviews remains, and whatever is "
     "missing, with `write_files`; then say with `task_done` which tasks are done."
 )
+_CHANGE = (
+    "An application stands, and its specification, plan and tests were changed. Its files stand as "
+    "they are; write again, whole, only those that must change, and whatever is missing, with "
+    "`write_files`; then say with `task_done` which tasks are done. If nothing has to change, say "
+    "so with `task_done`."
+)
 _GO_ON = (
     " The `accepted_files` were written in an attempt that was cut short, and stand as they are: "
     "go on from there."
@@ -63,10 +69,11 @@ async def implement(work: StepContext) -> c.RecordImplementation:
     to_mend = {file.path for file in material.refused_files}
     sound = {path: text for path, text in material.previous_files.items() if path not in to_mend}
     buffer = FileBuffer(plan, tests, {**sound, **material.accepted_files}, show)
-    task = _REWORK if material.previous_files else _TASK
+    changing = bool(material.previous_files) and not material.reports
+    task = _CHANGE if changing else _REWORK if material.previous_files else _TASK
     going_on = bool(material.accepted_files)
     exchange = work.exchange(task + _GO_ON * going_on, growing=True)
-    loop = WritingLoop(work.manifest_sha256, exchange, buffer, keep, task)
+    loop = WritingLoop(work.manifest_sha256, exchange, buffer, keep, task, all_may_stay=changing)
     # They are this attempt's, too: if it fails as well, the next one goes on from all of them.
     await loop.take_over([path for path in material.accepted_files if path in buffer.files])
     await loop.until_written()

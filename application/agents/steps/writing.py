@@ -33,6 +33,8 @@ class WritingLoop:
         buffer: FileBuffer,
         keep: Callable[[str, str], Awaitable[None]],
         task: str,
+        *,
+        all_may_stay: bool = False,
     ) -> None:
         """Prepare it.
 
@@ -42,12 +44,14 @@ class WritingLoop:
             buffer: Where the files go.
             keep: Stores an accepted file, by path and content, so that no failure loses it.
             task: What is said again to an agent that has written nothing.
+            all_may_stay: Whether the agent may say that nothing has to be written.
         """
         self._manifest_sha256 = manifest_sha256
         self._exchange = exchange
         self._buffer = buffer
         self._keep = keep
         self._task = task
+        self._all_may_stay = all_may_stay
         self._told: set[str] = set()
         """Slips that were told since there was progress."""
         self._idle = 0
@@ -64,6 +68,7 @@ class WritingLoop:
     async def mend(self, task: str) -> None:
         """Ask for files to be written again. Raises what `until_written` does."""
         self._task = task
+        self._all_may_stay = False
         self._buffer.finished = False
         self._buffer.written = 0
         self._forget()
@@ -90,7 +95,8 @@ class WritingLoop:
             self._exchange.reply(outcome.results, self._next(cut=was_cut(answer)))
 
     def _is_over(self, outcome: TurnOutcome) -> bool:
-        if self._buffer.missing or not self._buffer.written:
+        nothing_to_write = self._all_may_stay and self._buffer.finished
+        if self._buffer.missing or not (self._buffer.written or nothing_to_write):
             return False
         nothing_more = not outcome.results or self._idle >= IDLE_TURNS
         return self._buffer.finished or nothing_more or not self._exchange.turns_left

@@ -29,9 +29,23 @@ def _paths(call: PastCall) -> set[str]:
     return {str(f.get("path")) for f in members if isinstance(f, dict) and f.get("content")}
 
 
-def _missing(ask: Ask, plan: d.Plan) -> set[str]:
+def _unchanged(ask: Ask, texts: dict[str, str]) -> set[str]:
+    """Files of an application that stands which are as they would be written now.
+
+    What failed its reviews is written again all the same.
+    """
+    given = ask.inputs.get("previous_files")
+    if ask.inputs.get("reviews") or not isinstance(given, list):
+        return set()
+    stand = {str(m.get("path")): m.get("content") for m in given if isinstance(m, dict)}
+    return {path for path, text in texts.items() if stand.get(path) == text}
+
+
+def _missing(ask: Ask, plan: d.Plan, texts: dict[str, str]) -> set[str]:
     planned = {file.path for file in plan.files}
-    done = _written_before(ask.inputs.get("written"))
+    done = _unchanged(ask, texts)
+    if not done:
+        done = _written_before(ask.inputs.get("written"))
     for call in ask.past:
         if call.name == "write_files" and not call.refused:
             done |= _paths(call)
@@ -50,7 +64,7 @@ def implement(ask: Ask) -> Reply:
     """
     plan = msgspec.convert(ask.inputs.get("plan"), d.Plan)
     texts = write_files(read_spec(ask.inputs))
-    missing = _missing(ask, plan)
+    missing = _missing(ask, plan, texts)
     if unknown := sorted(missing - set(texts)):
         reason = (
             f"The demo model writes only what it planned itself; it does not know {unknown[0]}."

@@ -11,6 +11,8 @@ from domain.events import tag_of
 from domain.lifecycle import (
     ALIVE,
     ANYWHERE,
+    DRAFTABLE,
+    ENDED,
     GATES,
     LIFECYCLE,
     WORKING,
@@ -24,14 +26,16 @@ from interface.cli.generate.markdown import code, table
 from interface.cli.generate.struct_fields import summary_of
 from projections.failure import REVIEW_FAILED, REVIEW_UNDECIDED
 
-DRAWN_AT_MOST: Final = 3
-"""An event with more sources or targets is told in words: its arrows would hide all others."""
+DRAWN_AT_MOST: Final = 5
+"""An event with more arrows is told in words: they would hide all others."""
 
 _NAMED: Final = (
     (ANYWHERE, "any status"),
     (ALIVE, "any status but `deleted`"),
     (WORKING, "any working status"),
     (GATES, "any gate"),
+    (GATES | ENDED, "any gate, `done`, `failed`"),
+    (DRAFTABLE | GATES | ENDED, "`drafting`, any gate, `done`, `failed`"),
     (ALIVE - {Status.FAILED}, "that of the checkpoint"),
 )
 
@@ -151,7 +155,7 @@ def _edges() -> Iterator[str]:
 
 
 def _is_drawn(row: Transition) -> bool:
-    return None not in row.sources and max(len(row.sources), len(row.targets)) <= DRAWN_AT_MOST
+    return None not in row.sources and len(row.sources) * len(row.targets) <= DRAWN_AT_MOST
 
 
 def _ordered(statuses: Collection[Status | None]) -> list[Status]:

@@ -100,7 +100,7 @@ async def revise_brief(
     data: JSONBody[c.ReviseBrief],
     terms: PreconditionsDependency,
 ) -> Response[Accepted]:
-    """At any gate: everything is made anew from this brief."""
+    """At any gate: written anew from this brief. Done or failed: the next round begins."""
     return await _working(request, terms, feature_id, data)
 
 

@@ -136,6 +136,16 @@ class Fork(Struct, frozen=True):
     created_at: datetime
 
 
+class RoundView(Struct, frozen=True):
+    """An earlier round of the feature."""
+
+    number: int
+    status: Status
+    """How it ended: `done` or `failed`."""
+    version: int
+    """Read the feature, its files and its zip with `?version=` this, and they are the round's."""
+
+
 class FeatureView(Struct, frozen=True):
     """Everything about one feature."""
 
@@ -165,6 +175,10 @@ class FeatureView(Struct, frozen=True):
     """What `approve` takes now, in this order: several gates in a fork only."""
     present: bool = True
     """Whether this is the feature as it is now; of the past, `actions` are fewer."""
+    round: int = 1
+    """The number of this round: one more whenever a feature that had ended was changed."""
+    rounds: tuple[RoundView, ...] = ()
+    """The rounds before it, oldest first."""
 
 
 class MessageView(Struct, frozen=True):

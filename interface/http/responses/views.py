@@ -29,6 +29,7 @@ from interface.http.responses.structs import (
     Fork,
     MessageView,
     Pausing,
+    RoundView,
     RunItem,
     UnreadEvent,
     Working,
@@ -101,6 +102,11 @@ def feature_view(
         ),
         awaiting=row.awaiting,
         present=seen.is_present,
+        round=row.state.content.round,
+        rounds=tuple(
+            RoundView(number, one.status, one.ended)
+            for number, one in enumerate(row.state.content.rounds, 1)
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """The implementer: whole files, the plan's only, complete and parsed."""
 
 import json
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -378,6 +379,41 @@ async def test_the_next_attempt_goes_on_from_what_was_accepted():
     assert 'name="accepted_files"' in first
     assert "go on from there" in first
     assert set(context.kept) == set(BOTH)
+
+
+STANDING = replace(s.BEFORE_CODE, previous_files=s.FILES)
+"""An application that stands, and is to be changed."""
+
+
+async def test_a_change_writes_again_what_must_change_and_keeps_the_bytes_of_all_else():
+    path = next(iter(CODE))
+    changed = {path: CODE[path] + "\n// Now with a list.\n"}
+    command, context = await built(answer(written(changed), FINISHED), material=STANDING)
+    hashes = {file.path: file.sha256 for file in command.files}
+    stands = {p: sha256(text.encode()).hexdigest() for p, text in s.FILES.items()}
+    assert {p for p in stands if hashes[p] != stands[p]} == {path}
+    first = s.first_message(context.requests[0])
+    assert "An application stands" in first
+    assert "failed its reviews" not in first
+    assert 'name="previous_files"' in first
+
+
+async def test_a_change_that_needs_no_other_code_is_done_with_a_word():
+    command, context = await built(answer(FINISHED), material=STANDING)
+    assert {file.path for file in command.files} == set(s.FILES)
+    assert context.kept == {}
+    assert len(context.requests) == 1
+
+
+async def test_prose_alone_is_no_word_that_a_change_needs_no_other_code():
+    with pytest.raises(StepFailed):
+        await built(*[answer(prose("Nothing to do."))] * 9, material=STANDING)
+
+
+async def test_a_file_that_the_changed_plan_does_not_name_is_left_out():
+    gone = {**s.FILES, "src/keys.ts": "export const keys = 1;\n"}
+    command, _ = await built(answer(FINISHED), material=replace(STANDING, previous_files=gone))
+    assert "src/keys.ts" not in {file.path for file in command.files}
 
 
 async def test_an_attempt_that_had_written_everything_is_done_with_a_word():

@@ -164,3 +164,15 @@ def test_generated_files_that_take_a_documents_place_move_the_documents(path):
         f".build-practical/{name}.md"
         for name in ("brief", "spec", "plan", "tests", "security_review", "code_review")
     }
+
+
+async def test_real_git_finds_a_branch_for_each_earlier_round(tmp_path):
+    story = LIVES["changed_twice"]()
+    clone = await cloned(Shop(story.events), tmp_path)
+    names = git("branch", "-r", "--format=%(refname:lstrip=3)", inside=clone).split()
+    assert {"main", "round-1", "round-2"} <= set(names)
+    form = "--format=%(trailers:key=Status,valueonly,separator=)"
+    assert git("log", "-1", form, "origin/round-1", inside=clone) == "done\n"
+    ahead = git("rev-list", "--count", "origin/round-1..main", inside=clone)
+    assert int(ahead) > 0
+    assert git("rev-list", "--count", "main..origin/round-2", inside=clone) == "0\n"

@@ -7,7 +7,7 @@ import {
 	isDraft,
 	isWorking,
 	may,
-	mayBrief,
+	mayGoOn,
 	offers,
 	stageAt,
 	waitsForPerson,
@@ -36,10 +36,12 @@ test('what can be done to a deleted feature is nothing, so the dashboard has no 
 	expect(STATUSES).toHaveLength(ALL.length - 1);
 });
 
-test('a brief is given at first, and given again at a gate', () => {
-	expect(mayBrief('drafting')).toBe(true);
-	expect(mayBrief('spec_ready')).toBe(true);
-	expect(mayBrief('spec_generating')).toBe(false);
+test('what has ended goes on, and at a gate it has not', () => {
+	expect(mayGoOn('done')).toBe(true);
+	expect(mayGoOn('failed')).toBe(true);
+	expect(mayGoOn('spec_ready')).toBe(false);
+	expect(mayGoOn('drafting')).toBe(false);
+	expect(mayGoOn('spec_generating')).toBe(false);
 	expect(isDraft({ actions: ['discuss', 'confirm'] })).toBe(true);
 	expect(isDraft({ actions: ['revise'] })).toBe(false);
 });
@@ -49,7 +51,7 @@ test('a name of a later service is not known, and breaks nothing', () => {
 	expect(gateAt(later)).toBeNull();
 	expect(stageAt(later)).toBeNull();
 	expect(isWorking(later)).toBe(false);
-	expect(mayBrief(later)).toBe(false);
+	expect(mayGoOn(later)).toBe(false);
 	expect(workOf('dream' as never)).toBeUndefined();
 	expect(may(null, 'approve')).toBe(false);
 });

@@ -192,6 +192,8 @@ export const lifecycle = {
 			"working": false,
 			"steps": [],
 			"actions": [
+				"discuss",
+				"revise",
 				"replay",
 				"fork",
 				"rename",
@@ -206,6 +208,8 @@ export const lifecycle = {
 			"working": false,
 			"steps": [],
 			"actions": [
+				"discuss",
+				"revise",
 				"retry",
 				"replay",
 				"fork",

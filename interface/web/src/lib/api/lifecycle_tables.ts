@@ -67,9 +67,9 @@ export const may = (
 	action: Action
 ): boolean => one?.actions.includes(action) ?? false;
 
-/** Whether a brief can be given at a status: the first one, or another. */
-export const mayBrief = (status: Status): boolean =>
-	STANDINGS.get(status)?.actions.some((one) => one === 'confirm' || one === 'revise') ?? false;
+/** Whether it has ended, and a changed brief begins its next round. */
+export const mayGoOn = (status: Status): boolean =>
+	offers(status, 'revise') && gateAt(status) === null;
 
 /** The conversation before there is a confirmed brief: where a brief can be confirmed. */
 export const isDraft = (one: { actions: readonly string[] }): boolean => may(one, 'confirm');

@@ -473,8 +473,6 @@ export const en = {
 		retryHelp:
 			'Goes on from the last checkpoint. What was recorded is not paid for again, and files that were written are kept.',
 		retryOr: 'Try again. If it happens again, change the brief.',
-		change: 'Change the brief',
-		changing: 'Change what the brief says, then start again. Nothing was deleted.',
 		back: 'Go back further',
 		reviewTitle: 'The code did not pass its review',
 		review: 'It cannot be downloaded like this. What is wrong, and where, stands in the review.',
@@ -503,6 +501,31 @@ export const en = {
 		bundle: 'With its history, for git',
 		bundleHelp: 'One commit for each step. To open it:',
 		bundleCommand: (name: string) => `git clone ${name}`
+	},
+	rounds: {
+		change: 'Change it',
+		changeTitle: 'What should change?',
+		empty:
+			'Say what should be different. The analyst proposes the changed brief; nothing begins before you confirm it.',
+		confirm: 'Confirm and begin the next round',
+		confirmHint:
+			'What stands now is what the next round begins with; only what has to change is written again. This round stays as it is, with its download.',
+		confirmed: 'The next round has begun. The specification is being written.',
+		similar: 'Start a similar one',
+		similarMade:
+			'A similar one begins here, with the same brief. Change what should be different, then confirm it.',
+		title: (n: number) => `Round ${n}`,
+		help: 'It goes on from what stood before. Earlier rounds stay as they were.',
+		see: (n: number) => `Look at round ${n}`,
+		download: (n: number) => `Download round ${n}`,
+		changed: (n: number) => `What has changed since round ${n}`,
+		lists: { points: 'What you asked for', requirements: 'Requirements', files: 'Files' },
+		kinds: { added: 'New', changed: 'Changed', removed: 'Gone' },
+		kept: {
+			points: (n: number) => `${plural(n, 'point', 'points')} as before`,
+			requirements: (n: number) => `${plural(n, 'requirement', 'requirements')} as before`,
+			files: (n: number) => `${plural(n, 'file', 'files')} as before, to the last character`
+		}
 	},
 	files: {
 		title: 'Files',

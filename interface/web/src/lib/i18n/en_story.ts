@@ -130,7 +130,7 @@ const SENTENCES: Sentences = {
 	},
 	brief_confirmed: (_, { who }) => `${who} confirmed the brief: the work began`,
 	brief_revised: (_, { who }) =>
-		`${who} revised the brief: what was made from the one before does not count any more`,
+		`${who} revised the brief: from here on, everything is made from this one`,
 	spec_generated: (event, about) => wrote('specification', event, about),
 	plan_generated: (event, about) => wrote('plan', event, about),
 	tests_generated: (event, about) => wrote('tests', event, about),

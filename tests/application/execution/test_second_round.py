@@ -1,0 +1,62 @@
+"""The next round of a finished feature, through the runner: what its agents are given."""
+
+from application.agents.agent_config import AgentConfigs
+from application.agents.step_inputs import AttemptContext, StepInputs, StepOutcome
+from domain import commands as c
+from domain import events as e
+from domain.runs import Attempt
+from domain.status import Gate, Status, Step
+from tests.application.workshop import Workshop
+from tests.bench.instant import FILES, instant
+
+
+class Noting:
+    """Answers at once; remembers what each step was given last."""
+
+    def __init__(self) -> None:
+        self.given: dict[Step, StepInputs] = {}
+
+    async def __call__(
+        self,
+        step: Step,
+        attempt: Attempt,
+        material: StepInputs,
+        context: AttemptContext,
+        agent_configs: AgentConfigs,
+    ) -> StepOutcome:
+        self.given[step] = material
+        return await instant(step, attempt, material, context, agent_configs)
+
+
+async def test_every_agent_of_a_second_round_is_given_what_stood() -> None:
+    agents = Noting()
+    shop = await Workshop(agents=agents).finished()
+    assert (await shop.state()).status is Status.DONE
+    assert agents.given[Step.IMPLEMENT].previous_files == {}
+    await shop.do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
+    for gate in Gate:
+        await shop.settle(times=2)
+        await shop.approve(gate)
+    await shop.settle(times=2)
+    state = await shop.state()
+    assert (state.status, state.content.round) == (Status.DONE, 2)
+    for step in (Step.SPEC, Step.PLAN, Step.TESTS):
+        assert agents.given[step].previous.keys() == set(Gate)
+    assert agents.given[Step.SPEC].previous_reading is not None
+    code = agents.given[Step.IMPLEMENT]
+    assert code.previous_files == {path: body.decode() for path, body in FILES}
+    assert code.reports == {}
+    made = [x.event for x in shop.log.events if isinstance(x.event, e.ImplementationCompleted)]
+    assert [one.content_sha256 for one in made] == [made[0].content_sha256] * 2
+    assert Step.TITLE in agents.given
+
+
+async def test_a_message_to_what_is_done_is_answered_with_the_brief_at_hand() -> None:
+    agents = Noting()
+    shop = await Workshop(agents=agents).finished()
+    await shop.do(c.PostMessage(shop.feature, "And a list?"))
+    await shop.settle()
+    said = agents.given[Step.CONVERSE]
+    assert (said.feature.status, said.brief) == (Status.DONE, "- BF-1 lend tools")
+    assert [message.text for message in said.conversation] == ["And a list?"]
+    assert (await shop.state()).status is Status.DONE

@@ -33,6 +33,7 @@ ALLOWED = {
         "takes every place it begins at, so each character is read once; tests/growth tries it",
     ),
     "infrastructure/inspection/notes.py:NOTES": "reads 600 characters of a node, 2,000 of a line",
+    "application/agents/checks/titles.py:_EACH": "reads some hundred characters in front of a text",
     "interface/http/static_files.py:_INLINE": "reads the web app's own files, once at the start",
 }
 """Patterns that may backtrack, and why."""

@@ -233,7 +233,9 @@ async def test_the_stack_profile_is_held_to_where_the_plan_knows_it():
     assert 'package.json:1: Say `"type": "module"`' in context.last_words
     assert command.refused == ()
     command, _ = await built(
-        answer(written(CODE | project), FINISHED), answer(FINISHED), material=material
+        answer(written(CODE | project), FINISHED),
+        answer(written({"package.json": project["package.json"]}), FINISHED),
+        material=material,
     )
     assert [one.path for one in command.refused] == ["package.json"]
 

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable
 
+from hypothesis import assume
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
@@ -65,6 +66,8 @@ def test_a_decorated_quote_is_placed_at_its_line(before, code, after, ways, numb
 
 @forall(st.lists(CODE, min_size=2, max_size=6, unique=True), st.data())
 def test_lines_are_placed_in_order_whatever_is_left_out_between_them(code, data):
+    # Of two lines that say the same the first is as right as the last.
+    assume(plain(code[-1]) not in {plain(line) for line in code[1:-1]})
     joined = [" "] if len(code) == 2 else []
     ways = ["\n", "\n...\n", " … ", "\\n", "\n  // ...\n", *joined]
     between = data.draw(st.sampled_from(ways))

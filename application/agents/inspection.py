@@ -4,11 +4,14 @@ Invariant: nothing that is inspected is ever executed, imported or fetched.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from domain.documents import Plan
+
+UNCHECKED: Final = "could_not_be_checked"
+"""The rule of a finding: a check came to no end, twice. Nobody is at fault, and nothing passes."""
 
 
 class StaticFinding(Struct, frozen=True):
@@ -22,7 +25,7 @@ class StaticFinding(Struct, frozen=True):
     `unplanned_package`, `missing_package`, `stub`, `hollow_test`, `duplicate_migration`, `sql`,
     `secret`, `install_script`, `unreadable`, `signature`, `planned_export`, `planned_signature`,
     `planned_route`, `unplanned_route`, `planned_table`, `stack`; as notes `unused`, `weak_test`,
-    `not_inspected`."""
+    `not_inspected`, and `could_not_be_checked`, which keeps a review from passing."""
     message: str
     error: bool = True
     """Whether it blocks; otherwise a note, such as a language that no parser here reads."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from application.agents.checklist import ReviewScope, ToAnswer, fingerprint, not_covered, not_judged
 from application.agents.heard import Heard, joined, reasons_of
-from application.agents.inspection import StaticFinding, errors
+from application.agents.inspection import UNCHECKED, StaticFinding, errors
 from application.agents.named_files import functions_in
 from application.agents.placing import QuotePlaces
 from application.agents.plain import plain
@@ -113,7 +113,8 @@ def verdict(found: Examined, static: Sequence[StaticFinding]) -> tuple[Verdict, 
     place, for an earlier finding or a rule's that stands, and for any error that a parser found; so
     for a lesser one that names a grave weakness, without a reason that a file shows. UNDECIDED for
     whatever else was called grave, was left open, or is medium without a word why the software may
-    be handed over with it, and for a text that tells the reviewer what to answer and is let stand.
+    be handed over with it, for a text that tells the reviewer what to answer and is let stand, and
+    for a check of code that came to no end.
     """
     faults = [
         *found.faults,
@@ -123,6 +124,7 @@ def verdict(found: Examined, static: Sequence[StaticFinding]) -> tuple[Verdict, 
     doubts = [
         *(doubt.reason for doubt in found.doubts if doubt.reason),
         *(f"The review is not whole: {line}" for line in found.passed_over),
+        *(f"{one} Ask for the review again." for one in static if one.rule == UNCHECKED),
     ]
     if faults:
         return Verdict.FAIL, (*faults, *doubts)

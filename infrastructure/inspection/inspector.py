@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from application.agents.inspection import RuleNote, StaticFinding
+from application.agents.inspection import UNCHECKED, RuleNote, StaticFinding
 from application.agents.output import FULL_CODE
 from application.running.computing import Computing, CouldNotCompute
 from application.running.recent import Recent
@@ -86,7 +86,7 @@ class Inspector:
         typed = await type_findings(files)
         found = {*_sure(read, typed), *(await sql_findings(sql) if sql else ())}
         ordered = tuple(sorted(found, key=lambda f: (f.path, f.line, f.rule, f.message)))
-        if any(finding.rule == "unreadable" for finding in ordered):
+        if any(finding.rule in {"unreadable", UNCHECKED} for finding in ordered):
             # Perhaps the tool was short of time or memory: it is asked again.
             return ordered
         self._known.keep(key, ordered)

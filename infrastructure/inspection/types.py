@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from application.agents.inspection import StaticFinding
+from application.agents.inspection import UNCHECKED, StaticFinding
 from infrastructure.inspection.relaxed import relaxed
 
 SECONDS = 15.0
@@ -163,8 +163,11 @@ async def type_findings(files: Mapping[str, str]) -> Told:
         return Told(_notes(typed, "Types are not checked: no compiler is installed."), frozenset())
     output = await _said(program, scripts)
     if output is None:
-        message = "Types are not checked: the compiler took too long or ended without an answer."
-        return Told(_notes(typed, message), frozenset())
+        # Once more, for the machine may have been busy.
+        output = await _said(program, scripts)
+    if output is None:
+        why = "The types could not be checked: the compiler took too long or gave no answer, twice."
+        return Told((StaticFinding(typed[0], 1, UNCHECKED, why, error=False),), frozenset())
     return _told(output, scripts, is_strict(files))
 
 

@@ -210,10 +210,13 @@ async def test_what_a_missing_package_explains_is_not_refused(compiler):
     assert await rules(files, "box") == []
 
 
-async def test_without_an_answer_of_the_compiler_it_is_said(compiler, monkeypatch):
-    monkeypatch.setattr(types, "SECONDS", 0.0)
-    found = await Inspector(Here()).inspect(None, {"src/a.ts": "export const a = 1;\n"}, ())
-    assert [(f.rule, f.error) for f in found] == [("not_inspected", False)]
+async def test_without_an_answer_of_the_compiler_it_is_said_and_asked_again(compiler, monkeypatch):
+    files, inspector = {"src/a.ts": "export const a = 1;\n"}, Inspector(Here())
+    with monkeypatch.context() as busy:
+        busy.setattr(types, "SECONDS", 0.0)
+        found = await inspector.inspect(None, files, ())
+    assert [(f.rule, f.error) for f in found] == [("could_not_be_checked", False)]
+    assert await inspector.inspect(None, files, ()) == ()
 
 
 def test_a_note_asks_the_reviewer_and_one_file_has_a_bounded_number():

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from application.agents import checklist
 from application.agents.failures import StepFailed
 from application.agents.input_fingerprint import fingerprint_of
-from application.agents.inspection import RuleNote, StaticFinding
+from application.agents.inspection import UNCHECKED, RuleNote, StaticFinding
 from application.agents.steps import reviews
 from application.agents.table import agent_configs_of
 from domain import documents as d
@@ -135,6 +135,13 @@ async def test_a_note_of_a_parser_fails_nothing():
     note = StaticFinding("README.md", 1, "not_inspected", "No parser.", error=False)
     command, _ = await reviewed(report(Step.CODE_REVIEW), inspect=lambda _: [note])
     assert command.verdict is Verdict.PASS
+
+
+async def test_a_check_that_came_to_no_end_lets_nothing_pass():
+    cut = StaticFinding("src/requests.ts", 1, UNCHECKED, "Types were not checked.", error=False)
+    command, _ = await reviewed(report(Step.CODE_REVIEW), inspect=lambda _: [cut])
+    assert command.verdict is Verdict.UNDECIDED
+    assert command.reasons == (f"{cut} Ask for the review again.",)
 
 
 @pytest.mark.parametrize(

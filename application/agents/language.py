@@ -19,6 +19,8 @@ class Languages(Struct, frozen=True, forbid_unknown_fields=True):
 
     common: Mapping[str, str]
     """Language to words that stand in most of its sentences, and seldom in those of another."""
+    examples: Mapping[str, str]
+    """Language to how an example is told, with a place for each of its three parts."""
     headings: Mapping[str, Mapping[str, str]]
     """Language to the English words to its own."""
 
@@ -31,6 +33,7 @@ def _languages() -> Languages:
 _KNOWN: Final = _languages()
 COMMON: Final = {code: frozenset(words.split()) for code, words in _KNOWN.common.items()}
 HEADINGS: Final = _KNOWN.headings
+EXAMPLES: Final = _KNOWN.examples
 NAMES: Final[Mapping[str, str]] = {
     "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian",
     "pt": "Portuguese", "nl": "Dutch", "ja": "Japanese", "ko": "Korean",
@@ -71,6 +74,12 @@ def asked_in(text: str) -> str:
         f" Write everything that people read in {language}; ids, paths and names in code stay "
         "as they are."
     )
+
+
+def example_in(language: str, given: str, when: str, then: str) -> str:
+    """An example in a language that code knows, else in English."""
+    template = EXAMPLES.get(language, EXAMPLES["en"])
+    return template.format(given=given, when=when, then=then)
 
 
 def in_language(markdown: str, language: str) -> str:

@@ -7,11 +7,13 @@ for people approve its hash; a brief's page gives back the brief's points when i
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from application.agents.language import example_in
 from application.agents.markdown import bullets, code, fenced, ids, inline, page, section
 from domain.documents import (
     Brief,
     Control,
     ControlState,
+    Criterion,
     Entity,
     Example,
     Finding,
@@ -33,13 +35,14 @@ MUST: Final = "What it must do"
 """The section whose ids the analyst gives; those of the others are code's."""
 
 
-def brief_markdown(brief: Brief, earlier: Sequence[BriefPoint] = ()) -> str:
+def brief_markdown(brief: Brief, earlier: Sequence[BriefPoint] = (), language: str = "") -> str:
     """The brief, with an id in front of everything it says.
 
     Args:
         brief: What is proposed.
         earlier: The points of the brief that it revises: what stays as it is keeps its id, and no
             id of it is used for something else.
+        language: Of its examples, by its code. Headings are the affair of `in_language`.
     """
     ids_of = _Numbers([point.id for point in brief.must_haves], earlier)
     points = [f"**{point.id}** {inline(point.text)}" for point in brief.must_haves]
@@ -47,7 +50,7 @@ def brief_markdown(brief: Brief, earlier: Sequence[BriefPoint] = ()) -> str:
     def lines(texts: Iterable[str]) -> str:
         return bullets(map(ids_of.mark, texts))
 
-    examples = map(_example, brief.examples)
+    examples = (_example(example, language) for example in brief.examples)
     # Evaluated in this order: ids rise down the page.
     return page(
         brief.title,
@@ -80,8 +83,9 @@ class _Numbers:
         return line if kept is None else f"**{kept}** {line}"
 
 
-def spec_markdown(spec: Spec) -> str:
-    """The specification, requirement by requirement."""
+def spec_markdown(spec: Spec, language: str = "") -> str:
+    """The specification, requirement by requirement; its criteria in a language, by its code."""
+    needs = (_requirement(requirement, language) for requirement in spec.requirements)
     left_out = [f"{inline(x.text)}{_from(x.sources)}" for x in spec.out_of_scope]
     errors = [f"**{inline(x.when)}** {inline(x.then)}" for x in spec.errors]
     roles = [
@@ -90,7 +94,7 @@ def spec_markdown(spec: Spec) -> str:
     return page(
         spec.title,
         inline(spec.summary),
-        section("What it does", "\n\n".join(map(_requirement, spec.requirements))),
+        section("What it does", "\n\n".join(needs)),
         section("What it keeps", "\n\n".join(map(_entity, spec.entities))),
         section("Who may do what", bullets(roles)),
         section("How well it must work", _lines(spec.bounds)),
@@ -206,21 +210,16 @@ def _lines(lines: Sequence[str]) -> str:
     return bullets(map(inline, lines))
 
 
-def _example(example: Example) -> str:
-    return (
-        f"Given {inline(example.given)}, when {inline(example.when)}, then {inline(example.then)}"
-    )
+def _example(example: Example | Criterion, language: str) -> str:
+    return example_in(language, inline(example.given), inline(example.when), inline(example.then))
 
 
 def _from(sources: Sequence[str]) -> str:
     return f" ({ids(sources)})" if sources else ""
 
 
-def _requirement(requirement: Requirement) -> str:
-    criteria = [
-        f"  - **{c.id}** Given {inline(c.given)}, when {inline(c.when)}, then {inline(c.then)}"
-        for c in requirement.criteria
-    ]
+def _requirement(requirement: Requirement, language: str) -> str:
+    criteria = [f"  - **{c.id}** {_example(c, language)}" for c in requirement.criteria]
     return "\n".join(
         [
             f"### {requirement.id} · {requirement.priority.value}",

@@ -43,12 +43,13 @@ async def write_spec(work: StepContext) -> c.RecordDocument:
     task = _SPEC_TASK + (_AGAIN if previous else "") + asked_in(material.brief)
     spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts)
     spec = with_history(spec, previous)
-    page = await work.context.compute(spec_markdown, spec)
+    language = language_of(material.brief)
+    page = await work.context.compute(spec_markdown, spec, language)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
         document=spec,
-        markdown=in_language(page, language_of(material.brief)),
+        markdown=in_language(page, language),
         manifest_sha256=work.manifest_sha256,
     )
 

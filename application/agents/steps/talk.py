@@ -66,7 +66,7 @@ async def converse(work: StepContext) -> c.RecordReply:
         brief=brief,
         brief_markdown=None
         if brief is None
-        else in_language(brief_markdown(brief, earlier), language),
+        else in_language(brief_markdown(brief, earlier, language), language),
     )
 
 

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from application.agents import render
 from application.agents.language import (
+    EXAMPLES,
     HEADINGS,
     NAMES,
     asked_in,
+    example_in,
     in_language,
     language_of,
 )
@@ -104,10 +106,20 @@ def test_every_heading_of_every_document_is_in_the_language(page: str, language:
 
 
 @pytest.mark.parametrize("language", HEADINGS)
+def test_examples_and_criteria_are_told_in_the_language(language: str) -> None:
+    for page in (brief_markdown(BRIEF, (), language), spec_markdown(s.SPEC, language)):
+        assert EXAMPLES[language].partition("{")[0] in page
+        assert EXAMPLES["en"].partition("{")[0] not in page
+    assert example_in(language, "{when}", "a", "b").count("{when}") == 1
+
+
+@pytest.mark.parametrize("language", HEADINGS)
 def test_a_brief_in_any_language_gives_its_points_back(language: str) -> None:
     again = reading_of(in_language(PAGES["brief"], language))
     once = reading_of(PAGES["brief"])
     assert [(p.id, p.text) for p in again.points] == [(p.id, p.text) for p in once.points]
+    told = reading_of(in_language(brief_markdown(BRIEF, (), language), language))
+    assert [p.id for p in told.points] == [p.id for p in once.points]
 
 
 @pytest.mark.parametrize("language", HEADINGS)

@@ -73,7 +73,7 @@ async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
             log,
             tasks,
             receipts,
-            MemoryLedger(tasks),
+            MemoryLedger(tasks, log),
             silent_in_memory,
             receipts.forget_old,
             a_day_later_in_memory,

@@ -141,6 +141,10 @@ class MemoryLog:
             self.removals.append((origin.tenant_id, feature_id))
         return recorded
 
+    def lives(self, tenant_id: UUID, feature_id: UUID) -> bool:
+        """Whether the feature began, and its key was not destroyed."""
+        return feature_id not in self._destroyed and bool(self._stream(tenant_id, feature_id))
+
     def set_back(self, events: int) -> None:
         """Lose all but the first events, as a restore does; tasks and receipts follow."""
         held = {event.event_id for event in self.events[:events]}

@@ -174,7 +174,7 @@ class World:
         self.artifacts = MemoryArtifacts()
         self.store = MemoryAccountStore()
         self.letters = Letters()
-        self.vault = MemoryVault()
+        self.vault = MemoryVault(self.clock)
         self.provider = Provider()
         self.doctor = Doctor()
         self.features = Features(self.log, self.log.receipts, self.live, uuid7)

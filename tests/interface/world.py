@@ -52,7 +52,7 @@ from interface.operator import operator_app
 from interface.patient import PatientProtocol
 from tests import given
 from tests.fakes import MemoryArtifacts, MemoryLog, MemoryReceipts
-from tests.fakes.accounts import Letters, MemoryAccountStore, MemorySessions, Tokens
+from tests.fakes.accounts import Letters, MemoryAccounts, MemorySessions, Tokens
 from tests.fakes.api_keys import MemoryVault, Provider
 from tests.fakes.read_store import FoldedReads
 from tests.interface.auditing import MemoryAudit
@@ -172,19 +172,20 @@ class World:
         self.reads = FoldedReads(self.log)
         self.live = NatsLive(None, Signal(None, "poke"))
         self.artifacts = MemoryArtifacts()
-        self.store = MemoryAccountStore()
+        self.store = MemoryAccounts()
         self.letters = Letters()
         self.vault = MemoryVault(self.clock)
         self.provider = Provider()
         self.doctor = Doctor()
         self.features = Features(self.log, self.log.receipts, self.live, uuid7)
         self.issuer = TokenIssuer(ISSUER, ISSUER, [SIGNING], self.clock.epoch)
-        self.ended = EndedSessions(self.store.ended_since, self.clock)
+        self.sessions = MemorySessions(self.store)
+        self.ended = EndedSessions(self.sessions.ended_since, self.clock)
         self.security = SecurityLog(lambda: self.clock.seconds)
         self.accounts = Accounts(
             store=self.store,
             passwords=HASHER,
-            sessions=RefreshTokens(MemorySessions(self.store), self.clock, self.ended.look),
+            sessions=RefreshTokens(self.sessions, self.clock, self.ended.look),
             tokens=Tokens(self.issuer),
             mail=self.letters,
             throttle=RateLimiter(lambda: self.clock.seconds),

@@ -118,7 +118,7 @@ class Workshop:
         self.tasks = MemoryTasks(self.clock)
         self.receipts = MemoryReceipts(self.clock)
         self.log = MemoryLog(self.clock, self.tasks, self.receipts)
-        self.ledger = MemoryLedger(self.tasks)
+        self.ledger = MemoryLedger(self.tasks, self.log)
         self.model = Model()
         self.artifacts = MemoryArtifacts()
         self.tenant, self.feature, self.person = uuid7(), uuid7(), f"user:{uuid7()}"

@@ -22,6 +22,7 @@ from infrastructure.queue.tasks import PostgresTasks
 from infrastructure.sealing import MasterKey
 from infrastructure.sealing.data_keys import DataKeys, KeyRing
 from tests.fakes import Clock, MemoryLedger, MemoryLog, MemoryReceipts, MemoryTasks
+from tests.integration.copies import cut
 
 MAX_ATTEMPTS = 2
 PER_TENANT = 2
@@ -37,6 +38,12 @@ class Adapters:
     ledger: Ledger
     silent_for: Callable[[UUID, float], Awaitable[None]]
     """Put the last progress of a running task so many seconds back."""
+    forget_receipts: Callable[[], Awaitable[int]]
+    """What the sweeper does with old ones; how many there were."""
+    a_day_later: Callable[[], Awaitable[None]]
+    """Let receipts become a day older."""
+    set_back: Callable[[int], Awaitable[None]]
+    """Take every event behind a position from the log."""
 
     @staticmethod
     def origin(tenant_id: UUID | None = None) -> Metadata:
@@ -54,8 +61,24 @@ async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
         async def silent_in_memory(task_id: UUID, seconds: float) -> None:
             tasks.rows[task_id].progress_at = clock() - timedelta(seconds=seconds)
 
+        async def a_day_later_in_memory() -> None:
+            clock.turn(timedelta(days=1).total_seconds())
+
         log = MemoryLog(clock, tasks, receipts)
-        yield Adapters(log, tasks, receipts, MemoryLedger(tasks), silent_in_memory)
+
+        async def set_back_in_memory(position: int) -> None:
+            log.set_back(position)
+
+        yield Adapters(
+            log,
+            tasks,
+            receipts,
+            MemoryLedger(tasks, log),
+            silent_in_memory,
+            receipts.forget_old,
+            a_day_later_in_memory,
+            set_back_in_memory,
+        )
         return
     url = request.getfixturevalue("database")
     ring = KeyRing(MasterKey.from_text(MasterKey.generate_text()))
@@ -71,10 +94,26 @@ async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[Adapters]:
                     (seconds, task_id),
                 )
 
+        async def forget_receipts() -> int:
+            async with Database(url, "bp_sweeper", max_size=1) as sweeping:
+                return await PostgresReceipts(sweeping).forget_old()
+
+        async def a_day_later() -> None:
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as superuser:
+                await superuser.execute(
+                    "UPDATE app.receipts SET created_at = created_at - interval '1 day'"
+                )
+
+        async def set_back(position: int) -> None:
+            cut(url, position)
+
         yield Adapters(
             log,
             PostgresTasks(database, max_attempts=MAX_ATTEMPTS, per_tenant=PER_TENANT),
             PostgresReceipts(database),
             PostgresLedger(database, DataKeys(database, ring)),
             silent,
+            forget_receipts,
+            a_day_later,
+            set_back,
         )

@@ -17,7 +17,6 @@ from application.ports import (
     Groundless,
     LeaseLost,
     Receipt,
-    ReceiptExists,
     TaskUpdate,
 )
 from domain import events as e
@@ -351,55 +350,6 @@ async def test_what_supersedes_cancels_the_older_tasks_and_not_its_own(
         )
     (claim,) = await adapters.tasks.claim("w", tuple(Agent), limit=5, lease_seconds=60)
     assert (claim.step, claim.version) == (Step.SPEC, 2)
-
-
-async def test_a_receipt_answers_its_key_once_for_its_tenant(adapters: Adapters) -> None:
-    feature_id, origin = uuid7(), adapters.origin()
-    accepted = Accepted(feature_id, 1, "drafting")
-    effects = Effects(receipt=Receipt("key", "a" * 64), accepted=accepted)
-    await adapters.log.append(
-        feature_id, new(e.FeatureCreated("A")), expected=0, origin=origin, effects=effects
-    )
-    assert await adapters.receipts.find(origin.tenant_id, "key") == ("a" * 64, accepted)
-    assert await adapters.receipts.find(uuid7(), "key") is None
-    assert await adapters.receipts.find(origin.tenant_id, "other") is None
-    with pytest.raises(ReceiptExists):
-        await adapters.log.append(
-            uuid7(), new(e.FeatureCreated("A")), expected=0, origin=origin, effects=effects
-        )
-    await adapters.log.append(
-        uuid7(), new(e.FeatureCreated("A")), expected=0, origin=adapters.origin(), effects=effects
-    )
-
-
-async def test_of_many_requests_with_one_key_one_is_carried_out(adapters: Adapters) -> None:
-    origin = adapters.origin()
-    answers = await asyncio.gather(
-        *(
-            adapters.log.append(
-                feature_id,
-                new(e.FeatureCreated("A")),
-                expected=0,
-                origin=origin,
-                effects=Effects(
-                    receipt=Receipt("key", "a" * 64), accepted=Accepted(feature_id, 1, "drafting")
-                ),
-            )
-            for feature_id in (uuid7() for _ in range(10))
-        ),
-        return_exceptions=True,
-    )
-    assert sum(isinstance(answer, ReceiptExists) for answer in answers) == 9
-
-
-async def test_a_refused_append_leaves_no_receipt(adapters: Adapters) -> None:
-    origin = adapters.origin()
-    effects = Effects(receipt=Receipt("key", "a" * 64), accepted=Accepted(uuid7(), 1, "drafting"))
-    with pytest.raises(Conflict):
-        await adapters.log.append(
-            uuid7(), new(posted()), expected=5, origin=origin, effects=effects
-        )
-    assert await adapters.receipts.find(origin.tenant_id, "key") is None
 
 
 async def test_a_deleted_feature_keeps_its_facts_and_loses_its_words(adapters: Adapters) -> None:

@@ -1,33 +1,15 @@
-"""What every queue of record and every ledger keeps."""
+"""What every queue of record keeps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from uuid import UUID
 
-import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from application.ports import Claim, DueStep, Effects, LeaseLost, LedgerEntry, TaskUpdate
+from application.ports import Claim, DueStep, Effects, TaskUpdate
 from domain import events as e
-from domain.runs import Tokens
 from domain.status import Agent, Step
+from tests.contracts.claims import ALL, begun, due, soon
 from tests.contracts.conftest import MAX_ATTEMPTS, PER_TENANT, Adapters
-
-ALL = tuple(Agent)
-
-
-def due(tenant_id: UUID | None = None, step: Step = Step.SPEC) -> DueStep:
-    return DueStep(uuid7(), tenant_id or uuid7(), uuid7(), step, uuid7(), 3, uuid7())
-
-
-async def soon(ask: Callable[[], Awaitable[list[Claim]]]) -> list[Claim]:
-    """What the question is answered with, once it is answered with anything."""
-    for _ in range(500):
-        if found := await ask():
-            return found
-        await asyncio.sleep(0.005)
-    raise AssertionError("nothing was ever claimed")
 
 
 async def test_a_step_is_added_once(adapters: Adapters) -> None:
@@ -208,89 +190,6 @@ async def test_so_many_run_alone_and_the_others_are_not_held_up(adapters: Adapte
     one = await adapters.tasks.claim("w", ALL, limit=9, lease_seconds=60, alone=1)
     assert [claim.alone for claim in one] == [True]
     assert {claim.task_id for claim in one} < {claim.task_id for claim in lost}
-
-
-async def begun(adapters: Adapters, lease_seconds: float = 60) -> Claim:
-    """A leased step of a feature."""
-    feature_id, origin = uuid7(), adapters.origin()
-    created = [(uuid7(), e.FeatureCreated("A"))]
-    await adapters.log.append(feature_id, created, expected=0, origin=origin)
-    await adapters.tasks.enqueue([replace(due(origin.tenant_id), feature_id=feature_id)])
-    (claim,) = await adapters.tasks.claim("w", ALL, limit=1, lease_seconds=lease_seconds)
-    return claim
-
-
-async def test_a_request_is_unknown_until_it_is_settled(adapters: Adapters) -> None:
-    claim = await begun(adapters)
-    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
-    announced = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, announced, fencing_token)
-    await adapters.ledger.announce(tenant, feature, announced, fencing_token)
-    assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [announced]
-    settled = replace(announced, answer=b"{}", outcome="answered", tokens=Tokens(1, 2, 3, 4))
-    await adapters.ledger.settle(tenant, feature, settled)
-    assert list(await adapters.ledger.entries(tenant, feature, announced.task_id)) == [settled]
-    assert not await adapters.ledger.entries(uuid7(), feature, announced.task_id)
-    assert not await adapters.ledger.entries(tenant, feature, uuid7())
-
-
-async def test_a_stored_answer_is_never_replaced(adapters: Adapters) -> None:
-    claim = await begun(adapters)
-    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
-    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
-    first = replace(entry, answer=b"first", outcome="answered")
-    await adapters.ledger.settle(tenant, feature, first)
-    await adapters.ledger.settle(tenant, feature, replace(entry, outcome="timeout"))
-    assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [first]
-
-
-async def test_a_failed_request_leaves_its_code_and_its_tokens(adapters: Adapters) -> None:
-    claim = await begun(adapters)
-    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
-    entry = LedgerEntry(claim.task_id, 2, 1, "b" * 64)
-    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
-    failed = replace(entry, outcome="overloaded", tokens=Tokens(output=7))
-    await adapters.ledger.settle(tenant, feature, failed)
-    assert list(await adapters.ledger.entries(tenant, feature, entry.task_id)) == [failed]
-
-
-async def test_nothing_is_settled_that_was_not_announced(adapters: Adapters) -> None:
-    claim = await begun(adapters)
-    tenant, feature, fencing_token = claim.tenant_id, claim.feature_id, claim.fencing_token
-    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    with pytest.raises(LookupError):
-        await adapters.ledger.settle(tenant, feature, entry)
-    await adapters.ledger.announce(tenant, feature, entry, fencing_token)
-    with pytest.raises(LookupError):
-        await adapters.ledger.announce(
-            tenant, feature, replace(entry, request_sha256="c" * 64), fencing_token
-        )
-
-
-async def test_nothing_is_announced_but_under_the_live_lease(adapters: Adapters) -> None:
-    claim = await begun(adapters, lease_seconds=0.0)
-    tenant, feature = claim.tenant_id, claim.feature_id
-    entry = LedgerEntry(claim.task_id, 1, 1, "a" * 64)
-    for fencing_token in (
-        claim.fencing_token,
-        claim.fencing_token + 1,
-    ):  # Run out, though nobody else has it; and never.
-        with pytest.raises(LeaseLost):
-            await adapters.ledger.announce(tenant, feature, entry, fencing_token)
-    (taken,) = await soon(
-        lambda: adapters.tasks.claim("w2", ALL, limit=1, lease_seconds=60)  # type: ignore[arg-type]
-    )
-    with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(tenant, feature, entry, claim.fencing_token)
-    with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(uuid7(), feature, entry, taken.fencing_token)
-    assert not await adapters.ledger.entries(tenant, feature, claim.task_id)
-    await adapters.ledger.announce(tenant, feature, entry, taken.fencing_token)
-    await adapters.tasks.cancel_task(taken.task_id, taken.fencing_token, "cancelled")
-    with pytest.raises(LeaseLost):
-        await adapters.ledger.announce(tenant, feature, replace(entry, turn=2), taken.fencing_token)
-    assert list(await adapters.ledger.entries(tenant, feature, claim.task_id)) == [entry]
 
 
 async def test_what_ended_a_process_of_its_own_begins_alone_when_it_is_tried_again(

@@ -10,24 +10,32 @@ from application.ports import (
     LeaseLost,
     LedgerEntry,
 )
+from tests.fakes.log import MemoryLog
 from tests.fakes.tasks import MemoryTasks
+
+Name = tuple[UUID, UUID, UUID, int, int]
+"""Of a request: tenant, feature, task, attempt, turn."""
 
 
 @dataclass
 class MemoryLedger:
-    """The ledger of model calls, forgotten with the process."""
+    """The ledger of model calls, forgotten with the process; answers go with their feature."""
 
     tasks: MemoryTasks
-    kept: dict[tuple[UUID, UUID, int, int], LedgerEntry] = field(default_factory=dict)
+    log: MemoryLog
+    kept: dict[Name, LedgerEntry] = field(default_factory=dict)
 
     async def entries(
         self, tenant_id: UUID, feature_id: UUID, task_id: UUID
     ) -> Sequence[LedgerEntry]:
-        return [
+        found = [
             entry
-            for (owner, *_), entry in self.kept.items()
-            if owner == tenant_id and entry.task_id == task_id
+            for (*owner, task, _, _), entry in self.kept.items()
+            if [*owner, task] == [tenant_id, feature_id, task_id]
         ]
+        if self.log.lives(tenant_id, feature_id):
+            return found
+        return [replace(entry, answer=None) for entry in found]
 
     async def announce(
         self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry, fencing_token: int
@@ -35,22 +43,19 @@ class MemoryLedger:
         if not self.tasks.live(tenant_id, entry.task_id, fencing_token):
             raise LeaseLost
         known = self.kept.setdefault(
-            self._name(tenant_id, entry),
+            (tenant_id, feature_id, entry.task_id, entry.attempt, entry.turn),
             LedgerEntry(entry.task_id, entry.attempt, entry.turn, entry.request_sha256),
         )
         if known.request_sha256 != entry.request_sha256 or known.answer is not None:
             raise LookupError
 
     async def settle(self, tenant_id: UUID, feature_id: UUID, entry: LedgerEntry) -> None:
-        name = self._name(tenant_id, entry)
+        name = (tenant_id, feature_id, entry.task_id, entry.attempt, entry.turn)
         known = self.kept.get(name)
         if known is None or known.request_sha256 != entry.request_sha256:
             raise LookupError
         if known.answer is None:
+            answer = entry.answer if self.log.lives(tenant_id, feature_id) else None
             self.kept[name] = replace(
-                known, answer=entry.answer, outcome=entry.outcome, tokens=entry.tokens
+                known, answer=answer, outcome=entry.outcome, tokens=entry.tokens
             )
-
-    @staticmethod
-    def _name(tenant_id: UUID, entry: LedgerEntry) -> tuple[UUID, UUID, int, int]:
-        return (tenant_id, entry.task_id, entry.attempt, entry.turn)

@@ -129,7 +129,8 @@ class MemoryLog:
         recorded = self._record(feature_id, events, stream, origin)
         self.events += recorded
         if receipt and effects.accepted:
-            self._receipts.keep(origin.tenant_id, receipt, effects.accepted)
+            last = recorded[-1].event_id if recorded else None
+            self._receipts.keep(origin.tenant_id, receipt, effects.accepted, last)
         if task:
             self._tasks.apply(task)
         if effects.cancel_tasks:
@@ -140,11 +141,16 @@ class MemoryLog:
             self.removals.append((origin.tenant_id, feature_id))
         return recorded
 
+    def lives(self, tenant_id: UUID, feature_id: UUID) -> bool:
+        """Whether the feature began, and its key was not destroyed."""
+        return feature_id not in self._destroyed and bool(self._stream(tenant_id, feature_id))
+
     def set_back(self, events: int) -> None:
-        """Lose all but the first events, as a failover or a restore does; tasks follow them."""
+        """Lose all but the first events, as a restore does; tasks and receipts follow."""
         held = {event.event_id for event in self.events[:events]}
         self.events = self.events[:events]
         self._tasks.set_back(held)
+        self._receipts.set_back(held)
 
     def _holds(self, tenant_id: UUID, feature_id: UUID, version: int, head: bytes) -> bool:
         stream = self._stream(tenant_id, feature_id)

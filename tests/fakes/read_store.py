@@ -2,27 +2,39 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from application.ports import Unavailable, Why
+from application.ports import Unavailable
 from domain.recorded import Recorded
 from domain.status import Status
-from projections.dashboard import DASHBOARD
+from projections.dashboard import DASHBOARD, DashboardRow
 from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
-from projections.store import Page
+from projections.store import LIMIT, MOST, Page
+from tests.fakes.log import MemoryLog
 
 
-class ReadableLog(Protocol):
-    """What of a log in memory the read models need."""
+class ReadableLog(MemoryLog):
+    """The log in memory, with a switch for an outage and a signal for who waits."""
 
-    events: list[Recorded]
-    unread: dict[tuple[UUID, int], Why]
-    down: bool
-    grown: asyncio.Condition
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.down = False
+        self.grown = asyncio.Condition()
+
+    def _stream(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
+        if self.down:
+            raise Unavailable("database")
+        return super()._stream(tenant_id, feature_id)
+
+    async def append(self, *args: Any, **more: Any) -> Sequence[Recorded]:
+        recorded = await super().append(*args, **more)
+        async with self.grown:
+            self.grown.notify_all()
+        return recorded
 
 
 class FoldedReads:
@@ -47,9 +59,11 @@ class FoldedReads:
                 apply(projection, rows.setdefault(event.feature_id, {}), event)
         return rows
 
-    def _all(self, projection: Projection[Any], tenant_id: UUID) -> list[Any]:
-        by_feature = self._rows(projection, tenant_id)
-        return [row for rows in by_feature.values() for row in rows.values()]
+    def _newest(self, tenant_id: UUID, after: UUID | None) -> list[DashboardRow]:
+        by_feature = self._rows(DASHBOARD, tenant_id)
+        found = [row for rows in by_feature.values() for row in rows.values()]
+        shown = [row for row in found if after is None or row.id < after]
+        return sorted(shown, key=lambda row: row.id, reverse=True)
 
     def _of(self, projection: Projection[Any], tenant_id: UUID, feature_id: UUID) -> list[Any]:
         rows = self._rows(projection, tenant_id).get(feature_id, {})
@@ -61,16 +75,13 @@ class FoldedReads:
         *,
         status: Status | None = None,
         q: str = "",
-        limit: int = 50,
+        limit: int = LIMIT,
         after: UUID | None = None,
     ) -> Page[Any]:
-        rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
-        wanted = [
-            r
-            for r in rows
-            if (status is None or r.status is status) and q.lower() in r.title.lower()
-        ]
-        return _page([r for r in wanted if after is None or r.id < after], limit)
+        title = q.strip().lower()
+        rows = self._newest(tenant_id, after)
+        wanted = [r for r in rows if status is None or r.status is status]
+        return _page([r for r in wanted if title in r.title.lower()], limit)
 
     async def feature(
         self,
@@ -98,14 +109,13 @@ class FoldedReads:
         return row if row and not parked and row.version == stream[-1].version else None
 
     async def forks(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: UUID | None = None
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[Any]:
-        rows = sorted(self._all(DASHBOARD, tenant_id), key=lambda r: r.id, reverse=True)
-        made = [r for r in rows if r.forked_from and r.forked_from.id == feature_id]
-        return _page(made, limit)
+        rows = self._newest(tenant_id, after)
+        return _page([r for r in rows if r.forked_from and r.forked_from.id == feature_id], limit)
 
     async def messages(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[Any]:
         row = await self.feature(tenant_id, feature_id)
         said = self._of(MESSAGE, tenant_id, feature_id)
@@ -113,7 +123,7 @@ class FoldedReads:
         return _page(shown, limit)
 
     async def runs(
-        self, tenant_id: UUID, feature_id: UUID, *, limit: int = 50, after: int = 0
+        self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
     ) -> Page[Any]:
         runs = sorted(self._of(RUN, tenant_id, feature_id), key=lambda r: r.version)
         return _page([r for r in runs if r.version > after], limit)
@@ -127,4 +137,5 @@ class FoldedReads:
 
 
 def _page(rows: Sequence[Any], limit: int) -> Page[Any]:
-    return Page(tuple(rows[:limit]), len(rows) > limit)
+    wanted = max(1, min(limit, MOST))
+    return Page(tuple(rows[:wanted]), len(rows) > wanted)

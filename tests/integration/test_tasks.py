@@ -10,18 +10,15 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from application.ports import (
-    Accepted,
     Conflict,
     DueStep,
     Effects,
     LeaseLost,
-    Receipt,
     TaskUpdate,
 )
 from domain import events as e
 from domain.status import Agent, Step
 from infrastructure.artifacts.removals import PostgresRemovals
-from infrastructure.event_log.receipts import PostgresReceipts
 from infrastructure.nats.dead_letters import NoSuchDeadLetter, PostgresDeadLetters
 from infrastructure.postgres.cursors import PostgresCursors
 from infrastructure.postgres.database import Database
@@ -236,39 +233,3 @@ async def test_a_cursor_moves_to_no_event_that_is_in_no_log(
     await cursors.set("reconciler", 2, first.event_id)
     await cursors.set("reconciler", 9, second.event_id)
     assert await cursors.get("reconciler") == 0
-
-
-async def test_a_receipt_is_forgotten_after_a_day_and_its_key_is_free_again(
-    database: str, sweeper: Database
-) -> None:
-    receipts = PostgresReceipts(sweeper)
-    async with opened(database) as log, Database(database, "bp_api", max_size=1) as api:
-        origin, feature_id = await log.begin()
-
-        async def rename(version: int) -> None:
-            effects = Effects(
-                receipt=Receipt("key", str(version) * 64),
-                accepted=Accepted(feature_id, version + 1, "drafting"),
-            )
-            await log.log.append(
-                feature_id,
-                new(e.FeatureRenamed("B")),
-                expected=version,
-                origin=origin,
-                effects=effects,
-            )
-
-        def a_day_later() -> None:
-            with psycopg.connect(database) as connection:
-                connection.execute("UPDATE app.receipts SET created_at = now() - interval '1 day'")
-
-        await rename(1)
-        assert await receipts.forget_old() == 0
-        a_day_later()
-        assert await PostgresReceipts(api).find(origin.tenant_id, "key") is None
-        await rename(2)
-        found = await PostgresReceipts(api).find(origin.tenant_id, "key")
-        assert found is not None
-        assert found[1].version == 3
-        a_day_later()
-        assert await receipts.forget_old() == 1

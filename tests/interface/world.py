@@ -28,10 +28,9 @@ from application.identity.accounts import Accounts
 from application.identity.api_keys import KeySettings
 from application.identity.rate_limit import RateLimiter
 from application.identity.security_log import SecurityLog
-from application.ports import Effects, Metadata, Unavailable
+from application.ports import Metadata
 from application.transparency.export import StoredEvent
 from domain.commands import FeatureCommand
-from domain.events import FeatureEvent
 from domain.recorded import Recorded
 from domain.status import Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
@@ -51,10 +50,10 @@ from interface.http.services import HttpSettings, Readiness, Services
 from interface.operator import operator_app
 from interface.patient import PatientProtocol
 from tests import given
-from tests.fakes import MemoryArtifacts, MemoryLog, MemoryReceipts
-from tests.fakes.accounts import Letters, MemoryAccountStore, MemorySessions, Tokens
+from tests.fakes import MemoryArtifacts, MemoryReceipts
+from tests.fakes.accounts import Letters, MemoryAccounts, MemorySessions, Tokens
 from tests.fakes.api_keys import MemoryVault, Provider
-from tests.fakes.read_store import FoldedReads
+from tests.fakes.read_store import FoldedReads, ReadableLog
 from tests.interface.auditing import MemoryAudit
 from tests.stored import stored_as_it_would_be
 
@@ -65,39 +64,15 @@ MASTER = MasterKey.from_text(MasterKey.generate_text())
 SOURCE = given.SOURCE
 
 
-class Log(MemoryLog):
-    """The log in memory, with a switch for an outage and a signal for tests that wait."""
+class Log(ReadableLog):
+    """The log in memory, with all that the API asks of it."""
 
     def __init__(self, clock: "Clock") -> None:
         self.receipts = MemoryReceipts(clock)
         super().__init__(clock, receipts=self.receipts)
-        self.down = False
-        self.grown = asyncio.Condition()
-
-    def _stream(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
-        if self.down:
-            raise Unavailable("database")
-        return super()._stream(tenant_id, feature_id)
 
     def of(self, tenant_id: UUID, feature_id: UUID) -> list[Recorded]:
         return self._stream(tenant_id, feature_id)
-
-    async def append(
-        self,
-        feature_id: UUID,
-        events: Sequence[tuple[UUID, FeatureEvent]],
-        *,
-        expected: int,
-        origin: Metadata,
-        effects: Effects = Effects(),
-        head: bytes | None = None,
-    ) -> Sequence[Recorded]:
-        recorded = await super().append(
-            feature_id, events, expected=expected, origin=origin, effects=effects, head=head
-        )
-        async with self.grown:
-            self.grown.notify_all()
-        return recorded
 
     async def stored(
         self, tenant_id: UUID, feature_id: UUID, after: int, upto: int
@@ -122,8 +97,8 @@ class Log(MemoryLog):
         )
 
     async def living(self, tenant_id: UUID, feature_id: UUID) -> int | None:
-        stream = self.of(tenant_id, feature_id)
-        return len(stream) if stream and feature_id not in self._destroyed else None
+        lives = self.lives(tenant_id, feature_id)
+        return len(self.of(tenant_id, feature_id)) if lives else None
 
 
 class Published:
@@ -172,19 +147,20 @@ class World:
         self.reads = FoldedReads(self.log)
         self.live = NatsLive(None, Signal(None, "poke"))
         self.artifacts = MemoryArtifacts()
-        self.store = MemoryAccountStore()
+        self.store = MemoryAccounts()
         self.letters = Letters()
-        self.vault = MemoryVault()
+        self.vault = MemoryVault(self.clock)
         self.provider = Provider()
         self.doctor = Doctor()
         self.features = Features(self.log, self.log.receipts, self.live, uuid7)
         self.issuer = TokenIssuer(ISSUER, ISSUER, [SIGNING], self.clock.epoch)
-        self.ended = EndedSessions(self.store.ended_since, self.clock)
+        self.sessions = MemorySessions(self.store)
+        self.ended = EndedSessions(self.sessions.ended_since, self.clock)
         self.security = SecurityLog(lambda: self.clock.seconds)
         self.accounts = Accounts(
             store=self.store,
             passwords=HASHER,
-            sessions=RefreshTokens(MemorySessions(self.store), self.clock, self.ended.look),
+            sessions=RefreshTokens(self.sessions, self.clock, self.ended.look),
             tokens=Tokens(self.issuer),
             mail=self.letters,
             throttle=RateLimiter(lambda: self.clock.seconds),

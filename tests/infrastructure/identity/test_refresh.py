@@ -10,7 +10,7 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from application.identity.account_ports import EVER, SessionEnded, SessionReused, Sessions
+from application.identity.account_ports import Account, SessionEnded, SessionReused, Sessions
 from infrastructure.identity.refresh import (
     FAMILY_LIFE,
     LOST_ANSWER,
@@ -19,42 +19,25 @@ from infrastructure.identity.refresh import (
     RefreshTokens,
 )
 from tests.examples import examples
-from tests.exchanging import exchange
+from tests.fakes.accounts import MemoryAccounts, MemorySessions
 
 USER = UUID("019a0000-0000-7000-8000-000000000001")
 OTHER_USER = UUID("019a0000-0000-7000-8000-000000000002")
 TENANT = UUID("019a0000-0000-7000-8000-00000000000a")
 
 
-class Families:
-    """A `RefreshStore` in memory, each call as indivisible as a transaction."""
+class Families(MemorySessions):
+    """Sessions of two people; another request may come in between while one is looked up."""
 
     def __init__(self) -> None:
-        self.tokens: dict[bytes, RefreshRecord] = {}
-        self.ended: dict[UUID, datetime] = {}
-        self.replaces: dict[bytes, bytes] = {}
-
-    async def start(self, first: RefreshRecord, valid_from: datetime = EVER) -> bool:
-        self.tokens[first.token_sha256] = first
-        return valid_from == EVER
+        self.accounts = MemoryAccounts()
+        for user_id, email in ((USER, "ann@example.org"), (OTHER_USER, "bob@example.org")):
+            self.accounts.accounts[email] = Account(user_id, TENANT, email, "hash")
+        super().__init__(self.accounts)
 
     async def find(self, token_sha256: bytes) -> RefreshRecord | None:
         await asyncio.sleep(0)
-        found = self.tokens.get(token_sha256)
-        if found is None:
-            return None
-        return msgspec.structs.replace(found, family_ended_at=self.ended.get(found.family_id))
-
-    async def replace(self, used: RefreshRecord, successor: RefreshRecord) -> bool:
-        return exchange(self.tokens, self.replaces, self.ended.keys(), used, successor)
-
-    async def end_family(self, family_id: UUID, at: datetime) -> None:
-        self.ended.setdefault(family_id, at)
-
-    async def end_user(self, user_id: UUID, at: datetime) -> None:
-        for record in self.tokens.values():
-            if record.user_id == user_id:
-                self.ended.setdefault(record.family_id, at)
+        return await super().find(token_sha256)
 
 
 class Clock:
@@ -103,8 +86,10 @@ async def test_a_token_has_256_random_bits_and_only_its_hash_is_stored(
     given = await tokens.start(USER, TENANT)
     assert given.token.startswith("bprt_")
     assert len(given.token) == len("bprt_") + 43
-    assert given.token not in repr(families.tokens)
-    assert given.token.encode() not in msgspec.msgpack.encode(list(families.tokens.values()))
+    assert given.token not in repr(families.accounts.tokens)
+    assert given.token.encode() not in msgspec.msgpack.encode(
+        list(families.accounts.tokens.values())
+    )
 
 
 async def test_a_used_token_ends_the_whole_family(tokens: RefreshTokens, clock: Clock) -> None:
@@ -260,8 +245,8 @@ async def test_what_was_given_before_the_prefix_goes_on_and_what_follows_has_it(
     tokens: RefreshTokens, families: Families
 ) -> None:
     given = await tokens.start(USER, TENANT)
-    for name, record in families.tokens.items():
-        families.tokens[name] = msgspec.structs.replace(record, is_prefixed=False)
+    for name, record in families.accounts.tokens.items():
+        families.accounts.tokens[name] = msgspec.structs.replace(record, is_prefixed=False)
     following = await tokens.rotate(given.token, is_prefixed=False)
     with pytest.raises(SessionEnded):
         await tokens.rotate(following.token, is_prefixed=False)

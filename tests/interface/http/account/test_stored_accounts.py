@@ -64,26 +64,6 @@ def account(address: str = "ann@example.org") -> Account:
     return Account(uuid7(), uuid7(), address, "$argon2id$stored")
 
 
-async def test_an_address_has_one_account_and_finds_it(api: Database) -> None:
-    store, ann = PostgresAccounts(api), account()
-    assert await store.add(ann) is True
-    assert await store.add(account()) is False
-    assert await store.find("ann@example.org") == ann
-    assert await store.find("bob@example.org") is None
-    assert await store.find("a\x00b") is None
-    await store.rehash(ann.user_id, "$argon2id$another", "$argon2id$worse")
-    await store.rehash(ann.user_id, ann.password_hash, "$argon2id$better")
-    found = await store.find(ann.email)
-    assert found is not None
-    assert found.password_hash == "$argon2id$better"  # noqa: S105 - no password.
-
-
-async def test_two_sign_ups_at_once_make_one_account(api: Database) -> None:
-    store = PostgresAccounts(api)
-    made = await asyncio.gather(*(store.add(account()) for _ in range(4)))
-    assert sorted(made) == [False, False, False, True]
-
-
 async def test_a_reset_is_used_once_in_time_and_ends_all_sessions(api: Database) -> None:
     store, ann = PostgresAccounts(api), account()
     await store.add(ann)
@@ -124,25 +104,6 @@ async def test_a_sign_in_with_the_old_password_does_not_outlive_a_reset(api: Dat
     now = await store.find(ann.email)
     assert now is not None
     assert await sessions.start(ann.user_id, ann.tenant_id, now.sessions_valid_from)
-
-
-async def test_an_account_knows_its_own_newest_networks(api: Database) -> None:
-    store, ann, bob = PostgresAccounts(api), account(), account("bob@example.org")
-    for one in (ann, bob):
-        await store.add(one)
-    marks = [secrets.token_bytes(32) for _ in range(22)]
-    for number, mark in enumerate(marks):
-        await store.know(ann.user_id, mark, NOW + timedelta(seconds=number))
-    await store.know(ann.user_id, marks[5], NOW)
-
-    async def knows(who: Account, *asked: bytes) -> bool:
-        found = await store.find(who.email, asked)
-        return found is not None and found.is_network_known
-
-    assert [await knows(ann, mark) for mark in marks] == [False] * 2 + [True] * 20
-    assert await knows(ann, marks[0], marks[-1])
-    assert not await knows(bob, *marks)
-    assert not await knows(ann)
 
 
 @pytest.mark.parametrize(

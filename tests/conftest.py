@@ -23,8 +23,9 @@ pytest_plugins = ["tests.servers"]
 TEMPLATE = "migrated"
 
 # A machine that others load answers late; how long something may take is measured in benchmarks.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=400, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
-"""How many examples a property is tried with: as many as it asks for, fewer in the quick loop."""
+"""How many examples a property is tried with: the suite tries some, `--hypothesis-profile=thorough`
+ten times as many, the quick loop fewer."""
 
 from hypothesis import settings
 

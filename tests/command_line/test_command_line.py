@@ -271,6 +271,7 @@ def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(
 # A whole life.
 
 
+@pytest.mark.campaign
 def test_up_starts_refuses_a_second_one_stops_in_order_and_starts_again(tmp_path: Path) -> None:
     with up(tmp_path, by_name=True) as first:
         line = run(tmp_path, "up").error

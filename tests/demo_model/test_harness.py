@@ -256,7 +256,17 @@ async def test_a_review_told_to_fail_fails_by_its_evidence(context, model):
     assert (review.verdict, review.dropped_findings) == (Verdict.FAIL, 0)
 
 
-@pytest.mark.parametrize("brief", STRANGE.values(), ids=STRANGE.keys())
+SLOW = ("many", "bullets", "sql-words")
+"""Tried by the campaign: each takes ten seconds."""
+
+
+@pytest.mark.parametrize(
+    "brief",
+    [
+        pytest.param(brief, id=name, marks=(pytest.mark.campaign,) if name in SLOW else ())
+        for name, brief in STRANGE.items()
+    ],
+)
 async def test_a_strange_brief_still_becomes_files_that_pass_every_check(context, brief):
     pipeline = Pipeline(context, StepInputs(brief=brief))
     await pipeline.documents()

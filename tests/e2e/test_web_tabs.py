@@ -57,6 +57,7 @@ def rename(page: Page, title: str) -> None:
     field.press("Enter")
 
 
+@pytest.mark.campaign
 def test_eight_tabs_share_one_stream_and_the_next_takes_over_when_its_reader_closes(
     browser: Browser, service: str
 ) -> None:

@@ -101,6 +101,7 @@ async def test_a_worker_that_slept_past_its_lease_hangs_up_when_it_wakes(service
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_worker_that_slept_past_its_lease_before_a_request_sends_none(
     service: Service,
 ) -> None:

@@ -141,6 +141,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(installed, copying):
     assert " ours" in run(installed)[1]
 
 
+@pytest.mark.campaign
 def test_a_refused_installation_says_so_and_is_tried_again(installed):
     lock = installed / "requirements.lock"
     before = lock.read_text()

@@ -9,6 +9,7 @@ packages. What a parser can read is the parsers' affair.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from application.agents.stack_profile import PROFILE
 from domain.status import OutputMode
 
 
@@ -25,6 +26,10 @@ class Output(NamedTuple):
     test_runner: str
     project_files: tuple[str, ...]
     """What a plan must not forget, beside its sources."""
+    scripts: tuple[str, ...]
+    """What names of files end in that can export something."""
+    schemas: str
+    """What names of files end in that make tables."""
     tests_folder: str
     """Where the tests stand, with a slash."""
     declaration: str
@@ -49,7 +54,9 @@ OUTPUTS: Final[Mapping[OutputMode, Output]] = {
         database="PostgreSQL",
         test_runner="the test runner of Node (`node:test` and `node:assert/strict`)",
         project_files=("package.json", "tsconfig.json", ".env.example"),
-        tests_folder="tests/",
+        scripts=(".ts", ".tsx", ".mts", ".js", ".mjs"),
+        schemas=".sql",
+        tests_folder=PROFILE.tests,
         declaration="package.json",
         built_in="node:",
         build_tools=frozenset({"typescript"}),

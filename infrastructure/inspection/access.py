@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from application.agents.inspection import RuleNote
 from domain.documents import ANYBODY, PlannedRoute
-from infrastructure.inspection.routes import answered, ends, segments_of
+from infrastructure.inspection.routes import answered, ends, is_of_pages, segments_of
 from infrastructure.inspection.syntax import nodes
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ _MOST_SAID: Final = 6
 
 def _unplanned(path: str, root: "SgNode", planned: Sequence[PlannedRoute]) -> Iterator[RuleNote]:
     """Routes that nobody planned."""
-    if not planned:
+    if not planned or is_of_pages(path, root.text()):
         return
     paths = [(one.method, segments_of(one.path)) for one in planned]
     for route in answered(root):

@@ -204,12 +204,17 @@ def _findings(
         elif kind != "sql" and kind not in PLAIN:
             message = f"Files that end in .{kind} are not read by a parser here."
             yield StaticFinding(path, 1, "not_inspected", message, error=False)
-    yield from _of_scripts(scripts, every, packages, plan)
+    exports = {path: exports_of(every[path], root) for path, root in scripts.items()}
+    yield from _of_scripts(scripts, every, packages)
+    planned = planned_exports(plan) if plan is not None else {}
+    unwritten = {path: one for path, one in planned.items() if not every.get(path, "").strip()}
+    yield from export_findings(scripts, every, {**exports, **unwritten})
     sql = {path: text for path, text in files.items() if suffix(path) == "sql"}
     yield from migration_findings(files)
     yield from schema_findings(sql)
     yield from query_agreement({p: root for p, root in scripts.items() if not is_test(p)}, sql)
     if plan is not None:
+        yield from export_agreement(plan, exports, every)
         yield from _agreement(plan, scripts, every, sql)
 
 
@@ -221,7 +226,6 @@ def _agreement(
 ) -> Iterator[StaticFinding]:
     """Where files do not keep what the plan says of them."""
     yield from signature_findings(plan)
-    yield from export_agreement(plan, scripts, every)
     written = {path: root for path, root in scripts.items() if every[path].strip()}
     tests = {path: root for path, root in written.items() if is_test(path)}
     yield from route_agreement(
@@ -234,7 +238,6 @@ def _of_scripts(
     scripts: "Mapping[str, SgNode]",
     every: Mapping[str, str],
     packages: Sequence[str],
-    plan: Plan | None,
 ) -> Iterator[StaticFinding]:
     """What is wrong with scripts beyond their grammar, each by itself and all together."""
     manifests = {
@@ -249,10 +252,6 @@ def _of_scripts(
         yield from stub_findings(path, root)
         if is_test(path):
             yield from contract_test_findings(path, root)
-    exports = {path: exports_of(every[path], root) for path, root in scripts.items()}
-    planned = planned_exports(plan) if plan is not None else {}
-    unwritten = {path: one for path, one in planned.items() if not every.get(path, "").strip()}
-    yield from export_findings(scripts, every, {**exports, **unwritten})
 
 
 def _nearest(path: str, manifests: Mapping[str, Collection[str]]) -> Collection[str] | None:

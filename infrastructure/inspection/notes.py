@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from application.agents.checks.lexing import RegionKind, regions
 from application.agents.inspection import RuleNote
+from application.agents.told import RULE as TO_REVIEWER
 from domain.documents import PlannedRoute
 from infrastructure.inspection.access import access_notes
 from infrastructure.inspection.syntax import (
@@ -154,14 +155,11 @@ _BY_KIND: Final[Mapping[str, Sequence[tuple[Rule, NotePlace]]]] = {
 
 
 def _in_lines(path: str, content: str, rule: Rule) -> Iterator[RuleNote]:
-    words = _words(path, content) if rule.id == _TO_REVIEWER else content
+    words = _words(path, content) if rule.id == TO_REVIEWER else content
     for number, line in enumerate(words.splitlines(), start=1):
         short = line[:LONGEST_LINE]
         if any(pattern.search(short) for pattern in rule.lines):
             yield RuleNote(rule.id, path, number, rule.says, rule.asks)
-
-
-_TO_REVIEWER: Final = "speaks_to_the_reviewer"
 
 
 def _words(path: str, content: str) -> str:

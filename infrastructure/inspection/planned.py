@@ -14,12 +14,18 @@ from infrastructure.inspection.exports import (
     Exports,
     FunctionShape,
     all_names,
-    exports_of,
     shape_of,
 )
-from infrastructure.inspection.routes import answered, called, ends, fits, segments_of
+from infrastructure.inspection.routes import (
+    answered,
+    called,
+    ends,
+    fits,
+    is_of_pages,
+    segments_of,
+)
 from infrastructure.inspection.schema import QUERIES, is_statement, query_faults, tables_of
-from infrastructure.inspection.syntax import nodes, parsed
+from infrastructure.inspection.syntax import LANGUAGES, SCRIPTS, nodes, parsed, suffix
 
 if TYPE_CHECKING:
     from ast_grep_py import SgNode
@@ -30,6 +36,7 @@ _WORDS: Final = re.compile(
 _PRIMITIVE: Final = frozenset({"string", "number", "boolean", "bigint", "Date", "Buffer"})
 _PUT_IN: Final = re.compile(r"\$\{[^{}]{0,300}\}")
 _MAKES: Final = re.compile(r"\bcreate\s(?:\w{1,9}\s){0,2}table\s(?!\$)", re.IGNORECASE)
+_MOUNTED: Final = re.compile(r"\.(?:use|register|route)\(|\bprefix\b|\bbasePath\b")
 MOST_SHOWN: Final = 8
 
 
@@ -68,22 +75,25 @@ def _shape(signature: str) -> FunctionShape | None:
 
 
 def planned_exports(plan: Plan) -> dict[str, Exports]:
-    """What files will export by the plan; a plan without exports says nothing of any file."""
+    """What scripts will export by the plan; a plan without exports says nothing of any file."""
     if not plan.exports:
         return {}
     found: dict[str, Exports] = {}
     for file in plan.files:
+        if LANGUAGES.get(suffix(file.path)) not in SCRIPTS:
+            continue
         own = [one for one in plan.exports if one.path == file.path]
         shapes = {one.name: shape for one in own if (shape := _shape(one.signature)) is not None}
-        found[file.path] = Exports(frozenset(one.name for one in own), (), not own, shapes)
+        found[file.path] = Exports(
+            frozenset(one.name for one in own), (), open=False, functions=shapes
+        )
     return found
 
 
 def export_agreement(
-    plan: Plan, trees: Mapping[str, "SgNode"], files: Mapping[str, str]
+    plan: Plan, exports: Mapping[str, Exports], files: Mapping[str, str]
 ) -> Iterator[StaticFinding]:
     """Planned exports that a written file lacks or gives another signature."""
-    exports = {path: exports_of(files[path], root) for path, root in trees.items()}
     for one in plan.exports:
         if one.path not in exports or not files[one.path].strip():
             continue
@@ -161,23 +171,28 @@ def _listed(routes: tuple[PlannedRoute, ...]) -> str:
 
 
 def _unanswered(plan: Plan, trees: Mapping[str, "SgNode"]) -> Iterator[StaticFinding]:
-    found = [(path, route) for path, root in trees.items() for route in answered(root)]
-    home = max(
-        sorted(trees), key=lambda path: (sum(own == path for own, _ in found), "server" in path)
-    )
-    text = "\n".join(root.text() for root in trees.values())
+    # What runs in a browser calls addresses, in the very words in which servers answer them.
+    texts = {path: root.text() for path, root in trees.items()}
+    servers = sorted(path for path, text in texts.items() if not is_of_pages(path, text))
+    if not servers:
+        return
+    found = [(path, route) for path in servers for route in answered(trees[path])]
+    home = max(servers, key=lambda path: (sum(own == path for own, _ in found), "server" in path))
+    text = "\n".join(texts[path] for path in servers)
+    # A router that is mounted somewhere is given the beginning of its paths there.
+    near = ends if _MOUNTED.search(text) else fits
+    planned = [(one, segments_of(one.path)) for one in plan.routes]
     # Where some routes stand as they are planned, the others would stand so, too.
     plain = any(
-        route.method == one.method and fits(route.segments, segments_of(one.path))
-        for one in plan.routes
+        route.method == one.method and fits(route.segments, own)
+        for one, own in planned
         for _, route in found
     )
-    for one in plan.routes:
-        own = segments_of(one.path)
-        near = [route for _, route in found if ends(route.segments, own)]
-        if any(route.method == one.method for route in near):
+    for one, own in planned:
+        here = [route for _, route in found if near(route.segments, own)]
+        if any(route.method == one.method for route in here):
             continue
-        exact = [route for route in near if len(route.segments) == len(own)]
+        exact = any(len(route.segments) == len(own) for route in here)
         hidden = all(segment in text for segment in own)
         by_method = one.method in text or one.method.lower() in text
         if hidden and by_method and not plain and not exact:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from domain.documents import HttpMethod
 from infrastructure.inspection.syntax import nodes
 
 if TYPE_CHECKING:
     from ast_grep_py import SgNode
 
-METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+METHODS: Final = frozenset(method.value.lower() for method in HttpMethod)
 _CALLERS: Final = frozenset({*METHODS, "del", "fetch", "inject", "request", "call", "send"})
 _LITERAL: Final = re.compile(r"^([\"'`])(/.{0,300})\1$", re.DOTALL)
 _WORD: Final = re.compile(r"^[\"'`](\w{3,6})[\"'`]$")
@@ -20,6 +21,8 @@ _VARIES: Final = re.compile(r"^(?::\w.*|\{.*\}|\[.*\]|<.*>|\*|.*\$\{.*)$")
 _ORIGIN: Final = re.compile(r"^\$\{[^{}]{1,60}\}(?=/)")
 _TESTS: Final = re.compile(r"(?:test|it)\b")
 _NOTHING: Final = re.compile(r"\b40[45]\b")
+_PAGES: Final = re.compile(r"^(?:public|static|assets|client|web)/")
+_OF_A_BROWSER: Final = re.compile(r"\b(?:document|window)\.[a-z]|\baxios\b")
 _FILE: Final = re.compile(r"\.\w{1,6}$")
 
 
@@ -49,6 +52,11 @@ def fits(written: Sequence[str], planned: Sequence[str]) -> bool:
 def ends(written: Sequence[str], planned: Sequence[str]) -> bool:
     """Whether a path may be the end of another, which was given its beginning elsewhere."""
     return len(written) <= len(planned) and fits(written, planned[len(planned) - len(written) :])
+
+
+def is_of_pages(path: str, text: str) -> bool:
+    """Whether a script runs in a browser, or calls servers as one does."""
+    return _PAGES.match(path) is not None or _OF_A_BROWSER.search(text) is not None
 
 
 def answered(root: "SgNode") -> Iterator[WrittenRoute]:

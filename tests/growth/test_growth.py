@@ -117,7 +117,7 @@ ELSEWHERE = {
         for place in (
             "contract_tests.py:is_test", "imports.py:types_of", "migrations.py:migration_findings",
             "resolving.py:is_relative", "resolving.py:resolved", "routes.py:ends", "routes.py:fits",
-            "routes.py:segments_of",
+            "routes.py:is_of_pages", "routes.py:segments_of",
         )
     },
     "infrastructure/inspection/syntax.py:suffix": SHORT,

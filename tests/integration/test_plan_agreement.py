@@ -128,7 +128,8 @@ async def test_what_the_plan_says_and_a_file_does_not_keep_is_found(
     ("was", "now", "rule"),
     [
         ("import { overdue }", "import { late as overdue }", "missing_export"),
-        ("../src/loans.ts", "../src/server.ts", None),
+        ("../src/loans.ts", "../src/server.ts", "missing_export"),
+        ("import { overdue }", 'import "../src/server.ts";\nimport { overdue }', None),
         ('}], "2026-01-02")', "}])", "wrong_arguments"),
         ("/api/loans`", "/api/lendings`", "unplanned_route"),
         ("fetch(`${base}/api/loans`)", 'call("PATCH", "/api/loans")', "unplanned_route"),
@@ -163,6 +164,29 @@ ONE_HANDLER = """createServer((request) => {
   else if (request.method === "DELETE") drop();
 });
 """
+
+
+CLIENTS = {
+    "public/app.js": """await axios({ method: "get", url: "/api/loans" });
+api.post("/api/loans", { tool: "saw" });
+""",
+    "src/page.ts": 'document.title = "Loans";\napi.get("/api/loans", { page: 1 });\n',
+}
+
+
+async def test_what_a_browser_calls_is_no_answer_of_the_server() -> None:
+    files = {**FILES, **CLIENTS, "src/server.ts": ONE_HANDLER}
+    assert await found(files) == []
+    rules = await found({**files, "src/server.ts": ONE_HANDLER.replace("DELETE", "TRACE")})
+    assert rules == [("planned_route", "src/server.ts")]
+    notes = await Inspector(Here()).notes(None, CLIENTS, PLAN)
+    assert "unplanned_route" not in {note.rule for note in notes}
+
+
+async def test_the_page_at_the_root_answers_no_other_address() -> None:
+    server = SERVER.replace('app.get("/api/loans"', 'app.get("/"')
+    rules = await found({**FILES, "src/server.ts": server})
+    assert rules == [("planned_route", "src/server.ts")]
 
 
 @pytest.mark.parametrize("server", [TABLE, BEGUN_ELSEWHERE, ONE_HANDLER])

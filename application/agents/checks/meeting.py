@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from application.agents.checks.naming import repeated
+from application.agents.output import FULL_CODE
 from application.agents.stack_profile import PROFILE
 from domain.documents import ANYBODY, SIGNED_IN, Plan, PlannedRoute, Spec
 
-SCRIPTS: Final = (".ts", ".tsx", ".mts", ".js", ".mjs")
 LONGEST_NAME: Final = 63
 """Bytes that PostgreSQL keeps of a name."""
 _IDENTIFIER: Final = re.compile(r"^[^\W\d][\w$]*$|^[$][\w$]*$")
@@ -38,7 +38,7 @@ def _exports(plan: Plan) -> Iterator[str]:
     for one in plan.exports:
         if one.path not in planned:
             yield f"`{one.path}` exports `{one.name}`, but it is not in the list of files."
-        elif not one.path.endswith(SCRIPTS):
+        elif not one.path.endswith(FULL_CODE.scripts):
             yield f"`{one.path}` exports `{one.name}`, but it is no script."
         if not _IDENTIFIER.match(one.name):
             yield f"`{one.name}` of `{one.path}` is no name that a script can export."
@@ -80,8 +80,9 @@ def _shape(route: PlannedRoute) -> str:
 
 
 def _tables(plan: Plan) -> Iterator[str]:
-    if plan.tables and not any(file.path.endswith(".sql") for file in plan.files):
-        yield f"The plan has tables, but no SQL file below `{PROFILE.migrations}` makes them."
+    if plan.tables and not any(file.path.endswith(FULL_CODE.schemas) for file in plan.files):
+        wanted = f"{PROFILE.migrations}…{FULL_CODE.schemas}"
+        yield f"The plan has tables, but no file `{wanted}` makes them."
     yield from repeated("Table", [f"`{table.name}`" for table in plan.tables])
     for table in plan.tables:
         yield from repeated(f"Column of `{table.name}`", [f"`{c.name}`" for c in table.columns])

@@ -7,7 +7,7 @@ built, and can be worked through in some order.
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from application.agents.checks.meeting import SCRIPTS, meeting_findings
+from application.agents.checks.meeting import meeting_findings
 from application.agents.checks.naming import misnamed, repeated, unknown
 from application.agents.output import FULL_CODE
 from application.agents.paths import refusals
@@ -74,7 +74,7 @@ def _files(plan: Plan) -> Iterator[str]:
 def _project(plan: Plan) -> Iterator[str]:
     """What every project needs that has a program, whatever else is planned."""
     paths = {file.path for file in plan.files}
-    if any(path.endswith(SCRIPTS) for path in paths):
+    if any(path.endswith(FULL_CODE.scripts) for path in paths):
         for path in (*FULL_CODE.project_files, "README.md"):
             if path not in paths:
                 yield f"`{path}` is missing in the list of files: every project needs it."

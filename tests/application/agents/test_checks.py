@@ -111,7 +111,7 @@ def tasks(*changed: d.Task) -> d.Plan:
         (routed("/requests", "anybody", "signed in"), "name nobody else"),
         (replace(PLAN, routes=(*routed("/a/:b").routes, *routed("/a/:c/").routes)), "2 times"),
         (replace(PLAN, tables=(KEPT, KEPT)), "Table `requests` stands 2 times"),
-        (replace(PLAN, tables=(KEPT,)), "no SQL file"),
+        (replace(PLAN, tables=(KEPT,)), "but no file `db/…"),
         (replace(PLAN, tables=(replace(KEPT, name="Repair requests"),)), "no name for a table"),
         (replace(PLAN, tables=(replace(KEPT, columns=KEPT.columns * 2),)), "Column of `requests`"),
     ],

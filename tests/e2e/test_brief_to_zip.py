@@ -243,6 +243,7 @@ async def test_a_second_start_finds_everything(tmp_path):
     assert [item["title"] for item in listed["items"]] == ["Kept"]
 
 
+@pytest.mark.campaign
 async def test_files_may_be_kept_in_a_bucket(tmp_path: Path):
     import boto3  # noqa: PLC0415
 

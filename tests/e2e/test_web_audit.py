@@ -103,6 +103,7 @@ def test_filters_stand_in_the_address_and_an_event_opens_in_place(browser, servi
         page.wait_for_url(re.compile("problems=true"))
 
 
+@pytest.mark.campaign
 def test_a_long_log_is_searched_by_the_service_and_drawn_in_part(browser, service, renamed):
     boats, cakes = renamed
     with person(browser, service) as long:

@@ -54,6 +54,7 @@ def make(who: Watched, *titles: str) -> None:
         assert answer.ok
 
 
+@pytest.mark.campaign
 def test_the_palette_reaches_what_is_legal_now_every_part_page_feature_and_look(
     browser: Browser, service: str
 ) -> None:
@@ -125,6 +126,7 @@ def test_what_agents_finish_is_said_and_not_every_word_they_write(
         expect(other.locator("[role=status]", has_text="Specification to approve")).to_have_count(1)
 
 
+@pytest.mark.campaign
 def test_hundreds_of_features_come_page_by_page_and_stay_where_they_are(
     browser: Browser, service: str
 ) -> None:

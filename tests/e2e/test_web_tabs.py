@@ -95,6 +95,7 @@ def test_eight_tabs_share_one_stream_and_the_next_takes_over_when_its_reader_clo
         assert streams.open[0] is not reader
 
 
+@pytest.mark.campaign
 def test_a_tab_shows_what_an_agent_writes_though_another_tab_reads(
     browser: Browser, tmp_path
 ) -> None:

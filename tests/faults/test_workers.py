@@ -89,6 +89,7 @@ async def test_what_a_worker_brings_that_slept_past_its_lease_is_refused_and_cou
     assert await zombie.stop() == 0
 
 
+@pytest.mark.campaign
 async def test_a_worker_that_slept_past_its_lease_hangs_up_when_it_wakes(service: Service) -> None:
     feature, zombie = await held(service)
     zombie.pause()

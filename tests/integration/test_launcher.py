@@ -125,6 +125,7 @@ def test_a_changed_lock_is_installed(installed):
     assert run(installed)[2] == ""
 
 
+@pytest.mark.campaign
 def test_an_installation_that_was_cut_short_is_made_anew(installed, copying):
     (installed / ".venv" / ".installing").touch()
     code, said, complained = run(installed, env=copying)
@@ -133,6 +134,7 @@ def test_an_installation_that_was_cut_short_is_made_anew(installed, copying):
     assert run(installed)[2] == ""
 
 
+@pytest.mark.campaign
 def test_an_environment_whose_python_is_gone_is_made_anew(installed, copying):
     python = installed / ".venv" / "bin" / "python"
     python.unlink()

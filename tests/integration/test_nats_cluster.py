@@ -106,6 +106,7 @@ async def _settled(url: str, log: MemoryLog, replicas: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.campaign
 async def test_replicas_are_kept_over_a_lost_server_a_wipe_and_a_changed_setting(
     cluster: Cluster,
 ) -> None:

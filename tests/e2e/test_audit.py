@@ -13,7 +13,7 @@ from tests.e2e.service import PROJECT, up
 
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 
 async def settled_runs(client: ServiceClient, path: str) -> list[dict]:

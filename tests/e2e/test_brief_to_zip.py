@@ -20,7 +20,7 @@ from tests.object_store import object_store
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 PASSWORD = "correct horse battery staple"  # noqa: S105  # Of accounts that live for a test.
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

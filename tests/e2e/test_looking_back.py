@@ -14,7 +14,7 @@ from tests.e2e.test_brief_to_zip import settled, signed_up
 
 BRIEF = (PROJECT / "examples" / "tool-library.md").read_text()
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

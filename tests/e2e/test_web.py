@@ -21,7 +21,7 @@ from tests.e2e.web_walk import (
     with_own_brief,
 )
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 KEY = "sk-ant-test-0123456789abcdefghijklmnop"
 

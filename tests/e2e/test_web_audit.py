@@ -11,7 +11,7 @@ from tests.e2e.browser import chromium, person
 from tests.e2e.service import up
 from tests.e2e.web_walk import PASSWORD, approve, at_gate, sign_up, with_own_brief
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 EMAIL = "long@example.com"
 RENAMED = 300

@@ -30,7 +30,7 @@ from tests.e2e.web_walk import (
 )
 from tests.faults.service import database_url
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 KEY = "sk-ant-test-0123456789abcdefghijklmnop"
 REJECTED = "sk-ant-rejected-0123456789abcdefghijk"

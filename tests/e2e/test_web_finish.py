@@ -10,7 +10,7 @@ from tests.e2e.browser import PHONE, Watched, chromium, person
 from tests.e2e.service import up
 from tests.e2e.web_walk import at_gate, sign_up, with_own_brief
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 MANY = 260
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" + "s" * 40

@@ -20,7 +20,7 @@ from tests.e2e.service import up
 from tests.e2e.test_web_pages import violations
 from tests.e2e.web_walk import BRIEF, approve, at_gate, say, sign_up, status, with_own_brief
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 KEY = "sk-ant-test-0123456789abcdefghijklmnop"
 

@@ -16,7 +16,7 @@ from tests.e2e.service import up
 from tests.e2e.web_walk import GATES, approve, at_gate, sign_up, with_own_brief
 from tests.prepared import run
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 ZOOMS = {"Story": "story", "Timeline": "timeline", "Events": "raw"}
 NOT_WORDS = re.compile(r"undefined|null|NaN|\[object|_")

@@ -12,7 +12,7 @@ from tests.e2e.browser import PHONE, WIDE, chromium, person
 from tests.e2e.service import PROJECT, up
 from tests.e2e.web_walk import approve, at_gate, say, sign_up, with_own_brief
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 DIST = PROJECT / "interface" / "web" / "dist"
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")

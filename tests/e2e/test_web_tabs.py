@@ -10,7 +10,7 @@ from tests.e2e.browser import Watched, chromium, person
 from tests.e2e.service import up
 from tests.e2e.web_walk import BRIEF, answered, at_gate, say, sign_up, with_own_brief
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 TABS = 8
 

@@ -161,6 +161,6 @@ def _close(process: Process) -> None:
 async def _tell(process: Process, word: bytes) -> None:
     """Send it a line; one that is gone receives nothing."""
     assert process.stdin is not None  # noqa: S101 - it was asked for.
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop's word for a closed pipe.
         process.stdin.write(word + b"\n")
         await process.stdin.drain()

@@ -195,7 +195,8 @@ async def campaign(
     await assert_invariants(service)
     _, said = await service.command("log", "certify", "--all")
     errors = [line for line in said.splitlines() if line.startswith("error:")]
-    assert [line for line in errors if not any(name in line for name in spoilt)] == []
+    wrong = [line for line in errors if not any(name in line for name in spoilt)]
+    assert wrong == [], (wrong, said[-3000:])
 
 
 async def hostile(service: Service, dice: random.Random, *, rounds: int) -> None:

@@ -4,16 +4,18 @@ import asyncio
 import os
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 from uuid_utils.compat import uuid7
 
 from application.execution.worker import CrashedAlone
 from application.ports import Claim, Unavailable
 from domain.status import Step
-from infrastructure.computing.own_process import OwnProcess
+from infrastructure.computing.own_process import OwnProcess, _tell
 
 SECRET = "sk-ant-canary"  # noqa: S105 - what must not be seen.
 CLAIM = Claim(uuid7(), uuid7(), uuid7(), Step.SPEC, uuid7(), 1, uuid7(), 1, 1, alone=True)
@@ -117,3 +119,12 @@ async def test_one_whose_worker_lets_go_is_told_why_and_gone_when_that_is_over(
         await task
     assert heard.read_text().strip() == word
     assert ours() == []
+
+
+def test_one_that_is_gone_is_told_nothing_by_the_loop_of_the_service_too() -> None:
+    async def too_late() -> None:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "", stdin=PIPE)
+        await process.wait()
+        await _tell(process, b"stop")
+
+    uvloop.run(too_late())

@@ -1,1 +1,0 @@
-import"./BMn0fCZH.js";

@@ -1,1 +1,0 @@
-import{W as e,ct as t,ot as n}from"./Be1ZLYrt.js";var r=new class{#e=t([]);get here(){return e(this.#e)}set here(e){n(this.#e,e)}make(e){return this.here=e,()=>{this.here===e&&(this.here=[])}}};export{r as t};

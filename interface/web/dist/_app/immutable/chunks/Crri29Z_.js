@@ -1,1 +1,0 @@
-import{W as e,ct as t,it as n,ot as r}from"./Be1ZLYrt.js";var i=new class{#e=t(n(Date.now()));get now(){return e(this.#e)}set now(e){r(this.#e,e,!0)}constructor(){typeof window<`u`&&setInterval(()=>{document.hidden||(this.now=Date.now())},1e3)}};export{i as t};

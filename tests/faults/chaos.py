@@ -204,7 +204,8 @@ async def hostile(service: Service, dice: random.Random, *, rounds: int) -> None
     user = await service.user()
     user.patience = PATIENCE_SECONDS * 4
     for _ in range(rounds):
-        brief = SHAPES[dice.choice(HARSH)](LONGEST_BRIEF)
+        # With a wish before it, for a brief without any is refused at once.
+        brief = f"- Lend tools.\n\n{SHAPES[dice.choice(HARSH)](LONGEST_BRIEF)}"
         await user.drive(await user.create(brief), {"spec_ready", "failed"})
 
 

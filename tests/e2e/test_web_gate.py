@@ -15,10 +15,19 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from infrastructure.demo_model import DemoModel
-from tests.e2e.browser import Watched, chromium, person
+from tests.e2e.browser import PHONE, Watched, chromium, person
 from tests.e2e.service import up
 from tests.e2e.test_web_pages import violations
-from tests.e2e.web_walk import BRIEF, approve, at_gate, say, sign_up, status, with_own_brief
+from tests.e2e.web_walk import (
+    BRIEF,
+    answered,
+    approve,
+    at_gate,
+    say,
+    sign_up,
+    status,
+    with_own_brief,
+)
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -233,6 +242,41 @@ def test_revising_shows_what_it_throws_away_and_can_be_taken_back_with_its_words
         expect(kept.filter(has_text="Keep a list of members.")).to_be_visible()
         page.goto(f"{service}/app/features/{feature}")
         at_gate(page, "plan")
+
+
+def test_whoever_opens_the_discussion_writes_at_once_and_reads_the_last_words_first(
+    browser, service
+):
+    with person(browser, service, base_url=service) as eve:
+        page = sign_up(eve)
+        with_own_brief(page, service)
+        at_gate(page, "specification")
+        talk = page.get_by_test_id("discussion")
+        asked = talk.get_by_role("listitem").filter(has_text=re.compile("^You"))
+        narrow = {"width": 1024, "height": 768}
+        for size, numbers in ((narrow, (1,)), (PHONE, (2, 3, 4))):
+            page.set_viewport_size(size)
+            page.get_by_role("button", name="Discuss it").click()
+            expect(talk.get_by_role("textbox")).to_be_focused()
+            for number in numbers:
+                page.keyboard.type(f"Question {number}: why like this?")
+                page.keyboard.press("Enter")
+                if number < 4:  # From then on the first ones are folded away.
+                    answered(page, number)
+            expect(asked.last).to_contain_text(f"Question {numbers[-1]}")
+            expect(asked.last).to_be_in_viewport()
+            page.keyboard.press("Escape")
+            expect(talk).to_have_count(0)
+            expect(page.get_by_role("button", name="Discuss it")).to_be_focused()
+
+        page.get_by_role("button", name="Discuss it").click()
+        covered = talk.bounding_box()
+        assert (covered["x"], covered["y"]) == (0, 0)
+        assert (covered["width"], covered["height"]) == (PHONE["width"], PHONE["height"])
+        expect(asked.last).to_be_in_viewport()
+        expect(talk.get_by_role("textbox")).to_be_in_viewport()
+        talk.get_by_role("button", name="Show 2 earlier messages").click()
+        expect(asked.first).to_contain_text("Question 1")
 
 
 def test_what_changed_is_shown_at_each_gate_where_the_document_was_there_before(browser, service):

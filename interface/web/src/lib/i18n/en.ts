@@ -321,6 +321,8 @@ export const en = {
 		proposedSee: 'See it',
 		failed: 'The answer did not come.',
 		log: 'Conversation',
+		earlier: (messages: number) =>
+			`Show ${plural(messages, 'earlier message', 'earlier messages')}`,
 		briefTitle: 'The brief',
 		briefWaiting:
 			'The brief appears here, when the analyst knows enough. It says what will be built, and what will not.',

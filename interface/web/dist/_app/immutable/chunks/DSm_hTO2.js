@@ -1,0 +1,1 @@
+export{bt as load_css,yt as start}from"./CJfNSobd.js";

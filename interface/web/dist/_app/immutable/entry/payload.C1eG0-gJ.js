@@ -1,0 +1,1 @@
+export{or as payload,sr as set_payload}from"../chunks/CJfNSobd.js";

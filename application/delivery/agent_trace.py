@@ -16,8 +16,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from application.delivery.lineage import Lineage, Writing
 from application.delivery.origins import LineRange, lines_in, origins_of
+from application.delivery.writings import Writing, Writings
 
 VERSION: Final = "0.1.0"
 NAMESPACE: Final = "build-practical"
@@ -31,7 +31,7 @@ CONTRIBUTORS: Final = {"user": "human", "agent": "ai"}
 def agent_trace(
     feature_id: UUID,
     made_at: datetime,
-    lineage: Lineage,
+    writings: Writings,
     version: int,
     bodies: Mapping[str, bytes],
     delivered: Mapping[str, str],
@@ -41,7 +41,7 @@ def agent_trace(
     Args:
         feature_id: Whose code it is.
         made_at: When the code was finished.
-        lineage: All recordings of its files.
+        writings: All recordings of its files.
         version: Of the recording that is delivered.
         bodies: The bytes of every delivered file, and of those before it, by hash.
         delivered: The hash of each delivered file by its path.
@@ -51,8 +51,8 @@ def agent_trace(
             "path": path,
             "conversations": list(
                 _conversations(
-                    lineage,
-                    origins_of(lineage, version, path, bodies),
+                    writings,
+                    origins_of(writings, version, path, bodies),
                     lines_in(bodies[hashed]),
                 )
             ),
@@ -71,16 +71,16 @@ def agent_trace(
 
 
 def _conversations(
-    lineage: Lineage, ranges: Sequence[LineRange], lines: Sequence[str]
+    writings: Writings, ranges: Sequence[LineRange], lines: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """What each recording contributed to a file, the oldest first; what nobody knows last."""
     by_writing: dict[int | None, list[LineRange]] = {}
     for one in ranges:
         by_writing.setdefault(one.writing, []).append(one)
     for version in sorted(by_writing, key=lambda v: (v is None, v or 0)):
-        writing = lineage.writings[version] if version is not None else None
+        writing = writings.by_version[version] if version is not None else None
         yield {
-            **(_named(lineage, writing) if writing else {"contributor": {"type": "unknown"}}),
+            **(_named(writings, writing) if writing else {"contributor": {"type": "unknown"}}),
             "ranges": [
                 {
                     "start_line": one.first,
@@ -92,7 +92,7 @@ def _conversations(
         }
 
 
-def _named(lineage: Lineage, writing: Writing) -> dict[str, Any]:
+def _named(writings: Writings, writing: Writing) -> dict[str, Any]:
     """Where a recording can be looked up in the log, who wrote, and what it was written from."""
     kind = CONTRIBUTORS.get(writing.by.partition(":")[0], "unknown")
     model = {"model_id": _model(writing.model)} if writing.model else {}
@@ -101,7 +101,7 @@ def _named(lineage: Lineage, writing: Writing) -> dict[str, Any]:
         "url": writing.event_id.urn,
         "contributor": {"type": kind, **model},
         "related": [
-            {"type": name, "url": lineage.ids[at].urn}
+            {"type": name, "url": writings.ids[at].urn}
             for name, at in sources.items()
             if at is not None
         ],

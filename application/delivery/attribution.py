@@ -17,11 +17,11 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from application.agents.output import FULL_CODE
-from application.delivery.lineage import Lineage, Writing
 from application.delivery.origins import origins_of
 from application.delivery.points_said import SaidPoint
 from application.delivery.structure import Piece, PieceKind, Structure
 from application.delivery.trace import Trace
+from application.delivery.writings import Writing, Writings
 from domain.documents import Plan
 
 SHARED_FROM: Final = Fraction(2, 3)
@@ -30,7 +30,7 @@ FEWEST_SHARED: Final = 3
 """Requirements: of fewer, all may well stand on the same lines."""
 
 
-class Basis(StrEnum):
+class ServingBasis(StrEnum):
     """How it is known what lines serve."""
 
     TEST = "test"
@@ -55,7 +55,7 @@ class Segment(Struct, frozen=True, omit_defaults=True):
     first: int
     last: int
     """From 1, both included."""
-    basis: Basis
+    basis: ServingBasis
     writing: int | None = None
     """Version of the recording that wrote them; null: not known."""
     piece: str = ""
@@ -99,7 +99,7 @@ class Attribution(Struct, frozen=True):
 
 
 class _Served(NamedTuple):
-    basis: Basis
+    basis: ServingBasis
     requirements: tuple[str, ...]
 
 
@@ -107,7 +107,7 @@ def attribution_of(
     trace: Trace,
     points: tuple[SaidPoint, ...],
     structure: Structure,
-    lineage: Lineage,
+    writings: Writings,
     version: int | None,
     bodies: dict[str, bytes],
     plans: dict[int, Plan],
@@ -118,7 +118,7 @@ def attribution_of(
         trace: From the brief's points to files, by ids.
         points: The brief's points with the messages that they come from.
         structure: What stands where.
-        lineage: Who recorded the files.
+        writings: Who recorded the files.
         version: Of the recording that stands; None before there is code.
         bodies: Texts of files by hash, as far as they could be read.
         plans: Every plan that files were written by, by version.
@@ -127,7 +127,7 @@ def attribution_of(
     paths = [file.path for file in trace.files] if version is not None else []
     files = []
     for path in paths:
-        origins = origins_of(lineage, version or 0, path, bodies)
+        origins = origins_of(writings, version or 0, path, bodies)
         by_line = [one.writing for one in origins for _ in range(one.first, one.last + 1)]
         files.append(AttributedFile(path, tuple(served.segments(path, by_line))))
     named = {one.writing for file in files for one in file.segments if one.writing is not None}
@@ -137,7 +137,7 @@ def attribution_of(
         structure.pieces,
         _importing(structure),
         tuple(files),
-        {at: _written(lineage.writings[at], plans) for at in sorted(named)},
+        {at: _written(writings.by_version[at], plans) for at in sorted(named)},
     )
 
 
@@ -221,7 +221,9 @@ class _Serving:
                 continue
             named = ids_in(piece, self._homes)
             self._served[piece.id] = (
-                _Served(Basis.TEST, self._ordered(named)) if named else self._whole(piece.path)
+                _Served(ServingBasis.TEST, self._ordered(named))
+                if named
+                else self._whole(piece.path)
             )
             for used in piece.uses:
                 by_tests.setdefault(used, set()).update(named)
@@ -245,7 +247,7 @@ class _Serving:
             for need in self._tasks[task]
             if need not in reached.get(task, ())
         }
-        return _Served(Basis.TESTED, self._ordered([*tested, *unreached]))
+        return _Served(ServingBasis.TESTED, self._ordered([*tested, *unreached]))
 
     def _serve_tables(self, pieces: Sequence[Piece]) -> None:
         named: dict[str, set[str]] = {}
@@ -255,20 +257,27 @@ class _Serving:
                     named.setdefault(used, set()).update(self._served[piece.id].requirements)
         for table, needs in named.items():
             served = self._served.get(table)
-            if served and served.basis is not Basis.TESTED and needs and not self._is_shared(needs):
-                self._served[table] = _Served(Basis.NAMED, self._ordered(needs))
+            if (
+                served
+                and served.basis is not ServingBasis.TESTED
+                and needs
+                and not self._is_shared(needs)
+            ):
+                self._served[table] = _Served(ServingBasis.NAMED, self._ordered(needs))
 
     def _whole(self, path: str) -> _Served:
         """What a file serves as a whole, where nothing narrower is known."""
         if path.rpartition("/")[2] in FULL_CODE.project_files:
-            return _Served(Basis.STACK, ())
+            return _Served(ServingBasis.STACK, ())
         file = self._files.get(path)
         served = [self._homes[one] for one in file.serves if one in self._homes] if file else []
         if not served:
-            return _Served(Basis.NOT_KNOWN, ())
+            return _Served(ServingBasis.NOT_KNOWN, ())
         if self._is_shared(set(served)):
-            return _Served(Basis.SHARED, ())
-        return _Served(Basis.TASK if file and file.tasks else Basis.TEST, self._ordered(served))
+            return _Served(ServingBasis.SHARED, ())
+        return _Served(
+            ServingBasis.TASK if file and file.tasks else ServingBasis.TEST, self._ordered(served)
+        )
 
     def _tasks_of(self, path: str) -> tuple[str, ...]:
         file = self._files.get(path)

@@ -13,11 +13,11 @@ from msgspec import Struct
 from application.agents.points import reading_in
 from application.delivery.attribution import Attribution, attribution_of
 from application.delivery.dossier import markdown_of
-from application.delivery.lineage import Lineage, lineage_of
 from application.delivery.points_said import SaidPoint, points_said
 from application.delivery.stored_files import read_what_is_there
 from application.delivery.structure import ReadStructure, Structure
 from application.delivery.trace import Trace, trace_of
+from application.delivery.writings import Writings, writings_of
 from application.features import Features
 from application.ports import ArtifactStore
 from application.running.computing import Computing
@@ -41,7 +41,7 @@ class Ground(Struct, frozen=True):
 
     trace: Trace
     points: tuple[SaidPoint, ...]
-    lineage: Lineage
+    writings: Writings
     plan: Plan | None
     """The plan that stands."""
     plans: dict[int, Plan]
@@ -106,7 +106,7 @@ class Attributions:
         version = versions[-1]
         now = {file.sha256: file for file in ground.files}
         wanted = (
-            ground.lineage.wanted(version, [file.path for file in ground.files])
+            ground.writings.wanted(version, [file.path for file in ground.files])
             if version is not None
             else {}
         )
@@ -127,7 +127,7 @@ class Attributions:
             ground.trace,
             ground.points,
             structure,
-            ground.lineage,
+            ground.writings,
             version,
             bodies,
             ground.plans,
@@ -154,7 +154,7 @@ def ground_of(events: tuple[Recorded, ...], versions: tuple[int | None, ...]) ->
     return Ground(
         trace,
         points_said(events, versions[0] or 0),
-        lineage_of(events),
+        writings_of(events),
         planned,
         _plans(events),
         files,

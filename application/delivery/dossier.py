@@ -16,10 +16,10 @@ from application.agents.points import reading_in
 from application.delivery import checker
 from application.delivery.agent_trace import agent_trace
 from application.delivery.changelog import Changelog, changelog_markdown, changelog_of
-from application.delivery.lineage import Lineage
 from application.delivery.manifest import bill_of_materials, is_declaration
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
+from application.delivery.writings import Writings
 from domain import events as e
 from domain.content import Content
 from domain.recorded import Recorded
@@ -79,14 +79,14 @@ class Finished(Struct, frozen=True):
 
 
 def dossier(
-    finished: Finished, log: bytes, lineage: Lineage, bodies: dict[str, bytes]
+    finished: Finished, log: bytes, writings: Writings, bodies: dict[str, bytes]
 ) -> dict[str, bytes]:
     """Every file of the folder by its path in the delivery.
 
     Args:
         finished: What is delivered.
         log: Its exported log.
-        lineage: Who wrote its files.
+        writings: Who wrote its files.
         bodies: The bytes of the source files, and of what they were written on from, by hash.
     """
     brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
@@ -112,7 +112,7 @@ def dossier(
     written = agent_trace(
         finished.feature_id,
         made.recorded_at,
-        lineage,
+        writings,
         made.version,
         bodies,
         {file.path: file.sha256 for file in finished.files},

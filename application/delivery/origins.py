@@ -10,8 +10,8 @@ from itertools import groupby
 from msgspec import Struct
 
 from application.delivery.diff import lines_of
-from application.delivery.lineage import Lineage
 from application.delivery.matching import matching
+from application.delivery.writings import Writings
 
 
 class LineRange(Struct, frozen=True):
@@ -29,20 +29,20 @@ def lines_in(body: bytes) -> list[str]:
 
 
 def origins_of(
-    lineage: Lineage, version: int, path: str, bodies: Mapping[str, bytes]
+    writings: Writings, version: int, path: str, bodies: Mapping[str, bytes]
 ) -> tuple[LineRange, ...]:
     """Who wrote the lines of a file as it stands at a recording; none of an empty file.
 
     Args:
-        lineage: All recordings up to that one.
+        writings: All recordings up to that one.
         version: Of the recording.
         path: The file.
-        bodies: Texts by their hash, those of `Lineage.wanted` as far as they could be read.
+        bodies: Texts by their hash, those of `Writings.wanted` as far as they could be read.
     """
     found: list[int | None] | None = None
     before: list[str] | None = None
-    for place, writing in enumerate(reversed(list(lineage.chain(version, path)))):
-        body = _body(lineage, writing.files[path], bodies)
+    for place, writing in enumerate(reversed(list(writings.chain(version, path)))):
+        body = _body(writings, writing.files[path], bodies)
         now = None if body is None else lines_in(body)
         if now is None:
             found = None
@@ -54,8 +54,8 @@ def origins_of(
     return tuple(_ranges(found or []))
 
 
-def _body(lineage: Lineage, sha256: str, bodies: Mapping[str, bytes]) -> bytes | None:
-    text = lineage.texts.get(sha256)
+def _body(writings: Writings, sha256: str, bodies: Mapping[str, bytes]) -> bytes | None:
+    text = writings.texts.get(sha256)
     return bodies.get(sha256) if text is None else text.encode()
 
 

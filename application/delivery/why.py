@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from application.delivery.attribution import Attribution, Basis, Segment, Written, homes_of, ids_in
+from application.delivery.attribution import (
+    Attribution,
+    Segment,
+    ServingBasis,
+    Written,
+    homes_of,
+    ids_in,
+)
 from application.delivery.points_said import SaidPoint
 from application.delivery.structure import Piece, PieceKind
 from application.delivery.trace import TracedRequirement
@@ -42,7 +49,7 @@ class LineReason(Struct, frozen=True, omit_defaults=True):
     first: int
     last: int
     """The lines around it with the same story."""
-    basis: Basis
+    basis: ServingBasis
     """How it is known which requirements it serves."""
     part_of: str = ""
     """The export, route, table or test that it belongs to."""
@@ -165,7 +172,7 @@ def standing_on(
         shared=tuple(
             file.path
             for file in whole.files
-            if needs and any(one.basis is Basis.SHARED for one in file.segments)
+            if needs and any(one.basis is ServingBasis.SHARED for one in file.segments)
         ),
     )
 

@@ -11,8 +11,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from application.delivery.attribution import Attribution, Basis, attribution_of
-from application.delivery.lineage import Lineage, Writing
+from application.delivery.attribution import Attribution, ServingBasis, attribution_of
 from application.delivery.points_said import SaidMessage, SaidPoint
 from application.delivery.trace import trace_of
 from application.delivery.why import (
@@ -21,6 +20,7 @@ from application.delivery.why import (
     reason_for,
     standing_on,
 )
+from application.delivery.writings import Writing, Writings
 from domain import documents as d
 from domain.errors import NotFound
 from domain.events import FileWritten
@@ -51,7 +51,7 @@ def attributed(
         for point in trace.points
     )
     structure = pieces_of(every, plan)
-    return attribution_of(trace, points, structure, Lineage({9: one}), 9, bodies, {5: plan})
+    return attribution_of(trace, points, structure, Writings({9: one}), 9, bodies, {5: plan})
 
 
 @pytest.fixture(scope="module", params=EXAMPLES, ids=lambda path: path.stem)
@@ -110,11 +110,11 @@ def test_every_line_of_the_demo_has_one_writer_and_an_answer(demo):
         assert reason.written
         assert reason.written.attempt == "implement:1"
         assert bool(reason.requirements) == (
-            reason.basis not in {Basis.SHARED, Basis.STACK, Basis.NOT_KNOWN}
+            reason.basis not in {ServingBasis.SHARED, ServingBasis.STACK, ServingBasis.NOT_KNOWN}
         )
-        assert reason.basis is not Basis.NOT_KNOWN
+        assert reason.basis is not ServingBasis.NOT_KNOWN
     for path in ("package.json", "tsconfig.json", ".env.example"):
-        assert reason_for(demo, path, 1).basis is Basis.STACK
+        assert reason_for(demo, path, 1).basis is ServingBasis.STACK
 
 
 def test_what_is_of_each_file_is_covered_once_and_in_order(demo):
@@ -204,33 +204,33 @@ def small() -> Attribution:
     return attributed(BRIEF, SPEC, PLAN, TESTS, FILES)
 
 
-def story(whole: Attribution, path: str, line: int) -> tuple[Basis, list[str]]:
+def story(whole: Attribution, path: str, line: int) -> tuple[ServingBasis, list[str]]:
     reason = reason_for(whole, path, line)
     return reason.basis, [one.id for one in reason.requirements]
 
 
 def test_a_requirement_is_narrowed_to_the_export_that_its_tests_use(small):
-    assert story(small, "src/loans.ts", 3) == (Basis.TESTED, ["FR-1"])
-    assert story(small, "src/loans.ts", 5) == (Basis.TESTED, ["FR-1"])
-    assert story(small, "src/loans.ts", 9) == (Basis.TESTED, ["FR-2"])
-    assert story(small, "src/loans.ts", 1) == (Basis.TASK, ["FR-1", "FR-2"])
+    assert story(small, "src/loans.ts", 3) == (ServingBasis.TESTED, ["FR-1"])
+    assert story(small, "src/loans.ts", 5) == (ServingBasis.TESTED, ["FR-1"])
+    assert story(small, "src/loans.ts", 9) == (ServingBasis.TESTED, ["FR-2"])
+    assert story(small, "src/loans.ts", 1) == (ServingBasis.TASK, ["FR-1", "FR-2"])
     assert reason_for(small, "src/loans.ts", 9).part_of == "export overdue"
 
 
 def test_routes_tables_and_tests_are_found_by_their_lines(small):
-    assert story(small, "src/app.ts", 3) == (Basis.TESTED, ["FR-2"])
-    assert story(small, "src/app.ts", 5) == (Basis.SHARED, [])
-    assert story(small, "db/001.sql", 3) == (Basis.NAMED, ["FR-1"])
-    assert story(small, "db/001.sql", 5) == (Basis.SHARED, [])
-    assert story(small, "tests/loans.test.ts", 4) == (Basis.TEST, ["FR-1"])
-    assert story(small, "tests/loans.test.ts", 8) == (Basis.TEST, ["FR-2"])
-    assert story(small, "tests/loans.test.ts", 1) == (Basis.SHARED, [])
+    assert story(small, "src/app.ts", 3) == (ServingBasis.TESTED, ["FR-2"])
+    assert story(small, "src/app.ts", 5) == (ServingBasis.SHARED, [])
+    assert story(small, "db/001.sql", 3) == (ServingBasis.NAMED, ["FR-1"])
+    assert story(small, "db/001.sql", 5) == (ServingBasis.SHARED, [])
+    assert story(small, "tests/loans.test.ts", 4) == (ServingBasis.TEST, ["FR-1"])
+    assert story(small, "tests/loans.test.ts", 8) == (ServingBasis.TEST, ["FR-2"])
+    assert story(small, "tests/loans.test.ts", 1) == (ServingBasis.SHARED, [])
     assert reason_for(small, "src/app.ts", 3).part_of == "route GET /api/loans"
 
 
 def test_what_no_task_and_no_test_names_is_not_known(small):
-    assert story(small, "src/stray.ts", 1) == (Basis.NOT_KNOWN, [])
-    assert story(small, "package.json", 1) == (Basis.STACK, [])
+    assert story(small, "src/stray.ts", 1) == (ServingBasis.NOT_KNOWN, [])
+    assert story(small, "package.json", 1) == (ServingBasis.STACK, [])
 
 
 def test_a_reason_leads_to_task_tests_points_and_message(small):
@@ -268,7 +268,7 @@ def test_what_stands_on_words_is_found_by_point_message_and_sentence(small):
 )
 def test_unusual_files_have_a_line_for_a_line(small, path, lines):
     for line in range(1, lines + 1):
-        assert story(small, path, line) == (Basis.TASK, ["FR-3"])
+        assert story(small, path, line) == (ServingBasis.TASK, ["FR-3"])
     with pytest.raises(NotFound):
         reason_for(small, path, lines + 1)
     with pytest.raises(NotFound):

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from application.delivery.agent_trace import agent_trace
 from application.delivery.artifact_keys import artifact_key
-from application.delivery.lineage import Lineage, Writing, lineage_of
 from application.delivery.origins import lines_in, origins_of
+from application.delivery.writings import Writing, Writings, writings_of
 from domain import commands as c
 from domain import events as e
 from domain.status import Agent, Step
@@ -36,7 +36,7 @@ def hashed(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-def rewritten(texts: list[str]) -> tuple[Lineage, dict[str, bytes]]:
+def rewritten(texts: list[str]) -> tuple[Writings, dict[str, bytes]]:
     """A file that was written so often, each time on from the text before."""
     writings = {
         number: Writing(
@@ -51,29 +51,29 @@ def rewritten(texts: list[str]) -> tuple[Lineage, dict[str, bytes]]:
         )
         for number, text in enumerate(texts, 1)
     }
-    return Lineage(writings), {hashed(text.encode()): text.encode() for text in texts}
+    return Writings(writings), {hashed(text.encode()): text.encode() for text in texts}
 
 
-def by_line(lineage: Lineage, version: int, bodies: dict[str, bytes]) -> list[int | None]:
-    ranges = origins_of(lineage, version, "a.ts", bodies)
+def by_line(writings: Writings, version: int, bodies: dict[str, bytes]) -> list[int | None]:
+    ranges = origins_of(writings, version, "a.ts", bodies)
     return [one.writing for one in ranges for _ in range(one.first, one.last + 1)]
 
 
 @forall(TEXTS)
 def test_every_line_has_one_origin_and_ranges_cover_the_file_in_order(texts):
-    lineage, bodies = rewritten(texts)
-    ranges = origins_of(lineage, len(texts), "a.ts", bodies)
+    writings, bodies = rewritten(texts)
+    ranges = origins_of(writings, len(texts), "a.ts", bodies)
     ends = [0, *(one.last for one in ranges)]
     assert [one.first for one in ranges] == [end + 1 for end in ends[:-1]]
     assert all(one.first <= one.last for one in ranges)
     assert ends[-1] == len(lines_in(texts[-1].encode()))
-    assert all(one.writing in lineage.writings for one in ranges)
+    assert all(one.writing in writings.by_version for one in ranges)
 
 
 @forall(TEXTS)
 def test_a_line_stands_in_every_text_since_the_recording_it_is_ascribed_to(texts):
-    lineage, bodies = rewritten(texts)
-    origins = by_line(lineage, len(texts), bodies)
+    writings, bodies = rewritten(texts)
+    origins = by_line(writings, len(texts), bodies)
     for line, origin in zip(lines_in(texts[-1].encode()), origins, strict=True):
         for text in texts[(origin or 1) - 1 :]:
             assert line in lines_in(text.encode())
@@ -81,10 +81,10 @@ def test_a_line_stands_in_every_text_since_the_recording_it_is_ascribed_to(texts
 
 @forall(TEXTS, st.text(max_size=9))
 def test_lines_that_a_later_round_leaves_keep_their_origin(texts, added):
-    lineage, bodies = rewritten([*texts, texts[-1], f"{texts[-1]}\n{added}"])
-    before = by_line(lineage, len(texts), bodies)
-    assert by_line(lineage, len(texts) + 1, bodies) == before
-    after = by_line(lineage, len(texts) + 2, bodies)
+    writings, bodies = rewritten([*texts, texts[-1], f"{texts[-1]}\n{added}"])
+    before = by_line(writings, len(texts), bodies)
+    assert by_line(writings, len(texts) + 1, bodies) == before
+    after = by_line(writings, len(texts) + 2, bodies)
     kept = len(before) if texts[-1].endswith("\n") else max(0, len(before) - 1)
     assert set(after[kept:]) - set(before) <= {len(texts) + 2}
     assert len(after) >= kept
@@ -92,21 +92,21 @@ def test_lines_that_a_later_round_leaves_keep_their_origin(texts, added):
 
 @pytest.mark.parametrize("text", UNUSUAL)
 def test_unusual_files_are_told_by_their_bytes(text):
-    lineage, bodies = rewritten([text])
+    writings, bodies = rewritten([text])
     body = text.encode()
-    record = json.loads(agent_trace(FEATURE, AT, lineage, 1, bodies, {"a.ts": hashed(body)}))
+    record = json.loads(agent_trace(FEATURE, AT, writings, 1, bodies, {"a.ts": hashed(body)}))
     assert_agent_trace(record)
     (file,) = record["files"]
     assert covered(file, body)
 
 
 def test_what_cannot_be_read_any_more_leaves_its_heirs_without_an_origin():
-    lineage, bodies = rewritten(["a\nb\n", "a\nc\n", "a\nc\nd\n"])
-    assert by_line(lineage, 3, bodies) == [1, 2, 3]
+    writings, bodies = rewritten(["a\nb\n", "a\nc\n", "a\nc\nd\n"])
+    assert by_line(writings, 3, bodies) == [1, 2, 3]
     del bodies[hashed(b"a\nb\n")]
-    assert by_line(lineage, 3, bodies) == [None, None, 3]
+    assert by_line(writings, 3, bodies) == [None, None, 3]
     now = hashed(b"a\nc\nd\n")
-    record = json.loads(agent_trace(FEATURE, AT, lineage, 3, bodies, {"a.ts": now}))
+    record = json.loads(agent_trace(FEATURE, AT, writings, 3, bodies, {"a.ts": now}))
     told = [one["contributor"]["type"] for one in record["files"][0]["conversations"]]
     assert told == ["ai", "unknown"]
 
@@ -151,17 +151,17 @@ async def test_a_file_that_a_second_round_carries_keeps_its_origin():
     last = max(n for n, x in enumerate(story.events, 1) if isinstance(x, e.ImplementationCompleted))
     shop, files = await told(story.events, bodies)
     recorded = await shop.features.history(TENANT, FEATURE)
-    lineage = lineage_of(tuple(recorded))
+    writings = writings_of(tuple(recorded))
     lines = {
         path: [
             one.writing
-            for one in origins_of(lineage, last, path, bodies)
+            for one in origins_of(writings, last, path, bodies)
             for _ in range(one.first, one.last + 1)
         ]
         for path in ("src/a.ts", "src/b.ts")
     }
     assert lines == {"src/a.ts": [first, last, first], "src/b.ts": [first]}
-    assert [lineage.writings[at].round for at in (first, last)] == [1, 2]
+    assert [writings.by_version[at].round for at in (first, last)] == [1, 2]
     record = json.loads(files[PLACE])
     by_path = {file["path"]: file for file in record["files"]}
     ids = {one.version: str(one.event_id) for one in recorded}
@@ -243,6 +243,6 @@ def test_a_fork_says_that_it_does_not_know_the_model_of_what_it_brought_along():
     story = given.done()
     fork = story.fork(len(story.events))
     events = tuple(given.recorded(x, n, "user:1", AT) for n, x in enumerate(fork.events, 1))
-    lineage = lineage_of(events)
-    assert lineage.writings
-    assert {(one.carried, one.model) for one in lineage.writings.values()} == {(True, "")}
+    writings = writings_of(events)
+    assert writings.by_version
+    assert {(one.carried, one.model) for one in writings.by_version.values()} == {(True, "")}

@@ -47,10 +47,10 @@ class Writing(Struct, frozen=True, omit_defaults=True):
     plan: int | None = None
 
 
-class Lineage(Struct, frozen=True):
+class Writings(Struct, frozen=True):
     """All recordings of files up to a moment."""
 
-    writings: dict[int, Writing] = {}
+    by_version: dict[int, Writing] = {}
     """By version."""
     stored: dict[str, e.FileWritten] = {}
     """Where the bytes of each hash are."""
@@ -61,12 +61,12 @@ class Lineage(Struct, frozen=True):
 
     def holder(self, version: int, path: str) -> Writing | None:
         """The recording that wrote a file as it stood at a recording; None if it had none."""
-        writing = self.writings.get(version)
+        writing = self.by_version.get(version)
         while writing is not None:
             if path in writing.files:
                 return writing
             earlier = writing.elsewhere.get(path, writing.same_as)
-            writing = self.writings.get(earlier) if earlier is not None else None
+            writing = self.by_version.get(earlier) if earlier is not None else None
         return None
 
     def chain(self, version: int, path: str) -> Iterator[Writing]:
@@ -85,28 +85,28 @@ class Lineage(Struct, frozen=True):
         return {sha256: self.stored[sha256] for sha256 in hashes if sha256 in self.stored}
 
 
-def lineage_of(events: tuple[Recorded, ...]) -> Lineage:
+def writings_of(events: tuple[Recorded, ...]) -> Writings:
     """All that was written in these events, which are a feature's first ones."""
-    lineage = Lineage()
+    writings = Writings()
     feature = Feature()
     models: dict[str, str] = {}
     for recorded in events:
         event = recorded.event
         if isinstance(event, e.StepStarted):
             models[event.attempt.name] = event.manifest.model
-        writing = _writing(recorded, feature.content, models, lineage)
+        writing = _writing(recorded, feature.content, models, writings)
         if writing is not None:
-            lineage.writings[recorded.version] = writing
+            writings.by_version[recorded.version] = writing
         if isinstance(
             e.told(event), e.BriefConfirmed | e.BriefRevised | e.SpecGenerated | e.PlanGenerated
         ):
-            lineage.ids[recorded.version] = recorded.event_id
+            writings.ids[recorded.version] = recorded.event_id
         feature = evolve(feature, event)
-    return lineage
+    return writings
 
 
 def _writing(
-    recorded: Recorded, content: Content, models: Mapping[str, str], lineage: Lineage
+    recorded: Recorded, content: Content, models: Mapping[str, str], writings: Writings
 ) -> Writing | None:
     told = e.told(recorded.event)
     repeats: int | None = None
@@ -115,19 +115,21 @@ def _writing(
     match told:
         case e.TestsGenerated(document=document, reused_from=repeats):
             files = {file.path: sha256_of(file.content) for file in document.files}
-            lineage.texts.update({sha256_of(file.content): file.content for file in document.files})
+            writings.texts.update(
+                {sha256_of(file.content): file.content for file in document.files}
+            )
             before = content.tests.version if content.tests else content.previous_tests
             bases = () if before is None else (before,)
         case e.ImplementationCompleted() | e.AttemptFailed() if told.files:
             repeats = getattr(told, "reused_from", None)
-            lineage.stored.update({file.sha256: file for file in told.files})
+            writings.stored.update({file.sha256: file for file in told.files})
             frozen = content.tests.version if content.tests else None
             elsewhere = {
                 file.path: frozen
                 for file in told.files
                 if frozen is not None
                 and file.by is Agent.CONTRACT_TEST
-                and (held := lineage.holder(frozen, file.path)) is not None
+                and (held := writings.holder(frozen, file.path)) is not None
                 and held.files[file.path] == file.sha256
             }
             files = {f.path: f.sha256 for f in told.files if f.path not in elsewhere}
@@ -137,7 +139,7 @@ def _writing(
     carried = recorded.event if isinstance(recorded.event, e.PartCarried) else None
     attempt = getattr(told, "attempt", None)
     name = attempt.name if attempt else ""
-    if repeats is not None and repeats in lineage.writings and not carried:
+    if repeats is not None and repeats in writings.by_version and not carried:
         files, elsewhere = {}, {}
     else:
         repeats = None
@@ -152,7 +154,7 @@ def _writing(
         carried=carried is not None,
         files=files,
         elsewhere=elsewhere,
-        bases=tuple(base for base in bases if base in lineage.writings),
+        bases=tuple(base for base in bases if base in writings.by_version),
         same_as=repeats,
         brief=content.brief.version if content.brief else None,
         spec=content.spec.version if content.spec else None,

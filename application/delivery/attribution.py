@@ -203,7 +203,8 @@ class _Serving:
         """The lines of a file, in order, each once."""
         inside: list[Piece | None] = [None] * len(origins)
         # The smallest last: what stands inside of another is told by itself.
-        for piece in sorted(self._pieces.get(path, ()), key=lambda p: p.first - p.last):
+        spans = {(piece.first, piece.last): piece for piece in self._pieces.get(path, ())}
+        for piece in sorted(spans.values(), key=lambda p: p.first - p.last):
             for line in range(piece.first, min(piece.last, len(origins)) + 1):
                 inside[line - 1] = piece
         ids = [piece.id if piece else "" for piece in inside]

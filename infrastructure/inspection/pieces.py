@@ -48,6 +48,14 @@ class _Span(NamedTuple):
     last: int
 
 
+class _Used(NamedTuple):
+    """What a node names."""
+
+    names: set[str]
+    routes: set[str]
+    """Ids of the planned routes that it calls."""
+
+
 def pieces_of(files: dict[str, str], plan: Plan | None) -> Structure:
     """What stands where in all files of a feature, tests included."""
     trees = dict(_trees(files))
@@ -209,21 +217,16 @@ def _cases(
     }
     own = dict(_declarations(root))
     planned = [(one, segments_of(one.path)) for one in plan]
+    read: dict[str, _Used] = {}
     for call in nodes(root, "call_expression"):
         if not _CASE.match(_callee(call)):
             continue
         title = _title(call)
         if title is None:
             continue
-        parts = [call, *_reached(call, own)]
-        uses = {asks[name] for part in parts for name in _named(part) if name in asks}
-        uses |= {
-            piece_id(PieceKind.ROUTE, "", f"{one.method} {one.path}")
-            for part in parts
-            for asked_route in called(part)
-            for one, segments in planned
-            if fits(asked_route.segments, segments) and asked_route.method in {"", one.method}
-        }
+        parts = [_used(call, planned), *_reached(call, own, read, planned)]
+        uses = {asks[name] for part in parts for name in part.names if name in asks}
+        uses.update(route for part in parts for route in part.routes)
         yield Piece(PieceKind.TEST, title, path, *_span(call), tuple(sorted(uses & known)))
 
 
@@ -260,15 +263,32 @@ def _named(node: "SgNode") -> set[str]:
     return {one.text() for kind in _NAMES for one in nodes(node, kind)}
 
 
-def _reached(node: "SgNode", own: "Mapping[str, SgNode]") -> "list[SgNode]":
+def _used(node: "SgNode", planned: Sequence[tuple[PlannedRoute, tuple[str, ...]]]) -> _Used:
+    routes = {
+        piece_id(PieceKind.ROUTE, "", f"{one.method} {one.path}")
+        for asked_route in called(node)
+        for one, segments in planned
+        if fits(asked_route.segments, segments) and asked_route.method in {"", one.method}
+    }
+    return _Used(_named(node), routes)
+
+
+def _reached(
+    node: "SgNode",
+    own: "Mapping[str, SgNode]",
+    read: dict[str, _Used],
+    planned: Sequence[tuple[PlannedRoute, tuple[str, ...]]],
+) -> list[_Used]:
     """Declarations of the same file that a node uses, directly or through others of them."""
-    found: dict[str, SgNode] = {}
-    waiting = [node]
+    found: dict[str, _Used] = {}
+    waiting = [_named(node)]
     while waiting:
-        for name in _named(waiting.pop()):
+        for name in waiting.pop():
             if name in own and name not in found:
-                found[name] = own[name]
-                waiting.append(own[name])
+                if name not in read:  # Each is read once, however many tests use it.
+                    read[name] = _used(own[name], planned)
+                found[name] = read[name]
+                waiting.append(read[name].names)
     return list(found.values())
 
 

@@ -5,8 +5,8 @@ export const linesOf = (first: number, last: number): string =>
 	first === last ? String(first) : `${first}–${last}`;
 
 /** This page's address with a file open at a line. */
-export function lineAt(here: URL, path: string, line: number): string {
-	const there = new URL(here);
+export function lineAt(here: Readonly<Pick<URL, 'href'>>, path: string, line: number): string {
+	const there = new URL(here.href);
 	there.searchParams.set('show', 'files');
 	there.searchParams.set('file', path);
 	there.searchParams.set('line', String(line));
@@ -15,8 +15,8 @@ export function lineAt(here: URL, path: string, line: number): string {
 }
 
 /** This page's address with a document open at an id. */
-export function idIn(here: URL, part: string, id: string): string {
-	const there = new URL(here);
+export function idIn(here: Readonly<Pick<URL, 'href'>>, part: string, id: string): string {
+	const there = new URL(here.href);
 	there.searchParams.set('show', part);
 	for (const name of ['file', 'line']) there.searchParams.delete(name);
 	there.hash = id;

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from application.audit.estimates import Estimates
+from application.delivery.attributions import Attributions
 from application.delivery.comparing import Comparisons
 from application.delivery.download import Download
 from application.delivery.history import Histories
@@ -39,6 +40,7 @@ from infrastructure.identity.signing_keys import OwnTokens, SigningKeys
 from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.tries import PostgresTries
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection.pieces import pieces_of
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.standing import DatabaseStanding
 from infrastructure.read_models import PostgresReadStore
@@ -126,6 +128,7 @@ async def open_api(
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
+    attributions = Attributions(features, base.artifacts, base.computing, pieces_of)
     services = Services(
         features=features,
         reads=reads,
@@ -136,6 +139,7 @@ async def open_api(
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, past_runs, keys, choice, agent_configs),
+        attributions=attributions,
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
@@ -178,6 +182,7 @@ async def open_api(
         continuity=base.continuity,
     )
     base.continuity.on_set_back(services.pasts.clear)
+    base.continuity.on_set_back(attributions.forget)
     return services
 
 

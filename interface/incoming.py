@@ -21,6 +21,10 @@ LARGEST_POSITION: Final = 2**53 - 1
 """In the log: what a JSON number carries exactly, for every reader."""
 LONGEST_BRIEF: Final = 40_000
 """Characters; as `domain.commands.BriefText` has it."""
+LONGEST_SENTENCE: Final = 2_000
+LARGEST_LINE: Final = 10_000_000
+POINT: Final = r"^BF-[0-9]{1,4}$"
+REQUIREMENT: Final = r"^[A-Z]{1,3}-[0-9]{1,4}$"
 LONGEST_SEARCH: Final = 200
 """Characters of a search."""
 LONGEST_CURSOR: Final = 2_048

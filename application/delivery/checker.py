@@ -17,7 +17,7 @@ What file managers, version control and installations leave in a folder (`.DS_St
 What it cannot show: whoever can change all of these files together can also make a new log, and
 change this program so that it says yes to everything. So compare the log's head with what the
 service tells (`--head`), and check what matters with a copy of this file from elsewhere.
-`trace.*` and `bom.json` are made from the documents; only the manifest covers them.
+`trace.*`, `agent-trace.json` and `bom.json` are made from the log; only the manifest covers them.
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from application.agents.points import reading_in
 from application.delivery import checker
+from application.delivery.agent_trace import agent_trace
 from application.delivery.changelog import Changelog, changelog_markdown, changelog_of
-from application.delivery.manifest import bill_of_materials
+from application.delivery.manifest import bill_of_materials, is_declaration
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
+from application.delivery.writings import Writings
 from domain import events as e
 from domain.content import Content
 from domain.recorded import Recorded
@@ -30,6 +32,8 @@ README: Final = """\
 
 - `brief.md`, `spec.md`, `plan.md`, `tests.md`: what was asked for and approved, step by step
 - `trace.md` (`trace.json`): from each point of the brief to requirements, tests, tasks and files
+- `agent-trace.json`: which agent, with which model, wrote which lines of the source files, in which
+  attempt (Agent Trace 0.1.0); a `urn:uuid:` there is an event's id in `log.jsonl`
 - `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
 - `bom.json`: the packages that the code declares (CycloneDX 1.6)
 - `log.jsonl`: everything that happened to the feature, as CloudEvents. **The whole conversation is
@@ -74,18 +78,22 @@ class Finished(Struct, frozen=True):
         return made.files
 
 
-def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> dict[str, bytes]:
+def dossier(
+    finished: Finished, log: bytes, writings: Writings, bodies: dict[str, bytes]
+) -> dict[str, bytes]:
     """Every file of the folder by its path in the delivery.
 
     Args:
         finished: What is delivered.
         log: Its exported log.
-        declarations: The source files that `bill.is_declaration` names, by path.
+        writings: Who wrote its files.
+        bodies: The bytes of the source files, and of what they were written on from, by hash.
     """
     brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
     assert isinstance(spec, e.SpecGenerated)  # noqa: S101
     assert isinstance(plan, e.PlanGenerated)  # noqa: S101
     assert isinstance(tests, e.TestsGenerated)  # noqa: S101
+    made = finished.parts["implementation"]
     trace = trace_of(
         markdown_of(brief),
         spec.document,
@@ -97,9 +105,17 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
     bill = bill_of_materials(
         finished.feature_id,
         spec.document.title,
-        finished.parts["implementation"].recorded_at,
-        declarations,
+        made.recorded_at,
+        {f.path: bodies[f.sha256] for f in finished.files if is_declaration(f.path)},
         plan.document.packages,
+    )
+    written = agent_trace(
+        finished.feature_id,
+        made.recorded_at,
+        writings,
+        made.version,
+        bodies,
+        {file.path: file.sha256 for file in finished.files},
     )
     papers = {
         **{f"{part}.md": markdown_of(finished.parts[part].event) for part in checker.DOCUMENTED},
@@ -112,6 +128,7 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
     files = {
         **{name: text.encode() for name, text in papers.items()},
         "trace.json": _json(trace),
+        "agent-trace.json": written,
         "bom.json": bill,
         "log.jsonl": log,
         "reviews.json": _reviews(finished, log.splitlines()),

@@ -11,13 +11,12 @@ import msgspec
 
 from application.delivery.dossier import Finished, dossier, markdown_of
 from application.delivery.finished import finished
-from application.delivery.manifest import is_declaration
-from application.delivery.stored_files import read_stored
+from application.delivery.stored_files import read_all_stored, read_stored, read_what_is_there
+from application.delivery.writings import Writings, writings_of
 from application.features import Features
 from application.ports import ArtifactStore
 from application.running.computing import Computing, Here
 from application.transparency.export import StoredLog, lines_of
-from domain.events import FileWritten
 
 __all__ = ["Download", "markdown_of"]
 
@@ -53,16 +52,23 @@ class Download:
         )
         chunks = lines_of(self._log, tenant_id, made.feature_id, made.version)
         log = b"".join([chunk async for chunk in chunks])
-        declarations = {
-            file.path: await self._body(tenant_id, made, file)
-            for file in made.files
-            if is_declaration(file.path)
-        }
-        papers = await self._computing.run(tenant_id, dossier, made, log, declarations)
+        events = await self._features.history(tenant_id, feature_id, made.version)
+        writings = await self._computing.run(tenant_id, writings_of, tuple(events))
+        bodies = await self._bodies(tenant_id, made, writings)
+        papers = await self._computing.run(tenant_id, dossier, made, log, writings, bodies)
         return Contents(self._artifacts, tenant_id, made, papers)
 
-    async def _body(self, tenant_id: UUID, made: Finished, file: FileWritten) -> bytes:
-        return await read_stored(self._artifacts, tenant_id, made.feature_id, file)
+    async def _bodies(
+        self, tenant_id: UUID, made: Finished, writings: Writings
+    ) -> dict[str, bytes]:
+        """Every source file, and of the texts it was written on from those that can be read."""
+        place = (self._artifacts, tenant_id, made.feature_id)
+        paths = [file.path for file in made.files]
+        now = {file.sha256: file for file in made.files}
+        bodies = dict(zip(now, await read_all_stored(*place, now.values()), strict=True))
+        wanted = writings.wanted(made.parts["implementation"].version, paths)
+        earlier = [file for sha256, file in wanted.items() if sha256 not in now]
+        return bodies | await read_what_is_there(*place, earlier)
 
 
 class Contents:

@@ -86,9 +86,9 @@ def exports_of(content: str, root: "SgNode") -> Exports:
             elif kind == "namespace_export":
                 names.update(_unquoted(c.text()) for c in child.children() if c.kind() in _NAMED)
             elif kind == "export_clause":
-                names.update(_specified(child))
+                names.update(given for _, given in specified_names(child))
             elif child.is_named():
-                names.update(_declared(child))
+                names.update(declared_names(child))
                 functions.update(_functions(child, overloaded))
     is_open = bool(_COMMON_JS.search(content)) or root.find(kind="ERROR") is not None
     return Exports(frozenset(names), tuple(stars), is_open or not content.strip(), functions)
@@ -99,14 +99,16 @@ def _unquoted(text: str) -> str:
     return found.group(1) if found else text
 
 
-def _specified(clause: "SgNode") -> Iterator[str]:
+def specified_names(clause: "SgNode") -> Iterator[tuple[str, str]]:
+    """The names of a clause `{ a, b as c }`: each as the script has it, and as it is exported."""
     for one in nodes(clause, "export_specifier"):
-        alias = one.field("alias") or one.field("name")
-        if alias is not None:
-            yield _unquoted(alias.text())
+        name = one.field("name")
+        if name is not None:
+            given = one.field("alias") or name
+            yield _unquoted(name.text()), _unquoted(given.text())
 
 
-def _declared(node: "SgNode") -> Iterator[str]:
+def declared_names(node: "SgNode") -> Iterator[str]:
     """Names that a declaration brings."""
     if node.kind() in {"lexical_declaration", "variable_declaration"}:
         for one in node.children():
@@ -126,7 +128,7 @@ def _declared(node: "SgNode") -> Iterator[str]:
                 yield child.text()
                 break
             if child.is_named():
-                yield from _declared(child)
+                yield from declared_names(child)
 
 
 def _functions(node: "SgNode", overloaded: set[str]) -> Iterator[tuple[str, FunctionShape]]:

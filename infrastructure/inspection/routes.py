@@ -34,6 +34,8 @@ class WrittenRoute(NamedTuple):
     segments: tuple[str, ...]
     """Of the path; what varies is empty."""
     line: int
+    last: int = 0
+    """Where the code that answers ends; 0 where that is not told."""
 
 
 def segments_of(path: str) -> tuple[str, ...]:
@@ -69,7 +71,10 @@ def answered(root: "SgNode") -> Iterator[WrittenRoute]:
         first = next((one for one in given.children() if one.is_named()), None)
         path = _path(first)
         if method in METHODS and path is not None and len(given.children()) > 3:  # noqa: PLR2004 - brackets, path and a handler.
-            yield WrittenRoute(method.upper(), segments_of(path), call.range().start.line + 1)
+            at = call.range()
+            yield WrittenRoute(
+                method.upper(), segments_of(path), at.start.line + 1, at.end.line + 1
+            )
     yield from _of_objects(root)
 
 
@@ -84,7 +89,10 @@ def _of_objects(root: "SgNode") -> Iterator[WrittenRoute]:
         path, verb = _path(said.get("url") or said.get("path")), said.get("method")
         method = _WORD.match(verb.text()) if verb is not None else None
         if path is not None and method is not None and method[1].lower() in METHODS:
-            yield WrittenRoute(method[1].upper(), segments_of(path), whole.range().start.line + 1)
+            at = whole.range()
+            yield WrittenRoute(
+                method[1].upper(), segments_of(path), at.start.line + 1, at.end.line + 1
+            )
 
 
 def called(root: "SgNode") -> Iterator[WrittenRoute]:

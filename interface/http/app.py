@@ -26,6 +26,7 @@ from interface.http.features import (
     reading,
     rounds,
     understanding,
+    why,
 )
 from interface.http.middleware import OutermostMiddleware
 from interface.http.preconditions import terms
@@ -54,6 +55,7 @@ def described() -> list[ControllerRouterHandler]:
             *reading.HANDLERS,
             *estimating.HANDLERS,
             *rounds.HANDLERS,
+            *why.HANDLERS,
             *understanding.HANDLERS,
             *delivery.HANDLERS,
             *conversation.HANDLERS,

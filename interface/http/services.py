@@ -20,6 +20,7 @@ from application.audit.estimates import Estimates
 from application.audit.events import AuditLog, Chain, Changes
 from application.audit.usage import Expenses, Usages
 from application.continuity.watch import Continuity
+from application.delivery.attributions import Attributions
 from application.delivery.comparing import Comparisons
 from application.delivery.parcel import Parcel
 from application.identity.accounts import Accounts
@@ -210,6 +211,7 @@ class Services:
     expenses: Expenses
     """Asked through `usages`."""
     estimates: Estimates
+    attributions: Attributions
     certifier: Certifier
     live: Live
     artifacts: ArtifactStore

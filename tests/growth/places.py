@@ -60,12 +60,23 @@ from application.agents.title import fallback_title, title_findings
 from application.agents.told import tells_the_reviewer
 from application.agents.tools import WRITE_FILES
 from application.agents.weakness import weakness_named
+from application.delivery.agent_trace import agent_trace
+from application.delivery.attribution import attribution_of
+from application.delivery.attributions import ground_of
 from application.delivery.checker import MAKES
 from application.delivery.diff import ComparedText, changes, differing, lines_of
 from application.delivery.dossier import Finished, dossier
 from application.delivery.history import RecordedLife
 from application.delivery.manifest import bill_of_materials
+from application.delivery.structure import Piece, PieceKind, Structure
 from application.delivery.trace import trace_markdown, trace_of
+from application.delivery.why import (
+    points_of_message,
+    points_of_sentence,
+    reason_for,
+    standing_on,
+)
+from application.delivery.writings import Writing, writings_of
 from application.execution.drafting import Draft
 from application.ports import Block, ModelAnswer
 from application.transparency.export import StoredEvent, cloud_event, read_line
@@ -372,7 +383,37 @@ def _delivered(text: str) -> object:
     log = b"".join(
         msgspec.json.encode(cloud_event(one)) + b"\n" for one in stored_as_it_would_be(told)
     )
-    return dossier(Finished(NOBODY, told[-1].version, parts), log, {"package.json": b"{}"})
+    bodies = dict.fromkeys((sha256(body).hexdigest() for body in SOURCES.values()), text.encode())
+    return dossier(Finished(NOBODY, told[-1].version, parts), log, writings_of(tuple(told)), bodies)
+
+
+def _explained(text: str) -> object:
+    """Why the lines of a file are there that was the text, and then was written anew."""
+    told = tuple(_life(text))
+    places = {one.type: one.version for one in told}
+    kinds = ("brief_confirmed", "spec_generated", "plan_generated", "tests_generated")
+    code = places["implementation_completed"]
+    ground = ground_of(told, (*(places[kind] for kind in kinds), code))
+    files = {"a": f"{text}\nmore", "b": text}
+    for number, name in enumerate(files, 1):
+        ground.writings.by_version[number] = Writing(
+            number, NOBODY, AT, "agent:implementer", 1, files={"src/server.ts": name},
+            bases=(number - 1,) * (number > 1),
+        )  # fmt: skip
+    bodies = {name: body.encode() for name, body in files.items()}
+    pieces = (
+        Piece(PieceKind.EXPORT, text, "src/server.ts", 1, 9),
+        Piece(PieceKind.TEST, text, "tests/lend.test.ts", 1, 9),
+    )
+    whole = attribution_of(
+        ground.trace, ground.points, Structure(pieces), ground.writings, 2, bodies, ground.plans
+    )
+    return (
+        reason_for(whole, "src/server.ts", 1),
+        standing_on(whole, points_of_sentence(whole, text)),
+        points_of_message(whole, text),
+        agent_trace(NOBODY, AT, ground.writings, 2, bodies, {"src/server.ts": "b"}),
+    )
 
 
 def _bundled(text: str) -> object:
@@ -526,6 +567,7 @@ PLACES: Final[Mapping[str, Place]] = {
     "trace of a delivery": _traced,
     "bill of materials": _billed,
     "papers of a delivery": _delivered,
+    "why lines are there": _explained,
     "git history": _bundled,
     "export": _exported,
     "redaction": _redacted,

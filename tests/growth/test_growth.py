@@ -74,7 +74,6 @@ ELSEWHERE = {
     "application/delivery/beside.py:passed_over": OFFLINE,
     "application/delivery/beside.py:runs_by_itself": OFFLINE,
     "application/agents/table.py:agent_configs_of": SHORT,
-    "application/delivery/manifest.py:is_declaration": SHORT,
     "application/delivery/checker.py:check": OFFLINE,
     "application/delivery/checker.py:main": OFFLINE,
     "application/delivery/checker.py:notes": OFFLINE,
@@ -99,7 +98,8 @@ ELSEWHERE = {
         for place in (
             "access.py:access_notes", "contract_tests.py:contract_test_findings",
             "exports.py:asked", "exports.py:export_findings", "exports.py:exports_of",
-            "exports.py:all_names", "exports.py:shape_of", "planned.py:export_agreement",
+            "exports.py:all_names", "exports.py:declared_names", "exports.py:shape_of",
+            "exports.py:specified_names", "pieces.py:pieces_of", "planned.py:export_agreement",
             "planned.py:query_agreement",
             "planned.py:route_agreement",
             "planned.py:table_agreement", "routes.py:answered", "routes.py:called",

@@ -20,6 +20,7 @@ from application.agents.table import agent_configs_of
 from application.audit.estimates import Estimates
 from application.audit.events import ChainReport, FeatureChange
 from application.delivery.artifact_keys import artifact_key
+from application.delivery.attributions import Attributions
 from application.delivery.download import Download
 from application.delivery.history import Histories
 from application.execution.model_access import Choice
@@ -29,6 +30,7 @@ from application.identity.api_keys import KeySettings
 from application.identity.rate_limit import RateLimiter
 from application.identity.security_log import SecurityLog
 from application.ports import Metadata
+from application.running.computing import Here
 from application.transparency.export import StoredEvent
 from domain.commands import FeatureCommand
 from domain.recorded import Recorded
@@ -41,6 +43,7 @@ from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection.pieces import pieces_of
 from infrastructure.nats.live import NatsLive
 from infrastructure.nats.signals import Signal
 from infrastructure.sealing import MasterKey
@@ -184,6 +187,7 @@ class World:
             audit=audit,
             expenses=audit,
             estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, agent_configs_of()),
+            attributions=Attributions(self.features, self.artifacts, Here(), pieces_of),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,

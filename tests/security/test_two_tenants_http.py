@@ -25,7 +25,12 @@ BODIES: dict[str, Any] = {
     "store_api_key": {"api_key": "sk-ant-other-0123456789"},
     "create_feature": {"title": "Another"},
 }
-QUERIES: dict[str, Any] = {"diff_features": {"from": 1}, "estimate_cost": {"action": "approve"}}
+QUERIES: dict[str, Any] = {
+    "diff_features": {"from": 1},
+    "estimate_cost": {"action": "approve"},
+    "read_reason": {"line": 1},
+    "read_standing": {"point": "BF-1"},
+}
 OPERATIONS = sorted(
     (operation["operationId"], method.upper(), path)
     for path, item in DOCUMENT["paths"].items()

@@ -18,14 +18,18 @@ from domain.commands import LARGEST_VERSION
 from interface.http.problems.table import Fault, refuse
 from interface.incoming import (
     ENTITY_TAG,
+    LARGEST_LINE,
     LARGEST_POSITION,
     LONGEST_BRIEF,
     LONGEST_CURSOR,
     LONGEST_KEY,
     LONGEST_SEARCH,
+    LONGEST_SENTENCE,
     LONGEST_TIME,
     MOST_ITEMS,
     NUMBER,
+    POINT,
+    REQUIREMENT,
     TEXT,
     TOKEN,
     Malformed,
@@ -109,6 +113,36 @@ LogWords = Annotated[
         "Words, each of which is found in the type, the actor, a code of what went "
         "wrong, the title that the feature has now, or at the start of the event's id, its "
         "feature's id or its hash. What people and agents wrote is sealed, and is not searched."
+    ),
+]
+
+LineNumber = Annotated[
+    int,
+    QueryParameter(name="line", ge=1, le=LARGEST_LINE, description="The line of the file, from 1."),
+]
+OfPoint = Annotated[
+    str | None,
+    QueryParameter(name="point", pattern=POINT, description="A point of the brief, as `BF-1`."),
+]
+OfRequirement = Annotated[
+    str | None,
+    QueryParameter(
+        name="requirement",
+        pattern=REQUIREMENT,
+        description="A requirement of the specification, as `FR-1`.",
+    ),
+]
+OfMessage = Annotated[
+    UUID | None, QueryParameter(name="message", description="A message of the person, by its id.")
+]
+OfSentence = Annotated[
+    str | None,
+    QueryParameter(
+        name="sentence",
+        min_length=1,
+        max_length=LONGEST_SENTENCE,
+        pattern=TEXT,
+        description="Words of the brief or of a message, as they stand there.",
     ),
 ]
 

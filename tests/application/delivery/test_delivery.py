@@ -28,7 +28,7 @@ from interface.cli.logbook import verify_file
 from tests import given
 from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
 
-TRACE = ("trace.json", "trace.md")
+TRACE = ("trace.json", "trace.md", "agent-trace.json")
 SCRIPT = ".build-practical/verify.py"
 
 

@@ -15,6 +15,7 @@ import type {
 	Outcome,
 	Problem,
 	Progress,
+	ServingBasis,
 	Severity
 } from '#lib/api/generated/index.ts';
 import { count, duration, money, moneyBetween } from '#lib/format.ts';
@@ -534,6 +535,37 @@ export const en = {
 		none: 'No code yet. Files appear here while they are written.',
 		loading: 'Reading the file…',
 		list: 'Files of this feature'
+	},
+	why: {
+		title: 'Why is this line here?',
+		line: 'Line',
+		ask: 'Show',
+		help: 'Click a line of the code, or write its number.',
+		lines: (range: string) => `Lines ${range}`,
+		written: (who: string, attempt: string, round: number) =>
+			`Written by ${who}${attempt ? ` (${attempt})` : ''} in round ${round}`,
+		writtenUnknown: 'It is not known who wrote it.',
+		task: 'for the task',
+		basis: {
+			test: 'It is a test of what follows.',
+			tested: 'Tests of what follows use it.',
+			named: 'Code for what follows names this table.',
+			task: 'The plan says that its task is for what follows.',
+			shared: 'Most of the software stands on it, so it is there for no single wish.',
+			stack: 'Every project has this file; it is there for no single wish.',
+			not_known: 'It is not known what it is for: no task and no test names it.'
+		} satisfies Record<ServingBasis, string>,
+		tests: 'Tests that use it, or import its file:',
+		said: 'You said:',
+		unsaid: 'It stands in the brief; which message asked for it is not known.',
+		stands: 'What stands on this',
+		standsTitle: 'What stands on each point',
+		leftOut: 'Left out:',
+		nothing: 'Nothing is known to stand on it.',
+		testList: 'Tests',
+		placeList: 'Files and lines',
+		shared: (n: number) =>
+			`And ${plural(n, 'file', 'files')} with lines that most of the software stands on.`
 	},
 	runs: {
 		title: 'Work and cost',

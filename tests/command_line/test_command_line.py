@@ -376,6 +376,7 @@ def test_operators_fork_a_feature_for_its_owner(service: tuple[Up, UUID]) -> Non
     assert "checkpoint" in run(running.folder, "fork", str(feature), "--at", "999").error
 
 
+@pytest.mark.campaign
 def test_operators_decide_on_dead_letters(service: tuple[Up, UUID]) -> None:
     running, feature = service
     note = json.loads((running.folder / "data" / "addresses.json").read_text())

@@ -78,6 +78,7 @@ async def leave_behind(url: str) -> None:
     await ann.close()
 
 
+@pytest.mark.campaign
 def test_hostile_texts_hold_up_nobody_also_after_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for _ in range(2):

@@ -99,9 +99,24 @@ def free_port() -> str:
     ("faults", "why", "what_to_do"),
     [
         (("refusal",), "declined to work on this", "Say in the brief what the software is for"),
-        (("truncated_tool",) * 20, "cut off at its limit of length", "Make the feature smaller"),
-        (("wrong_ids",) * 20, "did not pass the checks", "revise the brief"),
-        (("529",) * 4, "overloaded", "It is not tried again by itself"),
+        pytest.param(
+            ("truncated_tool",) * 20,
+            "cut off at its limit of length",
+            "Make the feature smaller",
+            marks=pytest.mark.campaign,
+        ),
+        pytest.param(
+            ("wrong_ids",) * 20,
+            "did not pass the checks",
+            "revise the brief",
+            marks=pytest.mark.campaign,
+        ),
+        pytest.param(
+            ("529",) * 4,
+            "overloaded",
+            "It is not tried again by itself",
+            marks=pytest.mark.campaign,
+        ),
         (("401",), "API key", "Enter a valid API key in the settings"),
     ],
     ids=["refusal", "too long", "invalid", "overloaded", "rejected key"],
@@ -235,6 +250,7 @@ def test_a_stuck_step_is_given_up_and_tried_again(
         at_gate(page, "specification")
 
 
+@pytest.mark.campaign
 def test_a_service_that_stops_and_starts_in_the_middle_loses_and_repeats_nothing(
     browser: Browser, model: ScriptedModel, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from uuid import UUID
 
+import pytest
+
 from domain import events as e
 from tests.faults.invariants import assert_invariants
 from tests.faults.service import Service, until
@@ -32,6 +34,7 @@ async def test_what_is_decided_while_the_relay_is_dead_is_worked_on_when_it_is_b
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_feature_gets_done_while_no_relay_runs_and_later_messages_make_nothing_twice(
     service: Service,
 ) -> None:
@@ -80,6 +83,7 @@ async def test_nats_wiped_in_the_middle_of_a_feature_loses_nothing(service: Serv
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_without_nats_for_the_second_half_a_feature_still_gets_done(
     service: Service,
 ) -> None:
@@ -117,6 +121,7 @@ async def test_postgres_killed_while_answers_are_on_their_way_loses_none_of_them
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_killed_projector_shows_the_past_and_catches_up(service: Service) -> None:
     user, feature = await at_gate(service)
     [projector] = service.running("projector")
@@ -155,6 +160,7 @@ async def test_a_reply_is_kept_although_the_api_died_while_it_was_streamed(
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_every_process_ends_in_order_when_it_is_told_to(service: Service) -> None:
     await service.start("worker")
     user = await service.user()

@@ -64,6 +64,9 @@ class DemoDesk:
     async def notes(self, files, plan=None):
         return await self._inspector.notes(None, files, plan)
 
+    async def beside(self, files, paths):
+        return await self._inspector.beside(None, files, paths)
+
     async def compute(self, work, *args):
         return work(*args)
 

@@ -362,7 +362,7 @@ class MendingStopped(Event, frozen=True, tag="mending_stopped"):
 
     personal: ClassVar[frozenset[str]] = frozenset({"files"})
     epoch: int
-    reason: StopReason
+    why: StopReason
     round: int
     """Rounds that were begun since a person last decided."""
     of: int

@@ -162,7 +162,7 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
         case e.MendingStarted():
             begun = replace(moved, implementation=None, security_review=None, code_review=None)
             return replace(begun, accepted=None, mending=_mended(content, event, version))
-        case e.MendingStopped(reason=reason) if reason is not StopReason.UNDECIDED:
+        case e.MendingStopped(why=why) if why is not StopReason.UNDECIDED:
             return replace(moved, mending=_mended(content, event, version))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)

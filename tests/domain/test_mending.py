@@ -83,7 +83,7 @@ def test_at_most_so_many_rounds_begin_without_a_person():
     again(again(story, "F-1", "F-2"), "F-1")
     assert last(story) == e.MendingStopped(
         epoch=1,
-        reason=StopReason.LIMIT_REACHED,
+        why=StopReason.LIMIT_REACHED,
         round=2,
         of=2,
         stage=ReturnStage.IMPLEMENT,
@@ -106,7 +106,7 @@ def test_at_most_so_many_rounds_begin_without_a_person():
 )
 def test_a_round_without_progress_is_the_last(second, why):
     story = again(in_review().reviewed("F-1", "F-2"), *second)
-    assert last(story).reason is StopReason.NO_PROGRESS, why
+    assert last(story).why is StopReason.NO_PROGRESS, why
     assert (last(story).round, last(story).of) == (1, 2)
 
 
@@ -115,13 +115,13 @@ def test_what_was_gone_and_is_back_is_no_progress():
     again(story, "F-2", "F-3", rounds=5)
     assert isinstance(last(story), e.MendingStarted)
     again(story, "F-1", rounds=5)
-    assert last(story).reason is StopReason.NO_PROGRESS
+    assert last(story).why is StopReason.NO_PROGRESS
 
 
 def test_fewer_faults_of_which_one_is_graver_are_no_progress():
     story = in_review().reviewed("F-1", "F-2", "F-3")
     again(story, "F-4", severity=Severity.CRITICAL)
-    assert last(story).reason is StopReason.NO_PROGRESS
+    assert last(story).why is StopReason.NO_PROGRESS
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_fewer_faults_of_which_one_is_graver_are_no_progress():
 )
 def test_what_code_cannot_mend_and_what_is_not_allowed_is_left_to_a_person(more, rounds, reason):
     story = in_review().reviewed("F-1", rounds=rounds, **more)
-    assert last(story).reason is reason
+    assert last(story).why is reason
     assert last(story).stage is more.get("stage", ReturnStage.IMPLEMENT)
     assert story.feature.status is Status.FAILED
 
@@ -144,7 +144,7 @@ def test_an_undecided_verdict_begins_no_round_and_its_retry_asks_for_the_review_
     story.do(start(story.feature, Step.CODE_REVIEW))
     said = answer(story.feature, Step.CODE_REVIEW, verdict=Verdict.UNDECIDED)
     story.do(msgspec.structs.replace(said, mending_rounds=2))
-    assert last(story).reason is StopReason.UNDECIDED
+    assert last(story).why is StopReason.UNDECIDED
     assert story.do(c.RetryFeature()).feature.due == {Step.CODE_REVIEW: story.feature.version}
 
 
@@ -158,7 +158,7 @@ def test_a_retry_by_hand_keeps_the_freeze_and_counts_rounds_anew():
     assert [one.code_review for one in content.mending.reviews][-1] == content.rework.code_review
     assert len(content.mending.reviews) == 2
     again(story, "F-1")
-    assert last(story).reason is StopReason.NO_PROGRESS, "a person does not make it progress"
+    assert last(story).why is StopReason.NO_PROGRESS, "a person does not make it progress"
     assert again(story.do(c.RetryFeature())).feature.status is Status.DONE
 
 

@@ -59,7 +59,7 @@ def mending_view(row: FeatureRow, texts: Mapping[int, Recorded]) -> MendingView 
                 wrong,
                 ended.files,
                 ended.frozen,
-                stopped=stopped or (ended.reason if failed else None),
+                stopped=stopped or (ended.why if failed else None),
                 stage=ended.stage,
                 back=back,
             )

@@ -94,7 +94,7 @@ async def test_a_round_without_progress_stops_and_a_retry_by_hand_obeys_the_same
     shop, agents = await reviewed(("F-1",), ("F-1",))
     assert (await shop.state()).status is Status.FAILED
     [stopped] = of(shop, e.MendingStopped)
-    assert (stopped.reason, stopped.round) == (StopReason.NO_PROGRESS, 1)
+    assert (stopped.why, stopped.round) == (StopReason.NO_PROGRESS, 1)
     await shop.do(c.RetryFeature())
     await shop.settle()
     assert (await shop.state()).status is Status.DONE
@@ -107,7 +107,7 @@ async def test_a_round_without_progress_stops_and_a_retry_by_hand_obeys_the_same
 async def test_the_operator_may_allow_none() -> None:
     shop, _ = await reviewed(("F-1",), rounds=0)
     assert of(shop, e.MendingStarted) == []
-    assert of(shop, e.MendingStopped)[0].reason is StopReason.OFF
+    assert of(shop, e.MendingStopped)[0].why is StopReason.OFF
 
 
 async def test_what_insists_on_a_frozen_file_stops_the_round_and_is_told() -> None:

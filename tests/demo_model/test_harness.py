@@ -309,7 +309,9 @@ async def test_a_specification_of_another_model_still_becomes_files(context):
 
 
 async def test_a_mistake_that_a_brief_asks_for_fails_its_review_and_is_mended_in_its_file(context):
-    brief = f"{TOOL_LIBRARY.read_text()}\n\nThe demo model makes a mistake.\n"
+    brief = (
+        "# Tools\n\nKeep a list of tools. Each tool has a name. The demo model makes a mistake.\n"
+    )
     pipeline = Pipeline(context, StepInputs(brief=brief))
     await pipeline.documents()
     first = await pipeline.do(Step.IMPLEMENT)

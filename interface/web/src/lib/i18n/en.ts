@@ -478,7 +478,7 @@ export const en = {
 		mend: 'Have it mended',
 		backTo: (what: string) => `Go back to the ${what}`,
 		backCost: (cost: string) => `What came after it has cost ${cost} so far.`,
-		stageAtFault: 'Here is what the reviews found fault with.',
+		stageAtFault: 'This is what the reviews find fault with.',
 		retryOr: 'Try again. If it happens again, change the brief.',
 		back: 'Go back further',
 		reviewTitle: 'The code did not pass its review',

@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 from domain import documents as d
 from domain.characters import one_line
 from domain.events import FileWritten, RefusedFile
+from domain.mending import CodeFault
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, Step, Verdict
 
@@ -225,6 +226,12 @@ class RecordReview(Answer, frozen=True):
     reasons: tuple[str, ...] = ()
     dropped_findings: int = 0
     reused_from: int | None = None
+    faults: tuple[CodeFault, ...] = ()
+    beside: tuple[str, ...] = ()
+    reviewed_files: int = 0
+    mending_rounds: int | None = None
+    """How many rounds of mending are allowed without a person, where the code fails its reviews;
+    None: nothing is said of mending. Stands in the events that follow, not in the review's."""
 
 
 class FailAttempt(Answer, frozen=True):

@@ -83,6 +83,21 @@ class Rework(Struct, frozen=True):
         return replace(self, **{step.value: version})
 
 
+class Mending(Struct, frozen=True, omit_defaults=True):
+    """What is known of the mending of code that failed its reviews."""
+
+    version: int
+    """The event that names the files that may change: all others are frozen."""
+    round: int = 0
+    """Rounds begun without a person, since one last decided."""
+    of: int = 0
+    """How many of these are allowed."""
+    found: tuple[tuple[str, ...], ...] = ()
+    """The marks of what each failed review found, oldest first; see `domain.mending`."""
+    reviews: tuple[Rework, ...] = ()
+    """The code and the reviews of each of these, oldest first."""
+
+
 class Round(Struct, frozen=True):
     """A round that has ended, and that a later one goes on from."""
 
@@ -129,6 +144,8 @@ class Content(Struct, frozen=True, omit_defaults=True):
     base: int | None = None
     """Version of the implementation that stood when this round began: its files are changed, and
     those that need no change stay as they are."""
+    mending: Mending | None = None
+    """Of the code that failed its reviews, until the brief is revised."""
 
     @property
     def round(self) -> int:

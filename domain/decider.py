@@ -5,10 +5,11 @@ late answers, changed content, checkpoints, and the verdict.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import reduce
 from hashlib import sha256
 from operator import sub
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from domain.content import Content, Span, sha256_of
 from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
 from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
+from domain.mending import FoundFaults, earliest_stage, marks, may_change, stop_reason, together
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
 from domain.reading import Reading, reading_of
 from domain.runs import Attempt, Tokens
@@ -141,13 +143,18 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     to_version = content.checkpoint
     approval = content.approval(LAST_GATE)
     verdicts = _verdicts(content)
+    mending = None
     if approval and len(verdicts) == len(REVIEWS) and _worst(verdicts) is Verdict.FAIL:
         # The reviews found fault with the code: the code is written again, with their findings.
+        # Rounds are counted anew, for a person decided; what is frozen stays so.
         to_version = approval.version
+        mending = replace(content.mending, round=0) if content.mending else None
     target = feature.checkpoint_at(to_version)
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
     restored = replace(target.content, rework=content.rework, conversation=_heard(feature))
+    if mending:
+        restored = replace(restored, mending=mending)
     restored = _with_what_is_left(restored, feature)
     if restored.status is Status.REVIEW:
         # Of the same code: only the review that came to no verdict is asked for again.
@@ -271,19 +278,58 @@ def _result(command: c.AgentAnswer, **computed: object) -> e.FeatureEvent:
     if type(command) is not ANSWER_OF[step]:
         raise TypeError(f"{type(command).__name__} is no answer of the step {step}")
     kind: Any = RESULT_OF[step]
-    given = {name: getattr(command, name) for name in command.__struct_fields__}
+    names = (name for name in command.__struct_fields__ if name not in NOT_RECORDED)
+    given = {name: getattr(command, name) for name in names}
     if "content_sha256" in kind.__struct_fields__ and "markdown" in given:
         given["content_sha256"] = sha256_of(given["markdown"])
     return kind(**given, **computed)  # type: ignore[no-any-return]  # Held by `test_steps.py`.
 
 
-def _verdict(command: c.RecordReview, feature: Feature) -> tuple[e.VerdictReached, ...]:
-    """The verdict over all reviews, with the last of them."""
+def _verdict(command: c.RecordReview, feature: Feature) -> tuple[e.FeatureEvent, ...]:
+    """The verdict over all reviews, with the last of them, and whether code is mended after it."""
     verdicts = {**_verdicts(feature.content), command.attempt.step: command.verdict}
     if len(verdicts) < len(REVIEWS):
         return ()
     each = {str(step): verdict for step, verdict in verdicts.items()}
-    return (e.VerdictReached(_worst(verdicts), **each),)
+    reached = e.VerdictReached(_worst(verdicts), **each)
+    if reached.verdict is Verdict.PASS or command.mending_rounds is None:
+        return (reached,)
+    return (reached, _mending(command, feature, reached.verdict, command.mending_rounds))
+
+
+def _mending(
+    command: c.RecordReview, feature: Feature, verdict: Verdict, allowed: int
+) -> e.MendingStarted | e.MendingStopped:
+    before = feature.content.mending
+    rounds = before.round if before else 0
+    last = FoundFaults(command.faults, command.beside, command.reviewed_files)
+    found = together([*feature.found.values(), last])
+    files = may_change(found)
+    frozen = max(0, found.files - len(files)) if files else 0
+    past = before.found if before else ()
+    reason = stop_reason(verdict, found, past, rounds=rounds, allowed=allowed)
+    if reason is None:
+        cost = _cost_again(command, feature)
+        return e.MendingStarted(
+            feature.epoch, rounds + 1, allowed, files, frozen, marks(found), cost
+        )
+    stage = earliest_stage(found)
+    return e.MendingStopped(
+        feature.epoch, reason, rounds, allowed, stage, files, frozen, marks(found)
+    )
+
+
+def _cost_again(command: c.RecordReview, feature: Feature) -> Decimal | None:
+    """What the code that stands cost to write and to review."""
+    names = (
+        f"{step}:{feature.attempts.get(step, 0)}"
+        for step in (Step.IMPLEMENT, *REVIEWS)
+        if step is not command.attempt.step
+    )
+    runs = [command.run, *(run for name in names for run in feature.used.get(name, ()))]
+    if not all(run.turns for run in runs):
+        return None
+    return sum((run.cost_usd for run in runs), Decimal(0))
 
 
 def _verdicts(content: Content) -> Mapping[Step, Verdict]:
@@ -296,6 +342,10 @@ def _worst(verdicts: Mapping[Step, Verdict]) -> Verdict:
     """Of all reviews: a fault outweighs a doubt, a doubt outweighs a yes."""
     order = (Verdict.FAIL, Verdict.UNDECIDED, Verdict.PASS)
     return min(verdicts.values(), key=order.index)
+
+
+NOT_RECORDED: Final = frozenset({"mending_rounds"})
+"""Fields of answers that decide, and stand in no result."""
 
 
 def implementation_sha256(files: tuple[e.FileWritten, ...]) -> str:

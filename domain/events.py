@@ -6,6 +6,7 @@ makes them unreadable everywhere while the chain over the sealed bytes still ver
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, TypeAlias
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain.content import Content
+from domain.mending import CodeFault, StopReason
 from domain.reading import Reading
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, OutputMode, Part, Recommendation, Step, Verdict
@@ -283,7 +285,9 @@ class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"
 class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):
     """The security review of exactly this implementation."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "reasons"})
+    personal: ClassVar[frozenset[str]] = frozenset(
+        {"document", "markdown", "reasons", "faults", "beside"}
+    )
     attempt: Attempt
     document: d.Report
     markdown: str
@@ -297,12 +301,19 @@ class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):
     """Findings whose quote is in no file. Until 2026-11 they were dropped; since then they are kept
     in `document`, and a grave one leaves the verdict undecided."""
     reused_from: int | None = None
+    faults: tuple[CodeFault, ...] = ()
+    """What failed it, each with its fingerprint and the files that it names."""
+    beside: tuple[str, ...] = ()
+    """Files that import one of these, or are imported by one."""
+    reviewed_files: int = 0
 
 
 class CodeReviewed(Event, frozen=True, tag="code_reviewed"):
     """The code review of exactly this implementation."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "reasons"})
+    personal: ClassVar[frozenset[str]] = frozenset(
+        {"document", "markdown", "reasons", "faults", "beside"}
+    )
     attempt: Attempt
     document: d.Report
     markdown: str
@@ -313,6 +324,9 @@ class CodeReviewed(Event, frozen=True, tag="code_reviewed"):
     reasons: tuple[str, ...] = ()
     dropped_findings: int = 0
     reused_from: int | None = None
+    faults: tuple[CodeFault, ...] = ()
+    beside: tuple[str, ...] = ()
+    reviewed_files: int = 0
 
 
 class VerdictReached(Event, frozen=True, tag="verdict_reached"):
@@ -321,6 +335,44 @@ class VerdictReached(Event, frozen=True, tag="verdict_reached"):
     verdict: Verdict
     security_review: Verdict
     code_review: Verdict
+
+
+class MendingStarted(Event, frozen=True, tag="mending_started"):
+    """After a failed review the code is mended without a person: these files, and no other."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"files"})
+    epoch: int
+    round: int
+    """Its number since a person last decided, from 1."""
+    of: int
+    """How many such rounds are allowed."""
+    files: tuple[str, ...]
+    """The files that may change: those that a fault names, and what hangs on them directly."""
+    frozen: int
+    """How many files may not, tests included."""
+    faults: tuple[str, ...]
+    """What is to be mended: a severity and a fingerprint each."""
+    cost_usd: Decimal | None = None
+    """About what it costs at most: what writing and reviewing this code cost the last time. None
+    where that is not known, for a recorded result was used again."""
+
+
+class MendingStopped(Event, frozen=True, tag="mending_stopped"):
+    """After a failed review nothing is mended by itself: a person decides."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"files"})
+    epoch: int
+    why: StopReason
+    round: int
+    """Rounds that were begun since a person last decided."""
+    of: int
+    stage: d.ReturnStage
+    """The earliest stage at fault."""
+    files: tuple[str, ...]
+    """The files that may change if a person has the code mended; none: nothing is frozen."""
+    frozen: int
+    faults: tuple[str, ...]
+    """What is still wrong: a severity and a fingerprint each."""
 
 
 class StepAbandoned(Event, frozen=True, tag="step_abandoned"):
@@ -439,6 +491,8 @@ FeatureEvent: TypeAlias = (
     | SecurityReviewed
     | CodeReviewed
     | VerdictReached
+    | MendingStarted
+    | MendingStopped
     | StepAbandoned
     | FeatureFailed
     | FeatureRetried

@@ -12,8 +12,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
-from domain.content import Advice, Approval, Content, Deliverable, Left, Review, Rework, Round
+from domain.content import (
+    Advice,
+    Approval,
+    Content,
+    Deliverable,
+    Left,
+    Mending,
+    Review,
+    Rework,
+    Round,
+)
 from domain.lifecycle import APPROVED_AT, ENDED, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
+from domain.mending import REMEMBERED, FoundFaults, StopReason
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
 from domain.status import Gate, Part, Status, Step, Verdict
@@ -50,6 +61,8 @@ class Feature(Struct, frozen=True):
     """Whether a person or the title agent has named it."""
     left: Left | None = None
     """What the last attempt to write the code left behind when it failed."""
+    found: Mapping[Step, FoundFaults] = {}
+    """What each review failed the code for that stands: only until the verdict over all of them."""
     carrying: int = 0
     """How many parts a fork has still to bring along; 0 outside the append that begins it."""
 
@@ -78,6 +91,7 @@ def evolve(feature: Feature, event: e.FeatureEvent) -> Feature:
         version=version,
         content=content,
         used=_used(feature, event),
+        found=_found(feature, event),
     )
     if not _is_checkpoint(feature, event):
         return after
@@ -92,6 +106,16 @@ def _used(feature: Feature, event: e.FeatureEvent) -> Mapping[str, tuple[Run, ..
     if run is None or attempt is None:
         return feature.used
     return {**feature.used, attempt.name: (*feature.used.get(attempt.name, ()), run)}
+
+
+def _found(feature: Feature, event: e.FeatureEvent) -> Mapping[Step, FoundFaults]:
+    match event:
+        case e.SecurityReviewed() | e.CodeReviewed():
+            found = FoundFaults(event.faults, event.beside, event.reviewed_files)
+            return {**feature.found, REVIEWED_BY[type(event)]: found}
+        case _:
+            # Wherever the feature moves, these reviews are over.
+            return feature.found if target_of(event) is None else {}
 
 
 def _is_checkpoint(feature: Feature, event: e.FeatureEvent) -> bool:
@@ -135,6 +159,11 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(moved, implementation=Deliverable(version, sha), accepted=None)
         case e.VerdictReached(verdict=verdict) if verdict is not Verdict.PASS:
             return replace(moved, rework=_rework(content))
+        case e.MendingStarted():
+            begun = replace(moved, implementation=None, security_review=None, code_review=None)
+            return replace(begun, accepted=None, mending=_mended(content, event, version))
+        case e.MendingStopped(why=why) if why is not StopReason.UNDECIDED:
+            return replace(moved, mending=_mended(content, event, version))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)
         case _:
@@ -195,6 +224,18 @@ def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Co
             return replace(content, rework=rework.with_review(_REWORKED[part], version))
         case _:
             return content
+
+
+def _mended(content: Content, event: e.MendingStarted | e.MendingStopped, version: int) -> Mending:
+    before = content.mending or Mending(version)
+    reviews = (*before.reviews, content.rework) if content.rework else before.reviews
+    return Mending(
+        version,
+        event.round,
+        event.of,
+        (*before.found, event.faults)[-REMEMBERED:],
+        reviews[-REMEMBERED:],
+    )
 
 
 def _rework(content: Content) -> Rework | None:

@@ -110,6 +110,8 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.SecurityReviewed: _row(S.REVIEW, STAYS),
     e.CodeReviewed: _row(S.REVIEW, STAYS),
     e.VerdictReached: _mark(S.REVIEW, frozenset({S.DONE, S.FAILED})),
+    e.MendingStarted: _mark(S.FAILED, S.IMPLEMENTING),
+    e.MendingStopped: _row(S.FAILED, STAYS),
     e.StepAbandoned: _row(ALIVE, STAYS),
     e.FeatureFailed: _row(WORKING, S.FAILED),
     e.FeatureRetried: _row(S.FAILED, WORKING),

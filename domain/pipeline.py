@@ -124,7 +124,7 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
     ),
     (Step.IMPLEMENT, FULL_CODE): PipelineStep(
         Agent.IMPLEMENTER,
-        due_after=(e.TestsApproved,),
+        due_after=(e.TestsApproved, e.MendingStarted),
         answer=c.RecordImplementation,
         result=e.ImplementationCompleted,
         reads=(
@@ -135,6 +135,8 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
             Input.ACCEPTED_FILES,
             Input.REFUSED_FILES,
             Input.REVIEWS,
+            Input.EARLIER_REVIEWS,
+            Input.MAY_CHANGE,
         ),
         waits_at=(Status.TESTS_APPROVED, Status.IMPLEMENTING),
         stage=Stage.IMPLEMENTATION,

@@ -108,8 +108,12 @@ class Input(StrEnum):
     """Files of the implementation that the checks refused to the end, with their faults."""
     REVIEWS = "reviews"
     """The reviews that it failed."""
+    EARLIER_REVIEWS = "earlier_reviews"
+    """What the reviews found that failed before these, while the same code was mended."""
+    MAY_CHANGE = "may_change"
+    """The files that may be written: all others are frozen. Left out: any planned file."""
     EARLIER_FINDINGS = "earlier_findings"
-    """What the same reviewer found before, each to be answered."""
+    """What the same reviewer found before, in any round of mending, each to be answered."""
 
 
 class Part(StrEnum):

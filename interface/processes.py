@@ -255,6 +255,7 @@ async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | Non
         tools,
         backoff_seconds=settings.pauses(),
         lease_seconds=settings.lease_seconds,
+        mending_rounds=settings.mending_rounds,
     )
     return Crew(tasks, runner, agent_configs)
 

@@ -149,6 +149,11 @@ class Settings(BaseSettings):
         description="`true`: code whose reviews came to no verdict may be downloaded as not "
         "passed, and says so",
     )
+    mending_rounds: Annotated[int, Field(ge=0, le=6)] = Field(
+        2,
+        description="rounds in which code that failed its reviews is mended without a person, each "
+        "paid for with the tenant's key, 0 to 6; 0: a person decides each time",
+    )
     stuck_after_seconds: Annotated[float, Field(gt=0)] = Field(
         600.0, description="silence after which a step is failed, in seconds"
     )

@@ -104,7 +104,7 @@ class FeatureRow(Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     state: Feature
-    """What the decider sees, without its checkpoints and reusable results."""
+    """What the decider sees, without its checkpoints, reusable results and words of reviews."""
     cost_usd: Decimal = Decimal(0)
     tokens: Tokens = Tokens()
     failure: Failure | None = None
@@ -253,7 +253,7 @@ def evolve(row: FeatureRow | None, fact: Recorded) -> FeatureRow | None:
     if isinstance(event, e.FeatureDeleted):
         return None
     after = live_on(row.state, event)
-    state = replace(after, checkpoints=(), recorded={})
+    state = replace(after, checkpoints=(), recorded={}, found={})
     run = run_of(event)
     spent = row.cost_usd + run.cost_usd if run else row.cost_usd
     row = replace(

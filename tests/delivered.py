@@ -113,6 +113,13 @@ def retried() -> given.Story:
     return story.work(Step.SECURITY_REVIEW, salt="again").work(Step.CODE_REVIEW, salt="again")
 
 
+def mended() -> given.Story:
+    """Failed its code review twice, was mended without a person each time, and passed."""
+    story = given.in_review().reviewed("F-1", "F-2")
+    story.work(Step.IMPLEMENT, salt="again").reviewed("F-1")
+    return story.work(Step.IMPLEMENT, salt="and again").reviewed()
+
+
 def looked_at_twice() -> given.Story:
     """Its security review came to no verdict, and passed when it was asked for again."""
     story = given.in_review().work(Step.SECURITY_REVIEW, verdict=Verdict.UNDECIDED)
@@ -137,6 +144,7 @@ LIVES = {
     "gone_back_and_forth": gone_back_and_forth,
     "revised": revised,
     "retried": retried,
+    "mended": mended,
     "looked_at_twice": looked_at_twice,
 }
 

@@ -6,6 +6,7 @@ Also the small cast of facts and commands that tell a feature's ordinary life.
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,6 +21,7 @@ from domain.decider import decide
 from domain.errors import Refused
 from domain.feature import Feature, evolve, fold
 from domain.forking import fork_of
+from domain.mending import CodeFault
 from domain.pipeline import AGENT_OF, ANSWER_OF, GATE_OF, RESULT_OF
 from domain.recorded import Recorded
 from domain.runs import Attempt, InputFingerprint, Run, Tokens
@@ -113,6 +115,21 @@ def answer(feature: Feature, step: Step, *, verdict: Verdict = Verdict.PASS) -> 
             )
 
 
+def faulty(*names: str, path: str = "src/server.ts", **more: Any) -> tuple[CodeFault, ...]:
+    """Faults of these fingerprints, all in one file."""
+    given = {"severity": d.Severity.HIGH, "says": "High: it leaks.", "paths": (path,), **more}
+    return tuple(CodeFault(name, **given) for name in names)
+
+
+def failing(
+    feature: Feature, step: Step, faults: tuple[CodeFault, ...], rounds: int | None = 2
+) -> c.RecordReview:
+    """A review that fails the code for these faults."""
+    said = answer(feature, step, verdict=Verdict.FAIL)
+    assert isinstance(said, c.RecordReview)
+    return replace(said, faults=faults, reviewed_files=2, mending_rounds=rounds)
+
+
 TOLD = frozenset(
     {
         Step.CONVERSE,
@@ -198,6 +215,14 @@ class Story:
         if salt and hasattr(given_answer, "manifest_sha256"):
             given_answer = replace(given_answer, manifest_sha256=manifest(step, salt).sha256)
         return self.do(given_answer)
+
+    def reviewed(self, *names: str, rounds: int | None = 2, **more: Any) -> "Story":
+        """Both reviews of the code; the second fails it for these faults, or passes without any."""
+        self.work(Step.SECURITY_REVIEW).do(start(self.feature, Step.CODE_REVIEW))
+        if not names:
+            return self.do(answer(self.feature, Step.CODE_REVIEW))
+        faults = faulty(*names, **more)
+        return self.do(failing(self.feature, Step.CODE_REVIEW, faults, rounds))
 
     def approve(self, gate: Gate) -> "Story":
         """A person's yes."""

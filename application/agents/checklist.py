@@ -226,10 +226,10 @@ def fingerprint(review: str, path: str, text: str) -> str:
     return f"F-{digest.hexdigest()[:FINGERPRINT]}"
 
 
-def to_answer(review: str, report: Report | None) -> tuple[ToAnswer, ...]:
-    """What an earlier report found, for the next review to answer, each once."""
+def to_answer(review: str, *reports: Report) -> tuple[ToAnswer, ...]:
+    """What earlier reports found, for the next review to answer, each once: the newest words."""
     found: dict[str, ToAnswer] = {}
-    for finding in report.findings if report else ():
+    for finding in (finding for report in reversed(reports) for finding in report.findings):
         ident = finding.fingerprint or fingerprint(review, finding.path, finding.quote)
         found.setdefault(
             ident,

@@ -46,6 +46,13 @@ CODES: Final[Mapping[str, FailureAdvice]] = {
     "blocked": FailureAdvice(
         "Read the reason, answer it in the brief or at the gate it names, then retry."
     ),
+    "outside_the_freeze": FailureAdvice(
+        "Go back to the plan or the tests and have them changed there, or revise the brief. As it "
+        "is, a retry may change no more files than this one."
+    ),
+    "nothing_changed": FailureAdvice(
+        "Read what the reviews found. Retry, or go back to the step that it points to."
+    ),
     "turns_used_up": FailureAdvice(
         "Retry. If it happens again, split the brief into two smaller features."
     ),

@@ -23,7 +23,11 @@ def inputs_of(step: Step, material: StepInputs) -> dict[str, str]:
     if step in REVIEWS:
         # A reviewer answers what the same review found before, not the other's findings.
         own = {one: report for one, report in material.reports.items() if one is step}
-        material = replace(material, reports=own)
+        before = tuple(
+            {one: report for one, report in reports.items() if one is step}
+            for reports in material.earlier_reports
+        )
+        material = replace(material, reports=own, earlier_reports=before)
     row = row_of(step, content.mode)
     gate = row.gate or (GATE_STATUS.get(content.status) if content.status else None)
     values = {one.value: VALUE_OF[one](material, gate) for one in row.reads}
@@ -67,9 +71,7 @@ def _conversation(material: StepInputs) -> list[dict[str, str]]:
 
 def _earlier(material: StepInputs) -> list[dict[str, Any]]:
     return [
-        point
-        for step, report in material.reports.items()
-        for point in shown(to_answer(step, report))
+        point for step in REVIEWS for point in shown(to_answer(step, *material.reports_of(step)))
     ]
 
 
@@ -78,6 +80,20 @@ def _reviews(material: StepInputs) -> list[dict[str, Any]]:
         {"review": step.removesuffix("_review"), "report": material.reports[step]}
         for step in REVIEWS
         if step in material.reports
+    ]
+
+
+def _earlier_reviews(material: StepInputs) -> list[dict[str, Any]]:
+    """The findings alone: what was answered to each control then is of no use now."""
+    return [
+        {
+            "round": number,
+            "review": step.removesuffix("_review"),
+            "findings": reports[step].findings,
+        }
+        for number, reports in enumerate(material.earlier_reports)
+        for step in REVIEWS
+        if step in reports
     ]
 
 
@@ -102,6 +118,8 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.ACCEPTED_FILES: lambda material, _: files_value(material.accepted_files),
     Input.REFUSED_FILES: lambda material, _: material.refused_files,
     Input.REVIEWS: lambda material, _: _reviews(material),
+    Input.EARLIER_REVIEWS: lambda material, _: _earlier_reviews(material),
+    Input.MAY_CHANGE: lambda material, _: material.may_change,
     **{Input(gate.value): _document(gate) for gate in Gate},
     **{Input(f"previous_{gate}"): _previous(gate) for gate in Gate},
 }

@@ -82,6 +82,19 @@ class Inspection(Protocol):
             plan: What says who may call a route.
         """
 
+    async def beside(
+        self, whose: object, files: Mapping[str, str], paths: Sequence[str]
+    ) -> Sequence[str]:
+        """Files that import one of `paths`, or that one of these imports, in order; without them.
+
+        What no parser can read in its time has no such files: then fewer may change.
+
+        Args:
+            whose: The tenant who waits for it.
+            files: All files of the feature.
+            paths: Of these files.
+        """
+
 
 def errors(findings: Sequence[StaticFinding]) -> tuple[StaticFinding, ...]:
     """Those that block."""

@@ -64,6 +64,17 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     """What of `files`, or of `previous_files`, the checks refused to the end."""
     reports: Mapping[Step, d.Report] = {}
     """The reviews that it failed."""
+    earlier_reports: tuple[Mapping[Step, d.Report], ...] = ()
+    """Those that failed before, while the same code was mended; oldest first."""
+    may_change: tuple[str, ...] = ()
+    """The files that may be written, while faults are mended; empty: any planned one."""
+    frozen: Mapping[str, FileWritten] = {}
+    """Files that stand as they are and may not be written, by path; without the tests."""
+
+    def reports_of(self, step: Step) -> tuple[d.Report, ...]:
+        """What a review found before, in all rounds, oldest first."""
+        every = (*self.earlier_reports, self.reports)
+        return tuple(reports[step] for reports in every if step in reports)
 
     @property
     def reading(self) -> Reading:
@@ -132,6 +143,9 @@ class AttemptContext(Protocol):
 
     async def notes(self, files: Mapping[str, str], plan: Plan | None = None) -> Sequence[RuleNote]:
         """Places that a reviewer must answer for; see `inspection.Inspection`."""
+
+    async def beside(self, files: Mapping[str, str], paths: Sequence[str]) -> Sequence[str]:
+        """Files that import one of these, or that one of them imports; see `Inspection`."""
 
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function gives, computed where long texts hold up nobody; see `computing`.

@@ -20,6 +20,7 @@ from application.agents.placing import QuotePlaces
 from application.agents.plain import plain
 from application.agents.weakness import weakness_named
 from domain.documents import Confidence, ControlState, Finding, Report, Severity
+from domain.mending import CodeFault
 from domain.status import Verdict
 
 MANY_MEDIUMS: Final = 3
@@ -51,8 +52,8 @@ class Examined(Struct, frozen=True):
     """What code makes of all that a reviewer said of some files."""
 
     report: Report
-    faults: tuple[str, ...] = ()
-    """Why it fails, a sentence each."""
+    faults: tuple[CodeFault, ...] = ()
+    """Why it fails, as the reviewer says where and at which stage."""
     doubts: tuple[Doubt, ...] = ()
     passed_over: tuple[str, ...] = ()
     """What was asked and not answered: with any of these it is no whole review."""
@@ -72,7 +73,7 @@ def examined(said: Heard, asked: ReviewScope, files: Mapping[str, str]) -> Exami
     found = [_placed(f, places, asked.review) for f in (*said.report.findings, *said_again)]
     report = replace(said.report, findings=_each_once(found))
     faults, doubts = _of_findings(report, places)
-    more_faults, more_doubts = _of_controls(report, places)
+    more_faults, more_doubts = _of_controls(report, asked.review, places)
     faults += more_faults
     doubts += more_doubts
     said_grave = bool(faults or doubts) or said.obscure
@@ -116,11 +117,7 @@ def verdict(found: Examined, static: Sequence[StaticFinding]) -> tuple[Verdict, 
     be handed over with it, for a text that tells the reviewer what to answer and is let stand, and
     for a check of code that came to no end.
     """
-    faults = [
-        *found.faults,
-        *_mediums(found.report),
-        *(f"Static check: {finding}" for finding in errors(static)),
-    ]
+    faults = list(dict.fromkeys(fault.says for fault in every_fault(found, static)))
     doubts = [
         *(doubt.reason for doubt in found.doubts if doubt.reason),
         *(f"The review is not whole: {line}" for line in found.passed_over),
@@ -133,6 +130,23 @@ def verdict(found: Examined, static: Sequence[StaticFinding]) -> tuple[Verdict, 
     count = len(found.report.findings)
     lesser = f" Lesser findings: {count}." if count else ""
     return Verdict.PASS, (f"Nothing was found that would stop it.{lesser}",)
+
+
+def every_fault(found: Examined, static: Sequence[StaticFinding]) -> tuple[CodeFault, ...]:
+    """All that fails a review: nothing if its verdict is another."""
+    return (
+        *found.faults,
+        *_mediums(found.report),
+        *(
+            CodeFault(
+                fingerprint("static", one.path, f"{one.rule} {one.message}"),
+                Severity.HIGH,
+                f"Static check: {one}",
+                (one.path,),
+            )
+            for one in errors(static)
+        ),
+    )
 
 
 def _said_again(report: Report, asked: ReviewScope) -> Iterable[Finding]:
@@ -182,7 +196,13 @@ def _each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(kept.values())
 
 
-def _of_findings(report: Report, places: QuotePlaces) -> tuple[list[str], list[Doubt]]:
+def _fault(finding: Finding, says: str) -> CodeFault:
+    return CodeFault(
+        finding.fingerprint, finding.severity, says, (finding.path,), stage=finding.back_to
+    )
+
+
+def _of_findings(report: Report, places: QuotePlaces) -> tuple[list[CodeFault], list[Doubt]]:
     """What findings make of the verdict by themselves."""
     faults, doubts = [], []
     standing = {plain(f.title) for f in report.findings if f.severity in GRAVE and f.placed}
@@ -197,7 +217,7 @@ def _of_findings(report: Report, places: QuotePlaces) -> tuple[list[str], list[D
         name = f"{finding.severity.value.capitalize()}: {finding.title}"
         title = plain(finding.title)
         if finding.severity in GRAVE and finding.placed:
-            faults.append(f"{name} ({finding.path}, line {finding.line}).")
+            faults.append(_fault(finding, f"{name} ({finding.path}, line {finding.line})."))
         elif finding.severity in GRAVE and title not in standing:
             doubts.append(
                 Doubt(
@@ -215,7 +235,7 @@ def _of_findings(report: Report, places: QuotePlaces) -> tuple[list[str], list[D
     return faults, doubts
 
 
-def _of_lesser(finding: Finding, name: str) -> tuple[list[str], list[Doubt]]:
+def _of_lesser(finding: Finding, name: str) -> tuple[list[CodeFault], list[Doubt]]:
     """What a finding that is said to be low or medium makes of the verdict, without a reason."""
     if weakness := _weakness_of(finding):
         ask = (
@@ -228,7 +248,9 @@ def _of_lesser(finding: Finding, name: str) -> tuple[list[str], list[Doubt]]:
             "names no file that shows why it would do no harm: it counts as high."
         )
         # With its place it fails the review; else nobody can see where it is.
-        return ([says], [Doubt(ask)]) if finding.placed else ([], [Doubt(ask, says)])
+        return (
+            ([_fault(finding, says)], [Doubt(ask)]) if finding.placed else ([], [Doubt(ask, says)])
+        )
     if finding.severity is not Severity.MEDIUM:
         return [], []
     return [], [
@@ -246,7 +268,7 @@ def _weakness_of(finding: Finding) -> str | None:
     return weakness_named(finding.title, finding.explanation)
 
 
-def _mediums(report: Report) -> list[str]:
+def _mediums(report: Report) -> list[CodeFault]:
     mediums = [
         finding
         for finding in report.findings
@@ -255,10 +277,13 @@ def _mediums(report: Report) -> list[str]:
     if len(mediums) < MANY_MEDIUMS:
         return []
     titles = "; ".join(finding.title for finding in mediums)
-    return [f"{len(mediums)} findings of medium severity together: {titles}."]
+    says = f"{len(mediums)} findings of medium severity together: {titles}."
+    return [_fault(finding, says) for finding in mediums]
 
 
-def _of_controls(report: Report, places: QuotePlaces) -> tuple[list[str], list[Doubt]]:
+def _of_controls(
+    report: Report, review: str, places: QuotePlaces
+) -> tuple[list[CodeFault], list[Doubt]]:
     """What controls that are not met make of the verdict."""
     missed = [c for c in report.controls if c.state is ControlState.NOT_MET]
     placed = {plain(control.id) for control in missed if _names_a_place(control.evidence, places)}
@@ -266,7 +291,9 @@ def _of_controls(report: Report, places: QuotePlaces) -> tuple[list[str], list[D
     for control in missed:
         says = f"Control {control.id} ({control.name}) is not met: {control.evidence}"
         if _names_a_place(control.evidence, places):
-            faults.append(says)
+            name = fingerprint(review, "", f"control {plain(control.id)}")
+            paths = tuple(places.names.in_text(control.evidence))
+            faults.append(CodeFault(name, Severity.HIGH, says, paths))
         elif plain(control.id) not in placed:
             doubts.append(
                 Doubt(
@@ -289,7 +316,7 @@ def _names_a_place(text: str, places: QuotePlaces) -> bool:
 
 def _of_answers(
     report: Report, asked: ReviewScope, places: QuotePlaces
-) -> tuple[list[str], list[Doubt]]:
+) -> tuple[list[CodeFault], list[Doubt]]:
     """What the answers to earlier findings and to rules make of the verdict."""
     faults, doubts = [], []
     for one in asked.to_answer:
@@ -300,7 +327,8 @@ def _of_answers(
         weighs = one.severity in GRAVE or not _may_stay(one.finding)
         if any(answer.stands for answer in given):
             if one.finding is None:
-                faults.append(f"{name}. The reviewer confirms it.")
+                says = f"{name}. The reviewer confirms it."
+                faults.append(CodeFault(one.id, one.severity, says, (one.path,)))
         elif not given:
             where = "was found before" if one.finding else "is what a rule points to"
             reason = f"{name} {where}, and the reviewer does not say whether it stands."

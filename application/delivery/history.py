@@ -102,13 +102,18 @@ class Histories:
 
 
 def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:
-    """One commit for each checkpoint, and for each time somebody went back."""
+    """One commit for each checkpoint, and for each time somebody went back.
+
+    None for the beginning of a mending round: the code stands, and the next commit changes it.
+    """
     told = {recorded.version: e.told(recorded.event) for recorded in events}
     folder = _folder(told.values())
     feature = Feature()
     for recorded in events:
         feature = evolve(feature, recorded.event)
         marked = feature.checkpoints and feature.checkpoints[-1].version == recorded.version
+        if isinstance(recorded.event, e.MendingStarted):
+            continue
         if marked or isinstance(recorded.event, e.FeatureReplayed | e.FeatureRetried):
             texts, files = _tree(feature.content, told, folder)
             name, email = _author(recorded.actor)

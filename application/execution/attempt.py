@@ -189,6 +189,10 @@ class LeasedAttempt:
         """Places that a reviewer must answer for."""
         return await self._tools.inspection.notes(self._claim.tenant_id, files, plan)
 
+    async def beside(self, files: Mapping[str, str], paths: Sequence[str]) -> Sequence[str]:
+        """Files that import one of these, or that one of them imports."""
+        return await self._tools.inspection.beside(self._claim.tenant_id, files, paths)
+
     async def compute(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What a function gives, computed where long texts hold up nobody; see `computing`.
 

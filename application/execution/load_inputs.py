@@ -4,7 +4,7 @@ Everything is read by the versions that the folded feature names, so that what a
 exactly what a person was shown.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -15,11 +15,11 @@ from application.features import Features
 from application.ports import ArtifactStore, EventLog
 from application.running.stretches import stretches
 from domain import events as e
-from domain.content import Deliverable
+from domain.content import Content, Deliverable, Rework
 from domain.feature import Feature
 from domain.pipeline import REVIEWS, row_of
 from domain.recorded import Recorded
-from domain.status import Gate, Input, Step
+from domain.status import Agent, Gate, Input, Step
 
 K = TypeVar("K", Gate, Step)
 _Name: TypeAlias = str | tuple[str, Gate | Step]
@@ -52,6 +52,7 @@ class InputLoader:
             **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
             **{("previous", gate): content.previous(gate) for gate in Gate},
             **{("report", one): rework.review(one) if rework else None for one in REVIEWS},
+            **dict(_mending(content, frozen=Input.MAY_CHANGE in reads)),
         }
         versions = {name: version for name, version in wanted.items() if version is not None}
         found = await self._features.texts(tenant_id, feature_id, set(versions.values()))
@@ -59,6 +60,7 @@ class InputLoader:
         conversation: tuple[Message, ...] = ()
         if Input.CONVERSATION in reads:
             conversation = await self._conversation(tenant_id, feature_id, feature)
+        may_change = _may_change(named.get("may_change"))
         return StepInputs(
             feature=feature,
             brief=getattr(named.get("brief"), "brief", ""),
@@ -73,6 +75,12 @@ class InputLoader:
             previous_files=await self._files(tenant_id, feature_id, named.get("previous_files")),
             accepted_files=await self._files(tenant_id, feature_id, named.get("accepted_files")),
             refused_files=_refused(named.get("files") or named.get("previous_files")),
+            earlier_reports=tuple(
+                _column(named, f"report {number}", REVIEWS, "document")
+                for number, _ in enumerate(_earlier(content))
+            ),
+            may_change=may_change,
+            frozen=_frozen(named.get("previous_files"), may_change),
         )
 
     async def _conversation(
@@ -90,6 +98,36 @@ class InputLoader:
             return {}
         bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, event.files)
         return {file.path: body.decode() for file, body in zip(event.files, bodies, strict=True)}
+
+
+def _earlier(content: Content) -> Sequence[Rework]:
+    """What the reviews found that failed before the last, while the same code was mended."""
+    return content.mending.reviews[:-1] if content.mending else ()
+
+
+def _mending(content: Content, *, frozen: bool) -> Iterator[tuple[_Name, int | None]]:
+    if content.mending and content.rework and frozen:
+        yield "may_change", content.mending.version
+    for number, rework in enumerate(_earlier(content)):
+        for step in REVIEWS:
+            yield (f"report {number}", step), rework.review(step)
+
+
+def _may_change(event: e.FeatureEvent | None) -> tuple[str, ...]:
+    return event.files if isinstance(event, e.MendingStarted | e.MendingStopped) else ()
+
+
+def _frozen(
+    event: e.FeatureEvent | None, may_change: Collection[str]
+) -> Mapping[str, e.FileWritten]:
+    """The files that stand, and may not change while others are mended."""
+    if not may_change or not isinstance(event, e.ImplementationCompleted):
+        return {}
+    return {
+        file.path: file
+        for file in event.files
+        if file.by is Agent.IMPLEMENTER and file.path not in may_change
+    }
 
 
 def _refused(event: e.FeatureEvent | None) -> tuple[e.RefusedFile, ...]:

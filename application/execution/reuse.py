@@ -2,6 +2,7 @@
 
 from domain import commands as c
 from domain import events as e
+from domain.decider import NOT_RECORDED
 from domain.pipeline import ANSWER_OF, RESULT_OF
 from domain.runs import Attempt, Run
 
@@ -19,4 +20,5 @@ def recorded_again(event: e.FeatureEvent, attempt: Attempt, version: int) -> c.A
     if type(event) is not RESULT_OF[attempt.step] or "reused_from" not in names:
         raise TypeError(f"{type(event).__name__} is no result that {attempt.step} can have again")
     again = {"attempt": attempt, "run": FREE, "reused_from": version}
-    return answer(**{name: getattr(event, name) for name in names if name not in again} | again)
+    given = (name for name in names if name not in again and name not in NOT_RECORDED)
+    return answer(**{name: getattr(event, name) for name in given} | again)

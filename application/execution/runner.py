@@ -15,6 +15,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from application.agents.agent_config import AgentConfigs
 from application.agents.failures import StepFailed, advice_of
@@ -128,7 +129,12 @@ class Runner:
         agents: Perform = perform,
         backoff_seconds: Sequence[float] = BACKOFF_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
+        mending_rounds: int = 0,
     ) -> None:
+        """Take what it works with.
+
+        `mending_rounds` is how often code that failed its reviews is mended without a person.
+        """
         self._features = features
         self._tasks = tasks
         self._providers = providers
@@ -137,6 +143,7 @@ class Runner:
         self._perform = agents
         self._backoff = backoff_seconds
         self._lease_seconds = lease_seconds
+        self._mending_rounds = mending_rounds
 
     async def run(
         self, claim: Claim, on_progress: Callable[[], None], stopping: Callable[[], bool]
@@ -378,6 +385,8 @@ class Runner:
 
     async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
         """Record a result, or what it cost if it comes too late."""
+        if isinstance(answer, c.RecordReview):
+            answer = replace(answer, mending_rounds=self._mending_rounds)
         effects = Effects(task=TaskUpdate(claim.task_id, claim.fencing_token, "done"))
         cause, spent = announced.event_id, answer.run
         try:

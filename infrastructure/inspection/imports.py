@@ -4,13 +4,20 @@ Invariant: only what is written as a plain text counts; an import of a computed 
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from application.agents.inspection import StaticFinding
 from application.agents.output import FULL_CODE
 from infrastructure.inspection.resolving import is_relative, resolved
-from infrastructure.inspection.syntax import nodes
+from infrastructure.inspection.syntax import (
+    LANGUAGES,
+    SCRIPTS,
+    nodes,
+    structure_of,
+    suffix,
+    tree_of,
+)
 
 if TYPE_CHECKING:
     from ast_grep_py import SgNode
@@ -71,6 +78,31 @@ def import_findings(
                     "name: add it to its dependencies."
                 )
                 yield StaticFinding(path, line, "missing_package", message)
+
+
+def neighbours(files: dict[str, str], paths: tuple[str, ...]) -> list[str]:
+    """Files that import one of `paths`, or that one of these imports, in order; without them."""
+    wanted = set(paths)
+    found = set[str]()
+    for path, imported in _edges(files):
+        if path in wanted:
+            found.add(imported)
+        if imported in wanted:
+            found.add(path)
+    return sorted(found - wanted)
+
+
+def _edges(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Which file imports which."""
+    for path, content in files.items():
+        if LANGUAGES.get(suffix(path)) not in SCRIPTS:
+            continue
+        tree = tree_of(path, content)
+        if tree is None:
+            continue
+        for _, imported in imports(structure_of(path, content, tree)):
+            if (target := resolved(path, imported, files)) is not None:
+                yield path, target
 
 
 def types_of(package: str) -> str:

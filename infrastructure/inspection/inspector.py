@@ -17,7 +17,7 @@ from application.running.recent import Recent
 from domain.documents import Plan, PlannedRoute
 from infrastructure.inspection.contract_tests import contract_test_findings, is_test
 from infrastructure.inspection.exports import export_findings, exports_of
-from infrastructure.inspection.imports import import_findings
+from infrastructure.inspection.imports import import_findings, neighbours
 from infrastructure.inspection.manifests import declared, manifest_findings
 from infrastructure.inspection.migrations import migration_findings
 from infrastructure.inspection.notes import notes_for_review
@@ -101,6 +101,15 @@ class Inspector:
             return await self._computing.run(whose, notes_for_review, dict(files), routes)
         except CouldNotCompute:
             return await self._notes_one_by_one(whose, files, routes)
+
+    async def beside(
+        self, whose: object, files: Mapping[str, str], paths: Sequence[str]
+    ) -> Sequence[str]:
+        """What hangs on files directly; see `application.agents.inspection`."""
+        try:
+            return await self._computing.run(whose, neighbours, dict(files), tuple(paths))
+        except CouldNotCompute:
+            return ()
 
     async def _notes_one_by_one(
         self, whose: object, files: Mapping[str, str], routes: tuple[PlannedRoute, ...]

@@ -1,6 +1,6 @@
 """A whole pipeline in memory: the one write path, the queue, and a runner with agents of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -104,6 +104,9 @@ class NothingFound:
     async def notes(self, whose: Any, files: Mapping[str, str], plan: Any = None) -> tuple[()]:
         return ()
 
+    async def beside(self, whose: Any, files: Mapping[str, str], paths: Sequence[str]) -> tuple[()]:
+        return ()
+
     async def inspect(
         self, whose: Any, files: Mapping[str, str], packages: Any, plan: Any = None
     ) -> tuple[()]:
@@ -113,7 +116,13 @@ class NothingFound:
 class Workshop:
     """One tenant, one feature at a time, everything in memory."""
 
-    def __init__(self, *, agents: Any = instant, key: str | None = "sk-ant-canary") -> None:
+    def __init__(
+        self,
+        *,
+        agents: Any = instant,
+        key: str | None = "sk-ant-canary",
+        mending_rounds: int = 0,
+    ) -> None:
         self.clock = Clock()
         self.tasks = MemoryTasks(self.clock)
         self.receipts = MemoryReceipts(self.clock)
@@ -134,6 +143,7 @@ class Workshop:
             tools,
             agents=agents,
             backoff_seconds=(10.0, 60.0, 300.0),
+            mending_rounds=mending_rounds,
         )
         self._read = 0
         self.stopping = False

@@ -64,6 +64,9 @@ class DemoDesk:
     async def notes(self, files, plan=None):
         return await self._inspector.notes(None, files, plan)
 
+    async def beside(self, files, paths):
+        return await self._inspector.beside(None, files, paths)
+
     async def compute(self, work, *args):
         return work(*args)
 
@@ -303,3 +306,35 @@ async def test_a_specification_of_another_model_still_becomes_files(context):
     assert [u.id for u in pipeline.material.tests.untestable] == ["AC-1", "FR-2"]
     await pipeline.files()
     assert "src/entities/orders.ts" in pipeline.material.files
+
+
+async def test_a_mistake_that_a_brief_asks_for_fails_its_review_and_is_mended_in_its_file(context):
+    brief = (
+        "# Tools\n\nKeep a list of tools. Each tool has a name. The demo model makes a mistake.\n"
+    )
+    pipeline = Pipeline(context, StepInputs(brief=brief))
+    await pipeline.documents()
+    first = await pipeline.do(Step.IMPLEMENT)
+    texts = {file.path: context.stored[file.sha256].decode() for file in first.files}
+    pipeline.material = replace(pipeline.material, files=texts)
+    review = await pipeline.do(Step.SECURITY_REVIEW)
+    assert review.verdict is Verdict.FAIL
+    [fault] = review.faults
+    assert fault.paths == ("public/app.js",)
+    may_change = (*fault.paths, *review.beside)
+    pipeline.material = replace(
+        pipeline.material,
+        files={},
+        previous_files=texts,
+        reports={Step.SECURITY_REVIEW: review.document},
+        may_change=may_change,
+        frozen={f.path: f for f in first.files if f.path not in may_change},
+    )
+    second = await pipeline.do(Step.IMPLEMENT)
+    changed = {one.path for one in second.files} - {
+        one.path for one in second.files if one in first.files
+    }
+    assert changed == {"public/app.js"}
+    texts = {file.path: context.stored[file.sha256].decode() for file in second.files}
+    pipeline.material = replace(pipeline.material, files=texts, previous_files={}, may_change=())
+    assert (await pipeline.do(Step.SECURITY_REVIEW)).verdict is Verdict.PASS

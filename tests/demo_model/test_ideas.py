@@ -67,6 +67,9 @@ class Desk:
     async def notes(self, files: Mapping[str, str], plan: Plan | None = None) -> Sequence[RuleNote]:
         return await INSPECTOR.notes(None, files, plan)
 
+    async def beside(self, files: Mapping[str, str], paths: Sequence[str]) -> Sequence[str]:
+        return await INSPECTOR.beside(None, files, paths)
+
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)
 

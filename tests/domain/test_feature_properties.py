@@ -1,5 +1,7 @@
 """The decider by property: any sequence of commands leaves a log that tells one story."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from hypothesis import given as forall
@@ -16,7 +18,7 @@ from domain.lifecycle import ENDED, LIFECYCLE, WORKING, target_of
 from domain.pipeline import work_left
 from domain.status import Gate, Status, Step, Verdict
 from tests.examples import examples
-from tests.given import MESSAGE, RUN, Story, answer, start
+from tests.given import MESSAGE, RUN, Story, answer, faulty, start
 
 MOVES = st.tuples(st.integers(0, 14), st.integers(0, 10_000))
 FORK = 14
@@ -52,6 +54,8 @@ def command_for(
         case 9 | 10 if running:
             step = running[pick % len(running)]
             given_answer = answer(feature, step, verdict=VERDICTS[pick % len(VERDICTS)])
+            if isinstance(given_answer, c.RecordReview):
+                given_answer = with_faults(given_answer, pick)
             late.append(given_answer)
             return given_answer
         case 11 if running:
@@ -65,6 +69,14 @@ def command_for(
             return c.DeleteFeature()
         case _:
             return c.RenameFeature("y")
+
+
+def with_faults(said: c.RecordReview, pick: int) -> c.RecordReview:
+    """A review under a limit of rounds; if it fails the code, for some of four faults."""
+    names = [name for bit, name in enumerate(("F-a", "F-b", "F-c", "F-d")) if pick >> 4 & 1 << bit]
+    places = (("src/server.ts",), (), ("src/server.ts",))
+    faults = faulty(*names, paths=places[pick % 3]) if said.verdict is Verdict.FAIL else ()
+    return replace(said, faults=faults, reviewed_files=3, mending_rounds=(2, 1, 0, None)[pick % 4])
 
 
 def lived(moves: list[tuple[int, int]]) -> tuple[Story, list[Feature]]:
@@ -213,9 +225,29 @@ def test_nobody_can_go_back_to_where_a_feature_had_failed(moves):
     assert all(c.content.status is not Status.FAILED for c in states[-1].checkpoints)
 
 
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_rounds_of_mending_shrink_what_is_wrong_and_are_never_more_than_allowed(moves):
+    story, states = lived(moves)
+    for event, before, after in zip(story.events, states, states[1:], strict=False):
+        if isinstance(event, e.MendingStarted):
+            assert 1 <= event.round <= event.of
+            assert event.files
+            found = after.content.mending.found
+            assert all(len(then) > len(now) for then, now in pairwise(found[-event.round :]))
+            assert before.status is Status.FAILED
+            assert set(after.due) & {Step.IMPLEMENT}
+            assert after.content.implementation is None
+        if isinstance(event, e.MendingStopped):
+            assert after.status is Status.FAILED
+            assert after.due == before.due
+
+
 EVENTS = st.one_of(
     *(st.from_type(t) for t in (e.FeatureCreated, e.BriefConfirmed, e.StepStarted, e.SpecApproved)),
     st.from_type(e.VerdictReached),
+    st.from_type(e.MendingStarted),
+    st.from_type(e.MendingStopped),
     st.from_type(e.FeatureReplayed),
     st.from_type(e.AttemptFailed),
     st.from_type(e.StepAbandoned),

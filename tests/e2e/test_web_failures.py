@@ -192,22 +192,28 @@ def test_a_missing_key_leads_to_the_settings_and_back_and_loses_nothing(
         at_gate(page, "specification")
 
 
-def test_code_that_does_not_pass_its_review_is_shown_with_evidence_and_written_again(
+def test_code_that_does_not_pass_its_review_is_shown_with_evidence_and_mended(
     browser: Browser, service: str, model: ScriptedModel
 ) -> None:
     with with_key(browser, service) as dan:
         page = dan.page
-        model.will("security_review", "review_fail")
+        # The second time, too: the round that mends it by itself brings nothing, and stops.
+        model.will("security_review", "review_fail", "review_fail")
         with_own_brief(page, service)
         for gate in ("specification", "plan", "tests"):
             approve(page, gate)
         failure = page.get_by_test_id("failure")
         expect(failure).to_contain_text("did not pass its review")
-        expect(failure).to_contain_text("the code is written anew with these findings")
+        expect(failure.get_by_test_id("wrong")).to_contain_text("Scripted finding")
+        expect(failure.get_by_test_id("stopped")).to_contain_text("left no fewer faults")
+        expect(failure.get_by_test_id("ways-back")).to_contain_text("Go back to the plan")
+        expect(page.locator("[data-testid=pipeline] .tone-good")).to_have_count(0)
         shown = page.get_by_test_id("document")
         expect(shown).to_contain_text("Scripted finding")
         expect(shown).to_contain_text(".env.example, line 1")
-        failure.get_by_role("button", name="Try again").click()
+        failure.get_by_role("link", name=".env.example:1").click()
+        expect(page.get_by_test_id("files")).to_be_visible()
+        failure.get_by_role("button", name="Have it mended").click()
         expect(page.get_by_test_id("done")).to_be_visible()
         with page.expect_download() as downloading:
             page.get_by_role("button", name="Download the code").click()

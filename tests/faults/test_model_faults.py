@@ -4,6 +4,7 @@ All faults meet one running service. Tests that wait for nobody share their work
 """
 
 import asyncio
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -120,11 +121,11 @@ async def test_faults_in_what_is_written_are_sent_back_to_the_implementer(
     await assert_invariants(service)
 
 
-async def test_a_failed_review_fails_the_feature_and_a_retry_writes_the_code_again(
+async def test_a_failed_review_is_mended_and_what_is_left_waits_for_a_person(
     service: Service,
 ) -> None:
     user = await service.user()
-    service.model.script("security_review", ["review_fail"])
+    service.model.script("security_review", ["review_fail", "review_fail"])
     feature = await user.create()
     shown = await user.drive(feature, {"failed"})
     failure = shown["failure"]
@@ -133,7 +134,16 @@ async def test_a_failed_review_fails_the_feature_and_a_retry_writes_the_code_aga
     shown = await user.drive(feature)
     assert shown["deliverables"]["security_review"]["verdict"] == "PASS"
     events = [recorded.event for recorded in await service.events(feature)]
-    assert sum(isinstance(x, e.ImplementationCompleted) for x in events) == 2
+    written = [x for x in events if isinstance(x, e.ImplementationCompleted)]
+    assert len(written) == 3
+    [begun] = [x for x in events if isinstance(x, e.MendingStarted)]
+    [stopped] = [x for x in events if isinstance(x, e.MendingStopped)]
+    assert (begun.round, begun.of, stopped.why) == (1, 2, "no_progress")
+    for before, after in pairwise(written):
+        old = {file.path: file.sha256 for file in before.files}
+        changed = {file.path for file in after.files if file.sha256 != old[file.path]}
+        assert changed
+        assert changed <= set(begun.files)
     await assert_invariants(service)
 
 

@@ -42,6 +42,8 @@ def lives() -> dict[str, Story]:
     failed.do(c.RetryFeature())
     changed = done().do(c.PostMessage(UUID(int=5), "and a list")).work(Step.CONVERSE)
     changed.do(c.ReviseBrief("- BF-1 lend\n- BF-2 print a list")).work(Step.SPEC, salt="second")
+    mended = in_review().reviewed("F-1", "F-2").work(Step.IMPLEMENT).reviewed("F-1", "F-2")
+    mended.do(c.RetryFeature()).work(Step.IMPLEMENT).reviewed()
     running = drafted("Running").do(c.ConfirmBrief("- lend"))
     running.do(start(running.feature, Step.SPEC))
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
@@ -56,6 +58,7 @@ def lives() -> dict[str, Story]:
         "changed": changed,
         "revised": revised,
         "failed-and-retried": failed,
+        "mended": mended,
         "running": running,
         "deleted": deleted,
     }

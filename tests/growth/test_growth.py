@@ -55,10 +55,12 @@ SHORT = "reads ids, hashes, names of files or our own texts, all of them short"
 PARSER = "a parser of others, in a process of its own with a limit of time"
 OFFLINE = "part of the program that people run over their own delivery"
 SPOILS = "makes a fault for a test out of what the demo model wrote"
+EQUAL = "asks whether whole texts are equal, and reads none of them"
 PARTS = "asks others; what it does with their words is tried by itself"
 ELSEWHERE = {
     "application/agents/checks/code.py:missing": SHORT,
     "application/agents/failures.py:advice_of": SHORT,
+    "application/agents/faults.py:approved": SHORT,
     "application/agents/prompting.py:nonce_of": SHORT,
     "application/agents/steps/inspected.py:inspected": PARTS,
     "application/delivery/changelog.py:changelog_of": PARTS,
@@ -83,6 +85,7 @@ ELSEWHERE = {
     "infrastructure/audit/search.py:titled": PARTS,
     "infrastructure/audit/search.py:titles_of": PARTS,
     "infrastructure/demo_model/author/by_schema.py:filled": SHORT,
+    "infrastructure/demo_model/author/mistakes.py:mended": EQUAL,
     "infrastructure/demo_model/author/reviews.py:failing_review": SPOILS,
     **{
         f"infrastructure/demo_model/author/spoiled.py:{fault}": SPOILS
@@ -104,7 +107,8 @@ ELSEWHERE = {
             "planned.py:route_agreement",
             "planned.py:table_agreement", "routes.py:answered", "routes.py:called",
             "schema.py:is_statement", "schema.py:query_faults", "schema.py:tables_of",
-            "imports.py:import_findings", "imports.py:imports", "notes.py:notes_for_review",
+            "imports.py:import_findings", "imports.py:imports", "imports.py:neighbours",
+            "notes.py:notes_for_review",
             "schema.py:schema_findings", "sql_tokens.py:inside", "sql_tokens.py:parts",
             "stubs.py:stub_findings", "syntax.py:nodes", "syntax.py:structure_of",
             "syntax.py:tree_of", "types.py:is_strict", "types.py:type_findings",

@@ -69,6 +69,9 @@ class RealDesk:
     async def notes(self, files: Mapping[str, str], plan: Any = None) -> Sequence[RuleNote]:
         return await self._inspector.notes(None, files, plan)
 
+    async def beside(self, files: Mapping[str, str], paths: Sequence[str]) -> Sequence[str]:
+        return await self._inspector.beside(None, files, paths)
+
     async def compute(self, work: Any, *args: Any) -> Any:
         return work(*args)
 

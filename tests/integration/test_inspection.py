@@ -277,3 +277,19 @@ async def test_when_many_files_do_that_the_rest_is_not_tried():
     found = [one for one in found if one.error]
     assert [one.rule for one in found] == ["unreadable"] * 6
     assert [one.message for one in found].count(NOT_TRIED) == 3
+
+
+async def test_what_hangs_on_a_file_imports_it_or_is_imported_by_it_and_nothing_further() -> None:
+    files = {
+        "src/a.ts": 'import { b } from "./b.js";\nexport const a = b;\n',
+        "src/b.ts": 'import type { C } from "./c.js";\nexport const b: C = 1;\n',
+        "src/c.ts": 'export { D as C } from "./d.js";\n',
+        "src/d.ts": "export type D = number;\n",
+        "src/lazy.ts": 'export const load = () => import("./b");\n',
+        "src/odd.ts": "import { b } from './b.js'; export const = ;\n",
+        "README.md": "Read src/b.ts.\n",
+    }
+    inspector = Inspector(Here())
+    beside = await inspector.beside(None, files, ["src/b.ts"])
+    assert beside == ["src/a.ts", "src/c.ts", "src/lazy.ts", "src/odd.ts"]
+    assert await inspector.beside(None, files, ["README.md"]) == []

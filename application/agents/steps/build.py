@@ -6,7 +6,6 @@ were approved. What is accepted is stored at once: no failure after that loses i
 """
 
 import asyncio
-from collections.abc import Mapping
 
 from application.agents.failures import StepFailed, check_failed
 from application.agents.inspection import errors
@@ -43,6 +42,12 @@ _CHANGE = (
     "`write_files`; then say with `task_done` which tasks are done. If nothing has to change, say "
     "so with `task_done`."
 )
+_MEND_FAULTS = (
+    "The implementation failed its reviews. Only the files of `may_change` may be written; all "
+    "others are frozen and stand as they are. Write again, whole, every file of `may_change` that "
+    "must change so that no finding of `reviews` remains, and none of `earlier_reviews` comes "
+    "back, with `write_files`; then say with `task_done` which tasks are done."
+)
 _GO_ON = (
     " The `accepted_files` were written in an attempt that was cut short, and stand as they are: "
     "go on from there."
@@ -68,23 +73,30 @@ async def implement(work: StepContext) -> c.RecordImplementation:
 
     to_mend = {file.path for file in material.refused_files}
     sound = {path: text for path, text in material.previous_files.items() if path not in to_mend}
-    buffer = FileBuffer(plan, tests, {**sound, **material.accepted_files}, show)
+    accepted = {p: text for p, text in material.accepted_files.items() if p not in material.frozen}
+    buffer = FileBuffer(plan, tests, {**sound, **accepted}, show, material.frozen)
     changing = bool(material.previous_files) and not material.reports
     task = _CHANGE if changing else _REWORK if material.previous_files else _TASK
-    going_on = bool(material.accepted_files)
+    if material.may_change:
+        task = _MEND_FAULTS
+    going_on = bool(accepted)
     exchange = work.exchange(task + _GO_ON * going_on, growing=True)
     loop = WritingLoop(work.manifest_sha256, exchange, buffer, keep, task, all_may_stay=changing)
     # They are this attempt's, too: if it fails as well, the next one goes on from all of them.
-    await loop.take_over([path for path in material.accepted_files if path in buffer.files])
+    await loop.take_over([path for path in accepted if path in buffer.files])
     await loop.until_written()
     await _mended(work, plan, tests, loop, buffer)
     findings = _whole(tests, buffer)
     if findings:
         raise check_failed("The code", findings)
+    mending = material.feature.content.mending
+    if mending and mending.round and _is_as_before(work, buffer):
+        # The reviews would be paid for again until one of them says yes.
+        raise StepFailed("nothing_changed", "The code is what it was before it failed its reviews.")
     return c.RecordImplementation(
         attempt=work.attempt,
         run=Run(),
-        files=await _stored(work, tests, buffer.standing),
+        files=await _stored(work, tests, buffer),
         manifest_sha256=work.manifest_sha256,
         notes="\n\n".join(buffer.notes),
         refused=buffer.refused,
@@ -141,21 +153,26 @@ async def _kept(work: StepContext, path: str, content: str, by: Agent) -> FileWr
     return FileWritten(path, len(body), await work.context.store(body), by)
 
 
-async def _stored(
-    work: StepContext, tests: Tests, files: Mapping[str, str]
-) -> tuple[FileWritten, ...]:
-    """Every file in the store, named by its path, in the order of paths."""
+def _is_as_before(work: StepContext, buffer: FileBuffer) -> bool:
+    before = work.material.previous_files
+    return all(before.get(path) == text for path, text in buffer.standing.items())
+
+
+async def _stored(work: StepContext, tests: Tests, buffer: FileBuffer) -> tuple[FileWritten, ...]:
+    """Every file in the store, in the order of paths. What is frozen stands there already."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: str, content: str, by: Agent) -> FileWritten:
         async with slots:
             return await _kept(work, path, content, by)
 
-    every = [(path, content, Agent.IMPLEMENTER) for path, content in files.items()]
+    written = {p: text for p, text in buffer.standing.items() if p not in buffer.frozen}
+    every = [(path, content, Agent.IMPLEMENTER) for path, content in written.items()]
     every += [(file.path, file.content, Agent.CONTRACT_TEST) for file in tests.files]
     async with asyncio.TaskGroup() as group:
         stored = [group.create_task(one(*file)) for file in every]
-    return tuple(sorted((task.result() for task in stored), key=_path_of))
+    made = (*(task.result() for task in stored), *buffer.frozen.values())
+    return tuple(sorted(made, key=_path_of))
 
 
 def _path_of(file: FileWritten) -> str:

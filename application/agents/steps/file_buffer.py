@@ -6,6 +6,7 @@ without it, and no review can pass it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ from application.agents.tools import (
 )
 from application.ports import Block
 from domain.documents import Plan, Tests
-from domain.events import RefusedFile
+from domain.events import FileWritten, RefusedFile
 
 TRIES_OF_A_FILE: Final = 6
 """How often a file may be refused while each time fewer of its faults are left."""
@@ -33,6 +34,16 @@ TRIES_OF_A_FILE: Final = 6
 _KEPT_REFUSED: Final = (
     "This file was refused before for the same reasons and is now kept as refused. Go on with the "
     "other files."
+)
+
+
+_OUTSIDE: Final = (
+    "The implementer wants to change {path}, which stands: no fault names it, and no file that a "
+    "fault names hangs on it directly."
+)
+_FROZEN: Final = (
+    "`{path}` is frozen: it stands as it is, and may not change. Mend what is to be mended in the "
+    "files that may change."
 )
 
 
@@ -60,6 +71,7 @@ class FileBuffer:
         tests: Tests,
         kept: Mapping[str, str],
         show: Callable[[str, str], None],
+        frozen: Mapping[str, FileWritten] | None = None,
     ) -> None:
         """Begin.
 
@@ -68,6 +80,8 @@ class FileBuffer:
             tests: Which are frozen.
             kept: Files of an earlier implementation, which stand until they are written again.
             show: Told of each accepted file: its path and content.
+            frozen: Files that may not change, by path. What is not kept with these bytes is not
+                frozen, for it would be missing.
         """
         self._plan = plan
         self._planned = {file.path for file in plan.files}
@@ -83,6 +97,12 @@ class FileBuffer:
             if not file_findings(path, content, plan, tests)
         }
         """What is accepted."""
+        self.frozen: dict[str, FileWritten] = {
+            path: file
+            for path, file in (frozen or {}).items()
+            if path in self.files and _sha256(self.files[path]) == file.sha256
+        }
+        """What stands as it is, to the byte."""
         self.written = 0
         """Files accepted or settled since somebody last asked for files, each time counted."""
         self.finished = False
@@ -156,6 +176,11 @@ class FileBuffer:
         lines: list[str] = []
         refused = False
         for file in order.files:
+            if file.path in self.frozen:
+                same = file.content == self.files[file.path]
+                refused = refused or not same
+                lines += self._keep_frozen(file.path, turn, same=same)
+                continue
             findings = file_findings(file.path, file.content, self._plan, self._tests)
             if findings:
                 refused = True
@@ -164,6 +189,15 @@ class FileBuffer:
             self._accept(file.path, file.content, turn)
             lines.append(f"`{file.path}` is written.")
         return Result(call, "\n".join(lines), is_error=refused)
+
+    def _keep_frozen(self, path: str, turn: "_Turn", *, same: bool) -> list[str]:
+        """What is said of a file that may not change. Raises StepFailed: it was said before."""
+        if same:
+            return [f"`{path}` stands as it is; leave it out."]
+        if path in self._told:
+            raise StepFailed("outside_the_freeze", _OUTSIDE.format(path=printable(path)))
+        turn.refused[path] = [_FROZEN.format(path=path)]
+        return turn.refused[path]
 
     def _accept(self, path: str, content: str, turn: "_Turn") -> None:
         for forgotten in (self._told, self._refused, self._faulty, turn.refused, turn.settled):
@@ -244,6 +278,10 @@ class _Told:
     def add(self, findings: Sequence[str]) -> None:
         self._fewest = min(self._fewest, len(findings)) if self._times else len(findings)
         self._times += 1
+
+
+def _sha256(text: str) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _can_be_stored(content: str) -> bool:

@@ -22,6 +22,7 @@ from application.agents.checklist import (
 )
 from application.agents.exchange import Result, calls, said, was_cut
 from application.agents.failures import StepFailed
+from application.agents.faults import NOTHING, Approved, approved, located
 from application.agents.heard import Heard, heard
 from application.agents.inputs import numbered
 from application.agents.inspection import RuleNote, StaticFinding, errors
@@ -34,9 +35,10 @@ from application.agents.steps.step_context import StepContext
 from application.agents.submission import REMINDER, SHORTER, go_on
 from application.agents.told import RULE, tells_the_reviewer
 from application.agents.tools import SUBMIT_REVIEW
-from application.agents.verdict import Examined, examined, together, verdict
+from application.agents.verdict import Examined, every_fault, examined, together, verdict
 from domain import commands as c
 from domain.documents import Priority, Report, Severity
+from domain.mending import CodeFault
 from domain.runs import Run
 from domain.status import Input, Step, Verdict
 
@@ -77,11 +79,15 @@ async def review(work: StepContext) -> c.RecordReview:
         ReviewedPart(asked, await _part(work, asked, number, count, static))
         for asked, number, count in _asked(work, notes)
     ]
+    tests = work.material.tests
+    given = approved(work.material.spec, plan, [file.path for file in tests.files] if tests else ())
     decided = await work.context.compute(
-        judged, tuple(parts), dict(files), tuple(static), _NAMES[work.step]
+        judged, tuple(parts), dict(files), tuple(static), _NAMES[work.step], given
     )
     if decided.missing:
         raise StepFailed("review_incomplete", decided.missing)
+    named = {path for fault in decided.faults for path in fault.paths}
+    beside = await work.context.beside(files, sorted(named)) if named else ()
     return c.RecordReview(
         attempt=work.attempt,
         run=Run(),
@@ -91,6 +97,9 @@ async def review(work: StepContext) -> c.RecordReview:
         verdict=decided.verdict,
         reasons=decided.reasons,
         dropped_findings=sum(not finding.placed for finding in decided.report.findings),
+        faults=decided.faults,
+        beside=tuple(path for path in beside if path not in given.tests),
+        reviewed_files=len(files),
     )
 
 
@@ -110,6 +119,8 @@ class Judged(Struct, frozen=True):
     reasons: tuple[str, ...]
     missing: str = ""
     """Why it is no review at all; empty if it is one."""
+    faults: tuple[CodeFault, ...] = ()
+    """What fails it; nothing unless it fails."""
 
 
 def judged(
@@ -117,6 +128,7 @@ def judged(
     files: dict[str, str],
     static: tuple[StaticFinding, ...],
     name: str,
+    given: Approved = NOTHING,
 ) -> Judged:
     """The verdict over all that was said of all files, and its page."""
     found = together([examined(part.said, part.asked, files) for part in parts])
@@ -130,7 +142,8 @@ def judged(
     decided, reasons = verdict(found, static)
     markdown = report_markdown(name, found.report, decided, reasons)
     incomplete = _incomplete(found) if found.passed_over and not found.said_grave else ""
-    return Judged(found.report, markdown, decided, reasons, incomplete)
+    faults = located(every_fault(found, static), found.report, files, given)
+    return Judged(found.report, markdown, decided, reasons, incomplete, faults)
 
 
 def looked_at(said: Heard, asked: ReviewScope, files: dict[str, str]) -> tuple[str, ...]:
@@ -158,7 +171,7 @@ def _asked(work: StepContext, notes: Sequence[RuleNote]) -> Iterator[tuple[Revie
     security = work.step is Step.SECURITY_REVIEW
     controls = dict(CONTROLS) if security else _requirements(work)
     open_points = (
-        *to_answer(work.step, work.material.reports.get(work.step)),
+        *to_answer(work.step, *work.material.reports_of(work.step)),
         *(_of_rule(note, files) for note in notes),
     )
     parts = list(_parts(files))

@@ -9,6 +9,7 @@ import msgspec
 
 from domain import documents as d
 from infrastructure.demo_model.author.application import write_files
+from infrastructure.demo_model.author.mistakes import mended, with_mistake
 from infrastructure.demo_model.author.plan import read_spec
 from infrastructure.demo_model.prompt import Ask, PastCall
 from infrastructure.demo_model.reply import Call, Reply, ReplyText
@@ -43,6 +44,8 @@ def _unchanged(ask: Ask, texts: dict[str, str]) -> set[str]:
 
 def _missing(ask: Ask, plan: d.Plan, texts: dict[str, str]) -> set[str]:
     planned = {file.path for file in plan.files}
+    if ask.inputs.get("may_change"):
+        planned &= texts.keys()
     done = _unchanged(ask, texts)
     if not done:
         done = _written_before(ask.inputs.get("written"))
@@ -63,7 +66,11 @@ def implement(ask: Ask) -> Reply:
         msgspec.ValidationError: the plan or the specification is none.
     """
     plan = msgspec.convert(ask.inputs.get("plan"), d.Plan)
-    texts = write_files(read_spec(ask.inputs))
+    spec = read_spec(ask.inputs)
+    reviewed = bool(ask.inputs.get("reviews"))
+    texts = with_mistake(write_files(spec), spec.summary, reviewed=reviewed)
+    if ask.inputs.get("may_change"):
+        texts = mended(texts, ask.inputs)
     missing = _missing(ask, plan, texts)
     if unknown := sorted(missing - set(texts)):
         reason = (

@@ -17,6 +17,7 @@ from infrastructure.demo_model.author.brief import (
     sections_in,
     text_of,
 )
+from infrastructure.demo_model.author.mistakes import promised
 from infrastructure.demo_model.author.nouns import find_things
 from infrastructure.demo_model.author.requirements import Deed, WantedRequirement, share
 from infrastructure.demo_model.author.sketch import FieldKind, Sketch, to_entities
@@ -181,7 +182,7 @@ def write_spec(inputs: dict[str, Any]) -> d.Spec:
         summary=(
             f"{MARK}: a plain stand-in that recognises the things a brief speaks about. The "
             f"application keeps {listed([t.many for t in drawn.things])}: people add, find, change "
-            "and remove them on one page that also works on a phone."
+            "and remove them on one page that also works on a phone." + promised(brief)
         ),
         requirements=tuple(requirements),
         entities=to_entities(drawn),

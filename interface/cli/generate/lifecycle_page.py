@@ -67,7 +67,9 @@ After a checkpoint a person may later go back to right there.
 `step_started` moves the feature only where its step says so: {starts}.
 `verdict_reached` leads to `done` if both reviews passed, else to `failed`, and is a checkpoint only
 in `done`. Where no review failed and one is undecided, a retry asks for that review again, of the
-same code; else the code is written again.
+same code; else the code is written again, but for what is frozen. `mending_started` or
+`mending_stopped` follows a verdict that is not PASS in the same append
+([decision 52](decisions/0052-a-failed-review-is-mended-within-bounds.md)).
 
 ## Steps and agents
 

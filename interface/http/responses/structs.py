@@ -14,6 +14,7 @@ from application.audit.events import AuditEntry
 from application.ports import Why
 from domain import documents as d
 from domain import events as e
+from domain.mending import StopReason
 from domain.reading import Reading
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
@@ -80,6 +81,51 @@ class Advised(Struct, frozen=True):
     """What code saw and is not sure of, such as a number that is missing, a sentence each."""
     cited: tuple[d.Cited, ...] = ()
     """What these ids stand for, in words, as far as it is recorded."""
+
+
+class StillWrong(Struct, frozen=True):
+    """Something that failed a review, in words."""
+
+    review: Step
+    title: str
+    severity: d.Severity
+    says: str
+    """What it means for whoever uses the software."""
+    path: str | None = None
+    """Null where no file is named."""
+    line: int | None = None
+
+
+class WayBack(Struct, frozen=True):
+    """A gate to go back to."""
+
+    gate: Gate
+    version: int
+    """What `replay` takes."""
+    cost_usd: Decimal
+    """About what it costs: what was spent on all that came after it, in every round."""
+
+
+class MendingView(Struct, frozen=True):
+    """A failed review and what becomes of it: faults that are mended, or are to be."""
+
+    round: int
+    """Rounds begun without a person since one last decided; 0: a person decided since."""
+    of: int
+    """How many of these are allowed."""
+    wrong: tuple[StillWrong, ...]
+    may_change: tuple[str, ...]
+    """The files that may be written while the faults are mended; none: any file may."""
+    frozen: int
+    """How many may not, tests included."""
+    cost_usd: Decimal | None = None
+    """About what a round costs at most; null where that is not known."""
+    stopped: StopReason | None = None
+    """Why no round begins by itself; null while one is under way."""
+    stage: d.ReturnStage = d.ReturnStage.IMPLEMENT
+    """The earliest stage at fault: where to go back to."""
+    back: tuple[WayBack, ...] = ()
+    """The gates to go back to, earliest first; none while agents work."""
 
 
 class Failed(Struct, frozen=True):
@@ -179,6 +225,8 @@ class FeatureView(Struct, frozen=True):
     """The number of this round: one more whenever a feature that had ended was changed."""
     rounds: tuple[RoundView, ...] = ()
     """The rounds before it, oldest first."""
+    mending: MendingView | None = None
+    """Of code that failed its reviews, until it is done or the brief is revised."""
 
 
 class MessageView(Struct, frozen=True):

@@ -17,6 +17,7 @@ from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
 from domain.runs import OURS
 from interface.http.responses.as_of import FeatureSnapshot
+from interface.http.responses.mending import mending_texts, mending_view
 from interface.http.responses.structs import (
     Advised,
     ApprovalView,
@@ -48,6 +49,7 @@ def texts_needed(row: FeatureRow) -> set[int]:
     versions = {document.version for document in documents if document}
     versions |= {part.version for part in (row.recommendation, row.failure) if part}
     versions |= {pause.version for pause in row.pauses.values()}
+    versions |= mending_texts(row)
     if row.files_version is not None:
         versions.add(row.files_version)
     return versions
@@ -107,6 +109,7 @@ def feature_view(
             RoundView(number, one.status, one.ended)
             for number, one in enumerate(row.state.content.rounds, 1)
         ),
+        mending=mending_view(row, texts),
     )
 
 

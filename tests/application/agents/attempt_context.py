@@ -19,6 +19,7 @@ from domain.events import FileWritten
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Step
 from infrastructure.computing.frames import signature_of
+from infrastructure.inspection.imports import neighbours
 from tests.given import holding
 
 BRIEF = """# Repairs
@@ -172,6 +173,9 @@ class ScriptedContext:
 
     async def notes(self, files: Mapping[str, str], plan: Any = None) -> Sequence[RuleNote]:
         return self._notes
+
+    async def beside(self, files: Mapping[str, str], paths: Sequence[str]) -> Sequence[str]:
+        return neighbours(dict(files), tuple(paths))
 
     async def compute(self, work: Callable[..., Any], *args: Any) -> Any:
         # Through the very encoding that takes it to another process.

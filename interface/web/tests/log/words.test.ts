@@ -18,7 +18,13 @@ const ALL = {
 	files: ['a.ts'],
 	parts: 2,
 	parent_version: 7,
-	to_version: 3
+	to_version: 3,
+	round: 1,
+	of: 2,
+	faults: ['high F-1', 'high F-2'],
+	frozen: 3,
+	cost_usd: '0.40',
+	why: 'no_progress'
 };
 
 test.each(EVENTS)('%s is told in one whole sentence', (type) => {
@@ -26,6 +32,13 @@ test.each(EVENTS)('%s is told in one whole sentence', (type) => {
 	const told = event ? tellOne(event) : '';
 	expect(told).toMatch(/^[A-Z].*[.!?…]$/);
 	expect(told).not.toMatch(/undefined|null|NaN|\[object/);
+});
+
+test('a round of mending is announced with its number, its cost and what may change', () => {
+	const [event] = logOf({ ...ALL, type: 'mending_started', by: 'agent:code_review' });
+	expect(event && tellOne(event)).toBe(
+		'The review found 2 things. Round 1 of 2 mends them, for about $0.40: 1 file may change, 3 may not.'
+	);
 });
 
 test('an entry says how long it took, for how much, and at which attempt', () => {

@@ -439,6 +439,16 @@ export const lifecycle = {
 			"result": false
 		},
 		{
+			"type": "mending_started",
+			"checkpoint": true,
+			"result": false
+		},
+		{
+			"type": "mending_stopped",
+			"checkpoint": false,
+			"result": false
+		},
+		{
 			"type": "step_abandoned",
 			"checkpoint": false,
 			"result": false

@@ -16,7 +16,8 @@ import type {
 	Problem,
 	Progress,
 	ServingBasis,
-	Severity
+	Severity,
+	StopReason
 } from '#lib/api/generated/index.ts';
 import { count, duration, money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
@@ -287,6 +288,8 @@ export const en = {
 		code_reviewed: 'finished the code review',
 		verdict_reached: 'was the last to review: the verdict is reached',
 		step_abandoned: 'gave up on a step that can be done without',
+		mending_started: 'was the last to review: what is wrong is mended',
+		mending_stopped: 'was the last to review: nothing is mended without you',
 		feature_failed: 'could not go on: the feature failed',
 		feature_retried: 'tried again from the last checkpoint',
 		feature_replayed: 'went back to an earlier checkpoint',
@@ -475,13 +478,17 @@ export const en = {
 		retry: 'Try again',
 		retryHelp:
 			'Goes on from the last checkpoint. What was recorded is not paid for again, and files that were written are kept.',
+		mend: 'Have it mended',
+		backTo: (what: string) => `Go back to the ${what}`,
+		backCost: (cost: string) => `What came after it has cost ${cost} so far.`,
+		stageAtFault: 'This is what the reviews find fault with.',
 		retryOr: 'Try again. If it happens again, change the brief.',
 		back: 'Go back further',
 		reviewTitle: 'The code did not pass its review',
-		review: 'It cannot be downloaded like this. What is wrong, and where, stands in the review.',
+		review: 'It cannot be downloaded like this. This is what is wrong:',
 		findings: (what: string) => `${what}: read the findings`,
 		reviewNext:
-			'Try again: the code is written anew with these findings at hand, then reviewed again. Or change the brief where they point to it.',
+			'Have it mended: the code is changed where these findings point to, then reviewed again. Or go back and change what the code is made from.',
 		undecidedTitle: 'The review came to no verdict',
 		undecided:
 			'So the code did not pass. The reviewer called something grave that could not be found in the code, or left open what it was asked:',
@@ -496,6 +503,31 @@ export const en = {
 			'Whoever runs this service allows it. The zip says that it did not pass: have somebody read the code before anybody runs it.',
 		settings: 'To the settings',
 		retried: 'Trying again from the last checkpoint.'
+	},
+	/** Code that failed its reviews, and what becomes of it. */
+	mending: {
+		round: (found: number, round: number, of: number, cost: string) =>
+			`The review found ${plural(found, 'thing', 'things')}. Round ${round} of ${of} mends ${found === 1 ? 'it' : 'them'}${cost ? `, about ${cost}` : ''}.`,
+		byHand: (found: number) =>
+			`The review found ${plural(found, 'thing', 'things')}. As you asked, ${found === 1 ? 'it is' : 'they are'} mended now.`,
+		frozen: (files: number, frozen: number) =>
+			`Only ${plural(files, 'file', 'files')} may change; ${plural(frozen, 'file stays as it is', 'files stay as they are')}.`,
+		what: 'What was found',
+		still: 'The review before had found this, and it is not mended yet:',
+		stopped: {
+			undecided: () => 'A review came to no verdict, so nothing is mended by itself.',
+			nothing_named: () =>
+				'What was found names no file, so nobody knows what to mend without you.',
+			earlier_stage: () =>
+				'The code alone is not at fault: what it is made from is. Changing the code would not help.',
+			off: () => 'Here nothing is mended without you: whoever runs this service has set it so.',
+			no_progress: (rounds) =>
+				rounds === 0
+					? 'The last try left no fewer faults than before, so nothing more is tried without you.'
+					: `${plural(rounds, 'round has', 'rounds have')} tried to mend it. The last one left no fewer faults than before, so it stopped.`,
+			limit_reached: (rounds) =>
+				`${plural(rounds, 'round has', 'rounds have')} mended some of it. More are not made without you.`
+		} satisfies Record<StopReason, (rounds: number) => string>
 	},
 	done: {
 		title: 'The code is ready',

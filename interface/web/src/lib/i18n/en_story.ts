@@ -9,6 +9,7 @@ import {
 	type Gate,
 	type Step
 } from '#lib/api/lifecycle_tables.ts';
+import type { StopReason } from '#lib/api/generated/index.ts';
 import type { Chapter, PayloadOf } from '#lib/log/events.ts';
 
 /** What a sentence may say beside its event. */
@@ -44,6 +45,15 @@ const TO: Partial<Record<Step, string>> = {
 };
 const to = (step: Step): string => TO[step] ?? 'do its part';
 const GATE: Record<Gate, string> = { spec: 'specification', plan: 'plan', tests: 'tests' };
+
+const WHY_NOT: Record<StopReason, string> = {
+	undecided: 'a review came to no verdict',
+	nothing_named: 'what was found names no file',
+	earlier_stage: 'what the code is made from is at fault',
+	off: 'the operator has set it so',
+	no_progress: 'the last round left no fewer faults than before',
+	limit_reached: 'as many rounds as are allowed are over'
+};
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 const tries = ({ attempts, spent }: About): string =>
@@ -165,6 +175,9 @@ const SENTENCES: Sentences = {
 			: event.verdict === 'UNDECIDED'
 				? 'Both reviews are in, and not both came to a verdict: the code did not pass'
 				: 'Both reviews are in, and not both passed',
+	mending_started: (event) =>
+		`The review found ${plural(event.faults.length, 'thing', 'things')}. Round ${event.round} of ${event.of} mends ${event.faults.length === 1 ? 'it' : 'them'}${Number(event.cost_usd ?? 0) > 0 ? `, for about $${Number(event.cost_usd).toFixed(2)}` : ''}: ${plural(event.files.length, 'file', 'files')} may change, ${event.frozen} may not`,
+	mending_stopped: (event) => `Nothing is mended without you: ${WHY_NOT[event.why]}`,
 	step_abandoned: (event, about) =>
 		`${about.agent} could not ${to(event.step)}, and it went on without: ${asSentence(event.reason)}`,
 	feature_failed: (event, about) =>

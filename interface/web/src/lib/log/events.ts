@@ -64,6 +64,8 @@ const ROWS: Partial<Record<EventType, Row>> = {
 	tests_approved: { kind: 'decision', chapter: 'tests' },
 	approval_renewed: { kind: 'decision' },
 	verdict_reached: { kind: 'computed', chapter: 'review' },
+	mending_started: { kind: 'computed', chapter: 'implementation' },
+	mending_stopped: { kind: 'computed', chapter: 'review' },
 	step_abandoned: { kind: 'dropped' },
 	feature_failed: { kind: 'failed' },
 	feature_retried: { kind: 'decision' },

@@ -259,6 +259,8 @@ export const en = {
 		fork: 'Fork',
 		rename: 'Rename',
 		delete: 'Delete',
+		stop: 'Stop',
+		resume: 'Resume',
 		download: 'Download'
 	} satisfies Partial<Record<Action, string>>,
 	/** A sentence for each event, for the log. */
@@ -289,6 +291,8 @@ export const en = {
 		feature_failed: 'could not go on: the feature failed',
 		feature_retried: 'tried again from the last checkpoint',
 		feature_replayed: 'went back to an earlier checkpoint',
+		work_stopped: 'stopped the agents',
+		work_resumed: 'let the agents go on',
 		feature_forked: 'began a second way from another feature',
 		part_carried: 'brought something along from that feature',
 		approval_renewed: 'approved again what stands before the gate'
@@ -446,6 +450,20 @@ export const en = {
 		missedStart: 'The beginning was written before you came.',
 		again: (time: string) => `tries again in ${time}`,
 		againSoon: 'tries again in a moment'
+	},
+	/** Work that a person stopped. */
+	stop: {
+		stop: 'Stop',
+		help: 'Cuts off what is being written. What was accepted stays, and nothing is paid for until you resume.',
+		stopped: 'Stopped. Nothing is paid for.',
+		title: 'Stopped. Nothing is paid for.',
+		card: 'What was accepted stays as it is. Resume, and these go on:',
+		none: 'What was accepted stays as it is.',
+		because: (reason: string) => `You said: ${reason}`,
+		since: (time: string) => `stopped ${time}`,
+		resume: 'Resume',
+		resumed: 'The agents go on.',
+		chip: 'stopped'
 	},
 	/** What a decision would cost; always said to be an estimate, and what it rests on. */
 	cost: {

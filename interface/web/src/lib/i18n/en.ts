@@ -10,8 +10,8 @@ import type {
 } from '#lib/api/lifecycle_tables.ts';
 import type {
 	Basis,
+	Cause,
 	Estimate,
-	Fate,
 	Outcome,
 	Problem,
 	Progress,
@@ -756,21 +756,42 @@ export const en = {
 			model: 'By model',
 			feature: 'By feature',
 			day: 'By day',
-			fate: 'What became of it'
+			cause: 'Why it was paid'
 		},
-		name: { agent: 'Agent', model: 'Model', feature: 'Feature', day: 'Day', fate: 'Outcome' },
+		name: {
+			agent: 'Agent',
+			model: 'Model',
+			feature: 'Feature',
+			day: 'Day',
+			cause: 'Reason'
+		},
 		utc: 'Days by UTC',
 		unknownModel: 'not known',
 		all: (n: number) => `Show all ${n}`,
-		fate: {
-			counts: 'Counts',
-			failed: 'Failed',
-			discarded: 'Came too late',
-			ours: 'Cut off by a restart of ours',
-			replaced: 'Replaced',
-			deleted: 'Of deleted features',
+		cause: {
+			in_use: 'In use',
+			changed: 'Replaced by a change of yours',
+			stopped: 'Cut off when you stopped work',
+			failed_check: 'Failed its check, or brought nothing',
+			failed_review: 'Failed its review',
+			provider: 'By the provider’s fault',
+			ours: 'By our fault',
 			unread: 'Written by a newer version, not counted yet'
-		} satisfies Record<Fate, string>
+		} satisfies Record<Cause, string>
+	},
+	/** What the same tokens would have cost. */
+	whatIf: {
+		title: 'What it would have cost',
+		lead: 'The tokens that are recorded, at other prices. No model is asked, and what was recorded stays.',
+		table: 'Prices of',
+		model: 'At the prices of',
+		ownModel: 'each model itself',
+		recorded: 'Recorded',
+		would: 'Would have cost',
+		together: 'Together',
+		unpriced: 'no price is known',
+		partly: 'at least; some models have no known price',
+		failed: 'That cannot be computed at the moment.'
 	},
 	time: {
 		title: 'Time',

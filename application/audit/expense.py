@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.audit.waste import Cause
+from application.audit.waste import SpendingCause
 from domain.runs import Run
 
 
@@ -42,5 +42,5 @@ class Expense(Struct, frozen=True):
     prices: str = ""
     """Version of the table that it was priced by; `UNPRICED` if that did not know the model; empty
     where the log does not say it."""
-    cause: Cause = Cause.IN_USE
+    cause: SpendingCause = SpendingCause.IN_USE
     """Why it was paid, as things stand now."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from application.agents.prices import PriceTable, known_tables
 from application.audit.expense import Expense, Fate
 from application.audit.recompute import Recomputation, Recomputed
-from application.audit.waste import Cause
+from application.audit.waste import SpendingCause
 from application.running.single_flight import SingleFlight
 from application.running.turns import Turns
 from domain.runs import UNPRICED, Tokens
@@ -49,7 +49,7 @@ class Share(Struct, frozen=True):
 class CauseShare(Struct, frozen=True):
     """A sum, and why it was paid."""
 
-    name: Cause
+    name: SpendingCause
     spent: Spent
 
 
@@ -181,7 +181,7 @@ class Tally:
             by_day=tuple(Share(day, self._days[day].spent()) for day in sorted(self._days)),
             by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(self._fates)),
             by_cause=tuple(
-                CauseShare(Cause(one.name), one.spent) for one in _dearest(self._causes)
+                CauseShare(SpendingCause(one.name), one.spent) for one in _dearest(self._causes)
             ),
             what_if=self._anew.rows() if self._anew else (),
         )

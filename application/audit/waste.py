@@ -20,7 +20,7 @@ from domain.runs import Attempt, Run
 from domain.status import Step, Verdict
 
 
-class Cause(StrEnum):
+class SpendingCause(StrEnum):
     """What became of tokens, and by whose doing."""
 
     IN_USE = "in_use"
@@ -123,11 +123,11 @@ DECIDING: Final = (
 """Events that say nothing of what was used, and decide about causes all the same."""
 
 
-def blame(code: str) -> Cause:
+def blame(code: str) -> SpendingCause:
     """Whose doing a failed attempt was."""
     if code in BY_US:
-        return Cause.OURS
-    return Cause.PROVIDER if code in BY_THE_PROVIDER else Cause.FAILED_CHECK
+        return SpendingCause.OURS
+    return SpendingCause.PROVIDER if code in BY_THE_PROVIDER else SpendingCause.FAILED_CHECK
 
 
 class Causes:
@@ -139,12 +139,12 @@ class Causes:
         self._then: list[tuple[int, _Standing]] = []
         """What stood from each version on that changed it."""
         self._running: dict[str, Attempt] = {}
-        self._ended: dict[str, Cause] = {}
+        self._ended: dict[str, SpendingCause] = {}
         """Of attempts that are over: why whatever else they used was for nothing."""
-        self._causes: dict[int, Cause] = {}
+        self._causes: dict[int, SpendingCause] = {}
         """By version; of results, what it was when they last went out of use."""
         self._lasting: set[int] = set()
-        self._failure = Cause.FAILED_CHECK
+        self._failure = SpendingCause.FAILED_CHECK
         self.deleted = False
         """Whether the feature was deleted."""
 
@@ -160,11 +160,11 @@ class Causes:
         if not self._then or self._then[-1][1] is not self._now:
             self._then.append((version, self._now))
 
-    def causes(self) -> Mapping[int, Cause]:
+    def causes(self) -> Mapping[int, SpendingCause]:
         """The cause of what each event says was used, by its version, as things stand now."""
         now = self._now
         standing = {made.version for one in now[:3] for made in _all(one)} | self._lasting
-        use = Cause.CHANGED if self.deleted else Cause.IN_USE
+        use = SpendingCause.CHANGED if self.deleted else SpendingCause.IN_USE
         return {v: use if v in standing else cause for v, cause in self._causes.items()}
 
     def _spent(
@@ -175,11 +175,11 @@ class Causes:
             self._causes[version] = self._ended[attempt.name] = blame(told.code)
         elif kind is e.RunDiscarded:
             known = self._ended.get(attempt.name)
-            late = Cause.OURS if told.code in BY_US else Cause.CHANGED
+            late = SpendingCause.OURS if told.code in BY_US else SpendingCause.CHANGED
             self._causes[version] = known or late
         elif kind in RESULTS:
-            self._ended[attempt.name] = Cause.OURS  # Whatever else comes of it came twice.
-            self._causes[version] = Cause.CHANGED
+            self._ended[attempt.name] = SpendingCause.OURS  # Whatever else comes of it came twice.
+            self._causes[version] = SpendingCause.CHANGED
             self._stands(version, attempt.step)
 
     def _stands(self, version: int, step: Step) -> None:
@@ -198,12 +198,12 @@ class Causes:
             passed = told.verdict is Verdict.PASS
             self._now = now._replace(done=passed, failed=not passed)
         elif kind is e.BriefConfirmed or kind is e.BriefRevised:
-            self._cut(Cause.CHANGED)
+            self._cut(SpendingCause.CHANGED)
             kept = _with(now.delivered, now.made) if now.done else now.delivered
-            self._goes_on(_Standing(now.talk, None, kept), Cause.CHANGED)
+            self._goes_on(_Standing(now.talk, None, kept), SpendingCause.CHANGED)
         elif kind is e.FeatureReplayed:
-            self._cut(Cause.CHANGED)
-            self._goes_on(self._at(told.to_version), Cause.CHANGED)
+            self._cut(SpendingCause.CHANGED)
+            self._goes_on(self._at(told.to_version), SpendingCause.CHANGED)
         elif kind is e.FeatureRetried:
             self._retried(told)
         elif kind is e.FeatureFailed:
@@ -216,14 +216,14 @@ class Causes:
 
     def _cut_by_a_person(self, kind: type[e.FeatureEvent]) -> None:
         if kind is e.WorkStopped:
-            self._cut(Cause.STOPPED)
+            self._cut(SpendingCause.STOPPED)
         elif kind is e.FeatureRenamed:
-            self._cut(Cause.CHANGED, Step.TITLE)
+            self._cut(SpendingCause.CHANGED, Step.TITLE)
         elif kind is e.FeatureDeleted:
             self.deleted = True
-            self._cut(Cause.CHANGED)
+            self._cut(SpendingCause.CHANGED)
         elif kind in APPROVED_AT:
-            self._cut(Cause.CHANGED, *TALK)
+            self._cut(SpendingCause.CHANGED, *TALK)
 
     def _retried(self, told: ClearPart) -> None:
         """Back to a checkpoint; the conversation stays, and so do reviews that passed."""
@@ -241,14 +241,14 @@ class Causes:
         place = bisect_right(self._then, version, key=itemgetter(0))
         return self._then[place - 1][1] if place else _Standing()
 
-    def _cut(self, cause: Cause, *steps: Step | None) -> None:
+    def _cut(self, cause: SpendingCause, *steps: Step | None) -> None:
         """Nobody waits any more for what runs: all of it, or that of some steps."""
         for name, attempt in list(self._running.items()):
             if not steps or attempt.step in steps:
                 self._ended[name] = cause
                 del self._running[name]
 
-    def _goes_on(self, after: _Standing, cause: Cause) -> None:
+    def _goes_on(self, after: _Standing, cause: SpendingCause) -> None:
         """Something else stands from here on; what does not any more has a cause."""
         now, self._now = self._now, after
         kept = {made.version for one in after[:3] for made in _all(one)}
@@ -256,7 +256,7 @@ class Causes:
             for made in _all(one):
                 if made.version not in kept:
                     failed = now.failed and made.step in CODE
-                    self._causes[made.version] = Cause.FAILED_REVIEW if failed else cause
+                    self._causes[made.version] = SpendingCause.FAILED_REVIEW if failed else cause
 
 
 def _all(made: _Made | None) -> Iterator[_Made]:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from application.audit.expense import Expense, Fate
-from application.audit.waste import DECIDING, Cause, Causes, ClearPart
+from application.audit.waste import DECIDING, Causes, ClearPart, SpendingCause
 from domain import events as e
 from domain.events import tag_of
 from domain.pipeline import AGENT_OF
@@ -171,11 +171,18 @@ class _Book:
             yield [self._expense(causes, *entry) for entry in some]
 
     def _expense(
-        self, causes: Mapping[int, Cause], version: int, kind: str, at: datetime, told: ClearPart
+        self,
+        causes: Mapping[int, SpendingCause],
+        version: int,
+        kind: str,
+        at: datetime,
+        told: ClearPart,
     ) -> Expense:
         if told.attempt is None or told.run is None:
             unread = Fate.UNREAD
-            return Expense(self.feature_id, UNKNOWN, "", at, Run(), unread, cause=Cause.UNREAD)
+            return Expense(
+                self.feature_id, UNKNOWN, "", at, Run(), unread, cause=SpendingCause.UNREAD
+            )
         inputs, cause = self._inputs.get(told.attempt, NO_INPUTS), causes[version]
         return Expense(
             feature_id=self.feature_id,
@@ -188,12 +195,12 @@ class _Book:
             cause=cause,
         )
 
-    def _fate(self, kind: str, code: str, cause: Cause) -> Fate:
+    def _fate(self, kind: str, code: str, cause: SpendingCause) -> Fate:
         if self._causes.deleted:
             return Fate.DELETED
         if kind in FATES:
             return Fate.OURS if code in OURS else FATES[kind]
-        return Fate.COUNTS if cause is Cause.IN_USE else Fate.REPLACED
+        return Fate.COUNTS if cause is SpendingCause.IN_USE else Fate.REPLACED
 
 
 NOTHING_TOLD: Final = ClearPart()

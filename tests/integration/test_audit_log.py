@@ -15,7 +15,7 @@ from application.audit.events import PROBLEMS, AuditEntry, EventFilter, SearchTe
 from application.audit.expense import Expense, Fate
 from application.audit.recompute import Recomputation
 from application.audit.usage import Usages, WhatIf
-from application.audit.waste import Cause
+from application.audit.waste import SpendingCause
 from application.ports import DueStep, LedgerEntry, Metadata, ModelAnswer
 from application.running.turns import Turns
 from domain import commands as c
@@ -206,12 +206,15 @@ async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     assert usage.total.cost_usd == Decimal("0.90")
     assert usage.total.superseded_usd == Decimal("0.60")
     by_cause = {share.name: share.spent.cost_usd for share in usage.by_cause}
-    assert by_cause == {Cause.IN_USE: Decimal("0.30"), Cause.CHANGED: Decimal("0.60")}
+    assert by_cause == {
+        SpendingCause.IN_USE: Decimal("0.30"),
+        SpendingCause.CHANGED: Decimal("0.60"),
+    }
     usages = Usages(PostgresExpenses(there.reading), Turns())
     one = await usages.of_feature(there.tenant, second)
     assert {share.name: share.spent.runs for share in one.by_cause} == {
-        Cause.IN_USE: 1,
-        Cause.CHANGED: 1,
+        SpendingCause.IN_USE: 1,
+        SpendingCause.CHANGED: 1,
     }
     assert (await usages.of_feature(uuid7(), second)).total.runs == 0
     unknown = WhatIf(in_force(), "a-model-without-a-price")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from application.agents.failures import BY_THE_PROVIDER, BY_US, CODES
-from application.audit.waste import Cause, Causes, ClearPart, clear_part_of
+from application.audit.waste import Causes, ClearPart, SpendingCause, clear_part_of
 from domain import commands as c
 from domain import events as e
 from domain.runs import Run, Tokens
@@ -40,7 +40,7 @@ def folded(events: list[e.FeatureEvent]) -> Causes:
     return causes
 
 
-def causes_of(story: Story) -> list[Cause]:
+def causes_of(story: Story) -> list[SpendingCause]:
     """The cause of each event that says what was used, in their order."""
     found = folded(story.events).causes()
     return [found[version] for version in sorted(found)]
@@ -51,7 +51,7 @@ def failing(story: Story, step: Step, code: str, *, final: bool = False) -> c.Fa
 
 
 def test_what_stands_is_in_use():
-    assert causes_of(done()) == [Cause.IN_USE] * 6
+    assert causes_of(done()) == [SpendingCause.IN_USE] * 6
 
 
 def test_every_code_of_a_failure_is_somebodys_doing():
@@ -63,64 +63,75 @@ def test_every_code_of_a_failure_is_somebodys_doing():
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("overloaded", Cause.PROVIDER),
-        ("check_failed", Cause.FAILED_CHECK),
-        ("worker_stopped", Cause.OURS),
-        ("internal_error", Cause.OURS),
+        ("overloaded", SpendingCause.PROVIDER),
+        ("check_failed", SpendingCause.FAILED_CHECK),
+        ("worker_stopped", SpendingCause.OURS),
+        ("internal_error", SpendingCause.OURS),
     ],
 )
-def test_a_failed_attempt_is_the_doing_of_whoever_its_code_names(code: str, cause: Cause):
+def test_a_failed_attempt_is_the_doing_of_whoever_its_code_names(code: str, cause: SpendingCause):
     story = drafted().do(c.ConfirmBrief("- lend"))
     story.do(start(story.feature, Step.SPEC)).do(failing(story, Step.SPEC, code)).work(Step.SPEC)
-    assert causes_of(story) == [cause, Cause.IN_USE]
+    assert causes_of(story) == [cause, SpendingCause.IN_USE]
 
 
 def test_a_revised_brief_replaces_all_but_the_conversation():
     story = drafted().do(c.PostMessage(MESSAGE, "hello")).work(Step.CONVERSE)
     story.do(c.ConfirmBrief("- lend")).work(Step.SPEC).work(Step.TITLE)
     story.do(c.ReviseBrief("- lend more")).work(Step.SPEC, salt="second")
-    assert causes_of(story) == [Cause.IN_USE, Cause.CHANGED, Cause.IN_USE, Cause.IN_USE]
+    assert causes_of(story) == [
+        SpendingCause.IN_USE,
+        SpendingCause.CHANGED,
+        SpendingCause.IN_USE,
+        SpendingCause.IN_USE,
+    ]
 
 
 def test_code_that_failed_its_review_is_waste_of_the_review_once_it_is_written_anew():
     story = in_review().work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW, verdict=Verdict.FAIL)
-    assert set(causes_of(story)) == {Cause.IN_USE}
+    assert set(causes_of(story)) == {SpendingCause.IN_USE}
     story.do(c.RetryFeature()).work(Step.IMPLEMENT, salt="second")
-    assert causes_of(story)[3:] == [Cause.FAILED_REVIEW] * 3 + [Cause.IN_USE]
-    assert causes_of(story)[:3] == [Cause.IN_USE] * 3
+    assert causes_of(story)[3:] == [SpendingCause.FAILED_REVIEW] * 3 + [SpendingCause.IN_USE]
+    assert causes_of(story)[:3] == [SpendingCause.IN_USE] * 3
 
 
 def test_an_undecided_review_alone_is_waste_when_it_alone_is_asked_again():
     story = in_review().work(Step.SECURITY_REVIEW)
     story.work(Step.CODE_REVIEW, verdict=Verdict.UNDECIDED).do(c.RetryFeature())
-    assert causes_of(story)[3:] == [Cause.IN_USE, Cause.IN_USE, Cause.FAILED_REVIEW]
+    assert causes_of(story)[3:] == [
+        SpendingCause.IN_USE,
+        SpendingCause.IN_USE,
+        SpendingCause.FAILED_REVIEW,
+    ]
 
 
 def test_what_was_gone_back_from_is_a_change_and_in_use_when_gone_forward_to():
     story = at_gate(Gate.PLAN)
     plan, spec = story.feature.version, story.feature.content.spec.version
     story.do(c.ReplayFeature(spec))
-    assert causes_of(story) == [Cause.IN_USE, Cause.CHANGED]
+    assert causes_of(story) == [SpendingCause.IN_USE, SpendingCause.CHANGED]
     story.do(c.ReplayFeature(plan))
-    assert causes_of(story) == [Cause.IN_USE, Cause.IN_USE]
+    assert causes_of(story) == [SpendingCause.IN_USE, SpendingCause.IN_USE]
 
 
 def test_what_was_delivered_stays_in_use():
     story = done().do(c.ReviseBrief("- lend more")).work(Step.SPEC, salt="second")
-    assert causes_of(story) == [Cause.IN_USE] * 7
+    assert causes_of(story) == [SpendingCause.IN_USE] * 7
     story.do(c.ReviseBrief("- lend even more"))
-    assert causes_of(story) == [Cause.IN_USE] * 6 + [Cause.CHANGED]
+    assert causes_of(story) == [SpendingCause.IN_USE] * 6 + [SpendingCause.CHANGED]
 
 
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
-        (c.StopWork(), Cause.STOPPED),
-        (c.ReplayFeature(1), Cause.CHANGED),
-        (c.DeleteFeature(), Cause.CHANGED),
+        (c.StopWork(), SpendingCause.STOPPED),
+        (c.ReplayFeature(1), SpendingCause.CHANGED),
+        (c.DeleteFeature(), SpendingCause.CHANGED),
     ],
 )
-def test_a_late_answer_is_the_doing_of_what_made_it_late(end: c.FeatureCommand, cause: Cause):
+def test_a_late_answer_is_the_doing_of_what_made_it_late(
+    end: c.FeatureCommand, cause: SpendingCause
+):
     story = drafted().do(c.ConfirmBrief("- lend"))
     story.do(start(story.feature, Step.SPEC))
     attempt = attempt_of(story, Step.SPEC)
@@ -133,11 +144,11 @@ def test_what_a_lost_worker_brings_late_is_ours():
     story.do(start(story.feature, Step.SPEC))
     lost = attempt_of(story, Step.SPEC)
     story.do(start(story.feature, Step.SPEC)).do(c.DiscardRun(lost, RUN, "superseded"))
-    assert causes_of(story) == [Cause.OURS, Cause.OURS]
+    assert causes_of(story) == [SpendingCause.OURS, SpendingCause.OURS]
 
 
 def test_a_deleted_feature_leaves_nothing_in_use():
-    assert set(causes_of(done().do(c.DeleteFeature()))) == {Cause.CHANGED}
+    assert set(causes_of(done().do(c.DeleteFeature()))) == {SpendingCause.CHANGED}
 
 
 @settings(max_examples=examples(120), deadline=None)
@@ -154,20 +165,20 @@ def test_the_causes_of_any_life_partition_what_was_ever_used(moves, random):
     found = folded(told).causes()
     spending = {n: event.run for n, event in enumerate(told, 1) if hasattr(event, "run")}
     assert found.keys() == spending.keys()
-    by_cause: dict[Cause, Tokens] = {}
+    by_cause: dict[SpendingCause, Tokens] = {}
     for version, cause in found.items():
         by_cause[cause] = by_cause.get(cause, Tokens()) + spending[version].tokens
     used = sum((run.tokens for run in spending.values()), Tokens())
     assert sum(by_cause.values(), Tokens()) == used
-    assert Cause.UNREAD not in by_cause
-    for version in {n for n, cause in found.items() if cause is Cause.IN_USE}:
+    assert SpendingCause.UNREAD not in by_cause
+    for version in {n for n, cause in found.items() if cause is SpendingCause.IN_USE}:
         assert not isinstance(told[version - 1], e.AttemptFailed | e.RunDiscarded)
     standing = states[-1].content
     named = [standing.spec, standing.plan, standing.tests, standing.implementation, standing.advice]
     if not folded(told).deleted:
         for made in [*named, standing.security_review, standing.code_review]:
             if made is not None and made.version in found:
-                assert found[made.version] is Cause.IN_USE
+                assert found[made.version] is SpendingCause.IN_USE
 
 
 @settings(max_examples=examples(60), deadline=None)

@@ -10,12 +10,12 @@ import type {
 } from '#lib/api/lifecycle_tables.ts';
 import type {
 	Basis,
-	Cause,
 	Estimate,
 	Outcome,
 	Problem,
 	Progress,
-	Severity
+	Severity,
+	SpendingCause
 } from '#lib/api/generated/index.ts';
 import { count, duration, money, moneyBetween } from '#lib/format.ts';
 import { story } from './en_story.ts';
@@ -777,7 +777,7 @@ export const en = {
 			provider: 'By the provider’s fault',
 			ours: 'By our fault',
 			unread: 'Written by a newer version, not counted yet'
-		} satisfies Record<Cause, string>
+		} satisfies Record<SpendingCause, string>
 	},
 	/** What the same tokens would have cost. */
 	whatIf: {

@@ -142,6 +142,16 @@ class ForkFeature(Command, frozen=True):
             _on_one_line(self, self.title)
 
 
+class StopWork(Command, frozen=True, omit_defaults=True):
+    """Stop the agents until work is resumed."""
+
+    reason: NoteText = ""
+
+
+class ResumeWork(Command, frozen=True):
+    """Let the agents go on where they were stopped."""
+
+
 class StartStep(Command, frozen=True):
     """A worker announces an attempt. `due_since` is the version whose event made the step due."""
 
@@ -261,6 +271,8 @@ class DiscardRun(Answer, frozen=True):
     """An answer came too late; keep what it used."""
 
     code: str
+    files: tuple[FileWritten, ...] = ()
+    """What it had written and stored by then."""
 
 
 FeatureCommand: TypeAlias = (
@@ -273,6 +285,8 @@ FeatureCommand: TypeAlias = (
     | Approve
     | RetryFeature
     | ReplayFeature
+    | StopWork
+    | ResumeWork
     | StartStep
     | RecordReply
     | RecordDocument

@@ -18,7 +18,7 @@ from domain import events as e
 from domain.content import Content, Span, sha256_of
 from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
 from domain.feature import LAST_GATE, Feature
-from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
+from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE, SETS_TO_WORK
 from domain.mending import FoundFaults, earliest_stage, marks, may_change, stop_reason, together
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
 from domain.reading import Reading, reading_of
@@ -45,7 +45,15 @@ def decide(
     first = events[0]
     if status not in LIFECYCLE[type(first)].sources:
         raise NotNow(status=status)
+    if feature.stopped and not isinstance(command, c.ResumeWork | c.ReplayFeature):
+        _sets_nothing_to_work(events, feature)
     return events
+
+
+def _sets_nothing_to_work(events: tuple[e.FeatureEvent, ...], feature: Feature) -> None:
+    """While work is stopped, nothing becomes due but by going on or going back."""
+    if any(type(event) in SETS_TO_WORK for event in events):
+        raise NotNow("Work is stopped. Resume it first.", feature.status, stopped=True)
 
 
 def _exists(command: c.FeatureCommand, feature: Feature) -> None:
@@ -82,6 +90,10 @@ def _answer(
             return (_retried(feature),)
         case c.ReplayFeature(version):
             return (_replayed(version, feature),)
+        case c.StopWork(reason):
+            return (_stopped(reason, feature),)
+        case c.ResumeWork():
+            return (_resumed(feature),)
         case c.StartStep():
             return _started(command, feature)
         case c.GiveUp():
@@ -173,6 +185,25 @@ def _replayed(version: int, feature: Feature) -> e.FeatureReplayed:
     return e.FeatureReplayed(version, feature.epoch + 1, restored, work_left(restored))
 
 
+def _stopped(reason: str, feature: Feature) -> e.WorkStopped:
+    if feature.stopped:
+        raise NotNow("Work is stopped already. Resume it to go on.", feature.status, stopped=True)
+    if not feature.due:
+        raise NotNow("No agent is at work: there is nothing to stop.", feature.status)
+    return e.WorkStopped(feature.epoch + 1, tuple(feature.due), reason)
+
+
+def _resumed(feature: Feature) -> e.WorkResumed:
+    if not feature.stopped:
+        raise NotNow(
+            "Work is not stopped: there is nothing to resume.",
+            feature.status,
+            due=bool(feature.due),
+        )
+    accepted = _with_what_is_left(feature.content, feature).accepted
+    return e.WorkResumed(feature.held, accepted)
+
+
 def _heard(feature: Feature) -> tuple[Span, ...]:
     """All that is visible now: who tries again goes on, and has not taken back what they said."""
     content = feature.content
@@ -233,7 +264,17 @@ def _discarded(command: c.DiscardRun, feature: Feature) -> e.RunDiscarded:
     left = reduce(sub, known, command.run)
     if known and not (left.turns or left.tokens != Tokens()):
         raise Superseded
-    return e.RunDiscarded(command.attempt, command.code, left)
+    return e.RunDiscarded(command.attempt, command.code, left, _still_wanted(command, feature))
+
+
+def _still_wanted(command: c.DiscardRun, feature: Feature) -> tuple[e.FileWritten, ...]:
+    """The files of an attempt that a stop cut off, if the code is still written for the same tests.
+
+    Nobody else's: what was replaced is not gone on from.
+    """
+    step = command.attempt.step
+    cut = feature.cut.get(step) == command.attempt and step not in feature.running
+    return command.files if cut and not feature.content.implementation else ()
 
 
 def _given_up(command: c.GiveUp, feature: Feature) -> tuple[e.FeatureEvent, ...]:

@@ -25,9 +25,19 @@ class NotNow(Refused):
 
     code = "not_now"
 
-    def __init__(self, detail: str | None = None, status: Status | None = None) -> None:
+    def __init__(
+        self,
+        detail: str | None = None,
+        status: Status | None = None,
+        *,
+        due: bool = False,
+        stopped: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.status = status
+        self.due = due
+        """Whether a step waits or runs there."""
+        self.stopped = stopped
 
 
 class ContentChanged(Refused):

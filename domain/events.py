@@ -99,11 +99,14 @@ class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
 
 
 class RunDiscarded(Event, frozen=True, tag="run_discarded"):
-    """A late answer was refused: something newer had replaced its attempt."""
+    """A late answer was refused: something newer had replaced its attempt, or it was stopped."""
 
+    personal: ClassVar[frozenset[str]] = frozenset({"files"})
     attempt: Attempt
     code: str
     run: Run
+    files: tuple[FileWritten, ...] = ()
+    """Files that it had written, and that were accepted for the tests that still stand."""
 
 
 class AgentReplied(Event, frozen=True, tag="agent_replied"):
@@ -415,6 +418,26 @@ class FeatureReplayed(Event, frozen=True, tag="feature_replayed"):
     """Steps that run again, as new attempts, because the checkpoint stands before their result."""
 
 
+class WorkStopped(Event, frozen=True, tag="work_stopped"):
+    """A person stopped the agents. The status stays; nothing is due until work is resumed."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"reason"})
+    epoch: int
+    """Raised, so that every attempt under way is late from here on."""
+    steps: tuple[Step, ...]
+    """The steps that waited or ran."""
+    reason: str = ""
+
+
+class WorkResumed(Event, frozen=True, tag="work_resumed"):
+    """A person let the agents go on after a stop."""
+
+    resume: tuple[Step, ...]
+    """The steps that are due again."""
+    accepted: int | None = None
+    """Version of the attempt whose files the code is written on from."""
+
+
 class FeatureForked(Event, frozen=True, tag="feature_forked"):
     """A person began a feature from a checkpoint of another; what it brings along follows."""
 
@@ -497,6 +520,8 @@ FeatureEvent: TypeAlias = (
     | FeatureFailed
     | FeatureRetried
     | FeatureReplayed
+    | WorkStopped
+    | WorkResumed
 )
 
 

@@ -6,7 +6,7 @@ projections; texts stay in the log and are named here by hash and version.
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -63,6 +63,12 @@ class Feature(Struct, frozen=True):
     """What the last attempt to write the code left behind when it failed."""
     found: Mapping[Step, FoundFaults] = {}
     """What each review failed the code for that stands: only until the verdict over all of them."""
+    stopped: int | None = None
+    """Version of the event that stopped work; None while work goes on."""
+    held: tuple[Step, ...] = ()
+    """The steps that are due again once work is resumed; empty while it goes on."""
+    cut: Mapping[Step, Attempt] = {}
+    """The attempts that the last stop cut off: what they had written is gone on from."""
     carrying: int = 0
     """How many parts a fork has still to bring along; 0 outside the append that begins it."""
 
@@ -166,6 +172,10 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return replace(moved, mending=_mended(content, event, version))
         case e.FeatureRetried(restored=restored) | e.FeatureReplayed(restored=restored):
             return replace(restored, since=version)
+        case e.RunDiscarded(files=files) if files:
+            return replace(moved, accepted=version)
+        case e.WorkResumed(accepted=accepted) if accepted:
+            return replace(moved, accepted=accepted)
         case _:
             return _made(moved, event, version)
 
@@ -278,9 +288,15 @@ def _work(
             | e.FeatureRetried(epoch=epoch)
             | e.FeatureReplayed(epoch=epoch)
         ):
-            return replace(feature, epoch=epoch, due=due, running={})
+            return replace(feature, epoch=epoch, due=due, running={}, **_GOES_ON)
         case e.FeatureDeleted():
-            return replace(feature, due={}, running={})
+            return replace(feature, due={}, running={}, **_GOES_ON)
+        case e.WorkStopped(epoch=epoch, steps=steps):
+            cut = {**feature.cut, **feature.running}
+            still = replace(feature, epoch=epoch, due={}, running={}, cut=cut)
+            return replace(still, stopped=version, held=steps)
+        case e.WorkResumed():
+            return replace(feature, due=due, stopped=None, held=())
         case e.StepStarted(attempt=attempt):
             return replace(
                 feature,
@@ -290,6 +306,8 @@ def _work(
         case e.AttemptFailed(attempt=attempt, files=files):
             behind = _left(feature, version) if files else feature.left
             return replace(feature, running=_without(feature.running, attempt.step), left=behind)
+        case e.RunDiscarded(files=files) if files:
+            return replace(feature, left=_left(feature, version))
         case e.StepAbandoned(step=step):
             return _ended(feature, step)
         case e.FeatureFailed():
@@ -329,7 +347,10 @@ def _left(feature: Feature, version: int) -> Left | None:
 
 def _ended(feature: Feature, step: Step) -> Feature:
     return replace(
-        feature, due=_without(feature.due, step), running=_without(feature.running, step)
+        feature,
+        due=_without(feature.due, step),
+        running=_without(feature.running, step),
+        held=tuple(held for held in feature.held if held is not step),
     )
 
 
@@ -337,6 +358,8 @@ def _without(mapping: Mapping[Step, V], step: Step) -> Mapping[Step, V]:
     return {k: v for k, v in mapping.items() if k is not step}
 
 
+_GOES_ON: Final[Mapping[str, Any]] = {"stopped": None, "held": (), "cut": {}}
+"""After what replaces all that was due, nothing is stopped any more."""
 _TALK: Final = frozenset({*GATE_OF, Step.CONVERSE})
 """Steps that speak about a document: whoever approves it waits for none of them."""
 LAST_GATE: Final = list(Gate)[-1]

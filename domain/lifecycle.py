@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain import events as e
-from domain.pipeline import START_OF, WORK_AT
+from domain.pipeline import DUE_AFTER, START_OF, WORK_AT
 from domain.status import Gate, Part, Verdict
 from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
 
@@ -116,6 +116,8 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.FeatureFailed: _row(WORKING, S.FAILED),
     e.FeatureRetried: _row(S.FAILED, WORKING),
     e.FeatureReplayed: _row(ALIVE, ALIVE - {S.FAILED}),
+    e.WorkStopped: _row(ALIVE, STAYS),
+    e.WorkResumed: _row(ALIVE, STAYS),
 }
 
 GATE_BY_PART: Final[Mapping[Part, S]] = {
@@ -148,19 +150,30 @@ ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
     "fork": e.FeatureReplayed,
     "rename": e.FeatureRenamed,
     "delete": e.FeatureDeleted,
+    "stop": e.WorkStopped,
+    "resume": e.WorkResumed,
 }
 """A user's word for a command, and the event that decides whether it is legal.
 
 A fork begins another feature: what can be gone back to can be forked.
 """
+SETS_TO_WORK: Final = frozenset({*DUE_AFTER, e.FeatureRetried})
+"""Events that a stop holds up, because agents work after them. A replay puts an end to the stop."""
 
 
-def actions_at(status: S) -> tuple[str, ...]:
-    """What a user may do now, read from the table."""
-    approve = ("approve",) if status in GATES else ()
+def actions_at(status: S, *, due: bool = False, stopped: bool = False) -> tuple[str, ...]:
+    """What a user may do now, read from the table.
+
+    Args:
+        status: Where the feature stands.
+        due: Whether a step waits or runs there, which could be stopped.
+        stopped: Whether work is stopped: nothing that would go on with it is legal then.
+    """
+    legal = {name: event for name, event in ACTIONS.items() if event}
+    legal = {name: event for name, event in legal.items() if status in LIFECYCLE[event].sources}
+    if stopped:
+        legal = {name: event for name, event in legal.items() if event not in SETS_TO_WORK}
+    offered = {"stop": due and not stopped, "resume": stopped}
+    approve = ("approve",) if status in GATES and not stopped else ()
     download = ("download",) if status is S.DONE else ()
-    return (
-        *approve,
-        *(name for name, event in ACTIONS.items() if event and status in LIFECYCLE[event].sources),
-        *download,
-    )
+    return (*approve, *(name for name in legal if offered.get(name, True)), *download)

@@ -259,6 +259,7 @@ def due_after(event: e.FeatureEvent, mode: OutputMode) -> tuple[Step, ...]:
             e.FeatureRetried(resume=steps)
             | e.FeatureReplayed(resume=steps)
             | e.FeatureForked(resume=steps)
+            | e.WorkResumed(resume=steps)
         ):
             return steps
         case _:

@@ -27,7 +27,7 @@ class DashboardRow(Struct, frozen=True):
     title: str
     status: Status
     actions: tuple[str, ...]
-    """What its owner may do now."""
+    """What its owner may do now, but for `stop`: only the feature itself says what is due."""
     version: int
     epoch: int
     created_at: datetime
@@ -41,6 +41,8 @@ class DashboardRow(Struct, frozen=True):
     working_since: datetime | None = None
     """Since when agents have been at work without a person; None while it is a person's turn."""
     forked_from: ForkedFrom | None = None
+    stopped: bool = False
+    """Whether a person stopped the agents: nothing is paid for until work is resumed."""
 
 
 def evolve(row: DashboardRow | None, fact: Recorded) -> DashboardRow | None:
@@ -87,7 +89,11 @@ def _changed(row: DashboardRow, fact: Recorded) -> DashboardRow:
             | e.FeatureRetried(epoch=epoch)
             | e.FeatureReplayed(epoch=epoch)
         ):
-            return _moved(replace(row, epoch=epoch, working_since=None), fact)
+            return _moved(replace(row, epoch=epoch, working_since=None, stopped=False), fact)
+        case e.WorkStopped(epoch=epoch):
+            return _standing(replace(row, epoch=epoch, stopped=True, working_since=None), fact)
+        case e.WorkResumed():
+            return _standing(replace(row, stopped=False), fact)
         case _:
             return _moved(row, fact)
 
@@ -99,13 +105,22 @@ def _moved(row: DashboardRow, fact: Recorded) -> DashboardRow:
         return row
     advice = event.restored.advice if isinstance(event, e.FeatureReplayed) else None
     failure = failure_of(event, fact.version)
-    return replace(
+    moved = replace(
         row,
         status=status,
-        actions=actions_at(status),
         recommendation=advice.recommendation if advice and status in GATES else None,
         failure=failure.code if failure else None,
-        working_since=(row.working_since or fact.recorded_at) if status in WORKING else None,
+    )
+    return _standing(moved, fact)
+
+
+def _standing(row: DashboardRow, fact: Recorded) -> DashboardRow:
+    """With what follows from the status, and from work being stopped."""
+    works = row.status in WORKING and not row.stopped
+    return replace(
+        row,
+        actions=actions_at(row.status, stopped=row.stopped),
+        working_since=(row.working_since or fact.recorded_at) if works else None,
     )
 
 

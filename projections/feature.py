@@ -131,8 +131,13 @@ class FeatureRow(Struct, frozen=True):
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What its owner may do now."""
-        return actions_at(self.status)
+        """What its owner may do now; whether something can be stopped is `can_stop`."""
+        return actions_at(self.status, stopped=self.state.stopped is not None)
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether a step waits or runs. Not among `actions`: they follow from where it stands."""
+        return bool(self.state.due)
 
     @property
     def breadcrumb(self) -> tuple[Crumb, ...]:

@@ -86,6 +86,7 @@ ENDING = (
     e.FeatureFailed,
     e.FeatureRetried,
     e.FeatureReplayed,
+    e.WorkStopped,
 )
 """Facts that may end attempts without naming them."""
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from domain.runs import OURS
+
 
 class FailureAdvice(NamedTuple):
     """What people are told of a failure."""
@@ -124,6 +126,28 @@ CODES: Final[Mapping[str, FailureAdvice]] = {
     ),
 }
 """Code of a failure to what people are told of it."""
+
+BY_US: Final = OURS | {"internal_error", "unavailable", "crashed_alone", "stuck", "set_back"}
+"""Codes of what is no doing of the agent, the provider or a person."""
+BY_THE_PROVIDER: Final = frozenset(
+    {
+        "rate_limited",
+        "overloaded",
+        "server_error",
+        "connection",
+        "timeout",
+        "cut_off",
+        "invalid_request",
+        "key_rejected",
+        "not_permitted",
+        "model_not_found",
+        "account_disabled",
+        "region_refused",
+        "not_the_provider",
+        "spend_limit",
+    }
+)
+"""Codes of what the provider of the model says, or does not say."""
 
 AFTER_A_PAUSE: Final = (
     "It is not tried again by itself: the provider asks for a pause of {pause}. Retry after that."

@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from application.agents.prices import PriceTable
-from application.audit.usage import Expense
+from application.audit.expense import Expense
 
 
 class Recomputed(Struct, frozen=True):
@@ -23,6 +23,8 @@ class Recomputed(Struct, frozen=True):
     recorded_usd: Decimal
     under: str
     """Version of the table that they are computed by here."""
+    as_model: str
+    """The model whose prices they are computed at here."""
     least_usd: Decimal | None
     """None, and `most_usd` too, if the table does not know the model."""
     most_usd: Decimal | None
@@ -33,9 +35,10 @@ class Recomputed(Struct, frozen=True):
 class Recomputation:
     """Adds up, one expense after the other; it grows with models and tables, not with runs."""
 
-    def __init__(self, table: PriceTable) -> None:
-        """Nothing is added yet."""
+    def __init__(self, table: PriceTable, as_model: str | None = None) -> None:
+        """Nothing is added yet; all is priced as of one model, if it is named."""
         self._table = table
+        self._as = as_model
         self._rows: dict[tuple[str, str], Recomputed] = {}
 
     def add(self, expenses: Iterable[Expense]) -> None:
@@ -49,13 +52,14 @@ class Recomputation:
         return tuple(self._rows[key] for key in sorted(self._rows))
 
     def _empty(self, one: Expense) -> Recomputed:
-        nothing = None if self._table.of(one.model) is None else Decimal(0)
+        model = self._as or one.model
+        nothing = None if self._table.of(model) is None else Decimal(0)
         return Recomputed(
-            one.prices, one.model, 0, Decimal(0), self._table.version, nothing, nothing
+            one.prices, one.model, 0, Decimal(0), self._table.version, model, nothing, nothing
         )
 
     def _with(self, row: Recomputed, one: Expense) -> Recomputed:
-        between = self._table.between(one.run.tokens, one.model, one.run.turns)
+        between = self._table.between(one.run.tokens, row.as_model, one.run.turns)
         least, most = between or (None, None)
         return Recomputed(
             row.recorded_under,
@@ -63,6 +67,7 @@ class Recomputation:
             row.runs + 1,
             row.recorded_usd + one.run.cost_usd,
             row.under,
+            row.as_model,
             None if least is None else (row.least_usd or Decimal(0)) + least,
             None if most is None else (row.most_usd or Decimal(0)) + most,
         )

@@ -8,49 +8,19 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from application.agents.prices import PriceTable, known_tables
+from application.audit.expense import Expense, Fate
+from application.audit.recompute import Recomputation, Recomputed
+from application.audit.waste import SpendingCause
 from application.running.single_flight import SingleFlight
 from application.running.turns import Turns
-from domain.runs import UNPRICED, Run, Tokens
-
-
-class Fate(StrEnum):
-    """What became of what an attempt brought."""
-
-    COUNTS = "counts"
-    """It is part of what stands now."""
-    FAILED = "failed"
-    """The attempt brought no result."""
-    DISCARDED = "discarded"
-    """The answer came too late."""
-    OURS = "ours"
-    """A restart or a loss of ours cut it off; another attempt went on."""
-    REPLACED = "replaced"
-    """A revision, a retry or a replay put something else in its place."""
-    DELETED = "deleted"
-    """Its feature was deleted."""
-    UNREAD = "unread"
-    """A newer version of this program wrote it: what it used is counted once that runs here."""
-
-
-class Expense(Struct, frozen=True):
-    """What one attempt used."""
-
-    feature_id: UUID
-    agent: str
-    model: str
-    at: datetime
-    """When it was recorded."""
-    run: Run
-    fate: Fate
-    prices: str = ""
-    """Version of the table that it was priced by; `UNPRICED` if that did not know the model; empty
-    where the log does not say it."""
+from domain.runs import UNPRICED, Tokens
 
 
 class Spent(Struct, frozen=True):
@@ -76,6 +46,29 @@ class Share(Struct, frozen=True):
     spent: Spent
 
 
+class CauseShare(Struct, frozen=True):
+    """A sum, and why it was paid."""
+
+    name: SpendingCause
+    spent: Spent
+
+
+class PricesKnown(Struct, frozen=True):
+    """A table that recorded tokens can be priced by."""
+
+    version: str
+    models: tuple[str, ...]
+    """Those that it has a price for."""
+
+
+class WhatIf(NamedTuple):
+    """Other prices for what was recorded. No call is made, and nothing is written."""
+
+    table: PriceTable
+    model: str | None = None
+    """Whose prices every token is taken at; None: each model's own."""
+
+
 class FateShare(Struct, frozen=True):
     """A sum, and what became of it."""
 
@@ -94,8 +87,14 @@ class Usage(Struct, frozen=True):
     by_day: tuple[Share, ...]
     """In order, by UTC; days without expenses are left out."""
     by_fate: tuple[FateShare, ...]
+    by_cause: tuple[CauseShare, ...] = ()
+    """Why each token was paid, as things stand now."""
     titles: Mapping[UUID, str] = {}
     """What the features are called now; deleted ones are missing."""
+    what_if: tuple[Recomputed, ...] = ()
+    """What the same tokens would have cost, if that was asked: by table and model of the record."""
+    tables: tuple[PricesKnown, ...] = ()
+    """What may be asked for, oldest first."""
 
 
 class Expenses(Protocol):
@@ -108,6 +107,9 @@ class Expenses(Protocol):
 
         Raises Unavailable.
         """
+
+    def of_feature(self, tenant_id: UUID, feature_id: UUID) -> AsyncIterator[Sequence[Expense]]:
+        """All expenses of one feature. Raises Unavailable."""
 
 
 class _Sum:
@@ -146,7 +148,7 @@ _Sums: TypeAlias = defaultdict[str, _Sum]
 class Tally:
     """Adds expenses up, one after the other; it grows with features and days, not with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, what_if: WhatIf | None = None) -> None:
         """Nothing is spent yet."""
         self._total = _Sum()
         self._agents: _Sums = defaultdict(_Sum)
@@ -154,9 +156,14 @@ class Tally:
         self._features: _Sums = defaultdict(_Sum)
         self._days: _Sums = defaultdict(_Sum)
         self._fates: _Sums = defaultdict(_Sum)
+        self._causes: _Sums = defaultdict(_Sum)
+        self._anew = Recomputation(what_if.table, what_if.model) if what_if else None
 
     def add(self, one: Expense) -> None:
         """Take in an expense."""
+        self._causes[one.cause].add(one)
+        if self._anew is not None:
+            self._anew.add((one,))
         self._total.add(one)
         self._agents[one.agent].add(one)
         self._models[one.model].add(one)
@@ -173,30 +180,78 @@ class Tally:
             by_feature=_dearest(self._features),
             by_day=tuple(Share(day, self._days[day].spent()) for day in sorted(self._days)),
             by_fate=tuple(FateShare(Fate(one.name), one.spent) for one in _dearest(self._fates)),
+            by_cause=tuple(
+                CauseShare(SpendingCause(one.name), one.spent) for one in _dearest(self._causes)
+            ),
+            what_if=self._anew.rows() if self._anew else (),
         )
 
 
 class Usages:
     """Answers what was spent: each question once at a time, however many ask it."""
 
-    def __init__(self, expenses: Expenses, turns: Turns) -> None:
+    def __init__(
+        self, expenses: Expenses, turns: Turns, tables: Sequence[PriceTable] | None = None
+    ) -> None:
+        """Take what was spent, and the tables that it can be priced by; else the known ones."""
         self._expenses = expenses
         self._turns = turns
+        self._tables = known_tables() if tables is None else tables
         self._asked: SingleFlight[Usage] = SingleFlight()
 
-    async def of(self, tenant_id: UUID, since: datetime | None, until: datetime | None) -> Usage:
+    def table(self, version: str | None) -> PriceTable | None:
+        """The table of a version, or the one in force; None: there is no such table."""
+        if version is None:
+            return self._tables[-1]
+        return next((table for table in self._tables if table.version == version), None)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The tables that may be asked for, oldest first."""
+        return tuple(table.version for table in self._tables)
+
+    async def of(
+        self,
+        tenant_id: UUID,
+        since: datetime | None,
+        until: datetime | None,
+        what_if: WhatIf | None = None,
+    ) -> Usage:
         """What was spent in [since, until). Raises Unavailable, Crowded."""
-        question = (tenant_id, since, until)
-        return await self._asked.do(question, lambda: self._add_up(*question))
+
+        async def work() -> Usage:
+            found = self._expenses.between(tenant_id, since, until)
+            return await self._add_up(tenant_id, found, what_if)
+
+        return await self._asked.do((tenant_id, since, until, _named(what_if)), work)
+
+    async def of_feature(
+        self, tenant_id: UUID, feature_id: UUID, what_if: WhatIf | None = None
+    ) -> Usage:
+        """What was ever spent on a feature. Raises Unavailable, Crowded."""
+
+        async def work() -> Usage:
+            found = self._expenses.of_feature(tenant_id, feature_id)
+            return await self._add_up(tenant_id, found, what_if)
+
+        return await self._asked.do((tenant_id, feature_id, _named(what_if)), work)
 
     async def _add_up(
-        self, tenant_id: UUID, since: datetime | None, until: datetime | None
+        self, tenant_id: UUID, expenses: AsyncIterator[Sequence[Expense]], what_if: WhatIf | None
     ) -> Usage:
-        tally = Tally()
+        tally = Tally(what_if)
         async with self._turns.long(tenant_id):
-            async for some in self._expenses.between(tenant_id, since, until):
+            async for some in expenses:
                 await self._turns.through(some, tally.add)
-        return tally.usage()
+        known = tuple(
+            PricesKnown(table.version, tuple(price.model for price in table.models))
+            for table in self._tables
+        )
+        return replace(tally.usage(), tables=known)
+
+
+def _named(what_if: WhatIf | None) -> tuple[str, str | None] | None:
+    return what_if and (what_if.table.version, what_if.model)
 
 
 def _dearest(sums: Mapping[str, _Sum]) -> tuple[Share, ...]:

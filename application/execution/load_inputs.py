@@ -94,7 +94,7 @@ class InputLoader:
     async def _files(
         self, tenant_id: UUID, feature_id: UUID, event: e.FeatureEvent | None
     ) -> Mapping[str, str]:
-        if not isinstance(event, e.ImplementationCompleted | e.AttemptFailed):
+        if not isinstance(event, e.ImplementationCompleted | e.AttemptFailed | e.RunDiscarded):
             return {}
         bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, event.files)
         return {file.path: body.decode() for file, body in zip(event.files, bodies, strict=True)}

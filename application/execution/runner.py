@@ -369,7 +369,7 @@ class Runner:
             # Refused before it was announced: what earlier turns used is not lost for that.
             log.info("announcement_refused", step=claim.step, task=str(claim.task_id))
             if context.run().turns:
-                await self._discard(claim, announced, context.run(), "lease_lost")
+                await self._discard(claim, announced, context, "lease_lost")
             raise
         except Unavailable as down:
             failure = AttemptFailure("unavailable", str(down), retryable=True)
@@ -379,11 +379,18 @@ class Runner:
             reason = "Something went wrong on our side. It is in the operator's log."
             failure = AttemptFailure("internal_error", reason, retryable=True)
         else:
-            await self._record(claim, announced, outcome.with_run(context.run()))
+            answer = outcome.with_run(context.run())
+            await self._record(claim, announced, answer, context.files())
             return
         await self._fail(claim, announced, context, failure, material)
 
-    async def _record(self, claim: Claim, announced: Announced, answer: c.AgentAnswer) -> None:
+    async def _record(
+        self,
+        claim: Claim,
+        announced: Announced,
+        answer: c.AgentAnswer,
+        files: tuple[e.FileWritten, ...] = (),
+    ) -> None:
         """Record a result, or what it cost if it comes too late."""
         if isinstance(answer, c.RecordReview):
             answer = replace(answer, mending_rounds=self._mending_rounds)
@@ -395,7 +402,7 @@ class Runner:
             raise
         except (Refused, LeaseLost) as late:
             code = late.code if isinstance(late, Refused) else "lease_lost"
-            await self._discard(claim, announced, answer.run, code)
+            await self._discarded(claim, announced, answer.run, code, files)
             raise
 
     async def _fail(
@@ -434,7 +441,7 @@ class Runner:
         try:
             await retry_while_unavailable(lambda: self._write(claim, failed, effects, cause, run))
         except (Refused, LeaseLost):
-            await self._discard(claim, announced, run, failure.code)
+            await self._discard(claim, announced, context, failure.code)
             raise
 
     def _wait(self, failure: AttemptFailure, failures: int) -> float | None:
@@ -458,7 +465,7 @@ class Runner:
         if not stopping:
             # Also when the database is away, as it is when the log is set back.
             await retry_while_unavailable(
-                lambda: self._discard(claim, announced, run, "superseded")
+                lambda: self._discard(claim, announced, context, "superseded")
             )
             return
         reason = "We restarted the program that worked on this. The step goes on by itself."
@@ -478,10 +485,22 @@ class Runner:
                 patience=HAND_BACK_SECONDS,
             )
         except (Refused, LeaseLost):
-            await self._discard(claim, announced, run, "worker_stopped")
+            await self._discard(claim, announced, context, "worker_stopped")
 
-    async def _discard(self, claim: Claim, announced: Announced, run: Run, code: str) -> None:
-        command = c.DiscardRun(announced.attempt, run, code)
+    async def _discard(
+        self, claim: Claim, announced: Announced, context: LeasedAttempt, code: str
+    ) -> None:
+        await self._discarded(claim, announced, context.run(), code, context.files())
+
+    async def _discarded(
+        self,
+        claim: Claim,
+        announced: Announced,
+        run: Run,
+        code: str,
+        files: tuple[e.FileWritten, ...],
+    ) -> None:
+        command = c.DiscardRun(announced.attempt, run, code, files)
         with contextlib.suppress(Superseded):  # The log says all of it already.
             await self._write(claim, command, Effects(), announced.event_id, run)
 

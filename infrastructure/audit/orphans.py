@@ -8,7 +8,13 @@ from typing import Final
 from uuid import UUID
 
 from application.audit.orphans import Named, OrphanCall
-from domain.events import AttemptFailed, FeatureDeleted, ImplementationCompleted, told
+from domain.events import (
+    AttemptFailed,
+    FeatureDeleted,
+    ImplementationCompleted,
+    RunDiscarded,
+    told,
+)
 from domain.recorded import Recorded
 from infrastructure.event_log.followed import UnreadableEvent
 from infrastructure.event_log.reader import LogReader
@@ -26,6 +32,8 @@ SELECT c.tenant_id, c.feature_id, c.task_id, c.attempt, c.turn, c.outcome, NOT E
 FROM app.model_calls c WHERE (c.task_id, c.attempt, c.turn) > (%s, %s, %s)
 ORDER BY c.task_id, c.attempt, c.turn LIMIT %s
 """
+STORING: Final = (ImplementationCompleted, AttemptFailed, RunDiscarded)
+"""Events that name files in the store."""
 
 
 class PostgresOrphans:
@@ -46,7 +54,7 @@ class PostgresOrphans:
         events = [told(entry.event) for entry in entries if isinstance(entry, Recorded)]
         deleted = any(isinstance(event, FeatureDeleted) for event in events)
         unread = any(isinstance(entry, UnreadableEvent) for entry in entries)
-        made = [e for e in events if isinstance(e, ImplementationCompleted | AttemptFailed)]
+        made = [e for e in events if isinstance(e, STORING)]
         return Named(
             files=frozenset(file.sha256 for event in made for file in event.files),
             unsure=unread or (deleted and waits is not None),

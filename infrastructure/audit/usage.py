@@ -1,10 +1,10 @@
 """The port `Expenses` on PostgreSQL: from the clear part of the log, which outlives deletion.
 
-Whether a result still counts is asked of the feature's row; without a row the feature is deleted.
+Why a token was paid is folded from the same events (`application.audit.waste`), and so is whether a
+result still counts; so the answer is the log's, however far the read models have come.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, get_args
@@ -12,13 +12,13 @@ from uuid import UUID
 
 import msgspec
 
-from application.audit.usage import Expense, Fate
+from application.audit.expense import Expense, Fate
+from application.audit.waste import DECIDING, Causes, ClearPart, SpendingCause
 from domain import events as e
 from domain.events import tag_of
 from domain.pipeline import AGENT_OF
 from domain.runs import OURS, Attempt, Run
 from infrastructure.postgres.database import Database
-from projections.feature import FEATURE, FeatureRow
 
 SPENDING: Final = tuple(
     tag_of(kind)
@@ -41,14 +41,14 @@ EVENTS: Final = """
     ORDER BY stream_id, version LIMIT %(limit)s
 """
 FEATURES_AT_ONCE: Final = 100
-"""Features whose rows are held together."""
+"""Features whose events are asked for together."""
 EVENTS_AT_ONCE: Final = 1_000
-ROWS: Final = """
-    SELECT v.feature_id, v.row::text FROM app.views v
-    WHERE v.projection = 'feature' AND v.tenant_id = %s AND v.feature_id = any(%s)
-      AND v.generation = (
-        SELECT p.generation FROM app.positions p WHERE p.projection = 'feature' AND p.active)
-"""
+KINDS: Final[Mapping[str, type[e.FeatureEvent]]] = {
+    tag_of(kind): kind
+    for kind in get_args(e.FeatureEvent)
+    if tag_of(kind) in SPENDING or kind in DECIDING
+}
+"""The events that are read."""
 STARTED: Final = tag_of(e.StepStarted)
 FATES: Final = {
     tag_of(e.AttemptFailed): Fate.FAILED,
@@ -59,12 +59,6 @@ FATES: Final = {
 UNREADABLE: Final = (msgspec.MsgspecError, RecursionError)
 """What decoding raises for what a newer version wrote: it is told as such, and hides nothing."""
 UNKNOWN: Final = "unknown"
-
-
-class _Spent(msgspec.Struct):
-    attempt: Attempt
-    run: Run = Run()
-    code: str = ""
 
 
 class _Inputs(msgspec.Struct):
@@ -97,24 +91,37 @@ class PostgresExpenses:
         features = [row[0] for row in found]
         for start in range(0, len(features), FEATURES_AT_ONCE):
             some = features[start : start + FEATURES_AT_ONCE]
-            async with self._database.tenant(tenant_id) as connection:
-                rows = dict(await (await connection.execute(ROWS, (tenant_id, some))).fetchall())
-            books = {feature_id: _Book(feature_id, rows.get(feature_id)) for feature_id in some}
-            place = (UUID(int=0), 0)
-            more = True
-            while more:
-                events = await self._events(tenant_id, some, place)
-                if events:
-                    place = (events[-1][0], events[-1][1])
-                    entered = (books[event[0]].entered(*event[1:]) for event in events)
+            async for book in self._books(tenant_id, some):
+                for entered in book:
                     yield [
                         one
                         for one in entered
-                        if one is not None
-                        and (since is None or one.at >= since)
-                        and (until is None or one.at < until)
+                        if (since is None or one.at >= since) and (until is None or one.at < until)
                     ]
-                more = len(events) == EVENTS_AT_ONCE
+
+    async def of_feature(
+        self, tenant_id: UUID, feature_id: UUID
+    ) -> AsyncIterator[Sequence[Expense]]:
+        """All expenses of one feature. Raises Unavailable."""
+        async for book in self._books(tenant_id, [feature_id]):
+            for found in book:
+                yield found
+
+    async def _books(
+        self, tenant_id: UUID, features: list[UUID]
+    ) -> AsyncIterator[Iterator[Sequence[Expense]]]:
+        """The expenses of each feature, once its last event is read: before, no cause is sure."""
+        book, place, more = _Book(UUID(int=0)), (UUID(int=0), 0), True
+        while more:
+            events = await self._events(tenant_id, features, place)
+            for feature_id, version, kind, at, payload in events:
+                if feature_id != book.feature_id:
+                    yield book.closed()
+                    book = _Book(feature_id)
+                book.enter(version, kind, at, payload)
+                place = (feature_id, version)
+            more = len(events) == EVENTS_AT_ONCE
+        yield book.closed()
 
     async def _events(
         self, tenant_id: UUID, features: list[UUID], place: tuple[UUID, int]
@@ -122,7 +129,7 @@ class PostgresExpenses:
         asked = {
             "tenant": tenant_id,
             "features": features,
-            "types": [STARTED, *SPENDING],
+            "types": [*KINDS],
             "feature": place[0],
             "version": place[1],
             "limit": EVENTS_AT_ONCE,
@@ -134,51 +141,68 @@ class PostgresExpenses:
 class _Book:
     """The expenses of one feature, from its events in order."""
 
-    def __init__(self, feature_id: UUID, row: str | None) -> None:
-        self._feature_id = feature_id
+    def __init__(self, feature_id: UUID) -> None:
+        self.feature_id = feature_id
         self._inputs: dict[Attempt, _Inputs] = {}
-        self._exists = row is not None
-        self._row: FeatureRow | None = None
-        if row is not None:
-            with contextlib.suppress(*UNREADABLE):  # A newer version wrote it.
-                self._row = _decode_row(row)
-        self._counting = self._row.counting if self._row else frozenset()
+        self._causes = Causes()
+        self._entries: list[tuple[int, str, datetime, ClearPart]] = []
 
-    def entered(self, version: int, kind: str, at: datetime, payload: bytes) -> Expense | None:
-        """What an event says was used, if it is anything."""
-        if kind == STARTED:
-            with contextlib.suppress(*UNREADABLE):
-                told = _decode_started(payload)
-                self._inputs[told.attempt] = told.manifest
-            return None
+    def enter(self, version: int, kind: str, at: datetime, payload: bytes) -> None:
+        """Take in what an event says."""
         try:
-            spent = _decode_spent(payload)
+            told = _decode_told(payload)
+            if kind == STARTED:
+                started = _decode_started(payload)
+                self._inputs[started.attempt] = started.manifest
         except UNREADABLE:
-            return Expense(self._feature_id, UNKNOWN, "", at, Run(), Fate.UNREAD)
-        if not spent.run.turns and spent.run.cost_usd == Decimal(0):
-            return None
-        inputs = self._inputs.get(spent.attempt, NO_INPUTS)
+            if kind in SPENDING:
+                self._entries.append((version, UNKNOWN, at, NOTHING_TOLD))
+            return
+        self._causes.add(version, KINDS[kind], told)
+        run = told.run
+        if kind in SPENDING and run is not None and (run.turns or run.cost_usd != Decimal(0)):
+            self._entries.append((version, kind, at, told))
+
+    def closed(self) -> Iterator[Sequence[Expense]]:
+        """All expenses, some at a time."""
+        causes = self._causes.causes()
+        for start in range(0, len(self._entries), EVENTS_AT_ONCE):
+            some = self._entries[start : start + EVENTS_AT_ONCE]
+            yield [self._expense(causes, *entry) for entry in some]
+
+    def _expense(
+        self,
+        causes: Mapping[int, SpendingCause],
+        version: int,
+        kind: str,
+        at: datetime,
+        told: ClearPart,
+    ) -> Expense:
+        if told.attempt is None or told.run is None:
+            unread = Fate.UNREAD
+            return Expense(
+                self.feature_id, UNKNOWN, "", at, Run(), unread, cause=SpendingCause.UNREAD
+            )
+        inputs, cause = self._inputs.get(told.attempt, NO_INPUTS), causes[version]
         return Expense(
-            feature_id=self._feature_id,
-            agent=str(AGENT_OF[spent.attempt.step]),
+            feature_id=self.feature_id,
+            agent=str(AGENT_OF[told.attempt.step]),
             model=inputs.model,
             prices=inputs.prices,
             at=at,
-            run=spent.run,
-            fate=self._fate(kind, version, spent.code),
+            run=told.run,
+            fate=self._fate(kind, told.code, cause),
+            cause=cause,
         )
 
-    def _fate(self, kind: str, version: int, code: str) -> Fate:
-        if not self._exists:
+    def _fate(self, kind: str, code: str, cause: SpendingCause) -> Fate:
+        if self._causes.deleted:
             return Fate.DELETED
         if kind in FATES:
             return Fate.OURS if code in OURS else FATES[kind]
-        # A row that does not hold the event yet, or cannot be read, says nothing against it.
-        row = self._row
-        counts = row is None or version > row.version or version in self._counting
-        return Fate.COUNTS if counts else Fate.REPLACED
+        return Fate.COUNTS if cause is SpendingCause.IN_USE else Fate.REPLACED
 
 
-_decode_spent: Final = msgspec.json.Decoder(_Spent).decode
+NOTHING_TOLD: Final = ClearPart()
+_decode_told: Final = msgspec.json.Decoder(ClearPart).decode
 _decode_started: Final = msgspec.json.Decoder(_Started).decode
-_decode_row: Final = msgspec.json.Decoder(FEATURE.row).decode

@@ -30,7 +30,8 @@ class StoredHeader(Struct, frozen=True):
     actor: str
     recorded_at: datetime
     resume: tuple[str, ...] = ()
-    """For `feature_retried`, `feature_replayed` and `feature_forked`: the steps that run again.
+    """For `feature_retried`, `feature_replayed`, `feature_forked` and `work_resumed`: which steps
+    run again.
 
     As they stand there: a later version may name steps that are not known here.
     """

@@ -70,7 +70,7 @@ class UnknownType(ValueError):
 
 
 RESUMING: Final = frozenset(
-    {tag_of(e.FeatureRetried), tag_of(e.FeatureReplayed), tag_of(e.FeatureForked)}
+    tag_of(event) for event in (e.FeatureRetried, e.FeatureReplayed, e.FeatureForked, e.WorkResumed)
 )
 DUE_AFTER_TAG: Final[Mapping[str, tuple[Step, ...]]] = {
     tag_of(event): steps for event, steps in DUE_AFTER.items()

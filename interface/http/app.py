@@ -17,7 +17,7 @@ from litestar.types import ControllerRouterHandler
 from interface.http import health, openapi, static_files
 from interface.http.account import auth, given, key_settings
 from interface.http.account.signed_in import signed_in
-from interface.http.audit import audit_filter, events, log_key
+from interface.http.audit import audit_filter, events, log_key, usage
 from interface.http.features import (
     commands,
     delivery,
@@ -64,7 +64,7 @@ def described() -> list[ControllerRouterHandler]:
         ],
         tags=["Features"],
     )
-    log = Router("/", route_handlers=[*events.HANDLERS], tags=["Audit"])
+    log = Router("/", route_handlers=[*events.HANDLERS, *usage.HANDLERS], tags=["Audit"])
     settings = Router("/", route_handlers=[*key_settings.HANDLERS], tags=["Settings"])
     api = Router(
         "/api",

@@ -15,12 +15,12 @@ from domain.decider import decide
 from domain.errors import Refused, Superseded
 from domain.feature import Feature, evolve, fold
 from domain.lifecycle import ENDED, LIFECYCLE, WORKING, target_of
-from domain.pipeline import work_left
+from domain.pipeline import due_after, work_left
 from domain.status import Gate, Status, Step, Verdict
 from tests.examples import examples
 from tests.given import MESSAGE, RUN, Story, answer, faulty, start
 
-MOVES = st.tuples(st.integers(0, 14), st.integers(0, 10_000))
+MOVES = st.tuples(st.integers(0, 16), st.integers(0, 10_000))
 FORK = 14
 VERDICTS = (Verdict.PASS, Verdict.PASS, Verdict.UNDECIDED, Verdict.FAIL)
 
@@ -67,6 +67,10 @@ def command_for(
             return late[pick % len(late)]
         case 13 if pick % 40 == 0:
             return c.DeleteFeature()
+        case 15 if pick % 3 == 0:
+            return c.StopWork()
+        case 15 | 16:
+            return c.ResumeWork()
         case _:
             return c.RenameFeature("y")
 
@@ -263,3 +267,27 @@ def test_evolve_never_refuses(events):
     for event in events:
         feature = evolve(feature, event)
     assert feature.version == len(events)
+
+
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.lists(MOVES, max_size=80))
+def test_while_work_is_stopped_nothing_is_due_and_resuming_makes_due_what_was(moves):
+    story, states = lived(moves)
+    stopped: set[Step] = set()
+    for before, event, after in zip(states, story.events, states[1:], strict=False):
+        if isinstance(event, e.WorkStopped):
+            stopped = set(before.due)
+            assert stopped, "there was something to stop"
+            assert after.status == before.status
+            for step, attempt in before.running.items():
+                with pytest.raises(Superseded):
+                    decide(answer(before, step), after)
+                assert attempt not in after.running.values()
+        if isinstance(event, e.WorkResumed):
+            assert set(after.due) == stopped - ({Step.TITLE} if before.titled else set())
+            assert set(after.due.values()) <= {after.version}
+        if after.stopped:
+            assert (after.due, after.running) == ({}, {})
+            assert not due_after(event, after.content.mode)
+        else:
+            assert after.held == ()

@@ -163,7 +163,7 @@ def test_what_agents_used_adds_up_on_the_page_and_settings_show_what_there_is(br
         at_gate(page, "specification")
         page.keyboard.press("g")
         page.keyboard.press("u")
-        for name in ("By agent", "By model", "By feature", "By day", "What became of it"):
+        for name in ("By agent", "By model", "By feature", "By day", "Why it was paid"):
             table = page.get_by_role("region", name=name).get_by_role("table")
             expect(table.get_by_role("columnheader", name="Tokens out")).to_be_visible()
         agents = page.get_by_role("region", name="By agent")

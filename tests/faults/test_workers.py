@@ -153,3 +153,22 @@ async def test_two_workers_killed_in_turn_leave_one_result(service: Service) -> 
     assert [x.code for x in events if isinstance(x, e.AttemptFailed)] == ["outcome_unknown"] * 2
     assert len(service.asked("spec")) == 3
     await assert_invariants(service)
+
+
+@pytest.mark.campaign
+async def test_a_person_who_stops_work_closes_the_stream_and_is_charged_once(
+    service: Service,
+) -> None:
+    feature, _ = await held(service)
+    [user] = service.users
+    await user.command("POST", f"/api/features/{feature}/stop", {"reason": "Too dear."})
+    await until(lambda: service.model.held == 0, "the model's stream is closed")
+    [discarded] = await service.happened(feature, e.RunDiscarded)
+    assert discarded.event.run.turns == 1
+    [asked] = service.asked("spec")
+    assert asked.outcome == "disconnected"
+    service.model.release()
+    await user.command("POST", f"/api/features/{feature}/resume")
+    await service.happened(feature, e.SpecGenerated)
+    assert len(service.asked("spec")) == 2
+    await assert_invariants(service)

@@ -11,6 +11,7 @@ from domain.runs import Run, Tokens
 from domain.status import Gate, Step, Verdict
 from tests.fakes import Clock, MemoryLog
 from tests.given import (
+    FILES,
     RUN,
     Story,
     answer,
@@ -47,6 +48,11 @@ def lives() -> dict[str, Story]:
     running = drafted("Running").do(c.ConfirmBrief("- lend"))
     running.do(start(running.feature, Step.SPEC))
     deleted = at_gate(Gate.SPEC).do(c.DeleteFeature())
+    stopped = at_gate(Gate.TESTS).approve(Gate.TESTS)
+    stopped.do(start(stopped.feature, Step.IMPLEMENT))
+    cut = attempt_of(stopped, Step.IMPLEMENT)
+    stopped.do(c.StopWork("Too dear.")).do(c.DiscardRun(cut, RUN, "superseded", FILES))
+    stopped.do(c.ResumeWork()).work(Step.IMPLEMENT, salt="resumed")
     parent = at_gate(Gate.PLAN)
     forked = parent.fork(parent.feature.version, "Forked").approve(Gate.SPEC)
     told = {
@@ -61,6 +67,7 @@ def lives() -> dict[str, Story]:
         "mended": mended,
         "running": running,
         "deleted": deleted,
+        "stopped": stopped,
     }
     held = {type(event) for life in told.values() for event in life.events}
     # An event that nobody has told a life of yet is told by itself, made up from its shape.

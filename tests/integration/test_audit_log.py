@@ -12,8 +12,10 @@ from uuid_utils.compat import uuid7
 
 from application.agents.prices import in_force
 from application.audit.events import PROBLEMS, AuditEntry, EventFilter, SearchTerm
+from application.audit.expense import Expense, Fate
 from application.audit.recompute import Recomputation
-from application.audit.usage import Expense, Fate, Usages
+from application.audit.usage import Usages, WhatIf
+from application.audit.waste import SpendingCause
 from application.ports import DueStep, LedgerEntry, Metadata, ModelAnswer
 from application.running.turns import Turns
 from domain import commands as c
@@ -203,6 +205,21 @@ async def test_expenses_survive_revision_and_deletion_and_say_so(there: World):
     usage = await Usages(PostgresExpenses(there.reading), Turns()).of(there.tenant, None, None)
     assert usage.total.cost_usd == Decimal("0.90")
     assert usage.total.superseded_usd == Decimal("0.60")
+    by_cause = {share.name: share.spent.cost_usd for share in usage.by_cause}
+    assert by_cause == {
+        SpendingCause.IN_USE: Decimal("0.30"),
+        SpendingCause.CHANGED: Decimal("0.60"),
+    }
+    usages = Usages(PostgresExpenses(there.reading), Turns())
+    one = await usages.of_feature(there.tenant, second)
+    assert {share.name: share.spent.runs for share in one.by_cause} == {
+        SpendingCause.IN_USE: 1,
+        SpendingCause.CHANGED: 1,
+    }
+    assert (await usages.of_feature(uuid7(), second)).total.runs == 0
+    unknown = WhatIf(in_force(), "a-model-without-a-price")
+    [row] = (await usages.of(there.tenant, None, None, unknown)).what_if
+    assert (row.runs, row.recorded_usd, row.least_usd) == (4, Decimal("0.90"), None)
     assert usage.total.tokens == Tokens(40, 4)
     assert [share.name for share in usage.by_feature][:2] == sorted([str(second), str(third)])
     at = max(expense.at for expense in expenses)

@@ -255,14 +255,18 @@ async def test_a_deleted_feature_is_unreadable_everywhere_and_its_chain_holds(
 
 async def test_headers_say_which_steps_resume(log: Opened) -> None:
     restored = e.FeatureReplayed(1, 2, Content(), (Step.PLAN, Step.TITLE))
-    origin, feature_id = await log.begin(restored, posted(CANARY))
+    stopped, resumed = e.WorkStopped(3, (Step.PLAN,), CANARY), e.WorkResumed((Step.PLAN,))
+    origin, feature_id = await log.begin(restored, posted(CANARY), stopped, resumed)
     headers = await log.reader.after(0)
     assert [header.type for header in headers] == [
         "feature_created",
         "feature_replayed",
         "message_posted",
+        "work_stopped",
+        "work_resumed",
     ]
-    assert [header.resume for header in headers] == [(), (Step.PLAN, Step.TITLE), ()]
+    steps = [header.resume for header in headers]
+    assert steps == [(), (Step.PLAN, Step.TITLE), (), (), (Step.PLAN,)]
     assert {(header.tenant_id, header.feature_id) for header in headers} == {
         (origin.tenant_id, feature_id)
     }

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from application.audit.events import EventFilter
-from application.audit.usage import Expense, Fate
+from application.audit.expense import Expense, Fate
 from application.ports import Unread, Unreadable, Why
 from domain import commands as c
 from domain import events as e

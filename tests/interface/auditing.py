@@ -1,5 +1,6 @@
 """The ports of audit over a log in memory; the real ones have tests of their own."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -14,8 +15,9 @@ from application.audit.events import (
     SearchTerm,
     tree_of,
 )
+from application.audit.expense import Expense, Fate
 from application.audit.past_runs import RecordedRun, RunTrace, recorded_runs
-from application.audit.usage import Expense, Fate
+from application.audit.waste import Causes, clear_part_of
 from domain import events as e
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
@@ -113,6 +115,9 @@ class MemoryAudit:
     async def between(
         self, tenant_id: UUID, since: datetime | None, until: datetime | None
     ) -> AsyncIterator[Sequence[Expense]]:
+        folds: defaultdict[UUID, Causes] = defaultdict(Causes)
+        for one in self._of(tenant_id):
+            folds[one.feature_id].add(one.version, type(one.event), clear_part_of(one.event))
         yield [
             Expense(
                 one.feature_id,
@@ -121,12 +126,19 @@ class MemoryAudit:
                 one.recorded_at,
                 one.event.run,
                 Fate.COUNTS,
+                cause=folds[one.feature_id].causes()[one.version],
             )
             for one in self._of(tenant_id)
             if hasattr(one.event, "run") and hasattr(one.event, "attempt")
             if (since is None or one.recorded_at >= since)
             if (until is None or one.recorded_at < until)
         ]
+
+    async def of_feature(
+        self, tenant_id: UUID, feature_id: UUID
+    ) -> AsyncIterator[Sequence[Expense]]:
+        async for some in self.between(tenant_id, None, None):
+            yield [one for one in some if one.feature_id == feature_id]
 
     async def recent(self, tenant_id: UUID) -> Sequence[RecordedRun]:
         return recorded_runs(trace_of(one) for one in self._of(tenant_id))

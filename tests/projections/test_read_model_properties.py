@@ -122,6 +122,7 @@ def agree(rows: dict[str, Rows], feature: Feature) -> None:
         assert getattr(detail, field) == getattr(glance, field) == getattr(feature, field)
     for field in ("title", "cost_usd", "created_at", "updated_at", "actions"):
         assert getattr(detail, field) == getattr(glance, field)
+    assert glance.stopped == (feature.stopped is not None) == ("resume" in glance.actions)
     assert [m.version for m in detail.checkpoints] == [c.version for c in feature.checkpoints]
     assert detail.state.content == feature.content
     assert (detail.failure is not None) == (feature.status is Status.FAILED)

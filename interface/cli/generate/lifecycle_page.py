@@ -82,6 +82,12 @@ gives up, the feature goes on; any other makes it `failed`.
 
 {actions}
 
+Beside these, `stop` is legal wherever a step waits or runs, and `resume` once work is stopped.
+Between the two the status stays, nothing is due and nothing is paid for: attempts under way are
+late from there on, and of the actions only `resume`, `replay`, `fork`, `rename`, `delete` and
+`download` are legal. `work_resumed` makes due again what was. Going back puts an end to the stop; a
+fork is never stopped.
+
 ## Why a step can fail
 
 The code stands in `attempt_failed`, `step_abandoned`, `feature_failed` and `run_discarded`. While

@@ -8,7 +8,7 @@ import json
 from typing import Any, Final
 
 from domain.events import tag_of
-from domain.lifecycle import GATE_STATUS, LIFECYCLE, WORKING, actions_at
+from domain.lifecycle import ACTIONS, GATE_STATUS, LIFECYCLE, WORKING, actions_at
 from domain.pipeline import AGENT_OF, DISPENSABLE, GATE_OF, RESULTS, STAGE_OF, WORK_AT
 from domain.runs import OURS
 from domain.status import Stage, Status
@@ -39,6 +39,7 @@ def table() -> dict[str, Any]:
             }
             for status in Status
         ],
+        "actions": ["approve", *ACTIONS, "download"],
         "stages": list(Stage),
         "steps": [
             {

@@ -11,7 +11,6 @@ from litestar import Response, get
 from msgspec.structs import replace
 
 from application.audit.events import AuditEntry, Causation, ChainReport, EventFilter, Found
-from application.audit.usage import Usage
 from application.transparency.export import MEDIA_TYPE, lines_of
 from domain.errors import NotFound
 from domain.recorded import Recorded
@@ -28,9 +27,6 @@ from interface.http.requests.parameters import (
     Limit,
     OfFeature,
     OfVersion,
-    Since,
-    Until,
-    read_time,
 )
 from interface.http.responses.structs import AuditPage, EventPage
 from interface.http.responses.views import event_view, unread_view
@@ -161,24 +157,6 @@ async def certify_feature(
 
 
 @get(
-    "/usage",
-    summary="What was spent",
-    guards=[Counted(Rate.SEARCH)],
-)
-async def read_usage(
-    services: OfServices, tenant_id: OfTenant, since: Since = None, until: Until = None
-) -> Usage:
-    """Tokens and cost by agent, model, feature and day, and what went into what does not count.
-
-    Deleted features count, too.
-    """
-    period = read_time("from", since), read_time("to", until)
-    usage = await services.usages.of(tenant_id, *period)
-    features = [UUID(share.name) for share in usage.by_feature]
-    return replace(usage, titles=await services.audit.titles(tenant_id, features))
-
-
-@get(
     "/features/{feature_id:str}/events/verify",
     summary="Check the feature's log",
     guards=[Counted(Rate.SEARCH)],
@@ -252,5 +230,4 @@ HANDLERS = (
     list_all_events,
     trace_event,
     certify_feature,
-    read_usage,
 )

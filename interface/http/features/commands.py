@@ -151,6 +151,37 @@ async def replay_feature(
     return await _working(request, terms, feature_id, data)
 
 
+@post(
+    "/features/{feature_id:str}/stop",
+    status_code=202,
+    summary="Stop the agents",
+    guards=[Counted(Rate.DECIDE)],
+)
+async def stop_work(
+    request: JsonRequest,
+    feature_id: FeatureId,
+    data: JSONBody[c.StopWork],
+    terms: PreconditionsDependency,
+) -> Response[Accepted]:
+    """What runs is cut off, what is due waits; nothing is paid for until work is resumed."""
+    return accepted(await carry_out(request, terms, feature_id, data))
+
+
+@post(
+    "/features/{feature_id:str}/resume",
+    status_code=202,
+    summary="Let the agents go on",
+    guards=[Counted(Rate.DECIDE)],
+)
+async def resume_work(
+    request: JsonRequest,
+    feature_id: FeatureId,
+    terms: PreconditionsDependency,
+) -> Response[Accepted]:
+    """The steps that were stopped are due again; accepted files and documents stand."""
+    return await _working(request, terms, feature_id, c.ResumeWork())
+
+
 async def _working(
     request: JsonRequest, terms: Preconditions, feature_id: UUID, command: c.FeatureCommand
 ) -> Response[Accepted]:
@@ -168,4 +199,6 @@ HANDLERS = (
     approve,
     retry_feature,
     replay_feature,
+    stop_work,
+    resume_work,
 )

@@ -30,6 +30,7 @@ class PaidAction(StrEnum):
     REVISE = "revise"
     RETRY = "retry"
     REPLAY = "replay"
+    RESUME = "resume"
 
 
 @get("/features/{feature_id:str}/estimate", summary="What a decision would roughly cost")
@@ -69,6 +70,8 @@ async def _meant(
             return c.ReviseBrief("x")
         case PaidAction.RETRY:
             return c.RetryFeature()
+        case PaidAction.RESUME:
+            return c.ResumeWork()
         case PaidAction.REPLAY:
             if version is None:
                 raise refuse("invalid_request", errors=(Fault("version", "Say which one"),))

@@ -50,11 +50,12 @@ def problem_of(error: BaseException) -> Problem:
     match error:
         case HttpProblem():
             return error.problem
-        case NotNow(status=status):
+        case NotNow(status=status, due=due, stopped=stopped):
             said = problem("not_now", str(error))
             if status is None:
                 return said
-            return replace(said, feature_status=str(status), actions=actions_at(status))
+            actions = actions_at(status, due=due, stopped=stopped)
+            return replace(said, feature_status=str(status), actions=actions)
         case ContentChanged(current_sha256=current):
             return replace(problem("content_changed", str(error)), current_sha256=current)
         case NotFound():

@@ -106,6 +106,25 @@ AsOfTime = Annotated[
 Since = Annotated[str | None, _time("Recorded then or later.", name="from")]
 Until = Annotated[str | None, _time("Recorded before then.", name="to")]
 
+Prices = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=LONGEST_SEARCH,
+        pattern=TEXT,
+        description="Version of a table of prices, one of `tables` in the answer: what recorded "
+        "tokens would have cost under it. Without it and `as_model`, nothing is computed.",
+    ),
+]
+AsModel = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=LONGEST_SEARCH,
+        pattern=TEXT,
+        description="A model at whose prices every recorded token is taken; without a known price, "
+        "amounts are null and not 0. Under the table in force unless `prices` names another.",
+    ),
+]
+
 TitleWords = Annotated[str | None, _search("Words of the title, in any case.")]
 LogWords = Annotated[
     str | None,

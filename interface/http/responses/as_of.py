@@ -82,7 +82,7 @@ class FeatureSnapshot(Struct, frozen=True):
     def actions(self) -> tuple[str, ...]:
         """What a person may do: of the past, only go back to it, fork it, or compare with it."""
         if self.is_present:
-            return self.row.actions
+            return (*self.row.actions, *(("stop",) if self.row.can_stop else ()))
         marked = any(mark.version == self.row.version for mark in self.row.checkpoints)
         return ("replay", "fork", "compare") if marked else ("compare",)
 

@@ -192,6 +192,19 @@ class RoundView(Struct, frozen=True):
     """Read the feature, its files and its zip with `?version=` this, and they are the round's."""
 
 
+class StoppedWork(Struct, frozen=True):
+    """Work that a person stopped: nothing is paid for until it is resumed."""
+
+    version: int
+    """Of the event that stopped it."""
+    at: datetime
+    by: str
+    reason: str
+    """What the person said with it; empty if nothing."""
+    steps: tuple[Step, ...]
+    """The steps that go on when work is resumed."""
+
+
 class FeatureView(Struct, frozen=True):
     """Everything about one feature."""
 
@@ -227,6 +240,8 @@ class FeatureView(Struct, frozen=True):
     """The rounds before it, oldest first."""
     mending: MendingView | None = None
     """Of code that failed its reviews, until it is done or the brief is revised."""
+    stopped: StoppedWork | None = None
+    """Null: work is not stopped."""
 
 
 class MessageView(Struct, frozen=True):

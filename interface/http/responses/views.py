@@ -32,6 +32,7 @@ from interface.http.responses.structs import (
     Pausing,
     RoundView,
     RunItem,
+    StoppedWork,
     UnreadEvent,
     Working,
 )
@@ -50,8 +51,7 @@ def texts_needed(row: FeatureRow) -> set[int]:
     versions |= {part.version for part in (row.recommendation, row.failure) if part}
     versions |= {pause.version for pause in row.pauses.values()}
     versions |= mending_texts(row)
-    if row.files_version is not None:
-        versions.add(row.files_version)
+    versions |= {version for version in (row.files_version, row.state.stopped) if version}
     return versions
 
 
@@ -110,6 +110,7 @@ def feature_view(
             for number, one in enumerate(row.state.content.rounds, 1)
         ),
         mending=mending_view(row, texts),
+        stopped=_stopped(row, texts),
     )
 
 
@@ -207,6 +208,14 @@ def _working(row: FeatureRow, texts: Mapping[int, Recorded]) -> tuple[Working, .
         )
         for step, since in row.due.items()
     )
+
+
+def _stopped(row: FeatureRow, texts: Mapping[int, Recorded]) -> StoppedWork | None:
+    told = texts.get(row.state.stopped) if row.state.stopped else None
+    if told is None or not isinstance(told.event, e.WorkStopped):
+        return None
+    at, by, reason = told.recorded_at, told.actor, told.event.reason
+    return StoppedWork(told.version, at, by, reason, row.state.held)
 
 
 def _pausing(pause: Pause | None, texts: Mapping[int, Recorded]) -> Pausing | None:

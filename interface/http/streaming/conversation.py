@@ -153,6 +153,10 @@ def follow(answer: "AnswerStream", subscription: FeatureSubscription, version: i
     return produce
 
 
+NEEDLESS: Final = "Something newer made the answer needless."
+STOPPED: Final = "Work was stopped. The answer is written once it is resumed."
+
+
 class AnswerStream:
     """The answer to one message, on its way to one client."""
 
@@ -194,7 +198,7 @@ class AnswerStream:
                 if await self._ends(recorded):
                     return
             if Step.CONVERSE not in feature.due:
-                await self._fail(problem("superseded", "Something newer made the answer needless."))
+                await self._fail(problem("superseded", STOPPED if feature.stopped else NEEDLESS))
                 return
             await subscription.wait(self._services.look_seconds)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from application.agents.agent_config import HAIKU, SONNET
 from application.agents.prices import in_force, table_of
+from application.audit.expense import Expense, Fate
 from application.audit.recompute import Recomputation
-from application.audit.usage import Expense, Fate
 from domain.runs import UNPRICED, Run, Tokens
 
 AT = datetime(2026, 11, 28, tzinfo=UTC)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from application.audit.usage import Expense, Fate, Tally, Usages
+from application.audit.expense import Expense, Fate
+from application.audit.usage import Tally, Usages
 from application.ports import Unavailable
 from application.running.turns import Turns
 from domain.runs import UNPRICED, Run, Tokens

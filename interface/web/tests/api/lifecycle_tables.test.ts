@@ -42,8 +42,8 @@ test('what has ended goes on, and at a gate it has not', () => {
 	expect(mayGoOn('spec_ready')).toBe(false);
 	expect(mayGoOn('drafting')).toBe(false);
 	expect(mayGoOn('spec_generating')).toBe(false);
-	expect(isDraft({ actions: ['discuss', 'confirm'] })).toBe(true);
-	expect(isDraft({ actions: ['revise'] })).toBe(false);
+	expect(isDraft({ status: 'drafting' })).toBe(true);
+	expect(isDraft({ status: 'spec_ready' })).toBe(false);
 });
 
 test('a name of a later service is not known, and breaks nothing', () => {

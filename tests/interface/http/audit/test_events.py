@@ -151,7 +151,7 @@ async def test_what_was_spent_adds_up_in_every_list(ann: Person) -> None:
     feature = await ann.at_spec_gate()
     usage = (await ann.ask("GET", "/api/usage")).json()
     assert usage["total"]["runs"] >= 1
-    for name in ("by_agent", "by_model", "by_feature", "by_day", "by_fate"):
+    for name in ("by_agent", "by_model", "by_feature", "by_day", "by_fate", "by_cause"):
         shares = usage[name]
         assert sum(share["spent"]["runs"] for share in shares) == usage["total"]["runs"]
         cost = sum(Decimal(share["spent"]["cost_usd"]) for share in shares)
@@ -168,3 +168,27 @@ async def test_a_time_that_is_none_is_refused(ann: Person, query: str) -> None:
     for path in ("/api/usage", "/api/events"):
         answer = await ann.ask("GET", f"{path}?{query}")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+async def test_a_features_usage_says_why_and_what_it_would_have_cost(ann: Person) -> None:
+    feature = await ann.at_spec_gate()
+    path = f"/api/features/{feature}"
+    usage = (await ann.ask("GET", f"{path}/usage")).json()
+    assert [share["name"] for share in usage["by_cause"]] == ["in_use"]
+    assert usage["what_if"] == []
+    [*_, table] = usage["tables"]
+    asked = {"prices": table["version"], "as_model": table["models"][0]}
+    [row] = (await ann.ask("GET", f"{path}/usage", params=asked)).json()["what_if"]
+    assert (row["under"], row["as_model"]) == (table["version"], table["models"][0])
+    assert Decimal(row["least_usd"]) > 0
+    unknown = {"as_model": "nobody-knows"}
+    [row] = (await ann.ask("GET", "/api/usage", params=unknown)).json()["what_if"]
+    assert (row["least_usd"], row["most_usd"]) == (None, None)
+    refused = await ann.ask("GET", f"{path}/usage", params={"prices": "prices-1999"})
+    assert refused.status_code == 400
+    assert table["version"] in refused.json()["errors"][0]["detail"]
+    nowhere = await ann.ask("GET", f"/api/features/{uuid7()}/usage")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
+    await ann.ask("POST", f"{path}/revise", json={"brief": "- BF-1 lend other tools"})
+    usage = (await ann.ask("GET", f"{path}/usage")).json()
+    assert [share["name"] for share in usage["by_cause"]] == ["changed"]

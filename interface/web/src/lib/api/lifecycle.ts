@@ -226,6 +226,20 @@ export const lifecycle = {
 			"actions": []
 		}
 	],
+	"actions": [
+		"approve",
+		"discuss",
+		"confirm",
+		"revise",
+		"retry",
+		"replay",
+		"fork",
+		"rename",
+		"delete",
+		"stop",
+		"resume",
+		"download"
+	],
 	"stages": [
 		"spec",
 		"plan",
@@ -465,6 +479,16 @@ export const lifecycle = {
 		},
 		{
 			"type": "feature_replayed",
+			"checkpoint": false,
+			"result": false
+		},
+		{
+			"type": "work_stopped",
+			"checkpoint": false,
+			"result": false
+		},
+		{
+			"type": "work_resumed",
 			"checkpoint": false,
 			"result": false
 		}

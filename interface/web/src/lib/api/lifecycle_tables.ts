@@ -2,7 +2,7 @@
 import { lifecycle } from './lifecycle';
 import type { Agent, Gate, Stage, Status, Step } from './generated';
 
-export type Action = (typeof lifecycle.statuses)[number]['actions'][number];
+export type Action = (typeof lifecycle.actions)[number];
 export type EventType = (typeof lifecycle.events)[number]['type'];
 export type { Agent, Gate, Stage, Status, Step };
 
@@ -72,7 +72,7 @@ export const mayGoOn = (status: Status): boolean =>
 	offers(status, 'revise') && gateAt(status) === null;
 
 /** The conversation before there is a confirmed brief: where a brief can be confirmed. */
-export const isDraft = (one: { actions: readonly string[] }): boolean => may(one, 'confirm');
+export const isDraft = (one: { status: Status }): boolean => offers(one.status, 'confirm');
 
 /** The events of the stream that answers a message. */
 export type AnswerFrame = (typeof lifecycle.streams.answer)[number];

@@ -11,12 +11,12 @@ import type {
 import type {
 	Basis,
 	Estimate,
-	Fate,
 	Outcome,
 	Problem,
 	Progress,
 	ServingBasis,
 	Severity,
+	SpendingCause,
 	StopReason
 } from '#lib/api/generated/index.ts';
 import { count, duration, money, moneyBetween } from '#lib/format.ts';
@@ -261,6 +261,8 @@ export const en = {
 		fork: 'Fork',
 		rename: 'Rename',
 		delete: 'Delete',
+		stop: 'Stop',
+		resume: 'Resume',
 		download: 'Download'
 	} satisfies Partial<Record<Action, string>>,
 	/** A sentence for each event, for the log. */
@@ -293,6 +295,8 @@ export const en = {
 		feature_failed: 'could not go on: the feature failed',
 		feature_retried: 'tried again from the last checkpoint',
 		feature_replayed: 'went back to an earlier checkpoint',
+		work_stopped: 'stopped the agents',
+		work_resumed: 'let the agents go on',
 		feature_forked: 'began a second way from another feature',
 		part_carried: 'brought something along from that feature',
 		approval_renewed: 'approved again what stands before the gate'
@@ -452,6 +456,20 @@ export const en = {
 		missedStart: 'The beginning was written before you came.',
 		again: (time: string) => `tries again in ${time}`,
 		againSoon: 'tries again in a moment'
+	},
+	/** Work that a person stopped. */
+	stop: {
+		stop: 'Stop',
+		help: 'Cuts off what is being written. What was accepted stays, and nothing is paid for until you resume.',
+		stopped: 'Stopped. Nothing is paid for.',
+		title: 'Stopped. Nothing is paid for.',
+		card: 'What was accepted stays as it is. Resume, and these go on:',
+		none: 'What was accepted stays as it is.',
+		because: (reason: string) => `You said: ${reason}`,
+		since: (time: string) => `stopped ${time}`,
+		resume: 'Resume',
+		resumed: 'The agents go on.',
+		chip: 'stopped'
 	},
 	/** What a decision would cost; always said to be an estimate, and what it rests on. */
 	cost: {
@@ -804,21 +822,42 @@ export const en = {
 			model: 'By model',
 			feature: 'By feature',
 			day: 'By day',
-			fate: 'What became of it'
+			cause: 'Why it was paid'
 		},
-		name: { agent: 'Agent', model: 'Model', feature: 'Feature', day: 'Day', fate: 'Outcome' },
+		name: {
+			agent: 'Agent',
+			model: 'Model',
+			feature: 'Feature',
+			day: 'Day',
+			cause: 'Reason'
+		},
 		utc: 'Days by UTC',
 		unknownModel: 'not known',
 		all: (n: number) => `Show all ${n}`,
-		fate: {
-			counts: 'Counts',
-			failed: 'Failed',
-			discarded: 'Came too late',
-			ours: 'Cut off by a restart of ours',
-			replaced: 'Replaced',
-			deleted: 'Of deleted features',
+		cause: {
+			in_use: 'In use',
+			changed: 'Replaced by a change of yours',
+			stopped: 'Cut off when you stopped work',
+			failed_check: 'Failed its check, or brought nothing',
+			failed_review: 'Failed its review',
+			provider: 'By the provider’s fault',
+			ours: 'By our fault',
 			unread: 'Written by a newer version, not counted yet'
-		} satisfies Record<Fate, string>
+		} satisfies Record<SpendingCause, string>
+	},
+	/** What the same tokens would have cost. */
+	whatIf: {
+		title: 'What it would have cost',
+		lead: 'The tokens that are recorded, at other prices. No model is asked, and what was recorded stays.',
+		table: 'Prices of',
+		model: 'At the prices of',
+		ownModel: 'each model itself',
+		recorded: 'Recorded',
+		would: 'Would have cost',
+		together: 'Together',
+		unpriced: 'no price is known',
+		partly: 'at least; some models have no known price',
+		failed: 'That cannot be computed at the moment.'
 	},
 	time: {
 		title: 'Time',

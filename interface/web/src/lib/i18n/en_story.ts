@@ -129,7 +129,10 @@ const SENTENCES: Sentences = {
 					: '') +
 				(event.retried ? ' Another attempt follows' : ''),
 	run_discarded: (event, about) =>
-		`${about.who} tried to ${to(event.attempt.step)}${about.spent}, but the result came too late and was not used`,
+		`${about.who} tried to ${to(event.attempt.step)}${about.spent}, but the result came too late and was not used` +
+		(event.files?.length
+			? `. What it had written, ${plural(event.files.length, 'file', 'files')}, is kept`
+			: ''),
 	agent_replied: (event, about) => {
 		const ending = event.brief
 			? '. A brief was proposed'
@@ -184,7 +187,11 @@ const SENTENCES: Sentences = {
 		`${about.agent} could not ${to(event.step)}${about.attempts > 1 ? ` in ${about.attempts} attempts` : ''}, and the feature failed${about.spent ? `, after ${about.spent.trim().replace(/^in /, '')}` : ''}: ${asSentence(event.reason)}`,
 	feature_retried: (event, { who }) => `${who} tried again, from version ${event.to_version}`,
 	feature_replayed: (event, { who }) =>
-		`${who} went back to version ${event.to_version}: what came after stays in the log`
+		`${who} went back to version ${event.to_version}: what came after stays in the log`,
+	work_stopped: (event, { who }) =>
+		`${who} stopped the agents: nothing is paid for until they may go on` +
+		(event.reason ? `. The reason: ${asSentence(event.reason)}` : ''),
+	work_resumed: (_, { who }) => `${who} let the agents go on where they were stopped`
 };
 
 /** The subject of a sentence. */

@@ -69,7 +69,9 @@ const ROWS: Partial<Record<EventType, Row>> = {
 	step_abandoned: { kind: 'dropped' },
 	feature_failed: { kind: 'failed' },
 	feature_retried: { kind: 'decision' },
-	feature_replayed: { kind: 'decision' }
+	feature_replayed: { kind: 'decision' },
+	work_stopped: { kind: 'decision' },
+	work_resumed: { kind: 'decision' }
 };
 
 export const kindOf = ({ type }: Payload): Kind =>

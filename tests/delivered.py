@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from application.delivery.artifact_keys import artifact_key
+from application.delivery.checker import rooted
 from application.delivery.download import Download
 from application.delivery.history import Histories
 from application.features import Features
@@ -202,15 +203,16 @@ class Shop:
 
 
 def unzipped(body: bytes) -> dict[str, bytes]:
-    """All files of a zip, by path."""
+    """All files of a delivered zip, by their path in its folder."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        top = rooted(archive.namelist())
+        return {name.removeprefix(top): archive.read(name) for name in archive.namelist()}
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip of these files."""
+    """A zip of these files, in a folder of another name than they came in."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, body in files.items():
-            archive.writestr(path, body)
+            archive.writestr(f"as-unpacked/{path}", body)
     return out.getvalue()

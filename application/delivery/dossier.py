@@ -1,4 +1,4 @@
-"""The folder `.build-practical` of a delivery: what was decided, by whom, and how to check it.
+"""The folder `documents` of a delivery: what was decided, by whom, and how to check it.
 
 Invariant: everything in it follows from the log up to the version that is delivered, and from the
 files that the log names; the manifest lists every file of the delivery but itself.
@@ -35,9 +35,9 @@ README: Final = """\
 - `log.jsonl`: everything that happened to the feature, as CloudEvents. **The whole conversation is
   in it: give this folder only to people who may read that.**
 - `manifest.json`: every file with its size and SHA-256
-- `verify.py`: checks all of this with Python 3.8 or later: `python .build-practical/verify.py`.
-  Check before you install or build anything, for files that were added count as a change. What the
-  check can show, and what it cannot, stands at the top of the program.
+- `verify.py`: checks all of this with Python 3.8 or later: `python documents/verify.py`.
+  What tools leave beside the files is named and is no fault; any other file that was added is one.
+  What the check can show, and what it cannot, stands at the top of the program.
 """
 
 
@@ -65,6 +65,13 @@ class Finished(Struct, frozen=True):
     content: Content = Content()
     before: Mapping[str, Recorded] = {}
     """The events of what the last finished round left, by the names of `changelog.PARTS`."""
+
+    @property
+    def title(self) -> str:
+        """What the specification calls it: a rename later changes no delivery."""
+        spec = self.parts["spec"].event
+        assert isinstance(spec, e.SpecGenerated)  # noqa: S101
+        return spec.document.title
 
     @property
     def files(self) -> Sequence[e.FileWritten]:
@@ -145,7 +152,10 @@ def _reviews(finished: Finished, lines: Sequence[bytes]) -> bytes:
 
 def _manifest(finished: Finished, log: bytes, inside: Mapping[str, bytes]) -> bytes:
     listed = [checker.listing(path, body) for path, body in inside.items()]
-    listed += [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in finished.files]
+    listed += [
+        {"path": checker.LAYOUT.code + f.path, "size": f.size, "sha256": f.sha256}
+        for f in finished.files
+    ]
     return checker.manifest_bytes(
         {
             "format": checker.FORMAT_NAME,

@@ -1,5 +1,7 @@
 """What a finished feature gives to its owner: the files of the zip, in order, checked by hash.
 
+One folder, named by the title: `README.md` first, the code, the documents, and what starts it.
+
 Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
 """
 
@@ -9,9 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+from application.delivery.checker import LAYOUT, README
 from application.delivery.dossier import Finished, dossier, markdown_of
 from application.delivery.finished import finished
 from application.delivery.manifest import is_declaration
+from application.delivery.names import file_name
 from application.delivery.stored_files import read_stored
 from application.features import Features
 from application.ports import ArtifactStore
@@ -78,8 +82,13 @@ class Contents:
         """Take where files are, and the papers that follow from the log."""
         self._artifacts = artifacts
         self._whose = (tenant_id, made.feature_id)
-        self._papers = papers
-        self._files = {file.path: file for file in made.files}
+        self.called = file_name(made.title)
+        """The name of the folder."""
+        self._papers = {self._place(path): body for path, body in papers.items()}
+        self._files = {self._place(LAYOUT.code + file.path): file for file in made.files}
+
+    def _place(self, path: str) -> str:
+        return f"{self.called}/{path}"
 
     @property
     def fingerprint(self) -> str:
@@ -89,8 +98,9 @@ class Contents:
         return sha256(msgspec.json.encode(hashes, order="sorted")).hexdigest()
 
     async def entries(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Path and bytes of every file, sorted by path."""
-        for path in sorted({*self._papers, *self._files}):
+        """Path and bytes of every file: what is to be read first, then sorted by path."""
+        first = self._place(README)
+        for path in sorted({*self._papers, *self._files}, key=lambda path: (path != first, path)):
             if path in self._files:
                 yield path, await read_stored(self._artifacts, *self._whose, self._files[path])
             else:

@@ -46,7 +46,8 @@ class ZipArchive:
         """
         contents = await self._download.of(tenant_id, feature_id, version)
         named = f"{contents.fingerprint} {PACKER}"
-        return Parcel(sha256(named.encode()).hexdigest(), lambda: _zipped(contents.entries()))
+        name = sha256(named.encode()).hexdigest()
+        return Parcel(contents.called, name, lambda: _zipped(contents.entries()))
 
 
 async def _zipped(entries: AsyncIterator[Entry]) -> AsyncGenerator[bytes, None]:

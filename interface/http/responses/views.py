@@ -10,6 +10,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from application.agents.points import reading_in
+from application.delivery.checker import README
 from application.delivery.download import markdown_of
 from application.ports import Unread
 from domain import events as e
@@ -116,10 +117,15 @@ def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:
 
 
 def written_of(recorded: Recorded | None) -> Sequence[e.FileWritten]:
-    """The files of an implementation as they were recorded, by path."""
+    """The files of an implementation as they were recorded: what to read first, then by path."""
     if recorded is None or not isinstance(recorded.event, e.ImplementationCompleted):
         return ()
-    return sorted(recorded.event.files, key=lambda file: file.path)
+    return sorted(recorded.event.files, key=lambda file: reading_order(file.path))
+
+
+def reading_order(path: str) -> tuple[bool, str]:
+    """Sorts paths, with `README.md` first."""
+    return (path != README, path)
 
 
 def message_view(row: MessageRow, texts: Mapping[int, Recorded]) -> MessageView | None:

@@ -500,7 +500,7 @@ export const en = {
 		files: (n: number) => plural(n, 'file', 'files'),
 		bundle: 'With its history, for git',
 		bundleHelp: 'One commit for each step. To open it:',
-		bundleCommand: (name: string) => `git clone ${name}`
+		bundleCommand: 'git clone the-file.bundle'
 	},
 	rounds: {
 		change: 'Change it',

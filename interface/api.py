@@ -126,6 +126,7 @@ async def open_api(
     security = SecurityLog()
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
+    deliveries = Download(features, base.artifacts, stored, base.computing)
     services = Services(
         features=features,
         reads=reads,
@@ -139,7 +140,8 @@ async def open_api(
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
+        archive=ZipArchive(deliveries),
+        letter=deliveries.letter,
         bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         not_passed=(
             ZipArchive(Download(features, base.artifacts, stored, base.computing, undecided=True))

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from uuid import UUID
 
@@ -27,7 +27,8 @@ from tests.stored import stored_as_it_would_be
 TENANT, FEATURE, PERSON = UUID(int=1), UUID(int=2), UUID(int=3)
 SOURCES = {
     "README.md": b"# Tool library\n",
-    "package.json": b'{"name":"tools","dependencies":{"express":"5.1.0"},'
+    "package.json": b'{"name":"tools","scripts":{"start":"node src/server.ts"},'
+    b'"dependencies":{"express":"5.1.0","pg":"8.23.1"},'
     b'"devDependencies":{"typescript":"^5.9.0"}}\n',
     "src/server.ts": "console.log('Werkzeug für alle')\n".encode(),
     "tests/lend.test.ts": b"assert.ok(true)",
@@ -181,7 +182,7 @@ class Shop:
         self._ids += 1
         return UUID(int=self._ids)
 
-    def tell(self, events: Sequence[e.FeatureEvent], feature: UUID = FEATURE) -> None:
+    def tell(self, events: Iterable[e.FeatureEvent], feature: UUID = FEATURE) -> None:
         """Append as it would have been recorded, by the person or by the agent."""
         for event in events:
             agent = getattr(event, "agent", None) or getattr(event, "attempt", None)

@@ -15,9 +15,13 @@ from msgspec import Struct
 from application.agents.points import reading_in
 from application.delivery import checker
 from application.delivery.changelog import Changelog, changelog_markdown, changelog_of
-from application.delivery.manifest import bill_of_materials
+from application.delivery.guide import guide_of
+from application.delivery.kit import SETTINGS, kit_of
+from application.delivery.letter import letter_html, letter_markdown, letter_of
+from application.delivery.manifest import bill_of_materials, is_declaration
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
+from application.delivery.words import language_for
 from domain import events as e
 from domain.content import Content
 from domain.recorded import Recorded
@@ -31,6 +35,7 @@ README: Final = """\
 - `brief.md`, `spec.md`, `plan.md`, `tests.md`: what was asked for and approved, step by step
 - `trace.md` (`trace.json`): from each point of the brief to requirements, tests, tasks and files
 - `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
+- `letter.md`, `letter.html` (to print): a page for whoever will run it
 - `bom.json`: the packages that the code declares (CycloneDX 1.6)
 - `log.jsonl`: everything that happened to the feature, as CloudEvents. **The whole conversation is
   in it: give this folder only to people who may read that.**
@@ -74,20 +79,34 @@ class Finished(Struct, frozen=True):
         return spec.document.title
 
     @property
+    def notes(self) -> str:
+        """What the implementer tells the person; empty if it is nothing."""
+        return self._implementation.notes
+
+    @property
     def files(self) -> Sequence[e.FileWritten]:
         """The source files."""
+        return self._implementation.files
+
+    @property
+    def _implementation(self) -> e.ImplementationCompleted:
         made = self.parts["implementation"].event
         assert isinstance(made, e.ImplementationCompleted)  # noqa: S101
-        return made.files
+        return made
 
 
-def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> dict[str, bytes]:
-    """Every file of the folder by its path in the delivery.
+def is_read(path: str) -> bool:
+    """Whether a source file is read for what is made beside the code."""
+    return path == SETTINGS or is_declaration(path)
+
+
+def dossier(finished: Finished, log: bytes, sources: dict[str, bytes]) -> dict[str, bytes]:
+    """Every file beside the code by its path in the delivery.
 
     Args:
         finished: What is delivered.
         log: Its exported log.
-        declarations: The source files that `bill.is_declaration` names, by path.
+        sources: The source files that `is_read` names, by path.
     """
     brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
     assert isinstance(spec, e.SpecGenerated)  # noqa: S101
@@ -105,13 +124,18 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
         finished.feature_id,
         spec.document.title,
         finished.parts["implementation"].recorded_at,
-        declarations,
+        {path: text for path, text in sources.items() if is_declaration(path)},
         plan.document.packages,
     )
+    language = language_for(markdown_of(brief))
+    kit = kit_of(finished.feature_id, [file.path for file in finished.files], sources, language)
+    letter = letter_of(finished.feature_id, finished.version, spec.document, kit, language)
     papers = {
         **{f"{part}.md": markdown_of(finished.parts[part].event) for part in checker.DOCUMENTED},
         "README.md": README if finished.verdict is Verdict.PASS else NOT_PASSED + README,
         "trace.md": trace_markdown(trace),
+        "letter.md": letter_markdown(letter),
+        "letter.html": letter_html(letter),
     }
     if finished.before:
         papers["changelog.md"] = changelog_markdown(_changelog(finished))
@@ -124,7 +148,14 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
         "reviews.json": _reviews(finished, log.splitlines()),
         "verify.py": script(),
     }
-    inside = {FOLDER + name: body for name, body in files.items()}
+    guide = guide_of(
+        spec.document.title, kit, finished.notes, language, passed=finished.verdict is Verdict.PASS
+    )
+    inside = {
+        checker.README: guide.encode(),
+        **kit.files,
+        **{FOLDER + name: body for name, body in files.items()},
+    }
     return {**inside, checker.MANIFEST: _manifest(finished, log, inside)}
 
 

@@ -12,9 +12,8 @@ from uuid import UUID
 import msgspec
 
 from application.delivery.checker import LAYOUT, README
-from application.delivery.dossier import Finished, dossier, markdown_of
+from application.delivery.dossier import Finished, dossier, is_read, markdown_of
 from application.delivery.finished import finished
-from application.delivery.manifest import is_declaration
 from application.delivery.names import file_name
 from application.delivery.stored_files import read_stored
 from application.features import Features
@@ -57,13 +56,24 @@ class Download:
         )
         chunks = lines_of(self._log, tenant_id, made.feature_id, made.version)
         log = b"".join([chunk async for chunk in chunks])
-        declarations = {
+        sources = {
             file.path: await self._body(tenant_id, made, file)
             for file in made.files
-            if is_declaration(file.path)
+            if is_read(file.path)
         }
-        papers = await self._computing.run(tenant_id, dossier, made, log, declarations)
+        papers = await self._computing.run(tenant_id, dossier, made, log, sources)
         return Contents(self._artifacts, tenant_id, made, papers)
+
+    async def letter(
+        self, tenant_id: UUID, feature_id: UUID, form: str, version: int | None = None
+    ) -> tuple[str, bytes]:
+        """The page for whoever will run it: a name for its file, and its bytes, `md` or `html`.
+
+        Raises:
+            NotFound, NotNow: as for the files.
+        """
+        contents = await self.of(tenant_id, feature_id, version)
+        return contents.called, contents.paper(f"{LAYOUT.documents}letter.{form}")
 
     async def _body(self, tenant_id: UUID, made: Finished, file: FileWritten) -> bytes:
         return await read_stored(self._artifacts, tenant_id, made.feature_id, file)
@@ -89,6 +99,10 @@ class Contents:
 
     def _place(self, path: str) -> str:
         return f"{self.called}/{path}"
+
+    def paper(self, path: str) -> bytes:
+        """A file that follows from the log, by its path in the folder."""
+        return self._papers[self._place(path)]
 
     @property
     def fingerprint(self) -> str:

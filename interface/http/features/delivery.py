@@ -122,9 +122,52 @@ async def download(
     )
 
 
+class LetterFormat(StrEnum):
+    """What the letter is sent as."""
+
+    MD = "md"
+    HTML = "html"
+
+
+LETTERS: Final[Mapping[LetterFormat, str]] = {
+    LetterFormat.MD: "text/markdown",
+    LetterFormat.HTML: "text/html",
+}
+
+WantedLetter = Annotated[
+    LetterFormat,
+    QueryParameter(
+        name="format", description="`md`: text. `html`: a page to print, without scripts."
+    ),
+]
+
+
+@get(
+    "/features/{feature_id:str}/letter",
+    summary="A page for whoever will run it",
+    media_type="text/markdown",
+    guards=[Counted(Rate.DOWNLOAD)],
+)
+async def letter(
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    moment: AsOfDependency,
+    form: WantedLetter = LetterFormat.MD,
+) -> Response[bytes]:
+    """What the finished code is, needs and costs, and whom to ask; also as it was."""
+    version = None
+    if not moment.is_present:
+        version = (await load_snapshot(services, tenant_id, feature_id, moment)).row.version
+    called, body = await services.letter(tenant_id, feature_id, form, version)
+    plain = f"feature-{feature_id}-letter.{form}"
+    named = {"Content-Disposition": attachment(f"{file_name(called, '-letter')}.{form}", plain)}
+    return Response(body, media_type=LETTERS[form], headers=named)
+
+
 def attachment(name: str, plain: str) -> str:
     """The header that names a file in any script (RFC 6266), and in ASCII for old clients."""
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-HANDLERS = (download,)
+HANDLERS = (download, letter)

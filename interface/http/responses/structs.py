@@ -179,6 +179,8 @@ class FeatureView(Struct, frozen=True):
     """The number of this round: one more whenever a feature that had ended was changed."""
     rounds: tuple[RoundView, ...] = ()
     """The rounds before it, oldest first."""
+    notes: str = ""
+    """What the implementer tells the person about the code that stands, in Markdown."""
 
 
 class MessageView(Struct, frozen=True):

@@ -108,7 +108,13 @@ def feature_view(
             RoundView(number, one.status, one.ended)
             for number, one in enumerate(row.state.content.rounds, 1)
         ),
+        notes=_notes(texts.get(row.files_version or 0)),
     )
+
+
+def _notes(recorded: Recorded | None) -> str:
+    written = recorded is not None and isinstance(recorded.event, e.ImplementationCompleted)
+    return getattr(recorded.event, "notes", "") if recorded and written else ""
 
 
 def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:

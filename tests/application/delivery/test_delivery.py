@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -28,18 +29,21 @@ from application.delivery.checker import (
     notes,
     read,
 )
+from application.delivery.names import file_name
 from application.delivery.script import script
 from application.transparency.export import StoredEvent, cloud_event, read_line
 from application.transparency.verifier import event_hash
 from domain import commands as c
+from domain import events as e
 from domain.errors import NotNow
 from domain.status import Gate, Step, Verdict
 from interface.cli.logbook import verify_file
 from tests import given
 from tests.architecture.pages import PROJECT
-from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
+from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, with_files, zipped
 
-TRACE = ("trace.json", "trace.md")
+MADE = ("README.md", "bom.json", "letter.html", "letter.md", "trace.json", "trace.md")
+"""Papers that no event records."""
 SCRIPT = "documents/verify.py"
 
 CODE = {"code/" + path: body for path, body in SOURCES.items()}
@@ -130,7 +134,7 @@ def test_a_changed_line_of_the_log_is_named_even_by_its_number():
 
 @pytest.mark.parametrize("path", sorted(set(FILES) - {MANIFEST, SCRIPT}))
 def test_a_manifest_made_to_fit_does_not_hide_a_file_that_the_log_speaks_of(path):
-    made_by_code = {checker.FOLDER + name for name in ("README.md", "bom.json", *TRACE)}
+    made_by_code = {checker.FOLDER + name for name in MADE}
     made_by_code |= {name for name in FILES if not name.startswith((checker.FOLDER, "code/"))}
     forged = listed_anew({**FILES, path: FILES[path].swapcase()})
     if path in made_by_code:
@@ -246,6 +250,36 @@ def test_a_delivery_of_the_first_format_is_valid_and_its_changes_are_noticed(tmp
     (tmp_path / "dist").mkdir()
     assert len(notes(read(tmp_path))) == 2
     assert run(str(tmp_path / ".build-practical" / "verify.py"), str(place)).returncode == 0
+
+
+async def test_the_folder_is_named_by_the_title_and_opens_with_how_to_start_it(whole):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        names = archive.namelist()
+        modes = {one.filename: one.external_attr >> 16 for one in archive.infolist()}
+    top = file_name(given.SPEC.title) + "/"
+    assert names[0] == top + "README.md"
+    assert all(name.startswith(top) for name in names)
+    first = {name.removeprefix(top).partition("/")[0] for name in names}
+    assert first == {
+        ".env.example", "README.md", "code", "compose.yaml", "documents", "kit", "start.cmd",
+        "start.sh",
+    }  # fmt: skip
+    assert FILES["README.md"].startswith(f"# {given.SPEC.title}\n\n## How to start it\n".encode())
+    assert {name for name, mode in modes.items() if mode & 0o111} == {top + "start.sh"}
+
+
+async def test_what_the_implementer_tells_the_person_stands_on_the_first_page():
+    shop = Shop([])
+    shop.tell(
+        replace(event, notes="Choose a **password**.\n\n- And keep it.")
+        if isinstance(event, e.ImplementationCompleted)
+        else event
+        for event in with_files(given.done().events)
+    )
+    files = unzipped(await shop.zip())
+    page = files["README.md"].decode()
+    assert "## What the programmer tells you\n\n> Choose a **password**.\n>\n> - And keep" in page
+    assert check(files)
 
 
 def test_a_name_twice_in_a_zip_or_a_link_in_a_folder_is_refused(tmp_path):

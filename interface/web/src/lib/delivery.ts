@@ -1,5 +1,5 @@
 /** The finished code, as a file to keep: the zip, or the git bundle with its history. */
-import { answerOf, download, type DownloadFormat } from '#lib/api/index.ts';
+import { answerOf, download, letter, type DownloadFormat, type LetterFormat } from '#lib/api/index.ts';
 import { saved } from '#lib/save.ts';
 
 const SUFFIX: Record<DownloadFormat, string> = { zip: 'zip', git: 'bundle' };
@@ -28,6 +28,13 @@ export async function deliver(
 	await take(feature, { format, ...(version === null ? {} : { version }) });
 }
 
+/** Fetch the page for whoever will run it. Throws Refusal. */
+export async function handOver(feature: string, format: LetterFormat): Promise<void> {
+	const query = { format };
+	const asked = await letter({ path: { feature_id: feature }, query, parseAs: 'blob' });
+	await keep(asked, `letter.${format}`);
+}
+
 interface Wanted {
 	format: DownloadFormat;
 	not_passed?: boolean;
@@ -36,7 +43,16 @@ interface Wanted {
 
 async function take(feature: string, query: Wanted): Promise<void> {
 	const asked = await download({ path: { feature_id: feature }, query, parseAs: 'blob' });
+	await keep(asked, `code.${SUFFIX[query.format]}`);
+}
+
+interface Answered {
+	data?: unknown;
+	error?: unknown;
+	response?: Response;
+}
+
+async function keep(asked: Answered, otherwise: string): Promise<void> {
 	const file = await answerOf(Promise.resolve(asked));
-	const named = asked.response?.headers.get('content-disposition');
-	saved(file as unknown as Blob, namedIn(named, `code.${SUFFIX[query.format]}`));
+	saved(file as Blob, namedIn(asked.response?.headers.get('content-disposition'), otherwise));
 }

@@ -6,10 +6,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from application.delivery.download import Download
 from application.delivery.names import file_name
+from domain.events import ImplementationCompleted
 from domain.status import Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
 from tests import given
@@ -362,3 +364,32 @@ async def test_a_version_that_is_not_in_the_log_is_not_waited_for(
     world.reads.current = behind  # type: ignore[method-assign, assignment]
     assert (await ann.ask("GET", f"/api/features/{mine}?min_version=99")).status_code == 200
     assert waited == [1]
+
+
+async def test_what_the_implementer_tells_the_person_is_shown(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    path = f"/api/features/{feature}"
+    world.log.events[:] = [
+        replace(one, event=replace(one.event, notes="Choose a **password** first."))
+        if isinstance(one.event, ImplementationCompleted)
+        else one
+        for one in world.log.events
+    ]
+    world.features.forget()
+    assert (await ann.ask("GET", path)).json()["notes"] == "Choose a **password** first."
+    guide = unzipped((await ann.ask("GET", f"{path}/download")).content)["README.md"].decode()
+    assert "> Choose a **password** first." in guide
+
+
+async def test_a_letter_is_for_whoever_will_run_it(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    path = f"/api/features/{feature}"
+    files = unzipped((await ann.ask("GET", f"{path}/download")).content)
+    for form, kind in (("md", "text/markdown"), ("html", "text/html")):
+        letter = await ann.ask("GET", f"{path}/letter", params={"format": form})
+        assert letter.content == files[f"documents/letter.{form}"]
+        assert letter.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert letter.headers["content-disposition"].startswith("attachment")
+        assert f"-letter.{form}" in letter.headers["content-disposition"]
+    early = await ann.ask("GET", f"/api/features/{await ann.at_spec_gate()}/letter")
+    assert (early.status_code, early.json()["code"]) == (409, "not_now")

@@ -181,6 +181,8 @@ class FeatureView(Struct, frozen=True):
     """The rounds before it, oldest first."""
     notes: str = ""
     """What the implementer tells the person about the code that stands, in Markdown."""
+    called: str = ""
+    """What its downloads are called, without the ending; empty before there is a specification."""
 
 
 class MessageView(Struct, frozen=True):

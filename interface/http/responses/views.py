@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from application.agents.points import reading_in
 from application.delivery.checker import README
 from application.delivery.download import markdown_of
+from application.delivery.names import file_name
 from application.ports import Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
@@ -109,7 +110,14 @@ def feature_view(
             for number, one in enumerate(row.state.content.rounds, 1)
         ),
         notes=_notes(texts.get(row.files_version or 0)),
+        called=_called(texts.get(written.spec.version) if written.spec else None),
     )
+
+
+def _called(recorded: Recorded | None) -> str:
+    if recorded is None or not isinstance(recorded.event, e.SpecGenerated):
+        return ""
+    return file_name(recorded.event.document.title)
 
 
 def _notes(recorded: Recorded | None) -> str:

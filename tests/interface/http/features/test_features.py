@@ -237,7 +237,9 @@ async def test_a_finished_feature_gives_files_runs_and_the_same_zip_twice(
     assert zips[0].content == zips[1].content
     assert zips[0].headers["content-type"] == "application/zip"
     assert unzipped(zips[0].content)["code/src/server.ts"]
-    called = f"{file_name(given.SPEC.title)}.zip"
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    assert seen["called"] == file_name(given.SPEC.title)
+    called = f"{seen['called']}.zip"
     named = zips[0].headers["content-disposition"]
     plain = f'attachment; filename="feature-{feature}.zip"'
     assert named == f"{plain}; filename*=UTF-8''{quote(called, safe='')}"

@@ -506,7 +506,7 @@ export const en = {
 		files: (n: number) => plural(n, 'file', 'files'),
 		bundle: 'With its history, for git',
 		bundleHelp: 'One commit for each step. To open it:',
-		bundleCommand: 'git clone the-file.bundle'
+		bundleCommand: (name: string) => `git clone "${name}.bundle"`
 	},
 	rounds: {
 		change: 'Change it',

@@ -129,6 +129,7 @@ async def open_api(
     accounts, verifier = await _identity(scope, base, database, public_url, security)
     rates = rates_of(settings.rates)
     attributions = Attributions(features, base.artifacts, base.computing, pieces_of)
+    deliveries = Download(features, base.artifacts, stored, base.computing)
     services = Services(
         features=features,
         reads=reads,
@@ -143,7 +144,8 @@ async def open_api(
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,
-        archive=ZipArchive(Download(features, base.artifacts, stored, base.computing)),
+        archive=ZipArchive(deliveries),
+        letter=deliveries.letter,
         bundle=GitBundle(Histories(features, base.artifacts), base.computing),
         not_passed=(
             ZipArchive(Download(features, base.artifacts, stored, base.computing, undecided=True))

@@ -2,13 +2,14 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from application.delivery.artifact_keys import artifact_key
+from application.delivery.checker import rooted
 from application.delivery.download import Download
 from application.delivery.history import Histories
 from application.features import Features
@@ -26,7 +27,8 @@ from tests.stored import stored_as_it_would_be
 TENANT, FEATURE, PERSON = UUID(int=1), UUID(int=2), UUID(int=3)
 SOURCES = {
     "README.md": b"# Tool library\n",
-    "package.json": b'{"name":"tools","dependencies":{"express":"5.1.0"},'
+    "package.json": b'{"name":"tools","scripts":{"start":"node src/server.ts"},'
+    b'"dependencies":{"express":"5.1.0","pg":"8.23.1"},'
     b'"devDependencies":{"typescript":"^5.9.0"}}\n',
     "src/server.ts": "console.log('Werkzeug für alle')\n".encode(),
     "tests/lend.test.ts": b"assert.ok(true)",
@@ -188,7 +190,7 @@ class Shop:
         self._ids += 1
         return UUID(int=self._ids)
 
-    def tell(self, events: Sequence[e.FeatureEvent], feature: UUID = FEATURE) -> None:
+    def tell(self, events: Iterable[e.FeatureEvent], feature: UUID = FEATURE) -> None:
         """Append as it would have been recorded, by the person or by the agent."""
         for event in events:
             agent = getattr(event, "agent", None) or getattr(event, "attempt", None)
@@ -210,15 +212,16 @@ class Shop:
 
 
 def unzipped(body: bytes) -> dict[str, bytes]:
-    """All files of a zip, by path."""
+    """All files of a delivered zip, by their path in its folder."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        top = rooted(archive.namelist())
+        return {name.removeprefix(top): archive.read(name) for name in archive.namelist()}
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip of these files."""
+    """A zip of these files, in a folder of another name than they came in."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, body in files.items():
-            archive.writestr(path, body)
+            archive.writestr(f"as-unpacked/{path}", body)
     return out.getvalue()

@@ -21,8 +21,9 @@ LONGEST_PATH: Final = 240
 """Bytes of UTF-8."""
 LONGEST_ON_WINDOWS: Final = 140
 """Characters, as Windows counts them (UTF-16 units). A whole path there has at most 259: this
-leaves 119 for the folder that is unpacked into. Its own name has 49, `feature-`, an id and ` (1)`;
-so what it lies in may be as long as `C:\\Users\\some.body\\OneDrive - A Company\\Downloads\\`."""
+leaves 119 for the folder that is unpacked into. Of these the zip's name, ` (1)`, the folder in it
+and `code` take 67 (`application.delivery.names`); so what it lies in may be as long as
+`C:\\Users\\some.body\\OneDrive - A Company\\Downloads\\`."""
 LONGEST_SEGMENT: Final = 100
 DEEPEST: Final = 16
 
@@ -30,7 +31,7 @@ _RESERVED: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"}
 )
-_FORBIDDEN: Final = re.compile(r'[<>:"|?*\\\uff00-\uff0f\uff1a\uff3c\uffe8-\uffff]')
+FORBIDDEN: Final = re.compile(r'[<>:"|?*\\\uff00-\uff0f\uff1a\uff3c\uffe8-\uffff]')
 """Beside what cannot be seen: what Windows refuses, and look-alikes of dots and slashes."""
 _HIDDEN: Final = frozenset(
     {
@@ -51,7 +52,7 @@ def refusal(path: str) -> str | None:
             f"it has {units} characters, and a path has at most {LONGEST_ON_WINDOWS}, so that it "
             "can be unpacked on Windows below any folder of downloads: use shorter names"
         )
-    if not path.isprintable() or _FORBIDDEN.search(path):
+    if not path.isprintable() or FORBIDDEN.search(path):
         return "it holds a character that file systems refuse or that cannot be seen"
     folded = unicodedata.normalize("NFKC", path)
     if unicodedata.normalize("NFC", path) != path:

@@ -21,6 +21,24 @@ class Package(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it is needed for checking the types only."""
 
 
+class KitProfile(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a project is started with by people who only have Docker."""
+
+    node_image: str
+    database_image: str
+    database_setting: str
+    """The setting that says where the database is."""
+    port: int
+    """Where the program listens, and where people open it unless they choose another."""
+    given: Mapping[str, str]
+    """Settings that it is always given, with places for values."""
+    given_with_database: Mapping[str, str]
+    also: Mapping[str, str]
+    """Given where the code names them."""
+    suggested: Mapping[str, str]
+    """Suggested where the code names them and gives no value."""
+
+
 class StackProfile(Struct, frozen=True, forbid_unknown_fields=True):
     """How a project is set up."""
 
@@ -43,6 +61,7 @@ class StackProfile(Struct, frozen=True, forbid_unknown_fields=True):
     tsconfig: Mapping[str, str | bool | tuple[str, ...]]
     """Compiler options."""
     packages: tuple[Package, ...]
+    kit: KitProfile
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -68,6 +87,9 @@ class StackProfile(Struct, frozen=True, forbid_unknown_fields=True):
             "driver": self.driver,
             "migrations": self.migrations,
             "tsconfig": msgspec.json.encode(options).decode(),
+            "kit_settings": ", ".join(
+                f"`{name}`" for name in (*self.kit.given, self.kit.database_setting)
+            ),
             "packages": "\n".join(["| package | version | for |", "| --- | --- | --- |", *known]),
         }
 

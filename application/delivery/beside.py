@@ -1,13 +1,15 @@
-"""What lies beside the files of a delivery without being one: passed over, and said.
+"""What lies beside the files of a delivery without being one: no fault, and said.
 
-File managers, archivers and version control leave files of their own in a folder. They are no sign
-that a delivery was changed, as long as nothing among them runs by itself: that is never passed
-over. Like the checker, plain Python 3.8 and the standard library.
+File managers, editors, version control, installations and builds leave files of their own in a
+folder. They are no sign that a delivery was changed; what among them runs by itself is pointed out.
+A delivered file is never taken for one of them, whatever it is called. Like the checker, plain
+Python 3.8 and the standard library.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -27,9 +29,30 @@ OF_A_DISK = frozenset(
     )
 )  # fmt: skip
 INSTALLED = "node_modules"
-REPOSITORY = ".git"
-LOCKS = frozenset(("package-lock.json", "pnpm-lock.yaml", "yarn.lock"))
-"""Written by an installation, beside what it installs."""
+REPOSITORIES = frozenset((".git", ".hg", ".jj", ".svn"))
+EDITORS = frozenset((".fleet", ".history", ".idea", ".settings", ".vs", ".vscode", ".zed"))
+CACHES = frozenset(
+    (
+        ".cache", ".mypy_cache", ".next", ".npm", ".nuxt", ".nyc_output", ".output",
+        ".parcel-cache", ".pnpm-store", ".pytest_cache", ".ruff_cache", ".svelte-kit", ".tox",
+        ".turbo", ".venv", ".vite", ".yarn", "__pycache__",
+    )
+)  # fmt: skip
+BUILT = frozenset(("build", "coverage", "dist", "logs", "out", "temp", "tmp"))
+"""Folders that tools make at the top of a project; deeper ones may be anybody's."""
+TOPS = ("", "code")
+LOCKS = frozenset(
+    (
+        "bun.lock", "bun.lockb", "deno.lock", "npm-shrinkwrap.json", "package-lock.json",
+        "pnpm-lock.yaml", "yarn.lock",
+    )
+)  # fmt: skip
+LEFT_BY_TOOLS = re.compile(
+    r"(?:npm|pnpm|yarn)-(?:debug|error)\.log(?:\.\d{1,9})?|\.(?:es|style|prettier)lintcache"
+    r"|\.prettiercache|.{1,200}\.tsbuildinfo|\.tsbuildinfo|\..{1,200}\.sw[a-p]|.{1,200}~"
+    r"|~\$.{1,200}|\.~lock\..{1,200}#|#.{1,200}#|\.#.{1,200}"
+)
+OWN_SETTINGS = re.compile(r"\.env(?:\.[\w.-]{1,60})?")
 PLAIN_SETTINGS = {
     "core": (
         "repositoryformatversion", "filemode", "bare", "logallrefupdates", "ignorecase",
@@ -43,6 +66,54 @@ PLAIN_SETTINGS = {
     "push": ("default",),
 }  # fmt: skip
 """Settings of a repository that run nothing."""
+RUNS = "RUNS BY ITSELF, and was not delivered: look at it before you go on"
+
+
+def folders_of(paths: list[str]) -> set[str]:
+    """Every folder that one of these files is in, without the slash at its end."""
+    parts = [path.split("/") for path in paths]
+    return {"/".join(names[:depth]) for names in parts for depth in range(1, len(names))}
+
+
+def passed_over(folder: str) -> str:
+    """What a folder that tools make holds; nothing if it is of no such name."""
+    parent, _, name = folder.casefold().rpartition("/")
+    if name == INSTALLED:
+        return "installed packages, which run with the program"
+    if name in REPOSITORIES:
+        return "a repository of yours"
+    if name in EDITORS:
+        return "settings of an editor"
+    if name in CACHES:
+        return "kept by a tool for later"
+    if name in BUILT and parent in TOPS:
+        return "written by a tool"
+    if not parent and (name in OF_A_DISK or name.startswith(".trash-")):
+        return "the disk's own"
+    return ""
+
+
+def beside(path: str, body: bytes, delivered: set[str]) -> tuple[str, str]:
+    """The folder or file that lies beside, and what it is; two empty texts if it does not.
+
+    `delivered` are the folders of a delivery's files: whatever they are called, none is a tool's.
+    """
+    names = path.split("/")
+    for depth in range(1, len(names)):
+        folder = "/".join(names[:depth])
+        what = "" if folder in delivered else passed_over(folder)
+        if what:
+            return folder + "/", what
+    name = names[-1].casefold()
+    if is_litter(path, body):
+        return path, "left there by a file manager"
+    if name in LOCKS:
+        return path, "written when packages were installed"
+    if OWN_SETTINGS.fullmatch(name):
+        return path, "settings of yours; keep them to yourself"
+    if LEFT_BY_TOOLS.fullmatch(name):
+        return path, "left there by a tool"
+    return "", ""
 
 
 def is_litter(path: str, body: bytes) -> bool:
@@ -58,26 +129,26 @@ def is_litter(path: str, body: bytes) -> bool:
     return name.casefold() in LITTER
 
 
-def passed_over(folder: str) -> str:
-    """What a folder holds that is no part of a delivery; nothing if it is one of its folders."""
-    name = folder.rpartition("/")[2].casefold()
-    if name == INSTALLED:
-        return "installed packages: they were not checked, and run with the program"
-    if folder.casefold() == REPOSITORY:
-        return "a repository of yours: what is in it was not checked, but that nothing runs"
-    if folder.casefold() in OF_A_DISK or folder.casefold().startswith(".trash-"):
-        return "the disk's own: what is in it was not checked"
-    return ""
+def could_run(path: str) -> bool:
+    """Whether a file is of a name that tools run, or take settings from, without a word."""
+    parts = path.casefold().split("/")
+    if INSTALLED in parts:
+        return ".hooks" in parts
+    if REPOSITORIES.isdisjoint(parts):
+        return False
+    return "hooks" in parts[:-1] or parts[-1] in ("config", "config.worktree")
 
 
 def runs_by_itself(path: str, body: bytes) -> bool:
     """Whether a file of a repository, or of installed packages, is run by tools without a word."""
+    if not could_run(path):
+        return False
     parts = path.casefold().split("/")
     if INSTALLED in parts:
-        return ".hooks" in parts
+        return True
     if "hooks" in parts[:-1]:
         return not parts[-1].endswith(".sample")
-    return parts[-1] in ("config", "config.worktree") and not _is_plain(body)
+    return not _is_plain(body)
 
 
 def _is_plain(config: bytes) -> bool:
@@ -98,7 +169,7 @@ def _is_plain(config: bytes) -> bool:
     return True
 
 
-def files_in(place: Path) -> dict[str, Path]:
+def files_in(place: Path, delivered: set[str]) -> dict[str, Path]:
     """All files of a folder, by path; a folder that is passed over stands there as `name/`.
 
     What could run by itself in one that is passed over stands there, too. Links stand as files.
@@ -111,9 +182,10 @@ def files_in(place: Path) -> dict[str, Path]:
         for name in [*names, *links]:
             found[unicodedata.normalize("NFC", prefix + name)] = Path(root, name)
         for name in list(folders):
-            if name not in links and passed_over(prefix + name):
-                found[prefix + name + "/"] = Path(root, name)
-                found.update(_to_be_looked_at(Path(root, name), prefix + name))
+            folder = unicodedata.normalize("NFC", prefix + name)
+            if name not in links and folder not in delivered and passed_over(folder):
+                found[folder + "/"] = Path(root, name)
+                found.update(_to_be_looked_at(Path(root, name), folder))
                 folders.remove(name)
     return found
 
@@ -121,14 +193,15 @@ def files_in(place: Path) -> dict[str, Path]:
 def _to_be_looked_at(folder: Path, name: str) -> dict[str, Path]:
     """Hooks and settings of a repository, and hooks of installed packages."""
     found: dict[str, Path] = {}
-    if name.casefold() == REPOSITORY:
+    last = name.rpartition("/")[2].casefold()
+    if last in REPOSITORIES:
         for root, folders, names in os.walk(str(folder)):
             folders[:] = [one for one in folders if one not in ("objects", "refs", "logs")]
             here = Path(root).relative_to(folder).as_posix()
             for one in names:
                 if here.rpartition("/")[2] == "hooks" or one in ("config", "config.worktree"):
                     found[name + "/" + (one if here == "." else here + "/" + one)] = Path(root, one)
-    elif (folder / ".hooks").is_dir():
+    elif last == INSTALLED and (folder / ".hooks").is_dir():
         for path in (folder / ".hooks").iterdir():
             found[name + "/.hooks/" + path.name] = path
     return found

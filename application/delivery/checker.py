@@ -1,6 +1,6 @@
 """Checks a delivery: the zip that Build Practical made, or the folder it was unpacked into.
 
-    python .build-practical/verify.py            the folder that this file lies in
+    python documents/verify.py                   the folder that `documents` lies in
     python verify.py delivery.zip                a zip, or another folder
     python verify.py delivery.zip --head HASH    the log must end at the hash you noted elsewhere
 
@@ -11,13 +11,16 @@ continue each other; the documents and reviews are the ones that the log records
 passed, or it says that they did not pass; and the source files are those that the log's
 `implementation_completed` lists.
 
-What file managers, version control and installations leave in a folder (`.DS_Store`, `.git`,
-`node_modules`, ...) is passed over, and said, as long as nothing in it runs by itself.
+What tools leave beside the files (`node_modules`, `dist`, `.git`, `.env`, `.DS_Store`, `.vscode`,
+`package-lock.json`, ...) is no fault: it is named as beside, not delivered. Any other file that was
+added is one.
 
 What it cannot show: whoever can change all of these files together can also make a new log, and
 change this program so that it says yes to everything. So compare the log's head with what the
 service tells (`--head`), and check what matters with a copy of this file from elsewhere.
-`trace.*`, `agent-trace.json` and `bom.json` are made from the log; only the manifest covers them.
+`README.md` and what starts the code (`start.sh`, `start.cmd`, `compose.yaml`, `kit`), the letter,
+`trace.*`, `agent-trace.json` and `bom.json` are made from code, documents and log; only the manifest
+covers them.
 """
 
 from __future__ import annotations
@@ -31,20 +34,46 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from application.delivery.beside import (
-    INSTALLED,
-    LOCKS,
+    RUNS,
+    beside,
+    could_run,
     files_in,
-    is_litter,
+    folders_of,
     passed_over,
     runs_by_itself,
 )
 from application.transparency.verifier import MALFORMED, TYPE_PREFIX, verify
 
-FOLDER = ".build-practical/"
-LOG = FOLDER + "log.jsonl"
-MANIFEST = FOLDER + "manifest.json"
-REVIEWS = FOLDER + "reviews.json"
-FORMAT_NAME = "build-practical-delivery-1"
+
+class Layout(NamedTuple):
+    """Where things are in a delivery."""
+
+    documents: str
+    code: str
+
+    @property
+    def manifest(self) -> str:
+        """The path of the manifest."""
+        return self.documents + "manifest.json"
+
+    @property
+    def log(self) -> str:
+        """The path of the log."""
+        return self.documents + "log.jsonl"
+
+    @property
+    def reviews(self) -> str:
+        """The path of both reviews as data."""
+        return self.documents + "reviews.json"
+
+
+FORMAT_NAME = "build-practical-delivery-2"
+LAYOUT = Layout("documents/", "code/")
+LAYOUTS = {"build-practical-delivery-1": Layout(".build-practical/", ""), FORMAT_NAME: LAYOUT}
+"""Of every format there was. The first had its documents hidden, and the code loose around them."""
+FOLDER = LAYOUT.documents
+LOG, MANIFEST, REVIEWS = LAYOUT.log, LAYOUT.manifest, LAYOUT.reviews
+README = "README.md"
 GATES = ("spec", "plan", "tests")
 REVIEWED = ("security_review", "code_review")
 PARTS = ("brief", *GATES, "implementation", *REVIEWED)
@@ -103,57 +132,49 @@ def _written(fields: dict[str, Any]) -> bytes:
 
 def check(files: dict[str, bytes], head: str | None = None) -> list[str]:
     """Check all files of a delivery, by path; what is good, a sentence each. Raises Wrong."""
-    manifest = _manifest(files)
-    files = _without_what_lies_beside(files, manifest)
-    _against(files, manifest)
+    layout, manifest = _manifest(files)
+    lying = _lying_beside(files, manifest)
+    files = {path: body for path, body in files.items() if path not in lying}
+    _against(files, layout, manifest)
     try:
-        return _checked(files, manifest, head)
+        return _checked(files, layout, manifest, head)
     except UNFIT as error:
-        raise Wrong(LOG, f"is not the log of a finished feature ({error!r})") from None
+        raise Wrong(layout.log, f"is not the log of a finished feature ({error!r})") from None
 
 
 def notes(files: dict[str, bytes]) -> list[str]:
-    """What was passed over in a delivery that was checked, a sentence each."""
-    listed = _manifest(files)["listed"]
-    others = [path for path in sorted(files) if path not in listed and path != MANIFEST]
-    told = [f"passed over: {p}: {passed_over(p[:-1])}" for p in others if p.endswith("/")]
-    beside = [path for path in others if not path.endswith("/")]
-    if beside:
-        told.append(
-            f"passed over: {', '.join(beside)}: left there by other programs, not delivered"
-        )
-    return told
+    """What lies beside a delivery that was checked, a sentence each."""
+    lying = _lying_beside(files, _manifest(files)[1])
+    told = dict(lying.values())
+    told.update({p: RUNS for p in lying if not p.endswith("/") and runs_by_itself(p, files[p])})
+    return [f"beside, not delivered: {path}: {told[path]}" for path in sorted(told)]
 
 
-def _without_what_lies_beside(
-    files: dict[str, bytes], manifest: dict[str, Any]
-) -> dict[str, bytes]:
-    """The files that are to be as the manifest says. Raises Wrong for what would run by itself."""
-    installed = any(path.casefold().endswith(INSTALLED + "/") for path in files)
-    folders = tuple(path for path in files if path.endswith("/"))
-    kept: dict[str, bytes] = {}
-    for path, body in sorted(files.items()):
-        if path in manifest["listed"] or path == MANIFEST:
-            kept[path] = body
-        elif path.startswith(folders):
-            if not path.endswith("/") and runs_by_itself(path, body):
-                raise Wrong(path, "was added, and would be run without a word: remove it")
-        elif not is_litter(path, body) and not (installed and path.casefold() in LOCKS):
-            kept[path] = body
-    return kept
+def _lying_beside(files: dict[str, bytes], manifest: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What tools left: each path with the folder or file to name, and what that is."""
+    listed = manifest["listed"]
+    found = {}
+    for path, body in files.items():
+        if path not in listed and path != manifest["place"]:
+            what = beside(path, body, manifest["folders"])
+            if what[0]:
+                found[path] = what
+    return found
 
 
-def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None) -> list[str]:
+def _checked(
+    files: dict[str, bytes], layout: Layout, manifest: dict[str, Any], head: str | None
+) -> list[str]:
     """The log and all that it speaks of; what is good. Raises Wrong, or whatever is in `UNFIT`."""
-    events = _events(files[LOG], manifest, head)
+    events = _events(files[layout.log], layout, manifest, head)
     standing = standing_of(events)
     if standing.status != manifest.get("verdict", PASSED) or standing.status not in HANDED_OUT:
-        raise Wrong(LOG, "does not end with both reviews passed")
-    _documents(files, events, standing)
-    listed = _sources(files, events, standing)
+        raise Wrong(layout.log, "does not end with both reviews passed")
+    _documents(files, layout, events, standing)
+    listed = _sources(files, layout, events, standing)
     return [
-        f"{len(files)} files: each is as {MANIFEST} lists it; none is missing, none was added",
-        f"{len(events)} events in {LOG}: each continues the one before, and none was changed",
+        f"{len(files)} files: each as {layout.manifest} lists it; none is missing, none was added",
+        f"{len(events)} events in {layout.log}: each continues the one before, none was changed",
         "the documents are those that the log records: each gate approved exactly what is here",
         "the reviews are those that the log records: both are of this code, "
         + HANDED_OUT[standing.status],
@@ -163,7 +184,7 @@ def _checked(files: dict[str, bytes], manifest: dict[str, Any], head: str | None
 
 def summary(files: dict[str, bytes], head: str | None) -> str:
     """What a delivery that was checked is, and where its log ends."""
-    manifest = json.loads(files[MANIFEST].decode())
+    manifest = _manifest(files)[1]
     noted = "as you noted" if head else "compare that with the service"
     passed = manifest.get("verdict", PASSED) == PASSED
     how = "valid" if passed else "valid as it was delivered, WITHOUT HAVING PASSED"
@@ -173,35 +194,47 @@ def summary(files: dict[str, bytes], head: str | None) -> str:
     )
 
 
-def _manifest(files: dict[str, bytes]) -> dict[str, Any]:
-    if MANIFEST not in files:
-        raise Wrong(MANIFEST, "is missing")
+def _manifest(files: dict[str, bytes]) -> tuple[Layout, dict[str, Any]]:
+    """The layout of a delivery, and its manifest with what follows from it. Raises Wrong."""
+    format_name, layout = next(
+        ((name, one) for name, one in LAYOUTS.items() if one.manifest in files),
+        (FORMAT_NAME, LAYOUT),
+    )
+    place = layout.manifest
+    if place not in files:
+        raise Wrong(place, "is missing")
     try:
-        told = json.loads(files[MANIFEST].decode())
-        if told["format"] != FORMAT_NAME:
-            raise Wrong(MANIFEST, "is of a format that this program does not know")
+        told = json.loads(files[place].decode())
+        if told["format"] != format_name:
+            raise Wrong(place, "is of a format that this program does not know")
         whole = manifest_bytes(told)
         listed = {str(file["path"]): (file["size"], file["sha256"]) for file in told["files"]}
     except UNFIT as error:
-        raise Wrong(MANIFEST, f"cannot be read ({type(error).__name__})") from None
-    if whole != files[MANIFEST] or len(listed) != len(told["files"]):
-        raise Wrong(MANIFEST, "is not what was delivered: its own hash does not fit")
-    return {**told, "listed": listed}
+        raise Wrong(place, f"cannot be read ({type(error).__name__})") from None
+    if whole != files[place] or len(listed) != len(told["files"]):
+        raise Wrong(place, "is not what was delivered: its own hash does not fit")
+    return layout, {
+        **told,
+        "listed": listed,
+        "place": place,
+        "folders": folders_of([*listed, place]),
+    }
 
 
-def _against(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+def _against(files: dict[str, bytes], layout: Layout, manifest: dict[str, Any]) -> None:
     """Each file against its size and hash in the manifest."""
     listed = manifest["listed"]
-    for path in sorted({*listed, *files} - {MANIFEST}):
+    for path in sorted({*listed, *files} - {layout.manifest}):
         if path not in files:
             raise Wrong(path, "is missing")
         if path not in listed:
             raise Wrong(path, "was added: the manifest does not list it")
         size, digest = listed[path]
         if (len(files[path]), sha256(files[path]).hexdigest()) != (size, digest):
-            line = _bad_line(files[path]) if path == LOG else ""
+            line = _bad_line(files[path]) if path == layout.log else ""
             raise Wrong(path, f"is not what was delivered{line}")
-    for path in (LOG, REVIEWS, *(f"{FOLDER}{part}.md" for part in DOCUMENTED)):
+    papers = (f"{layout.documents}{part}.md" for part in DOCUMENTED)
+    for path in (layout.log, layout.reviews, *papers):
         if path not in files:
             raise Wrong(path, "is missing, and the manifest does not even list it")
 
@@ -211,16 +244,18 @@ def _bad_line(log: bytes) -> str:
     return "" if report.valid else f": line {report.line} {report.reason}"
 
 
-def _events(log: bytes, manifest: dict[str, Any], head: str | None) -> list[dict[str, Any]]:
+def _events(
+    log: bytes, layout: Layout, manifest: dict[str, Any], head: str | None
+) -> list[dict[str, Any]]:
     """The log's events, checked. Each is a whole line as its service exported it."""
     report = verify(log.splitlines(), head)
     if not report.valid:
-        raise Wrong(f"{LOG}: line {report.line}", report.reason)
+        raise Wrong(f"{layout.log}: line {report.line}", report.reason)
     events = [json.loads(line) for line in log.splitlines()]
     if {event["subject"] for event in events} != {manifest["feature"]}:
-        raise Wrong(LOG, "is of another feature than the manifest says")
+        raise Wrong(layout.log, "is of another feature than the manifest says")
     if (len(events), report.head) != (manifest["version"], manifest["head"]):
-        raise Wrong(LOG, "ends elsewhere than the manifest says")
+        raise Wrong(layout.log, "ends elsewhere than the manifest says")
     return events
 
 
@@ -261,31 +296,34 @@ def standing_of(events: list[dict[str, Any]]) -> StandingParts:
 
 
 def _documents(
-    files: dict[str, bytes], events: list[dict[str, Any]], standing: StandingParts
+    files: dict[str, bytes],
+    layout: Layout,
+    events: list[dict[str, Any]],
+    standing: StandingParts,
 ) -> None:
     """Documents and reviews against what the log records of them."""
-    reviews = _reviews(files[REVIEWS])
+    reviews = _reviews(files[layout.reviews], layout)
     for part in DOCUMENTED:
         recorded = told(events[standing.parts[part] - 1])
-        path, digest = f"{FOLDER}{part}.md", recorded["content_sha256"]
+        path, digest = f"{layout.documents}{part}.md", recorded["content_sha256"]
         if part in REVIEWED:
             digest = sha256(recorded["markdown"].encode()).hexdigest()
             if standing.parts[part] < standing.parts["implementation"]:
                 raise Wrong(path, "is a review of earlier code")
             if reviews[part] != review_of(recorded):
-                raise Wrong(REVIEWS, f"does not tell the {part} that the log records")
+                raise Wrong(layout.reviews, f"does not tell the {part} that the log records")
         if sha256(files[path]).hexdigest() != digest:
             raise Wrong(path, f"is not what event {standing.parts[part]} of the log records")
         if part in GATES and standing.approved.get(part) != digest:
             raise Wrong(path, "is not what was approved")
 
 
-def _reviews(text: bytes) -> dict[str, Any]:
+def _reviews(text: bytes, layout: Layout) -> dict[str, Any]:
     try:
         told = json.loads(text.decode())
         return {part: told[part]["recorded"] for part in REVIEWED}
     except UNFIT as error:
-        raise Wrong(REVIEWS, f"cannot be read ({type(error).__name__})") from None
+        raise Wrong(layout.reviews, f"cannot be read ({type(error).__name__})") from None
 
 
 def review_of(recorded: dict[str, Any]) -> dict[str, Any]:
@@ -298,11 +336,19 @@ def review_of(recorded: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sources(files: dict[str, bytes], events: list[dict[str, Any]], standing: StandingParts) -> int:
+def _sources(
+    files: dict[str, bytes],
+    layout: Layout,
+    events: list[dict[str, Any]],
+    standing: StandingParts,
+) -> int:
     """Source files against the log's list of them; how many there are."""
     recorded = told(events[standing.parts["implementation"] - 1])["files"]
-    listed = {str(file["path"]): file["sha256"] for file in recorded}
-    for path in sorted(set(listed) | {path for path in files if not path.startswith(FOLDER)}):
+    listed = {layout.code + str(file["path"]): file["sha256"] for file in recorded}
+    here = {path for path in files if path.startswith(layout.code)}
+    if not layout.code:
+        here -= {path for path in files if path.startswith(layout.documents)}
+    for path in sorted(set(listed) | here):
         if path not in files:
             raise Wrong(path, "is missing, though the log lists it")
         if listed.get(path) != sha256(files[path]).hexdigest():
@@ -319,9 +365,35 @@ def read(place: Path) -> dict[str, bytes]:
     return _of_folder(place) if place.is_dir() else _of_zip(place)
 
 
+def rooted(paths: list[str]) -> str:
+    """The one folder that a delivery stands in, with its slash; empty where it stands loose."""
+    manifests = {layout.manifest for layout in LAYOUTS.values()}
+    if not manifests.isdisjoint(paths):
+        return ""
+    tops = {path.partition("/")[0] for path in paths if path.partition("/")[2] in manifests}
+    return tops.pop() + "/" if len(tops) == 1 else ""
+
+
+def _delivered(manifest: bytes) -> set[str]:
+    """The folders of what a manifest lists; none if it cannot be read, as the check will say."""
+    try:
+        return folders_of([str(file["path"]) for file in json.loads(manifest.decode())["files"]])
+    except UNFIT:
+        return set()
+
+
 def _of_folder(place: Path) -> dict[str, bytes]:
+    manifests = [layout.manifest for layout in LAYOUTS.values()]
+    if not any((place / name).is_file() for name in manifests):
+        inner = [path for path in place.glob("*/*/manifest.json") if path.is_file()]
+        found = {path.parent.parent for path in inner if rooted([_below(path, place)])}
+        place = found.pop() if len(found) == 1 else place
+    delivered: set[str] = set()
+    for name in manifests:
+        if (place / name).is_file():
+            delivered |= _delivered((place / name).read_bytes())
     files: dict[str, bytes] = {}
-    for name, path in sorted(files_in(place).items()):
+    for name, path in sorted(files_in(place, delivered).items()):
         if name.endswith("/"):
             files[name] = b""
         elif path.is_symlink():
@@ -331,20 +403,37 @@ def _of_folder(place: Path) -> dict[str, bytes]:
     return files
 
 
+def _below(path: Path, place: Path) -> str:
+    return path.relative_to(place).as_posix()
+
+
 def _of_zip(place: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     name, size = str(place), 0
     try:
         with zipfile.ZipFile(place) as archive:
+            names = archive.namelist()
+            top = rooted(names)
+            delivered: set[str] = set()
+            for layout in LAYOUTS.values():
+                if top + layout.manifest in names:
+                    delivered |= _delivered(archive.read(top + layout.manifest))
             for member in archive.infolist():
                 name = member.filename
+                path = name[len(top) :] if name.startswith(top) else "../" + name
+                if path in files:
+                    raise Wrong(path, "was added: it is in the zip twice")
+                folder = _passed_over(path, delivered)
+                if folder:
+                    files[folder] = b""
+                    if could_run(path) and runs_by_itself(path, archive.read(member)):
+                        raise Wrong(path, "was added, and would be run without a word: remove it")
+                    continue
                 size += member.file_size
-                if name in files:
-                    raise Wrong(name, "was added: it is in the zip twice")
                 if size > LARGEST_BYTES:
-                    raise Wrong(name, "is larger than any delivery")
+                    raise Wrong(path, "is larger than any delivery")
                 if not name.endswith("/"):
-                    files[name] = archive.read(member)
+                    files[path] = archive.read(member)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -356,6 +445,16 @@ def _of_zip(place: Path) -> dict[str, bytes]:
     ) as error:
         raise Wrong(name, f"cannot be unpacked: {error}") from None
     return files
+
+
+def _passed_over(path: str, delivered: set[str]) -> str:
+    """The folder above a path that some tool made, with its slash; empty if there is none."""
+    names = path.split("/")
+    for depth in range(1, len(names)):
+        folder = "/".join(names[:depth])
+        if folder not in delivered and passed_over(folder):
+            return folder + "/"
+    return ""
 
 
 def main(arguments: list[str]) -> int:

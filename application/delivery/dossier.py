@@ -1,4 +1,4 @@
-"""The folder `.build-practical` of a delivery: what was decided, by whom, and how to check it.
+"""The folder `documents` of a delivery: what was decided, by whom, and how to check it.
 
 Invariant: everything in it follows from the log up to the version that is delivered, and from the
 files that the log names; the manifest lists every file of the delivery but itself.
@@ -16,9 +16,13 @@ from application.agents.points import reading_in
 from application.delivery import checker
 from application.delivery.agent_trace import agent_trace
 from application.delivery.changelog import Changelog, changelog_markdown, changelog_of
+from application.delivery.guide import guide_of
+from application.delivery.kit import SETTINGS, kit_of
+from application.delivery.letter import letter_html, letter_markdown, letter_of
 from application.delivery.manifest import bill_of_materials, is_declaration
 from application.delivery.script import script
 from application.delivery.trace import trace_markdown, trace_of
+from application.delivery.words import language_for
 from application.delivery.writings import Writings
 from domain import events as e
 from domain.content import Content
@@ -35,13 +39,14 @@ README: Final = """\
 - `agent-trace.json`: which agent, with which model, wrote which lines of the source files, in which
   attempt (Agent Trace 0.1.0); a `urn:uuid:` there is an event's id in `log.jsonl`
 - `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
+- `letter.md`, `letter.html` (to print): a page for whoever will run it
 - `bom.json`: the packages that the code declares (CycloneDX 1.6)
 - `log.jsonl`: everything that happened to the feature, as CloudEvents. **The whole conversation is
   in it: give this folder only to people who may read that.**
 - `manifest.json`: every file with its size and SHA-256
-- `verify.py`: checks all of this with Python 3.8 or later: `python .build-practical/verify.py`.
-  Check before you install or build anything, for files that were added count as a change. What the
-  check can show, and what it cannot, stands at the top of the program.
+- `verify.py`: checks all of this with Python 3.8 or later: `python documents/verify.py`.
+  What tools leave beside the files is named and is no fault; any other file that was added is one.
+  What the check can show, and what it cannot, stands at the top of the program.
 """
 
 
@@ -71,17 +76,38 @@ class Finished(Struct, frozen=True):
     """The events of what the last finished round left, by the names of `changelog.PARTS`."""
 
     @property
+    def title(self) -> str:
+        """What the specification calls it: a rename later changes no delivery."""
+        spec = self.parts["spec"].event
+        assert isinstance(spec, e.SpecGenerated)  # noqa: S101
+        return spec.document.title
+
+    @property
+    def notes(self) -> str:
+        """What the implementer tells the person; empty if it is nothing."""
+        return self._implementation.notes
+
+    @property
     def files(self) -> Sequence[e.FileWritten]:
         """The source files."""
+        return self._implementation.files
+
+    @property
+    def _implementation(self) -> e.ImplementationCompleted:
         made = self.parts["implementation"].event
         assert isinstance(made, e.ImplementationCompleted)  # noqa: S101
-        return made.files
+        return made
+
+
+def _is_read(path: str) -> bool:
+    """Whether a source file is read for what starts the code."""
+    return path == SETTINGS or is_declaration(path)
 
 
 def dossier(
     finished: Finished, log: bytes, writings: Writings, bodies: dict[str, bytes]
 ) -> dict[str, bytes]:
-    """Every file of the folder by its path in the delivery.
+    """Every file beside the code by its path in the delivery.
 
     Args:
         finished: What is delivered.
@@ -94,6 +120,7 @@ def dossier(
     assert isinstance(plan, e.PlanGenerated)  # noqa: S101
     assert isinstance(tests, e.TestsGenerated)  # noqa: S101
     made = finished.parts["implementation"]
+    sources = {f.path: bodies[f.sha256] for f in finished.files if _is_read(f.path)}
     trace = trace_of(
         markdown_of(brief),
         spec.document,
@@ -106,7 +133,7 @@ def dossier(
         finished.feature_id,
         spec.document.title,
         made.recorded_at,
-        {f.path: bodies[f.sha256] for f in finished.files if is_declaration(f.path)},
+        {path: text for path, text in sources.items() if is_declaration(path)},
         plan.document.packages,
     )
     written = agent_trace(
@@ -117,10 +144,15 @@ def dossier(
         bodies,
         {file.path: file.sha256 for file in finished.files},
     )
+    language = language_for(markdown_of(brief))
+    kit = kit_of(finished.feature_id, [file.path for file in finished.files], sources, language)
+    letter = letter_of(finished.feature_id, finished.version, spec.document, kit, language)
     papers = {
         **{f"{part}.md": markdown_of(finished.parts[part].event) for part in checker.DOCUMENTED},
         "README.md": README if finished.verdict is Verdict.PASS else NOT_PASSED + README,
         "trace.md": trace_markdown(trace),
+        "letter.md": letter_markdown(letter),
+        "letter.html": letter_html(letter),
     }
     if finished.before:
         papers["changelog.md"] = changelog_markdown(_changelog(finished))
@@ -134,7 +166,14 @@ def dossier(
         "reviews.json": _reviews(finished, log.splitlines()),
         "verify.py": script(),
     }
-    inside = {FOLDER + name: body for name, body in files.items()}
+    guide = guide_of(
+        spec.document.title, kit, finished.notes, language, passed=finished.verdict is Verdict.PASS
+    )
+    inside = {
+        checker.README: guide.encode(),
+        **kit.files,
+        **{FOLDER + name: body for name, body in files.items()},
+    }
     return {**inside, checker.MANIFEST: _manifest(finished, log, inside)}
 
 
@@ -162,7 +201,10 @@ def _reviews(finished: Finished, lines: Sequence[bytes]) -> bytes:
 
 def _manifest(finished: Finished, log: bytes, inside: Mapping[str, bytes]) -> bytes:
     listed = [checker.listing(path, body) for path, body in inside.items()]
-    listed += [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in finished.files]
+    listed += [
+        {"path": checker.LAYOUT.code + f.path, "size": f.size, "sha256": f.sha256}
+        for f in finished.files
+    ]
     return checker.manifest_bytes(
         {
             "format": checker.FORMAT_NAME,

@@ -1,5 +1,7 @@
 """What a finished feature gives to its owner: the files of the zip, in order, checked by hash.
 
+One folder, named by the title: `README.md` first, the code, the documents, and what starts it.
+
 Invariant: the same version of a feature gives the same paths and the same bytes, for ever.
 """
 
@@ -9,8 +11,10 @@ from uuid import UUID
 
 import msgspec
 
+from application.delivery.checker import LAYOUT, README
 from application.delivery.dossier import Finished, dossier, markdown_of
 from application.delivery.finished import finished
+from application.delivery.names import file_name
 from application.delivery.stored_files import read_all_stored, read_stored, read_what_is_there
 from application.delivery.writings import Writings, writings_of
 from application.features import Features
@@ -58,6 +62,17 @@ class Download:
         papers = await self._computing.run(tenant_id, dossier, made, log, writings, bodies)
         return Contents(self._artifacts, tenant_id, made, papers)
 
+    async def letter(
+        self, tenant_id: UUID, feature_id: UUID, form: str, version: int | None = None
+    ) -> tuple[str, bytes]:
+        """The page for whoever will run it: a name for its file, and its bytes, `md` or `html`.
+
+        Raises:
+            NotFound, NotNow: as for the files.
+        """
+        contents = await self.of(tenant_id, feature_id, version)
+        return contents.called, contents.paper(f"{LAYOUT.documents}letter.{form}")
+
     async def _bodies(
         self, tenant_id: UUID, made: Finished, writings: Writings
     ) -> dict[str, bytes]:
@@ -84,8 +99,17 @@ class Contents:
         """Take where files are, and the papers that follow from the log."""
         self._artifacts = artifacts
         self._whose = (tenant_id, made.feature_id)
-        self._papers = papers
-        self._files = {file.path: file for file in made.files}
+        self.called = file_name(made.title)
+        """The name of the folder."""
+        self._papers = {self._place(path): body for path, body in papers.items()}
+        self._files = {self._place(LAYOUT.code + file.path): file for file in made.files}
+
+    def _place(self, path: str) -> str:
+        return f"{self.called}/{path}"
+
+    def paper(self, path: str) -> bytes:
+        """A file that follows from the log, by its path in the folder."""
+        return self._papers[self._place(path)]
 
     @property
     def fingerprint(self) -> str:
@@ -95,8 +119,9 @@ class Contents:
         return sha256(msgspec.json.encode(hashes, order="sorted")).hexdigest()
 
     async def entries(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Path and bytes of every file, sorted by path."""
-        for path in sorted({*self._papers, *self._files}):
+        """Path and bytes of every file: what is to be read first, then sorted by path."""
+        first = self._place(README)
+        for path in sorted({*self._papers, *self._files}, key=lambda path: (path != first, path)):
             if path in self._files:
                 yield path, await read_stored(self._artifacts, *self._whose, self._files[path])
             else:

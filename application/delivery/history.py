@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.agents.paths import key
-from application.delivery.dossier import FOLDER, markdown_of
+from application.delivery.dossier import markdown_of
 from application.delivery.finished import finished
 from application.delivery.stored_files import read_all_stored
 from application.features import Features
@@ -25,6 +25,8 @@ from domain.lifecycle import APPROVED_AT
 from domain.recorded import Recorded
 
 DOCS: Final = "docs/"
+ELSEWHERE: Final = ".build-practical/"
+"""Where no agent may write: for documents, should generated files stand in their place."""
 DOCUMENTS: Final = ("brief", "spec", "plan", "tests", "security_review", "code_review")
 NOWHERE: Final = "build-practical.invalid"
 """A domain that can never be anybody's (RFC 2606): no message goes astray to it."""
@@ -71,6 +73,7 @@ class RecordedLife(Struct, frozen=True):
 
     events: tuple[Recorded, ...]
     bodies: dict[str, bytes]
+    title: str
 
 
 class Histories:
@@ -98,7 +101,7 @@ class Histories:
             for file in told.files
         }
         bodies = await read_all_stored(self._artifacts, tenant_id, feature_id, wanted.values())
-        return RecordedLife(tuple(events), dict(zip(wanted, bodies, strict=True)))
+        return RecordedLife(tuple(events), dict(zip(wanted, bodies, strict=True)), made.title)
 
 
 def commits_of(events: Sequence[Recorded]) -> Iterator[Commit]:
@@ -157,7 +160,7 @@ def _folder(events: Iterable[e.FeatureEvent]) -> str:
         if isinstance(event, e.TestsGenerated):
             paths |= {key(file.path) for file in event.document.files}
     taken = {DOCS.rstrip("/"), *(f"{DOCS}{name}.md" for name in DOCUMENTS)}
-    return DOCS if paths.isdisjoint(taken) else FOLDER
+    return DOCS if paths.isdisjoint(taken) else ELSEWHERE
 
 
 def _author(actor: str) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from msgspec import Struct
 class Parcel(Struct, frozen=True):
     """One file, not made yet."""
 
+    called: str
+    """What people may call it: a name for a file, without its ending."""
     name: str
     """SHA-256 in hex of all that its bytes depend on: the files, and what packs them."""
     chunks: Callable[[], AsyncGenerator[bytes, None]]

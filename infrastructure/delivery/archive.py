@@ -16,12 +16,14 @@ from uuid import UUID
 from stream_zip import ZIP_32, Method, stream_zip
 
 from application.delivery.download import Download
+from application.delivery.kit import EXECUTABLE as PROGRAMS
 from application.delivery.parcel import Parcel
 
 # One fixed time, so that the bytes depend on the files alone. The format knows no earlier day than
 # 1 January 1980, and unpacked files have it in local time: in every zone it is a day later.
 EPOCH: Final = datetime(1980, 1, 3, tzinfo=UTC)
 MODE: Final = 0o100644
+EXECUTABLE: Final = 0o100755
 CHUNK_BYTES: Final = 65_536
 BATCH_BYTES: Final = 1 << 20
 PACKER: Final = f"stream-zip {version_of('stream-zip')}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
@@ -46,7 +48,8 @@ class ZipArchive:
         """
         contents = await self._download.of(tenant_id, feature_id, version)
         named = f"{contents.fingerprint} {PACKER}"
-        return Parcel(sha256(named.encode()).hexdigest(), lambda: _zipped(contents.entries()))
+        name = sha256(named.encode()).hexdigest()
+        return Parcel(contents.called, name, lambda: _zipped(contents.entries()))
 
 
 async def _zipped(entries: AsyncIterator[Entry]) -> AsyncGenerator[bytes, None]:
@@ -56,11 +59,16 @@ async def _zipped(entries: AsyncIterator[Entry]) -> AsyncGenerator[bytes, None]:
     def members() -> Iterator[tuple[str, datetime, int, Method, tuple[bytes]]]:
         while batch := asyncio.run_coroutine_threadsafe(_batch(entries), loop).result():
             for path, body in batch:
-                yield path, EPOCH, MODE, ZIP_32, (body,)
+                yield path, EPOCH, _mode(path), ZIP_32, (body,)
 
     pieces = iter(stream_zip(members(), chunk_size=CHUNK_BYTES))
     while chunk := await asyncio.to_thread(_chunk, pieces):
         yield chunk
+
+
+def _mode(path: str) -> int:
+    """Programs at the top of the folder are for starting; nothing else is marked as one."""
+    return EXECUTABLE if path.partition("/")[2] in PROGRAMS else MODE
 
 
 def _chunk(pieces: Iterator[bytes]) -> bytes:

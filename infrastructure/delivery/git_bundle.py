@@ -16,6 +16,7 @@ from dulwich.objects import Commit as GitCommit
 from dulwich.pack import write_pack_objects
 
 from application.delivery.history import Commit, Histories, RecordedLife, branches_of, commits_of
+from application.delivery.names import file_name
 from application.delivery.parcel import Parcel
 from application.running.computing import Computing, Here
 
@@ -42,7 +43,8 @@ class GitBundle:
         """
         told = await self._histories.tell(tenant_id, feature_id, version)
         bundle = await self._computing.run(tenant_id, bundle_of, told)
-        return Parcel(sha256(bundle).hexdigest(), lambda: _in_chunks(bundle))
+        called = file_name(told.title)
+        return Parcel(called, sha256(bundle).hexdigest(), lambda: _in_chunks(bundle))
 
 
 async def _in_chunks(bundle: bytes) -> AsyncGenerator[bytes, None]:

@@ -31,6 +31,7 @@ from infrastructure.inspection.planned import (
 )
 from infrastructure.inspection.schema import schema_findings
 from infrastructure.inspection.secrets import secret_findings
+from infrastructure.inspection.settings import settings_findings
 from infrastructure.inspection.sql import sql_findings
 from infrastructure.inspection.stubs import stub_findings
 from infrastructure.inspection.syntax import (
@@ -215,6 +216,7 @@ def _findings(
             yield StaticFinding(path, 1, "not_inspected", message, error=False)
     exports = {path: exports_of(every[path], root) for path, root in scripts.items()}
     yield from _of_scripts(scripts, every, packages)
+    yield from settings_findings(scripts, every)
     planned = planned_exports(plan) if plan is not None else {}
     unwritten = {path: one for path, one in planned.items() if not every.get(path, "").strip()}
     yield from export_findings(scripts, every, {**exports, **unwritten})

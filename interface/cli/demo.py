@@ -4,18 +4,17 @@ Every gate is approved as it comes, with the reviewer's recommendation printed: 
 not a way to work.
 """
 
-import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from application.delivery.names import file_name
 from interface.cli.client import ServiceClient
 
 GO_AHEAD = "That's all. Please propose the brief now."
 LONGEST_CONVERSATION = 10
-NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 class DemoFailed(Exception):
@@ -46,7 +45,7 @@ async def run_demo(
     accepted = await client.call("POST", f"/api/features/{feature}/brief", {"brief": confirmed})
     say(f"brief confirmed ({len(confirmed):,} characters)")
     shown = await _pipeline(client, feature, accepted["version"], say)
-    zip_path = out / f"{_slug(shown['title'])}.zip"
+    zip_path = out / f"{file_name(shown['title'])}.zip"
     size = await client.download(feature, zip_path)
     say(f"{zip_path} ({size:,} bytes, cost ${shown['cost_usd']})")
     return zip_path
@@ -101,7 +100,3 @@ async def _pipeline(
             accepted = await client.call("POST", f"{path}/approve", body)
             say(f"{gate} approved")
             version = accepted["version"] - 1
-
-
-def _slug(title: str) -> str:
-    return NOT_PLAIN.sub("-", title.lower()).strip("-")[:60] or "feature"

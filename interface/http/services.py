@@ -139,6 +139,15 @@ class Archive(Protocol):
         """The file. Raises NotFound, and NotNow when there is nothing to download yet."""
 
 
+class LetterOf(Protocol):
+    """The page about a finished feature for whoever will run it."""
+
+    async def __call__(
+        self, tenant_id: UUID, feature_id: UUID, form: str, version: int | None = None
+    ) -> tuple[str, bytes]:
+        """A name and its bytes, as `md` or `html`. Raises NotFound and NotNow."""
+
+
 class PublishedKey(Protocol):
     """The public key that signs for the log (`infrastructure.transparency.LogKeys`)."""
 
@@ -219,6 +228,7 @@ class Services:
     """The zip."""
     bundle: Archive
     """The history, for git."""
+    letter: LetterOf
     bearers: Bearers
     cursors: Cursors
     """Where lists go on; the same keys in every process of the API."""

@@ -41,7 +41,8 @@ async def run(url: str, folder: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder / "unpacked")
         names = opened.namelist()
-    program = folder / "unpacked" / ".build-practical" / "verify.py"
+    (unpacked,) = (folder / "unpacked").iterdir()
+    program = unpacked / "documents" / "verify.py"
     begun = time.perf_counter()
     checked = subprocess.run(  # noqa: ASYNC221, S603  # Ours; nothing else runs here.
         [sys.executable, "-I", program, archive], check=True, capture_output=True, text=True

@@ -4,15 +4,19 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
+import yaml  # type: ignore[import-untyped]
 from ast_grep_py import SgNode, SgRoot
 
 from application.agents.checks.stack import stack_findings
+from application.delivery.kit import kit_of
 from domain import documents as d
 from infrastructure.demo_model.author.brief import wishes
 from infrastructure.demo_model.reply import Call
+from infrastructure.inspection.settings import settings_read
 from tests.demo_model.asking import EXAMPLES, answer, call, turn
 
 LANGUAGES = {".ts": "typescript", ".js": "javascript", ".css": "css"}
@@ -256,3 +260,22 @@ def test_a_title_that_is_cut_short_does_not_end_in_a_colon():
 def test_it_is_set_up_as_the_stack_profile_says(made: Made) -> None:
     tests = {file["path"]: file["content"] for file in made.tests["files"]}
     assert stack_findings({**made.files, **tests}) == ()
+
+
+def test_the_kit_gives_the_application_every_setting_that_it_reads(made: Made) -> None:
+    texts = {path: made.files[path].encode() for path in ("package.json", ".env.example")}
+    kit = kit_of(UUID(int=1), [*made.files], texts, "en")
+    assert kit.gaps == ()
+    assert kit.to_fill == ()
+    assert b'"/tables.sh", "schema.sql"' in kit.files["compose.yaml"]
+    services = yaml.safe_load(kit.files["compose.yaml"])["services"]
+    read = {
+        name
+        for path, text in made.files.items()
+        if path.endswith(".ts")
+        for name, _ in settings_read(SgRoot(text, "typescript").root())
+    }
+    assert read == {"DATABASE_URL", "HOST", "PORT"}
+    assert read <= set(services["app"]["environment"])
+    package = json.loads(made.files["package.json"])
+    assert {"start"} <= set(package["scripts"])

@@ -114,22 +114,23 @@ def proves_itself(archive: Path, folder: Path, heads: dict[int, str]) -> None:
     """The program in the zip finds it good, in the zip and in a folder, and notices one byte."""
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder)
-    manifest = json.loads((folder / ".build-practical" / "manifest.json").read_text())
+    (folder,) = folder.iterdir()
+    manifest = json.loads((folder / "documents" / "manifest.json").read_text())
     head = heads[manifest["version"]]
-    own = str(folder / ".build-practical" / "verify.py")
+    own = str(folder / "documents" / "verify.py")
     for arguments in ([], [str(archive)], [str(archive), "--head", head]):
         ran = said_by(sys.executable, "-I", own, *arguments)
         assert (ran.returncode, ran.stderr) == (0, ""), ran
         assert ran.stdout.splitlines()[-1].startswith("valid: ")
-    trace = json.loads((folder / ".build-practical" / "trace.json").read_text())
+    trace = json.loads((folder / "documents" / "trace.json").read_text())
     assert trace["points"]
     assert trace["gaps"] == []
-    changed = folder / "src" / "server.ts"
+    changed = folder / "code" / "src" / "server.ts"
     changed.write_bytes(b"!" + changed.read_bytes()[1:])
     ran = said_by(sys.executable, "-I", own)
     assert (ran.returncode, ran.stdout) == (
         1,
-        "NOT valid: src/server.ts is not what was delivered\n",
+        "NOT valid: code/src/server.ts is not what was delivered\n",
     )
 
 
@@ -139,8 +140,9 @@ def is_the_history_of(archive: Path, bundle: Path, clone: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
-            if not name.startswith(".build-practical/"):
-                assert (clone / name).read_bytes() == opened.read(name), name
+            _, inside, path = name.partition("/code/")
+            if inside:
+                assert (clone / path).read_bytes() == opened.read(name), name
     subjects = said_by("git", "-C", str(clone), "log", "--format=%s").stdout.splitlines()
     assert subjects[0] == "Pass both reviews"
     assert subjects[-1] == "Begin the feature"

@@ -84,7 +84,7 @@ def files_of(archive: Path) -> dict[str, bytes]:
     """The delivered files, without the papers about how they came to be."""
     with zipfile.ZipFile(archive) as opened:
         return {
-            name: opened.read(name)
+            name.partition("/")[2]: opened.read(name)
             for name in opened.namelist()
-            if not name.startswith(".build-practical/")
+            if "/documents/" not in name
         }

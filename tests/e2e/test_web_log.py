@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import psycopg
@@ -145,8 +146,8 @@ def test_what_is_taken_along_can_be_checked_without_the_service(page, tmp_path):
 
     bundle = downloaded(page, "With its history, for git", tmp_path)
     command = page.get_by_test_id("done").locator("code").inner_text()
-    assert command == f"git clone {bundle.name}"
-    ran = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=False)  # noqa: S603
+    assert command == f'git clone "{bundle.name}"'
+    ran = subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, check=False)  # noqa: S603
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / bundle.stem / "package.json").exists()
 

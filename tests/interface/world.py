@@ -192,6 +192,7 @@ class World:
             live=self.live,
             artifacts=self.artifacts,
             archive=ZipArchive(Download(self.features, self.artifacts, self.log)),
+            letter=Download(self.features, self.artifacts, self.log).letter,
             bundle=GitBundle(Histories(self.features, self.artifacts)),
             bearers=TokenVerifier(
                 LocalKeys(self.issuer.jwks),

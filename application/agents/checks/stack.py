@@ -38,6 +38,7 @@ def stack_findings(files: Files) -> tuple[StaticFinding, ...]:
         *_package(files, profile),
         *_tsconfig(files, profile),
         *_settings(files),
+        *_listens(files, profile),
         *_readme(files, profile),
         *_imports(files, profile),
     )
@@ -168,6 +169,30 @@ def _settings(files: Files) -> Iterator[StaticFinding]:
             yield _no(example, f"name the setting `{name}`, which `{path}` line {number} reads.")
     for name in sorted(named - used.keys()):
         yield _note(example, f"nothing reads the setting `{name}`.")
+
+
+def _listens(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:
+    """Whether the program can be reached where the kit starts it."""
+    program = [one for one in _code(files) if not one[0].startswith(profile.tests)]
+    ports = {name for name, value in profile.kit.also.items() if value == "{port}"} | {"PORT"}
+    named = any(_PORT.search(line) and ports & set(_WORD.findall(line)) for _, _, line in program)
+    for path, number, line in program:
+        if not _LISTEN.search(line):
+            continue
+        if _ALONE.search(line):
+            yield _no(
+                path, "take the setting `HOST` to listen at: others cannot reach this.", number
+            )
+        if not named:
+            yield _no(
+                path, "take the setting `PORT` to listen at: it is given at the start.", number
+            )
+
+
+_LISTEN: Final = re.compile(r"\.listen\(")
+_ALONE: Final = re.compile(r"""\.listen\([^;]{0,200}["'](?:127\.0\.0\.1|localhost|::1)["']""")
+_PORT: Final = re.compile(r"PORT")
+_WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 
 
 def _readme(files: Files, profile: StackProfile) -> Iterator[StaticFinding]:

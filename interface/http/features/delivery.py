@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
+from urllib.parse import quote
 
 from litestar import Response, get
 from litestar.params import QueryParameter
 
+from application.delivery.names import file_name
 from interface.http.account.given import OfServices, OfTenant
 from interface.http.account.rates import Counted
 from interface.http.middleware import asks_for_head
@@ -91,9 +93,11 @@ async def download(
         made = services.not_passed
     asked = RangeRequest(asks_for_head(request.scope), unless, range_, if_still)
     settled: list[Sending] = []
+    names: list[str] = []
 
     async def produce(put: Put) -> None:
         parcel = await made(tenant_id, feature_id, version)
+        names.append(parcel.called)
         sending = await asked.settle(parcel, services.lengths)
         settled.append(sending)
         if sending.bare:
@@ -106,15 +110,64 @@ async def download(
     pipe = open_pipe(request, Room.FILE, while_session_lasts(request, produce))
     await pipe.begun()
     (sending,) = settled
-    named = f"feature-{feature_id}{'-not-passed' if not_passed else ''}.{suffix}"
-    name = f'attachment; filename="{named}"'
-    headers = {**sending.headers, "Content-Disposition": name}
+    ending = "-not-passed" if not_passed else ""
+    plain = f"feature-{feature_id}{ending}.{suffix}"
+    called = f"{file_name(names[0], ending)}.{suffix}"
+    headers = {**sending.headers, "Content-Disposition": attachment(called, plain)}
     if sending.bare:
         return Response(b"", status_code=sending.status, media_type=media_type, headers=headers)
-    ending = Ending(seconds=DOWNLOAD_SECONDS)
+    end = Ending(seconds=DOWNLOAD_SECONDS)
     return StreamedResponse(
-        pipe, ending, media_type=media_type, headers=headers, status_code=sending.status
+        pipe, end, media_type=media_type, headers=headers, status_code=sending.status
     )
 
 
-HANDLERS = (download,)
+class LetterFormat(StrEnum):
+    """What the letter is sent as."""
+
+    MD = "md"
+    HTML = "html"
+
+
+LETTERS: Final[Mapping[LetterFormat, str]] = {
+    LetterFormat.MD: "text/markdown",
+    LetterFormat.HTML: "text/html",
+}
+
+WantedLetter = Annotated[
+    LetterFormat,
+    QueryParameter(
+        name="format", description="`md`: text. `html`: a page to print, without scripts."
+    ),
+]
+
+
+@get(
+    "/features/{feature_id:str}/letter",
+    summary="A page for whoever will run it",
+    media_type="text/markdown",
+    guards=[Counted(Rate.DOWNLOAD)],
+)
+async def letter(
+    services: OfServices,
+    tenant_id: OfTenant,
+    feature_id: FeatureId,
+    moment: AsOfDependency,
+    form: WantedLetter = LetterFormat.MD,
+) -> Response[bytes]:
+    """What the finished code is, needs and costs, and whom to ask; also as it was."""
+    version = None
+    if not moment.is_present:
+        version = (await load_snapshot(services, tenant_id, feature_id, moment)).row.version
+    called, body = await services.letter(tenant_id, feature_id, form, version)
+    plain = f"feature-{feature_id}-letter.{form}"
+    named = {"Content-Disposition": attachment(f"{file_name(called, '-letter')}.{form}", plain)}
+    return Response(body, media_type=LETTERS[form], headers=named)
+
+
+def attachment(name: str, plain: str) -> str:
+    """The header that names a file in any script (RFC 6266), and in ASCII for old clients."""
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+HANDLERS = (download, letter)

@@ -38,6 +38,7 @@ from interface.http.responses.structs import (
 from interface.http.responses.views import (
     feature_view,
     message_view,
+    reading_order,
     run_item,
     texts_needed,
     written_of,
@@ -160,12 +161,15 @@ async def list_files(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response[FilePage]:
-    """The files of the implementation that counts now, by path."""
+    """The files of the implementation that counts now: `README.md`, then by path."""
     seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version)
     listing = _of(services, tenant_id, "files", feature_id, moment)
     after = listing.after(cursor) or ""
     files = await _files(services, tenant_id, seen)
-    made = page_of([file for file in files if file.path > after], limit)
+    made = page_of(
+        [file for file in files if not after or reading_order(file.path) > reading_order(after)],
+        limit,
+    )
     items = tuple(FileItem(file.path, file.size, file.sha256) for file in made.items)
     return seen.answer(FilePage(items, listing.cursor(items[-1].path) if made.more else None))
 

@@ -242,6 +242,10 @@ class FeatureView(Struct, frozen=True):
     """Of code that failed its reviews, until it is done or the brief is revised."""
     stopped: StoppedWork | None = None
     """Null: work is not stopped."""
+    notes: str = ""
+    """What the implementer tells the person about the code that stands, in Markdown."""
+    called: str = ""
+    """What its downloads are called, without the ending; empty before there is a specification."""
 
 
 class MessageView(Struct, frozen=True):

@@ -10,7 +10,9 @@ from typing import Any
 from msgspec.structs import asdict
 
 from application.agents.points import reading_in
+from application.delivery.checker import README
 from application.delivery.download import markdown_of
+from application.delivery.names import file_name
 from application.ports import Unread
 from domain import events as e
 from domain.pipeline import AGENT_OF
@@ -111,7 +113,20 @@ def feature_view(
         ),
         mending=mending_view(row, texts),
         stopped=_stopped(row, texts),
+        notes=_notes(texts.get(row.files_version or 0)),
+        called=_called(texts.get(written.spec.version) if written.spec else None),
     )
+
+
+def _called(recorded: Recorded | None) -> str:
+    if recorded is None or not isinstance(recorded.event, e.SpecGenerated):
+        return ""
+    return file_name(recorded.event.document.title)
+
+
+def _notes(recorded: Recorded | None) -> str:
+    written = recorded is not None and isinstance(recorded.event, e.ImplementationCompleted)
+    return getattr(recorded.event, "notes", "") if recorded and written else ""
 
 
 def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:
@@ -120,10 +135,15 @@ def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:
 
 
 def written_of(recorded: Recorded | None) -> Sequence[e.FileWritten]:
-    """The files of an implementation as they were recorded, by path."""
+    """The files of an implementation as they were recorded: what to read first, then by path."""
     if recorded is None or not isinstance(recorded.event, e.ImplementationCompleted):
         return ()
-    return sorted(recorded.event.files, key=lambda file: file.path)
+    return sorted(recorded.event.files, key=lambda file: reading_order(file.path))
+
+
+def reading_order(path: str) -> tuple[bool, str]:
+    """Sorts paths, with `README.md` first."""
+    return (path != README, path)
 
 
 def message_view(row: MessageRow, texts: Mapping[int, Recorded]) -> MessageView | None:

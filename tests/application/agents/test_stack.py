@@ -88,6 +88,16 @@ def test_governance_states_what_is_checked() -> None:
         ({"src/more.ts": "process.env.SECRET_KEY;\n"}, ".env.example"),
         ({"README.md": README.replace("npm start", "run it")}, "README.md"),
         ({"src/b.ts": 'import { url } from "./settings";\n'}, "src/b.ts"),
+        ({"src/b.ts": "server.listen(8080);\n"}, "src/b.ts"),
+        ({"src/b.ts": "await app.listen({ port: 8080 });\n"}, "src/b.ts"),
+        (
+            {
+                "src/b.ts": 'app.listen(Number(process.env.PORT), "127.0.0.1");\n',
+                ".env.example": "DATABASE_URL=\nPORT=\n",
+                "README.md": f"{README}\nPORT",
+            },
+            "src/b.ts",
+        ),
         ({"src/b.ts": 'export * from "./settings.js";\n'}, "src/b.ts"),
         ({"src/b.ts": 'const a = await import("./settings");\n'}, "src/b.ts"),
     ],
@@ -118,6 +128,11 @@ def test_what_is_missing_is_refused(path: str) -> None:
         {"tsconfig.json": json.dumps({"extends": "./base.json"})},
         {".env.example": "DATABASE_URL=\nPORT=\n"},
         {"README.md": README.replace("npm test", "the tests")},
+        {"tests/a.test.ts": 'import { noon } from "./helpers/clock.ts";\nserver.listen(0);\n'},
+        {
+            "src/b.ts": "const { PORT: port = 3000, HOST } = process.env;\nx.listen(port, HOST);\n",
+            ".env.example": "DATABASE_URL=\nPORT=\nHOST=\n",
+        },
         {"README.md": README.replace("npm install", "npm ci")},
         {"src/b.ts": 'import { a } from "./gone.ts";\nprocess.env.NODE_ENV;\n'},
     ],

@@ -1,4 +1,4 @@
-"""What other programs leave beside a delivery is passed over and said; what runs by itself is not.
+"""What tools leave beside a delivery is said and is no fault; any other file that was added is one.
 
 And an unpacked delivery can be zipped again anywhere on earth.
 """
@@ -14,12 +14,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from application.delivery.beside import APPLE_DOUBLE
+from application.delivery.beside import APPLE_DOUBLE, RUNS
 from application.delivery.checker import Wrong, check, notes, read
+from domain import events as e
 from tests import given
 from tests.application.delivery.test_delivery import FILES, SCRIPT, unpacked
-from tests.delivered import Shop, zipped
+from tests.delivered import FILES as WRITTEN
+from tests.delivered import Shop, unzipped, zipped
 
 DOUBLE = APPLE_DOUBLE + b"\0" * 40
 HARMLESS = {
@@ -31,40 +34,96 @@ HARMLESS = {
     "._README.md": DOUBLE,
     "__MACOSX/src/._server.ts": DOUBLE,
     ".directory": b"[Dolphin]\n",
+    "node_modules/express/index.js": b"module.exports = 1",
+    "code/node_modules/.package-lock.json": b"{}",
+    "code/dist/server.js": b"1",
+    "code/coverage/lcov.info": b"",
+    "code/package-lock.json": b"{}",
+    "code/yarn.lock": b"",
+    "code/npm-debug.log": b"",
+    "code/tsconfig.tsbuildinfo": b"{}",
+    ".env": b"PORT=1\n",
+    "code/.env.local": b"PORT=1\n",
+    "code/.git/config": b"[core]\n\tbare = false\n",
+    ".vscode/settings.json": b"{}",
+    "code/.idea/workspace.xml": b"<project/>",
+    "documents/__pycache__/verify.cpython-311.pyc": b"\0",
+    "code/src/server.ts~": b"",
+    "code/src/.server.ts.swp": b"",
+    "code/.eslintcache": b"",
+    "documents/.~lock.brief.md#": b"",
 }
-HARMFUL = {
+FOREIGN = {
     "desktop.ini": b"[.ShellClassInfo]\r\nIconResource=\\\\evil.example\\share\\x.dll,0\r\n",
     "src/desktop.ini": "[.ShellClassInfo]\r\nCLSID={x}\r\n".encode("utf-16"),
     "._evil.sh": b"#!/bin/sh\n",
     "__MACOSX/evil.sh": b"#!/bin/sh\n",
     ".DS_Store/evil.sh": b"#!/bin/sh\n",
-    "node_modules/express/index.js": b"evil()",
-    ".git/config": b"[core]\n\tbare = false\n",
-    ".vscode/tasks.json": b"{}",
     ".npmrc": b"",
-    ".env": b"NODE_OPTIONS=--require ./evil.js",
-    "package-lock.json": b"{}",
+    "code/src/more.ts": b"evil()",
+    "code/src/dist/evil.js": b"evil()",
+    "code/tests/build/evil.test.ts": b"evil()",
+    "code/db/999_evil.sql": b"DROP TABLE loan",
     "sitecustomize.py": b"evil()",
-    ".build-practical/json.py": b"print('valid')",
+    "documents/json.py": b"print('valid')",
+    ".env.example/x": b"",
 }
 
 
 @pytest.mark.parametrize("path", HARMLESS)
-def test_what_file_managers_leave_is_passed_over_and_named(path, tmp_path):
+def test_what_tools_leave_is_no_fault_and_is_named(path, tmp_path):
     files = {**FILES, path: HARMLESS[path]}
     assert check(files) == check(FILES)
-    assert [line for line in notes(files) if path in line]
+    (told,) = notes(files)
+    assert told.startswith("beside, not delivered: ")
+    assert path.startswith(told.split(": ")[1])
     place = tmp_path / "again.zip"
     place.write_bytes(zipped(files))
     assert check(read(place)) == check(FILES)
 
 
-@pytest.mark.parametrize("path", HARMFUL)
-def test_what_would_run_or_lead_elsewhere_is_never_passed_over(path, tmp_path):
-    with pytest.raises(Wrong) as caught:
-        check({**FILES, path: HARMFUL[path]})
+@pytest.mark.parametrize("path", FOREIGN)
+def test_a_file_that_no_tool_leaves_is_named_and_is_a_fault(path):
+    with pytest.raises(Wrong, match="was added") as caught:
+        check({**FILES, path: FOREIGN[path]})
     assert caught.value.place == path
     assert notes(FILES) == []
+
+
+@pytest.mark.parametrize("folder", ["dist", "build/deep", "coverage", "out", "tmp"])
+async def test_a_delivered_file_is_a_tools_in_no_folder(folder, tmp_path):
+    """An agent may call a folder of the code as it likes; its files count all the same."""
+    path = f"{folder}/server.ts"
+    shop = Shop([])
+    shop.tell(with_file(path))
+    files = unzipped(await shop.zip())
+    assert "code/" + path in files
+    assert check(files)
+    place = unpacked(tmp_path / "folder", files)
+    assert read(place) == files
+    for body in (b"evil()", None):
+        changed = {**files, "code/" + path: body} if body else dict(files)
+        if body is None:
+            del changed["code/" + path]
+        with pytest.raises(Wrong) as caught:
+            check(changed)
+        assert caught.value.place == "code/" + path
+        unpacked(tmp_path / str(body), changed)
+        with pytest.raises(Wrong):
+            check(read(tmp_path / str(body)))
+    with pytest.raises(Wrong, match="was added"):
+        check({**files, f"code/{folder}/more.ts": b"evil()"})
+
+
+def with_file(path: str) -> list[e.FeatureEvent]:
+    """A finished life in which the server stands at another path."""
+    moved = tuple(
+        replace(file, path=path) if file.path == "src/server.ts" else file for file in WRITTEN
+    )
+    return [
+        replace(event, files=moved) if isinstance(event, e.ImplementationCompleted) else event
+        for event in given.done().events
+    ]
 
 
 def tree(tmp_path: Path, *more: str) -> Path:
@@ -72,8 +131,10 @@ def tree(tmp_path: Path, *more: str) -> Path:
     folder = unpacked(tmp_path / "folder")
     for path in (
         ".git/HEAD", ".git/hooks/pre-commit.sample", ".git/objects/ab/cd", ".git/refs/heads/main",
-        "node_modules/express/index.js", "node_modules/.package-lock.json", "package-lock.json",
-        "src/node_modules/x/package.json", ".Trash-1000/x", *more,
+        "code/node_modules/express/index.js", "code/node_modules/.package-lock.json",
+        "code/package-lock.json", "code/src/node_modules/x/package.json", ".Trash-1000/x",
+        "code/dist/server.js", "code/coverage/lcov.info", ".env", ".DS_Store",
+        ".vscode/launch.json", "documents/__pycache__/x.pyc", *more,
     ):  # fmt: skip
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(b"")
@@ -82,18 +143,20 @@ def tree(tmp_path: Path, *more: str) -> Path:
         '[remote "origin"]\n\turl = https://example.com/x.git\n'
         "\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
     )
-    (folder / "node_modules" / "link").symlink_to(folder / "README.md")
+    (folder / "code" / "node_modules" / "link").symlink_to(folder / "README.md")
     return folder
 
 
-def test_a_repository_and_installed_packages_are_passed_over_and_named(tmp_path):
+def test_a_folder_that_is_worked_in_is_valid_and_what_lies_beside_is_named(tmp_path):
     files = read(tree(tmp_path))
     assert check(files) == check(FILES)
     told = "\n".join(notes(files))
-    for name in (".git/", "node_modules/", "src/node_modules/", ".Trash-1000/"):
-        assert f"passed over: {name}: " in told
-    assert "package-lock.json" in told
-    assert "not checked" in told
+    for name in (
+        ".git/", "code/node_modules/", "code/src/node_modules/", ".Trash-1000/", "code/dist/",
+        "code/coverage/", ".env", ".DS_Store", ".vscode/", "documents/__pycache__/",
+        "code/package-lock.json",
+    ):  # fmt: skip
+        assert f"beside, not delivered: {name}: " in told
     ran = subprocess.run(  # noqa: S603  # Ours.
         [sys.executable, str(tmp_path / "folder" / SCRIPT)],
         capture_output=True,
@@ -101,21 +164,26 @@ def test_a_repository_and_installed_packages_are_passed_over_and_named(tmp_path)
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "note: passed over: node_modules/: installed packages" in ran.stdout
+    assert "note: beside, not delivered: code/node_modules/: installed packages" in ran.stdout
 
 
 @pytest.mark.parametrize(
     "path",
     [
         ".git/hooks/post-checkout", ".git/modules/x/hooks/pre-push", ".git/config.worktree",
-        "node_modules/.hooks/preinstall",
+        "code/node_modules/.hooks/preinstall",
     ],
 )  # fmt: skip
-def test_what_tools_run_by_themselves_is_named_also_in_what_is_passed_over(path, tmp_path):
+def test_what_tools_run_by_themselves_is_pointed_out_and_stands_in_no_zip(path, tmp_path):
     folder = tree(tmp_path, path)
     (folder / path).write_bytes(b"[core]\n\tfsmonitor = evil\n")
+    files = read(folder)
+    assert check(files) == check(FILES)
+    assert f"beside, not delivered: {path}: {RUNS}" in notes(files)
+    place = tmp_path / "again.zip"
+    place.write_bytes(zipped({**FILES, path: (folder / path).read_bytes()}))
     with pytest.raises(Wrong, match="run without a word") as caught:
-        check(read(folder))
+        read(place)
     assert caught.value.place == path
 
 
@@ -131,8 +199,9 @@ def test_settings_of_a_repository_that_run_programs_are_named(setting, tmp_path)
     folder = tree(tmp_path)
     with (folder / ".git" / "config").open("a") as file:
         file.write(setting + "\n")
-    with pytest.raises(Wrong, match="run without a word"):
-        check(read(folder))
+    files = read(folder)
+    assert check(files) == check(FILES)
+    assert f"beside, not delivered: .git/config: {RUNS}" in notes(files)
 
 
 def test_links_and_files_named_like_a_repository_are_none(tmp_path):
@@ -148,7 +217,7 @@ def test_links_and_files_named_like_a_repository_are_none(tmp_path):
 
 def test_the_program_runs_nothing_that_lies_beside_it(tmp_path):
     folder = unpacked(tmp_path / "folder")
-    (folder / ".build-practical" / "json.py").write_text("print('valid'); raise SystemExit")
+    (folder / "documents" / "json.py").write_text("print('valid'); raise SystemExit")
     ran = subprocess.run(  # noqa: S603  # Ours.
         [sys.executable, str(folder / SCRIPT)], capture_output=True, text=True, check=False
     )

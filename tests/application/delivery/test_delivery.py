@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -17,19 +18,36 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from application.delivery import checker
-from application.delivery.checker import LOG, MANIFEST, Wrong, check, main, manifest_bytes, read
+from application.delivery.beside import APPLE_DOUBLE
+from application.delivery.checker import (
+    LOG,
+    MANIFEST,
+    Wrong,
+    check,
+    main,
+    manifest_bytes,
+    notes,
+    read,
+)
+from application.delivery.names import file_name
 from application.delivery.script import script
 from application.transparency.export import StoredEvent, cloud_event, read_line
 from application.transparency.verifier import event_hash
 from domain import commands as c
+from domain import events as e
 from domain.errors import NotNow
 from domain.status import Gate, Step, Verdict
 from interface.cli.logbook import verify_file
 from tests import given
-from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, zipped
+from tests.architecture.pages import PROJECT
+from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, with_files, zipped
 
 TRACE = ("trace.json", "trace.md", "agent-trace.json")
-SCRIPT = ".build-practical/verify.py"
+MADE = (*TRACE, "README.md", "bom.json", "letter.html", "letter.md")
+"""Papers that no event records."""
+SCRIPT = "documents/verify.py"
+
+CODE = {"code/" + path: body for path, body in SOURCES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +77,7 @@ def test_a_delivery_as_it_was_made_is_valid():
     said = check(FILES)
     assert len(said) == 5
     assert said[0].startswith(f"{len(FILES)} files")
-    assert {path for path in FILES if not path.startswith(".")} == set(SOURCES)
+    assert {path for path in FILES if path.startswith("code/")} == set(CODE)
     head = json.loads(FILES[LOG].splitlines()[-1])["hash"]
     assert check(FILES, head) == said
 
@@ -99,7 +117,9 @@ def test_a_missing_file_is_named(path):
     assert "missing" in str(wrong)
 
 
-@pytest.mark.parametrize("path", ["src/more.ts", ".build-practical/more.md", "aaa", "zzz"])
+@pytest.mark.parametrize(
+    "path", ["code/src/more.ts", "documents/more.md", "kit/more.sh", "aaa", "zzz"]
+)
 def test_an_added_file_is_named(path):
     wrong = refused({**FILES, path: b""})
     assert (wrong.place, "added" in str(wrong)) == (path, True)
@@ -115,7 +135,8 @@ def test_a_changed_line_of_the_log_is_named_even_by_its_number():
 
 @pytest.mark.parametrize("path", sorted(set(FILES) - {MANIFEST, SCRIPT}))
 def test_a_manifest_made_to_fit_does_not_hide_a_file_that_the_log_speaks_of(path):
-    made_by_code = {checker.FOLDER + name for name in ("README.md", "bom.json", *TRACE)}
+    made_by_code = {checker.FOLDER + name for name in MADE}
+    made_by_code |= {name for name in FILES if not name.startswith((checker.FOLDER, "code/"))}
     forged = listed_anew({**FILES, path: FILES[path].swapcase()})
     if path in made_by_code:
         assert check(forged)  # As the top of the program says.
@@ -124,10 +145,10 @@ def test_a_manifest_made_to_fit_does_not_hide_a_file_that_the_log_speaks_of(path
 
 
 def test_a_file_that_the_log_does_not_speak_of_is_not_hidden_by_a_manifest_made_to_fit():
-    forged = listed_anew({**FILES, "src/backdoor.ts": b"evil()"})
-    assert refused(forged).place == "src/backdoor.ts"
-    fewer = {path: body for path, body in FILES.items() if path != "src/server.ts"}
-    assert refused(listed_anew(fewer)).place == "src/server.ts"
+    forged = listed_anew({**FILES, "code/src/backdoor.ts": b"evil()"})
+    assert refused(forged).place == "code/src/backdoor.ts"
+    fewer = {path: body for path, body in FILES.items() if path != "code/src/server.ts"}
+    assert refused(listed_anew(fewer)).place == "code/src/server.ts"
 
 
 def test_a_log_cut_short_does_not_pass_for_the_whole():
@@ -192,12 +213,82 @@ def test_a_zip_that_is_damaged_anywhere_says_so_or_holds_the_same_files(whole, t
     assert hidden < len(whole) // 61 / 10  # Dates and the like, which are in no file.
 
 
+@pytest.mark.parametrize("name", ["given", "another name", "Ünïcode"])
+def test_a_folder_may_be_renamed_and_be_named_from_the_one_around_it(name, tmp_path):
+    unpacked(tmp_path / "around" / name)
+    (tmp_path / "around" / "holiday.jpg").write_bytes(b"")
+    assert check(read(tmp_path / "around")) == check(FILES)
+    unpacked(tmp_path / "around" / "second")
+    assert "documents/manifest.json is missing" in str(refused(read(tmp_path / "around")))
+
+
+def test_what_stands_in_a_zip_beside_the_folder_was_added(tmp_path):
+    place = tmp_path / "more.zip"
+    place.write_bytes(zipped(FILES))
+    with zipfile.ZipFile(place, "a") as archive:
+        archive.writestr("__MACOSX/as-unpacked/._README.md", APPLE_DOUBLE)
+    assert check(read(place)) == check(FILES)
+    with zipfile.ZipFile(place, "a") as archive:
+        archive.writestr("autorun.inf", b"")
+    assert refused(read(place)).place == "../autorun.inf"
+
+
+def test_a_delivery_of_the_first_format_is_valid_and_its_changes_are_noticed(tmp_path, capsys):
+    place = PROJECT / "tests" / "golden" / "delivery-1.zip"
+    files = read(place)
+    assert len(check(files)) == 5
+    assert verify_file(place, None, as_json=False) == 0
+    with zipfile.ZipFile(place) as archive:
+        archive.extractall(tmp_path)
+    assert check(read(tmp_path)) == check(files)
+    capsys.readouterr()
+    for path, body in files.items():
+        assert refused({**files, path: body + b" "}).place == path
+        assert refused({p: b for p, b in files.items() if p != path}).place in (path, MANIFEST)
+    for path in ("src/more.ts", "evil.js", ".build-practical/more.md", "documents/manifest.json"):
+        assert refused({**files, path: b"{}"}).place == path
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "dist").mkdir()
+    assert len(notes(read(tmp_path))) == 2
+    assert run(str(tmp_path / ".build-practical" / "verify.py"), str(place)).returncode == 0
+
+
+async def test_the_folder_is_named_by_the_title_and_opens_with_how_to_start_it(whole):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        names = archive.namelist()
+        modes = {one.filename: one.external_attr >> 16 for one in archive.infolist()}
+    top = file_name(given.SPEC.title) + "/"
+    assert names[0] == top + "README.md"
+    assert all(name.startswith(top) for name in names)
+    first = {name.removeprefix(top).partition("/")[0] for name in names}
+    assert first == {
+        ".env.example", "README.md", "code", "compose.yaml", "documents", "kit", "start.cmd",
+        "start.sh",
+    }  # fmt: skip
+    assert FILES["README.md"].startswith(f"# {given.SPEC.title}\n\n## How to start it\n".encode())
+    assert {name for name, mode in modes.items() if mode & 0o111} == {top + "start.sh"}
+
+
+async def test_what_the_implementer_tells_the_person_stands_on_the_first_page():
+    shop = Shop([])
+    shop.tell(
+        replace(event, notes="Choose a **password**.\n\n- And keep it.")
+        if isinstance(event, e.ImplementationCompleted)
+        else event
+        for event in with_files(given.done().events)
+    )
+    files = unzipped(await shop.zip())
+    page = files["README.md"].decode()
+    assert "## What the programmer tells you\n\n> Choose a **password**.\n>\n> - And keep" in page
+    assert check(files)
+
+
 def test_a_name_twice_in_a_zip_or_a_link_in_a_folder_is_refused(tmp_path):
     place = tmp_path / "twice.zip"
     place.write_bytes(zipped(FILES))
     with zipfile.ZipFile(place, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("src/server.ts", b"evil()")
-    with pytest.raises(Wrong, match=r"src/server.ts was added: it is in the zip twice"):
+        archive.writestr("as-unpacked/code/src/server.ts", b"evil()")
+    with pytest.raises(Wrong, match=r"code/src/server.ts was added: it is in the zip twice"):
         read(place)
     folder = unpacked(tmp_path / "folder")
     (folder / "link").symlink_to(folder / "README.md")
@@ -205,8 +296,8 @@ def test_a_name_twice_in_a_zip_or_a_link_in_a_folder_is_refused(tmp_path):
         read(folder)
 
 
-def unpacked(folder: Path) -> Path:
-    for path, body in FILES.items():
+def unpacked(folder: Path, files: dict[str, bytes] = FILES) -> Path:
+    for path, body in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(body)
     return folder
@@ -292,12 +383,12 @@ def test_the_program_in_the_delivery_checks_it_with_nothing_but_python(tmp_path,
     assert run(own, str(place), "--head", "ab" * 32).returncode == 1
     assert run(own, str(tmp_path / "nothing.zip")).returncode == 2
     assert run(own, "--help").returncode == 2
-    server = folder / "src" / "server.ts"
+    server = folder / "code" / "src" / "server.ts"
     server.write_bytes(server.read_bytes() + b" ")
     ran = run(own)
     assert (ran.returncode, ran.stdout) == (
         1,
-        "NOT valid: src/server.ts is not what was delivered\n",
+        "NOT valid: code/src/server.ts is not what was delivered\n",
     )
     assert read(folder).keys() == FILES.keys()  # It left nothing behind.
 
@@ -357,7 +448,7 @@ def test_a_manifest_cannot_be_written_in_two_ways():
     ):
         assert refused({**FILES, MANIFEST: body}).place == MANIFEST
     assert told["sha256"] not in {each["sha256"] for each in told["files"]}
-    assert sha256(FILES["README.md"]).hexdigest() in {each["sha256"] for each in told["files"]}
+    assert sha256(FILES["code/README.md"]).hexdigest() in {each["sha256"] for each in told["files"]}
 
 
 def undecided() -> given.Story:
@@ -376,7 +467,7 @@ async def test_code_without_a_verdict_is_no_delivery_and_says_so_where_it_is_han
         await Shop(story.events).zip()
     files = await taken_as_not_passed(story)
     assert json.loads(files[MANIFEST])["verdict"] == "UNDECIDED"
-    assert b"did not pass its reviews" in files[".build-practical/README.md"]
+    assert b"did not pass its reviews" in files["documents/README.md"]
     assert any("DID NOT PASS" in line for line in check(files))
     assert "WITHOUT HAVING PASSED" in checker.summary(files, None)
     renamed = await taken_as_not_passed(story.do(c.RenameFeature("Another")))

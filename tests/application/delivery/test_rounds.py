@@ -19,7 +19,7 @@ from tests import given
 from tests.delivered import LIVES, Shop, changed, changed_twice, unzipped
 from tests.given import RUN, SPEC
 
-CHANGELOG = ".build-practical/changelog.md"
+CHANGELOG = "documents/changelog.md"
 ATTEMPT = given.Attempt(Step.SPEC, 1, 1)
 SECOND = Content(rounds=(Round(40, Status.DONE),))
 
@@ -105,7 +105,7 @@ def test_without_a_finished_round_before_there_is_nothing_to_compare_with():
 async def test_a_zip_tells_what_changed_if_it_is_of_a_later_round(life):
     files = unzipped(await Shop(LIVES[life]().events).zip())
     assert (CHANGELOG in files) == (life in {"changed", "changed_twice"})
-    assert (b"changelog.md" in files[".build-practical/README.md"]) == (CHANGELOG in files)
+    assert (b"changelog.md" in files["documents/README.md"]) == (CHANGELOG in files)
 
 
 async def test_a_third_round_is_compared_with_the_last_that_was_finished():
@@ -133,7 +133,7 @@ async def test_the_zip_of_the_round_before_is_the_very_zip_that_it_was():
     verdict = next(n for n, x in enumerate(story.events, 1) if isinstance(x, e.VerdictReached))
     assert earlier == await Shop(story.events[:verdict]).zip()
     assert check(unzipped(earlier))
-    manifest = json.loads(unzipped(earlier)[".build-practical/manifest.json"])
+    manifest = json.loads(unzipped(earlier)["documents/manifest.json"])
     assert manifest["version"] == verdict
 
 

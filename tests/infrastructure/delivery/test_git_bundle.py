@@ -87,7 +87,7 @@ async def test_the_last_commit_holds_the_files_and_documents_of_the_zip(tmp_path
     zipped = unzipped(await shop.zip())
     assert {path: body for path, body in there.items() if not path.startswith("docs/")} == SOURCES
     for name in ("brief", "spec", "plan", "tests", "security_review", "code_review"):
-        assert there.pop(f"docs/{name}.md") == zipped[f".build-practical/{name}.md"]
+        assert there.pop(f"docs/{name}.md") == zipped[f"documents/{name}.md"]
     assert there == SOURCES
     assert (clone / "src" / "server.ts").read_bytes() == SOURCES["src/server.ts"]
 

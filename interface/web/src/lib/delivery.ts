@@ -1,34 +1,58 @@
 /** The finished code, as a file to keep: the zip, or the git bundle with its history. */
-import { answerOf, download, type DownloadFormat } from '#lib/api/index.ts';
+import { answerOf, download, letter, type DownloadFormat, type LetterFormat } from '#lib/api/index.ts';
 import { saved } from '#lib/save.ts';
 
 const SUFFIX: Record<DownloadFormat, string> = { zip: 'zip', git: 'bundle' };
 
-/** A file's name from a title: lower case, without spaces, never empty. */
-export function nameOf(title: string, format: DownloadFormat): string {
-	const plain = title
-		.toLowerCase()
-		.replace(/[^a-z0-9]+/g, '-')
-		.slice(0, 60)
-		.replace(/^-|-$/g, '');
-	return `${plain || 'feature'}.${SUFFIX[format]}`;
+/** The name that the service gives a file (RFC 6266), in any script; the second if it gives none. */
+export function namedIn(disposition: string | null | undefined, otherwise: string): string {
+	const found = /filename\*=UTF-8''([^;]+)/i.exec(disposition ?? '')?.[1];
+	try {
+		return found ? decodeURIComponent(found) : otherwise;
+	} catch {
+		return otherwise;
+	}
 }
 
 /** Fetch the zip of code whose reviews came to no verdict. Throws Refusal. */
-export async function deliverAsNotPassed(feature: string, title: string): Promise<void> {
-	const query = { format: 'zip' as const, not_passed: true };
-	const file = await answerOf(download({ path: { feature_id: feature }, query, parseAs: 'blob' }));
-	saved(file as unknown as Blob, nameOf(`${title} not passed`, 'zip'));
+export async function deliverAsNotPassed(feature: string): Promise<void> {
+	await take(feature, { format: 'zip', not_passed: true });
 }
 
 /** Fetch it, of a past version if one is named, and hand it to the browser. Throws Refusal. */
 export async function deliver(
 	feature: string,
-	title: string,
 	format: DownloadFormat,
 	version: number | null = null
 ): Promise<void> {
-	const query = { format, ...(version === null ? {} : { version }) };
-	const file = await answerOf(download({ path: { feature_id: feature }, query, parseAs: 'blob' }));
-	saved(file as unknown as Blob, nameOf(title, format));
+	await take(feature, { format, ...(version === null ? {} : { version }) });
+}
+
+/** Fetch the page for whoever will run it. Throws Refusal. */
+export async function handOver(feature: string, format: LetterFormat): Promise<void> {
+	const query = { format };
+	const asked = await letter({ path: { feature_id: feature }, query, parseAs: 'blob' });
+	await keep(asked, `letter.${format}`);
+}
+
+interface Wanted {
+	format: DownloadFormat;
+	not_passed?: boolean;
+	version?: number;
+}
+
+async function take(feature: string, query: Wanted): Promise<void> {
+	const asked = await download({ path: { feature_id: feature }, query, parseAs: 'blob' });
+	await keep(asked, `code.${SUFFIX[query.format]}`);
+}
+
+interface Answered {
+	data?: unknown;
+	error?: unknown;
+	response?: Response;
+}
+
+async function keep(asked: Answered, otherwise: string): Promise<void> {
+	const file = await answerOf(Promise.resolve(asked));
+	saved(file as Blob, namedIn(asked.response?.headers.get('content-disposition'), otherwise));
 }

@@ -159,7 +159,7 @@ async def test_a_download_is_cut_off_and_not_ended_when_its_session_ends(
         await going.wait()
 
     async def slow(*_: Any) -> Parcel:
-        return Parcel("0" * 64, chunks)
+        return Parcel("x", "0" * 64, chunks)
 
     object.__setattr__(world.services, "archive", slow)
     path = f"{ann.url}/api/features/{uuid7()}/download"

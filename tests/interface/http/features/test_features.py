@@ -1,17 +1,21 @@
 """Features over HTTP: commands, reads, preconditions and refusals."""
 
 import asyncio
-import io
-import zipfile
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from application.delivery.download import Download
+from application.delivery.names import file_name
+from domain.events import ImplementationCompleted
 from domain.status import Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
+from tests import given
+from tests.delivered import unzipped
 from tests.interface.world import SOURCE, Person, World, settled, types_of
 
 
@@ -232,8 +236,13 @@ async def test_a_finished_feature_gives_files_runs_and_the_same_zip_twice(
     zips = [await ann.ask("GET", f"/api/features/{feature}/download") for _ in range(2)]
     assert zips[0].content == zips[1].content
     assert zips[0].headers["content-type"] == "application/zip"
-    names = zipfile.ZipFile(io.BytesIO(zips[0].content)).namelist()
-    assert "src/server.ts" in names
+    assert unzipped(zips[0].content)["code/src/server.ts"]
+    seen = (await ann.ask("GET", f"/api/features/{feature}")).json()
+    assert seen["called"] == file_name(given.SPEC.title)
+    called = f"{seen['called']}.zip"
+    named = zips[0].headers["content-disposition"]
+    plain = f'attachment; filename="feature-{feature}.zip"'
+    assert named == f"{plain}; filename*=UTF-8''{quote(called, safe='')}"
     await settled(world)
 
 
@@ -245,7 +254,7 @@ async def test_a_history_is_a_bundle_for_git(ann: Person, world: World) -> None:
     assert bundles[0].content.startswith(b"# v2 git bundle\n")
     assert bundles[0].headers["content-type"] == "application/x-git-bundle"
     name = f'attachment; filename="feature-{feature}.bundle"'
-    assert bundles[0].headers["content-disposition"] == name
+    assert bundles[0].headers["content-disposition"].startswith(name)
     unknown = await ann.ask("GET", path, params={"format": "rar"})
     assert (unknown.status_code, unknown.json()["code"]) == (400, "invalid_request")
     assert world.services.places.taken == 0
@@ -278,8 +287,7 @@ async def test_code_without_a_verdict_is_handed_out_only_where_the_operator_allo
     assert (await ann.ask("GET", f"{path}/download", params=git)).status_code == 409
     taken = await ann.ask("GET", f"{path}/download", params={"not_passed": "true"})
     assert "-not-passed.zip" in taken.headers["content-disposition"]
-    inside = zipfile.ZipFile(io.BytesIO(taken.content))
-    assert b"did not pass" in inside.read(".build-practical/README.md")
+    assert b"did not pass" in unzipped(taken.content)["documents/README.md"]
     await ann.ask("POST", f"{path}/retry")
     seen = (await ann.ask("GET", path)).json()
     assert (seen["status"], seen["failure"]) == ("review", None)
@@ -358,3 +366,32 @@ async def test_a_version_that_is_not_in_the_log_is_not_waited_for(
     world.reads.current = behind  # type: ignore[method-assign, assignment]
     assert (await ann.ask("GET", f"/api/features/{mine}?min_version=99")).status_code == 200
     assert waited == [1]
+
+
+async def test_what_the_implementer_tells_the_person_is_shown(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    path = f"/api/features/{feature}"
+    world.log.events[:] = [
+        replace(one, event=replace(one.event, notes="Choose a **password** first."))
+        if isinstance(one.event, ImplementationCompleted)
+        else one
+        for one in world.log.events
+    ]
+    world.features.forget()
+    assert (await ann.ask("GET", path)).json()["notes"] == "Choose a **password** first."
+    guide = unzipped((await ann.ask("GET", f"{path}/download")).content)["README.md"].decode()
+    assert "> Choose a **password** first." in guide
+
+
+async def test_a_letter_is_for_whoever_will_run_it(ann: Person, world: World) -> None:
+    feature = await ann.finished()
+    path = f"/api/features/{feature}"
+    files = unzipped((await ann.ask("GET", f"{path}/download")).content)
+    for form, kind in (("md", "text/markdown"), ("html", "text/html")):
+        letter = await ann.ask("GET", f"{path}/letter", params={"format": form})
+        assert letter.content == files[f"documents/letter.{form}"]
+        assert letter.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert letter.headers["content-disposition"].startswith("attachment")
+        assert f"-letter.{form}" in letter.headers["content-disposition"]
+    early = await ann.ask("GET", f"/api/features/{await ann.at_spec_gate()}/letter")
+    assert (early.status_code, early.json()["code"]) == (409, "not_now")

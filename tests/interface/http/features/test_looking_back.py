@@ -1,7 +1,5 @@
 """Going back, looking back, forking and comparing over HTTP, each also with a stranger asking."""
 
-import io
-import zipfile
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +9,7 @@ import pytest
 from application.delivery.artifact_keys import artifact_key
 from domain.status import Step
 from tests import given
+from tests.delivered import unzipped
 from tests.interface.world import SOURCE, Person, World, types_of
 
 PARTS = ("", "/messages", "/files", "/runs", "/checkpoints")
@@ -260,7 +259,7 @@ async def test_a_fork_outlives_its_parent_with_texts_and_files(ann: Person, worl
     assert after["deliverables"] == before["deliverables"]
     await ann.work(str(child), Step.SECURITY_REVIEW, Step.CODE_REVIEW)
     zipped = await ann.ask("GET", f"{place}/download")
-    assert zipfile.ZipFile(io.BytesIO(zipped.content)).read("src/server.ts") == SOURCE
+    assert unzipped(zipped.content)["code/src/server.ts"] == SOURCE
 
 
 async def test_a_deleted_feature_cannot_be_forked(ann: Person) -> None:

@@ -138,7 +138,7 @@ async def test_a_download_that_breaks_does_not_look_whole(ann: Person, world: Wo
         raise RuntimeError("the disk is gone")
 
     async def breaking(*_: object) -> Parcel:
-        return Parcel("0" * 64, chunks)
+        return Parcel("x", "0" * 64, chunks)
 
     object.__setattr__(world.services, "archive", breaking)
     with pytest.raises(httpx2.RemoteProtocolError):

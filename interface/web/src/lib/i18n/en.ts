@@ -65,6 +65,8 @@ export const en = {
 		title: 'The connection is lost.',
 		help: 'Nothing is lost with it: this page goes on by itself as soon as the service answers.'
 	},
+	/** Said wherever code is promised or handed over, in the same words. */
+	what: 'You get code to download. It does not run here: to run it you need a computer with Docker, or somebody who runs it for you.',
 	landing: {
 		title: 'Describe software. Approve every step. Get its source code.',
 		lead: 'You talk with an analyst. Constrained agents write a specification, a plan, tests and the code. Nothing goes on before you have read it and said yes.',
@@ -82,7 +84,7 @@ export const en = {
 			],
 			[
 				'Take the code',
-				'The code is written, then read by two reviewers, one for security. You get a zip with everything, and the reasons behind it.'
+				'The code is written, then read by two reviewers, one for security. You get a zip with everything: the code, what starts it, and the reasons behind it.'
 			]
 		],
 		promisesTitle: 'What you can rely on',
@@ -549,11 +551,15 @@ export const en = {
 	},
 	done: {
 		title: 'The code is ready',
-		help: 'It passed both reviews. Nobody has run it yet: read the review, then try it on your machine.',
+		help: 'It passed both reviews. Nobody has run it yet: the zip begins with how to start it.',
+		notes: 'What the programmer tells you',
+		handOver: 'Hand it to somebody',
+		handOverHelp: 'A page on what it is, needs and costs to run, and whom to ask.',
+		letter: { html: 'Page to print, or to keep as PDF', md: 'As text' },
 		files: (n: number) => plural(n, 'file', 'files'),
 		bundle: 'With its history, for git',
 		bundleHelp: 'One commit for each step. To open it:',
-		bundleCommand: (name: string) => `git clone ${name}`
+		bundleCommand: (name: string) => `git clone "${name}.bundle"`
 	},
 	rounds: {
 		change: 'Change it',

@@ -19,7 +19,7 @@ What it cannot show: whoever can change all of these files together can also mak
 change this program so that it says yes to everything. So compare the log's head with what the
 service tells (`--head`), and check what matters with a copy of this file from elsewhere.
 `README.md` and what starts the code (`start.sh`, `start.cmd`, `compose.yaml`, `kit`), the letter,
-`trace.*`, `agent-trace.json` and `bom.json` are made from code, documents and log; only the manifest
+`trace.*`, `agent-trace.json` and `bom.json` are made from code, documents and log; the manifest alone
 covers them.
 """
 

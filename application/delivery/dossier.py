@@ -37,7 +37,7 @@ README: Final = """\
 - `brief.md`, `spec.md`, `plan.md`, `tests.md`: what was asked for and approved, step by step
 - `trace.md` (`trace.json`): from each point of the brief to requirements, tests, tasks and files
 - `agent-trace.json`: which agent, with which model, wrote which lines of the source files, in which
-  attempt (Agent Trace 0.1.0); a `urn:uuid:` there is an event's id in `log.jsonl`
+  attempt (Agent Trace 0.1.0); its paths begin in `code`, a `urn:uuid:` is an event's id in `log.jsonl`
 - `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
 - `letter.md`, `letter.html` (to print): a page for whoever will run it
 - `bom.json`: the packages that the code declares (CycloneDX 1.6)

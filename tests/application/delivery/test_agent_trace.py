@@ -22,7 +22,7 @@ from tests import given
 from tests.delivered import FEATURE, LIVES, TENANT, Shop, finish, unzipped
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-PLACE = ".build-practical/agent-trace.json"
+PLACE = "documents/agent-trace.json"
 UNUSUAL = ("", "\n", "one", "one\n", "a\r\nb\r\n", "a\rb", "x" * 100_000, "\n" * 20_000, "ä\x00\n")
 TEXTS = st.lists(
     st.lists(st.sampled_from(["a", "b", "c", "d\r", "", "e e"]), max_size=12).map("\n".join)
@@ -187,7 +187,7 @@ async def test_every_delivery_holds_a_whole_record_of_the_same_bytes(life):
     sources = {path: body for path, body in files.items() if not path.startswith(".build")}
     assert {file["path"] for file in record["files"]} == set(sources)
     assert all(covered(file, sources[file["path"]]) for file in record["files"])
-    log = [json.loads(line) for line in files[".build-practical/log.jsonl"].splitlines()]
+    log = [json.loads(line) for line in files["documents/log.jsonl"].splitlines()]
     known = {f"urn:uuid:{line['id']}" for line in log}
     talks = [talk for file in record["files"] for talk in file["conversations"]]
     assert {talk["url"] for talk in talks} <= known

@@ -114,6 +114,8 @@ class Approve(Command, frozen=True):
     gate: Gate
     content_sha256: Sha256
     note: NoteText = ""
+    proposal_put_aside: Version | None = None
+    """Approve without the pending proposal of this version, which is not to be taken."""
 
 
 class RetryFeature(Command, frozen=True):

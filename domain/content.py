@@ -126,6 +126,9 @@ class Content(Struct, frozen=True, omit_defaults=True):
     """Version of the failed attempt whose files the code is written on from."""
     rounds: tuple[Round, ...] = ()
     """The rounds before this one, oldest first; none in a fork."""
+    proposal: int | None = None
+    """Version of the reply that proposes another brief than the one that is confirmed, as long as
+    nobody has taken it or put it aside."""
     base: int | None = None
     """Version of the implementation that stood when this round began: its files are changed, and
     those that need no change stay as they are."""

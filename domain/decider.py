@@ -15,7 +15,15 @@ from msgspec.structs import replace
 from domain import commands as c
 from domain import events as e
 from domain.content import Content, Span, sha256_of
-from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
+from domain.errors import (
+    ContentChanged,
+    EmptyBrief,
+    NoSuchCheckpoint,
+    NotFound,
+    NotNow,
+    ProposalPending,
+    Superseded,
+)
 from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
@@ -124,8 +132,11 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
             f"A fork inherits no approval: approve the {awaited[0]} first, then the rest in order.",
             feature.status,
         )
+    proposal = feature.content.proposal
+    if proposal is not None and proposal != command.proposal_put_aside:
+        raise ProposalPending(proposal)
     if command.gate is not here:
-        return e.ApprovalRenewed(command.gate, command.content_sha256, command.note)
+        return e.ApprovalRenewed(command.gate, command.content_sha256, command.note, proposal)
     advice = feature.content.advice
     advised = advice.recommendation if advice and advice.gate is command.gate else None
     return DOCUMENTS[command.gate].approved(
@@ -133,6 +144,7 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
         recommendation=advised,
         override=advised is Recommendation.REVISE,
         note=command.note,
+        proposal_put_aside=proposal,
     )
 
 
@@ -147,7 +159,12 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     target = feature.checkpoint_at(to_version)
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
-    restored = replace(target.content, rework=content.rework, conversation=_heard(feature))
+    restored = replace(
+        target.content,
+        rework=content.rework,
+        conversation=_heard(feature),
+        proposal=content.proposal,
+    )
     restored = _with_what_is_left(restored, feature)
     if restored.status is Status.REVIEW:
         # Of the same code: only the review that came to no verdict is asked for again.

@@ -40,6 +40,22 @@ class ContentChanged(Refused):
         self.current_sha256 = current_sha256
 
 
+class ProposalPending(Refused):
+    """In the conversation a changed brief is proposed, and approving would leave it out.
+
+    Take it, by revising the brief, or approve and say that it is put aside.
+    """
+
+    code = "proposal_pending"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            "In the conversation a changed brief is proposed, and approving would leave it out. "
+            f"Take it, by revising the brief, or put aside the proposal of version {version}."
+        )
+        self.version = version
+
+
 class EmptyBrief(Refused):
     """There is no word in the brief. Write what the software should do: one sentence is enough."""
 

@@ -232,6 +232,8 @@ class SpecApproved(Event, frozen=True, tag="spec_approved"):
     override: bool
     """Approved although REVISE was advised."""
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class PlanApproved(Event, frozen=True, tag="plan_approved"):
@@ -242,6 +244,8 @@ class PlanApproved(Event, frozen=True, tag="plan_approved"):
     recommendation: Recommendation | None
     override: bool
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class TestsApproved(Event, frozen=True, tag="tests_approved"):
@@ -253,6 +257,8 @@ class TestsApproved(Event, frozen=True, tag="tests_approved"):
     recommendation: Recommendation | None
     override: bool
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
@@ -262,6 +268,8 @@ class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
     gate: Gate
     content_sha256: str
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):

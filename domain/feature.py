@@ -12,7 +12,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain import events as e
-from domain.content import Advice, Approval, Content, Deliverable, Left, Review, Rework, Round
+from domain.content import (
+    Advice,
+    Approval,
+    Content,
+    Deliverable,
+    Left,
+    Review,
+    Rework,
+    Round,
+    sha256_of,
+)
 from domain.lifecycle import APPROVED_AT, ENDED, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
@@ -127,8 +137,11 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return _going_on(begun, content, version)
         case e.PartCarried(part=part, event=carried):
             return _carried(moved, part, carried, version)
+        case e.AgentReplied():
+            return _proposed(moved, event, version)
         case e.ApprovalRenewed(gate=gate, content_sha256=sha):
-            return moved.with_approval(gate, Approval(version, sha))
+            given = Approval(version, sha)
+            return _put_aside(moved.with_approval(gate, given), event.proposal_put_aside)
         case e.RecommendationMade(gate=gate, recommendation=advised):
             return replace(moved, advice=Advice(version, gate, advised))
         case e.ImplementationCompleted(content_sha256=sha):
@@ -147,11 +160,25 @@ def _made(content: Content, event: e.FeatureEvent, version: int) -> Content:
     if kind in WRITTEN_AT:
         return content.with_deliverable(WRITTEN_AT[kind], Deliverable(version, sha))
     if kind in APPROVED_AT:
-        return content.with_approval(APPROVED_AT[kind], Approval(version, sha))
+        given = content.with_approval(APPROVED_AT[kind], Approval(version, sha))
+        return _put_aside(given, getattr(event, "proposal_put_aside", None))
     if kind in REVIEWED_BY:
         verdict: Verdict = getattr(event, "verdict")  # noqa: B009 - of every review; see there.
         return content.with_review(REVIEWED_BY[kind], Review(version, sha, verdict))
     return content
+
+
+def _proposed(content: Content, reply: e.AgentReplied, version: int) -> Content:
+    """With the brief that a reply proposes, if it is another than the confirmed one."""
+    if content.brief is None or reply.brief_markdown is None:
+        return content
+    same = sha256_of(reply.brief_markdown) == content.brief.content_sha256
+    return replace(content, proposal=None if same else version)
+
+
+def _put_aside(content: Content, proposal: int | None) -> Content:
+    """Without a proposal that a person has put aside."""
+    return replace(content, proposal=None) if content.proposal == proposal else content
 
 
 def _kept(content: Content, gate: Gate, before: Content) -> Content:
@@ -181,6 +208,8 @@ def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Co
         case Part.BRIEF:
             mode = getattr(event, "mode", content.mode)
             return replace(content, brief=made, mode=mode)
+        case Part.MESSAGE if isinstance(event, e.AgentReplied):
+            return _proposed(content, event, version)
         case Part.ADVICE if isinstance(event, e.RecommendationMade):
             return replace(content, advice=Advice(version, event.gate, event.recommendation))
         case Part.PREVIOUS_IMPLEMENTATION:

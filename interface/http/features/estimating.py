@@ -86,7 +86,8 @@ async def _approval(services: Services, tenant_id: UUID, feature_id: UUID) -> c.
     for gate in feature.content.awaiting(here) if here else ():
         shown = feature.content.deliverable(gate)
         if shown is not None:
-            return c.Approve(gate, shown.content_sha256)
+            aside = feature.content.proposal  # What it costs is told before that is decided.
+            return c.Approve(gate, shown.content_sha256, proposal_put_aside=aside)
     raise NotNow(status=feature.status)
 
 

@@ -27,7 +27,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "confirm_brief": (*WORKING, "empty_brief"),
     "revise_brief": (*WORKING, "empty_brief"),
     "read_brief": ("empty_brief",),
-    "approve": (*WORKING, "content_changed"),
+    "approve": (*WORKING, "content_changed", "proposal_pending"),
     "retry_feature": (*WORKING, "no_such_checkpoint"),
     "replay_feature": (*WORKING, "no_such_checkpoint"),
     "post_message": WORKING,

@@ -25,7 +25,7 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
-from domain.errors import ContentChanged, NotFound, NotNow, Refused
+from domain.errors import ContentChanged, NotFound, NotNow, ProposalPending, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems.table import (
     BY_STATUS,
@@ -57,6 +57,8 @@ def problem_of(error: BaseException) -> Problem:
             return replace(said, feature_status=str(status), actions=actions_at(status))
         case ContentChanged(current_sha256=current):
             return replace(problem("content_changed", str(error)), current_sha256=current)
+        case ProposalPending(version=version):
+            return replace(problem("proposal_pending", str(error)), proposal_version=version)
         case NotFound():
             # Not its own words: an id of nothing, of a stranger, and of what was deleted are one.
             return problem("not_found")

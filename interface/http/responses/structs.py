@@ -82,6 +82,17 @@ class Advised(Struct, frozen=True):
     """What these ids stand for, in words, as far as it is recorded."""
 
 
+class Proposal(Struct, frozen=True):
+    """A changed brief that the conversation proposes, and that nobody has taken or put aside."""
+
+    version: int
+    """Of the reply: what `approve` takes as `proposal_put_aside`."""
+    message_id: UUID
+    at: datetime
+    brief_markdown: str
+    """What `revise` takes as `brief`."""
+
+
 class Failed(Struct, frozen=True):
     """Why it failed, and what to do next."""
 
@@ -179,6 +190,8 @@ class FeatureView(Struct, frozen=True):
     """The number of this round: one more whenever a feature that had ended was changed."""
     rounds: tuple[RoundView, ...] = ()
     """The rounds before it, oldest first."""
+    pending_proposal: Proposal | None = None
+    """Approving is refused until it is taken or put aside."""
 
 
 class MessageView(Struct, frozen=True):

@@ -29,6 +29,7 @@ from interface.http.responses.structs import (
     Fork,
     MessageView,
     Pausing,
+    Proposal,
     RoundView,
     RunItem,
     UnreadEvent,
@@ -48,8 +49,7 @@ def texts_needed(row: FeatureRow) -> set[int]:
     versions = {document.version for document in documents if document}
     versions |= {part.version for part in (row.recommendation, row.failure) if part}
     versions |= {pause.version for pause in row.pauses.values()}
-    if row.files_version is not None:
-        versions.add(row.files_version)
+    versions |= {v for v in (row.files_version, row.state.content.proposal) if v is not None}
     return versions
 
 
@@ -107,7 +107,18 @@ def feature_view(
             RoundView(number, one.status, one.ended)
             for number, one in enumerate(row.state.content.rounds, 1)
         ),
+        pending_proposal=_proposal(row, texts),
     )
+
+
+def _proposal(row: FeatureRow, texts: Mapping[int, Recorded]) -> Proposal | None:
+    version = row.state.content.proposal
+    recorded = texts.get(version) if version is not None else None
+    if recorded is None or not isinstance(recorded.event, e.AgentReplied):
+        return None
+    reply = recorded.event
+    at, markdown = recorded.recorded_at, reply.brief_markdown or ""
+    return Proposal(recorded.version, reply.message_id, at, markdown)
 
 
 def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import documents as d
+from domain.comments import Answered, Comment
 from domain.content import Content
 from domain.reading import Reading
 from domain.runs import Attempt, InputFingerprint, Run
@@ -150,7 +151,7 @@ class BriefRevised(Event, frozen=True, tag="brief_revised"):
 class SpecGenerated(Event, frozen=True, tag="spec_generated"):
     """The specification, as a structure and as the Markdown that people see and approve."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Spec
     markdown: str
@@ -158,12 +159,14 @@ class SpecGenerated(Event, frozen=True, tag="spec_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[Answered, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
 
 
 class PlanGenerated(Event, frozen=True, tag="plan_generated"):
     """The implementation plan."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Plan
     markdown: str
@@ -171,13 +174,15 @@ class PlanGenerated(Event, frozen=True, tag="plan_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[Answered, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
 
 
 class TestsGenerated(Event, frozen=True, tag="tests_generated"):
     """The contract tests; the Markdown holds every test file whole."""
 
     __test__ = False
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Tests
     markdown: str
@@ -185,6 +190,53 @@ class TestsGenerated(Event, frozen=True, tag="tests_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[Answered, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
+
+
+class RewriteRequested(Event, frozen=True, tag="rewrite_requested"):
+    """At a gate a person commented on the document: that step alone writes it anew."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"comments"})
+    gate: Gate
+    content_sha256: str
+    """Of what was commented on."""
+    comments: tuple[Comment, ...]
+    epoch: int
+
+
+class SpecEdited(Event, frozen=True, tag="spec_edited"):
+    """A person edited the specification at the gate: it passed the checks of an agent's."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Spec
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
+
+
+class PlanEdited(Event, frozen=True, tag="plan_edited"):
+    """A person edited the plan at the gate: it passed the checks of an agent's."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Plan
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
+
+
+class TestsEdited(Event, frozen=True, tag="tests_edited"):
+    """A person edited the contract tests at the gate: it passed the checks of an agent's."""
+
+    __test__ = False
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Tests
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
 
 
 class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
@@ -397,6 +449,9 @@ Carried: TypeAlias = (
     | SpecGenerated
     | PlanGenerated
     | TestsGenerated
+    | SpecEdited
+    | PlanEdited
+    | TestsEdited
     | RecommendationMade
     | ImplementationCompleted
     | SecurityReviewed
@@ -437,6 +492,10 @@ FeatureEvent: TypeAlias = (
     | SpecGenerated
     | PlanGenerated
     | TestsGenerated
+    | RewriteRequested
+    | SpecEdited
+    | PlanEdited
+    | TestsEdited
     | RecommendationMade
     | FeatureTitled
     | SpecApproved
@@ -452,6 +511,12 @@ FeatureEvent: TypeAlias = (
     | FeatureRetried
     | FeatureReplayed
 )
+
+
+SpecWritten: TypeAlias = SpecGenerated | SpecEdited
+"""Whoever wrote it: an agent or a person. So with the next two."""
+PlanWritten: TypeAlias = PlanGenerated | PlanEdited
+TestsWritten: TypeAlias = TestsGenerated | TestsEdited
 
 
 def told(event: FeatureEvent) -> FeatureEvent:

@@ -23,7 +23,15 @@ from domain.content import (
     Round,
     sha256_of,
 )
-from domain.lifecycle import APPROVED_AT, ENDED, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
+from domain.lifecycle import (
+    APPROVED_AT,
+    EDITED_AT,
+    ENDED,
+    GATE_BY_PART,
+    LIFECYCLE,
+    WRITTEN_AT,
+    target_of,
+)
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
 from domain.status import Gate, Part, Status, Step, Verdict
@@ -137,6 +145,8 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return _going_on(begun, content, version)
         case e.PartCarried(part=part, event=carried):
             return _carried(moved, part, carried, version)
+        case e.RewriteRequested(gate=gate):
+            return replace(moved.replacing(gate), comments=version)
         case e.AgentReplied():
             return _proposed(moved, event, version)
         case e.ApprovalRenewed(gate=gate, content_sha256=sha):
@@ -158,6 +168,7 @@ def _made(content: Content, event: e.FeatureEvent, version: int) -> Content:
     """With the document, approval or review that an event records."""
     kind, sha = type(event), getattr(event, "content_sha256", "")
     if kind in WRITTEN_AT:
+        content = content.replacing(WRITTEN_AT[kind]) if kind in EDITED_AT else content
         return content.with_deliverable(WRITTEN_AT[kind], Deliverable(version, sha))
     if kind in APPROVED_AT:
         given = content.with_approval(APPROVED_AT[kind], Approval(version, sha))
@@ -263,6 +274,7 @@ def _work(
         case (
             e.BriefConfirmed(epoch=epoch)
             | e.BriefRevised(epoch=epoch)
+            | e.RewriteRequested(epoch=epoch)
             | e.FeatureRetried(epoch=epoch)
             | e.FeatureReplayed(epoch=epoch)
         ):
@@ -289,6 +301,10 @@ def _work(
             kept = {s: v for s, v in feature.due.items() if s not in _TALK}
             running = {s: a for s, a in feature.running.items() if s not in _TALK}
             return replace(feature, due={**kept, **due}, running=running)
+        case _ if type(event) in EDITED_AT:
+            # Advice still under way is about the text before, and is asked for anew.
+            ended = reduce(_ended, due, feature)
+            return replace(ended, due={**ended.due, **due})
         case _ if type(event) in RESULTS:
             return _answered(feature, event, version, due)
         case _:

@@ -13,6 +13,8 @@ from application.audit.estimates import Estimates
 from application.delivery.comparing import Comparisons
 from application.delivery.download import Download
 from application.delivery.history import Histories
+from application.execution.edits import DocumentEdits
+from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
 from application.identity.accounts import Accounts
 from application.identity.api_keys import KeyLimits, KeySettings
@@ -39,6 +41,7 @@ from infrastructure.identity.signing_keys import OwnTokens, SigningKeys
 from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.tries import PostgresTries
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection import Inspector
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.standing import DatabaseStanding
 from infrastructure.read_models import PostgresReadStore
@@ -136,6 +139,12 @@ async def open_api(
         audit=PostgresAuditLog(database, base.ring),
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, past_runs, keys, choice, agent_configs),
+        edits=DocumentEdits(
+            features,
+            InputLoader(features, log, base.artifacts),
+            Inspector(base.computing),
+            base.computing,
+        ),
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,

@@ -83,9 +83,9 @@ def dossier(finished: Finished, log: bytes, declarations: dict[str, bytes]) -> d
         declarations: The source files that `bill.is_declaration` names, by path.
     """
     brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
-    assert isinstance(spec, e.SpecGenerated)  # noqa: S101
-    assert isinstance(plan, e.PlanGenerated)  # noqa: S101
-    assert isinstance(tests, e.TestsGenerated)  # noqa: S101
+    assert isinstance(spec, e.SpecWritten)  # noqa: S101
+    assert isinstance(plan, e.PlanWritten)  # noqa: S101
+    assert isinstance(tests, e.TestsWritten)  # noqa: S101
     trace = trace_of(
         markdown_of(brief),
         spec.document,

@@ -22,6 +22,8 @@ from application.audit.events import ChainReport, FeatureChange
 from application.delivery.artifact_keys import artifact_key
 from application.delivery.download import Download
 from application.delivery.history import Histories
+from application.execution.edits import DocumentEdits
+from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
 from application.features import Features
 from application.identity.accounts import Accounts
@@ -29,6 +31,7 @@ from application.identity.api_keys import KeySettings
 from application.identity.rate_limit import RateLimiter
 from application.identity.security_log import SecurityLog
 from application.ports import Metadata
+from application.running.computing import Here
 from application.transparency.export import StoredEvent
 from domain.commands import FeatureCommand
 from domain.recorded import Recorded
@@ -41,6 +44,7 @@ from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection import Inspector
 from infrastructure.nats.live import NatsLive
 from infrastructure.nats.signals import Signal
 from infrastructure.sealing import MasterKey
@@ -184,6 +188,12 @@ class World:
             audit=audit,
             expenses=audit,
             estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, agent_configs_of()),
+            edits=DocumentEdits(
+                self.features,
+                InputLoader(self.features, self.log, self.artifacts),
+                Inspector(Here()),
+                Here(),
+            ),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,

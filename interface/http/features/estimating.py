@@ -11,6 +11,7 @@ from litestar.params import FromQuery
 
 from application.audit.estimate import Estimate
 from domain import commands as c
+from domain.comments import Comment
 from domain.errors import NotFound, NotNow
 from domain.lifecycle import GATE_STATUS
 from domain.status import Status
@@ -28,6 +29,7 @@ class PaidAction(StrEnum):
     CONFIRM = "confirm"
     APPROVE = "approve"
     REVISE = "revise"
+    REWRITE = "rewrite"
     RETRY = "retry"
     REPLAY = "replay"
 
@@ -75,6 +77,9 @@ async def _meant(
             return c.ReplayFeature(version)
         case PaidAction.APPROVE:
             return await _approval(services, tenant_id, feature_id)
+        case PaidAction.REWRITE:
+            seen = await _approval(services, tenant_id, feature_id)
+            return c.RequestRewrite(seen.gate, seen.content_sha256, (Comment("x"),))
 
 
 async def _approval(services: Services, tenant_id: UUID, feature_id: UUID) -> c.Approve:

@@ -28,6 +28,8 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "revise_brief": (*WORKING, "empty_brief"),
     "read_brief": ("empty_brief",),
     "approve": (*WORKING, "content_changed", "proposal_pending"),
+    "request_rewrite": (*WORKING, "content_changed", "unknown_parts"),
+    "edit_document": (*WORKING, "content_changed", "faulty_document", "nothing_changed"),
     "retry_feature": (*WORKING, "no_such_checkpoint"),
     "replay_feature": (*WORKING, "no_such_checkpoint"),
     "post_message": WORKING,

@@ -157,6 +157,23 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
         "out. Take it with `revise`, or approve with `proposal_put_aside` set to "
         "`proposal_version`.",
     ),
+    "unknown_parts": ProblemKind(
+        422,
+        "No such part of the document",
+        "A comment names an id, a path or a name that the document at the gate does not have. "
+        "GET `documents/{gate}` and take one that stands there, or leave `target` empty.",
+    ),
+    "nothing_changed": ProblemKind(
+        422,
+        "Nothing is changed",
+        "The edited document reads as the one that stands there. Nothing was recorded.",
+    ),
+    "faulty_document": ProblemKind(
+        422,
+        "The document does not pass the checks",
+        "It is checked as what an agent writes is. `errors` says what is wrong, each with its "
+        "place; nothing was recorded. Mend it and send it again.",
+    ),
     "empty_brief": ProblemKind(
         422,
         "The brief is empty",

@@ -14,6 +14,7 @@ from application.audit.events import AuditEntry
 from application.ports import Why
 from domain import documents as d
 from domain import events as e
+from domain.comments import Answered
 from domain.reading import Reading
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
@@ -38,6 +39,10 @@ class Document(Struct, frozen=True):
     """Of a review, as code computed it."""
     reasons: tuple[str, ...] = ()
     """Why a review came to its verdict."""
+    edited: bool = False
+    """Whether a person wrote this version by hand."""
+    answered: tuple[Answered, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
     reading: Reading | None = None
     """Of a brief: its points, and what was taken as background."""
 
@@ -51,6 +56,19 @@ class Documents(Struct, frozen=True):
     tests: Document | None = None
     security_review: Document | None = None
     code_review: Document | None = None
+
+
+class DocumentParts(Struct, frozen=True):
+    """A document at a gate as a structure."""
+
+    gate: Gate
+    version: int
+    content_sha256: str
+    """Of its page, which is what approvals, comments and edits name."""
+    spec: d.Spec | None = None
+    """At the gate of the specification; null at the others. So with the next two."""
+    plan: d.Plan | None = None
+    tests: d.Tests | None = None
 
 
 class ApprovalView(Struct, frozen=True):

@@ -13,6 +13,7 @@ from application.agents.points import reading_in
 from application.delivery.download import markdown_of
 from application.ports import Unread
 from domain import events as e
+from domain.lifecycle import EDITED_AT
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
 from domain.runs import OURS
@@ -236,6 +237,8 @@ def _document(written: WrittenPart | None, texts: Mapping[int, Recorded]) -> Doc
         at=written.at,
         verdict=written.verdict,
         reasons=getattr(event, "reasons", ()),
+        edited=type(event) in EDITED_AT,
+        answered=getattr(event, "answered", ()),
         reading=reading_in(event),
     )
 

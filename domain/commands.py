@@ -8,7 +8,7 @@ from msgspec.structs import force_setattr
 
 from domain import documents as d
 from domain.characters import one_line
-from domain.comments import Answered, Comment
+from domain.comments import AnsweredComment, Comment
 from domain.events import FileWritten, RefusedFile
 from domain.runs import Attempt, InputFingerprint, Run
 from domain.status import Agent, Gate, Step, Verdict
@@ -234,7 +234,7 @@ class RecordDocument(Answer, frozen=True):
     markdown: str
     manifest_sha256: str
     reused_from: int | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
 
 
 class RecordRecommendation(Answer, frozen=True):

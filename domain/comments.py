@@ -33,7 +33,7 @@ class Comment(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         return not any(sign.isalnum() for sign in self.text)
 
 
-class Answered(Struct, frozen=True, omit_defaults=True):
+class AnsweredComment(Struct, frozen=True, omit_defaults=True):
     """A comment, and what its writer did about it."""
 
     comment: Comment

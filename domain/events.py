@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import documents as d
-from domain.comments import Answered, Comment
+from domain.comments import AnsweredComment, Comment
 from domain.content import Content
 from domain.reading import Reading
 from domain.runs import Attempt, InputFingerprint, Run
@@ -159,7 +159,7 @@ class SpecGenerated(Event, frozen=True, tag="spec_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
     """The comments that it was written anew with, and what was done about each."""
 
 
@@ -174,7 +174,7 @@ class PlanGenerated(Event, frozen=True, tag="plan_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
     """The comments that it was written anew with, and what was done about each."""
 
 
@@ -190,7 +190,7 @@ class TestsGenerated(Event, frozen=True, tag="tests_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
     """The comments that it was written anew with, and what was done about each."""
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from application.agents.checks.spec import with_gone_listed
 from application.agents.markdown import clipped
 from domain import documents as d
-from domain.comments import Answered, Comment, CommentKind
+from domain.comments import AnsweredComment, Comment, CommentKind
 from domain.parts import differing, keep_unmentioned, parts_of
 
 T = TypeVar("T", bound=d.AgentDocument)
@@ -110,7 +110,7 @@ def answered(
     document: Struct,
     comments: Sequence[Comment],
     answers: Sequence[d.CommentAnswer],
-) -> tuple[Answered, ...]:
+) -> tuple[AnsweredComment, ...]:
     """Each comment with what was done about it, and what really is different."""
     given = {answer.comment: answer for answer in answers}
     nothing = d.CommentAnswer(1, "-")
@@ -118,7 +118,7 @@ def answered(
     for number, comment in enumerate(comments, start=1):
         answer = given.get(number, nothing)
         changed = differing(previous, document, (comment.target, *answer.changed))
-        found.append(Answered(comment, answer.done, changed))
+        found.append(AnsweredComment(comment, answer.done, changed))
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from application.audit.events import AuditEntry
 from application.ports import Why
 from domain import documents as d
 from domain import events as e
-from domain.comments import Answered
+from domain.comments import AnsweredComment
 from domain.reading import Reading
 from domain.runs import Tokens
 from domain.status import Agent, Gate, Recommendation, Status, Step, Verdict
@@ -41,7 +41,7 @@ class Document(Struct, frozen=True):
     """Why a review came to its verdict."""
     edited: bool = False
     """Whether a person wrote this version by hand."""
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
     """The comments that it was written anew with, and what was done about each."""
     reading: Reading | None = None
     """Of a brief: its points, and what was taken as background."""

@@ -47,7 +47,7 @@ class HandbookWritten(Event, frozen=True, tag="handbook_written"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnsweredComment, ...] = ()
 ''',
     ),
     Edit("domain/events.py", "    | VerdictReached\n", "    | HandbookWritten\n"),

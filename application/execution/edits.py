@@ -4,7 +4,6 @@ Invariant: nothing is recorded here; what passes becomes the one command that re
 decider still holds it to the very version that it was checked against.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -109,9 +108,17 @@ def pointer_of(document: AgentDocument, finding: str) -> str:
             if isinstance(part, Requirement):
                 criteria = enumerate(part.criteria)
                 places.update({one.id: f"{here}/criteria/{at}" for at, one in criteria})
-    named = [
-        (found.start(), -len(name), place)
-        for name, place in places.items()
-        if (found := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", finding))
-    ]
+    found = ((_first(name, finding), -len(name), place) for name, place in places.items())
+    named = [one for one in found if one[0] >= 0]
     return min(named)[2] if named else "/document"
+
+
+def _first(name: str, finding: str) -> int:
+    """Where a finding names a part, whole; -1 if it does not."""
+    at = finding.find(name)
+    while at >= 0:
+        around = f" {finding} "[at] + f" {finding} "[at + len(name) + 1]
+        if not any(sign.isalnum() or sign in "-_" for sign in around):
+            return at
+        at = finding.find(name, at + 1)
+    return -1

@@ -40,6 +40,7 @@ from domain.commands import (
     DeleteFeature,
     FeatureCommand,
     ForkFeature,
+    RequestRewrite,
     ReviseBrief,
 )
 from domain.content import Content
@@ -52,6 +53,7 @@ from domain.events import (
     FeatureEvent,
     ImplementationCompleted,
     PartCarried,
+    RewriteRequested,
     told,
 )
 from domain.feature import Feature, evolve
@@ -64,7 +66,14 @@ REMEMBERED_FEATURES = 2_000
 """How many folded features a process keeps; each is a few kilobytes."""
 REMEMBERED_TEXTS = 2_000
 """How many events with documents a process keeps; each is some tens of kilobytes at most."""
-WITH_TEXT = (BriefConfirmed, BriefRevised, *WRITTEN_AT, ImplementationCompleted, PartCarried)
+WITH_TEXT = (
+    BriefConfirmed,
+    BriefRevised,
+    RewriteRequested,
+    *WRITTEN_AT,
+    ImplementationCompleted,
+    PartCarried,
+)
 """Events that later steps read again, and that never change."""
 TRIES = 20
 """How often a command is decided anew when others append in between."""
@@ -237,7 +246,7 @@ class Features:
     async def do(
         self,
         feature_id: UUID,
-        command: FeatureCommand,
+        command: FeatureCommand | Callable[[], Awaitable[FeatureCommand]],
         *,
         tenant_id: UUID,
         actor: str,
@@ -250,7 +259,8 @@ class Features:
 
         Args:
             feature_id: Whose life it changes.
-            command: What the person asks for.
+            command: What the person asks for; or what finds it, unless the same request was
+                answered before.
             tenant_id: Whose feature it is.
             actor: `user:<id>`.
             correlation_id: Names this request; all that follows from it carries it on.
@@ -268,9 +278,10 @@ class Features:
         async def work(receipt: Receipt | None) -> Accepted:
             if permitted is not None:
                 await permitted()
+            given = await command() if callable(command) else command
             origin = Metadata(tenant_id, actor, correlation_id)
             effects = Effects(receipt=receipt)
-            written = await self.write(feature_id, command, origin, effects, if_match=if_match)
+            written = await self.write(feature_id, given, origin, effects, if_match=if_match)
             return written.accepted
 
         return await self._once(tenant_id, idempotency, work)
@@ -382,7 +393,8 @@ class Features:
         for _ in range(TRIES):
             try:
                 _matches(known.feature, if_match)
-                events = decide(command, known.feature, reading)
+                shown = await self._shown(owner, feature_id, known.feature, command)
+                events = decide(command, known.feature, reading, shown)
             except (Refused, VersionMismatch):
                 if fresh:
                     raise
@@ -393,6 +405,20 @@ class Features:
             except Conflict:
                 known, fresh = await self._decidable(owner, feature_id, command), True
         raise NotNow("Too much happens to this feature at once. Try again.", known.feature.status)
+
+    async def _shown(
+        self, tenant_id: UUID, feature_id: UUID, feature: Feature, command: FeatureCommand
+    ) -> FeatureEvent | None:
+        """The event of the document that a command is about parts of."""
+        made = (
+            feature.content.deliverable(command.gate)
+            if isinstance(command, RequestRewrite)
+            else None
+        )
+        if made is None:
+            return None
+        found = await self.texts(tenant_id, feature_id, {made.version})
+        return found[made.version].event if made.version in found else None
 
     async def _decidable(
         self, tenant_id: UUID, feature_id: UUID, command: FeatureCommand

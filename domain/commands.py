@@ -8,6 +8,7 @@ from msgspec.structs import force_setattr
 
 from domain import documents as d
 from domain.characters import one_line
+from domain.comments import AnsweredComment, Comment
 from domain.events import FileWritten, RefusedFile
 from domain.mending import CodeFault
 from domain.runs import Attempt, InputFingerprint, Run
@@ -115,6 +116,62 @@ class Approve(Command, frozen=True):
     gate: Gate
     content_sha256: Sha256
     note: NoteText = ""
+    proposal_put_aside: Version | None = None
+    """Approve without the pending proposal of this version, which is not to be taken."""
+
+
+class RequestRewrite(Command, frozen=True):
+    """At a gate: have the document with this hash written anew, with these comments."""
+
+    gate: Gate
+    content_sha256: Sha256
+    comments: Annotated[
+        tuple[Comment, ...],
+        Meta(min_length=1, max_length=100, description="At least one comment, at most 100"),
+    ]
+
+    def __post_init__(self) -> None:
+        """Look for words in each comment. Raises Unfit."""
+        for number, comment in enumerate(self.comments, start=1):
+            if comment.is_empty:
+                detail = f"Comment {number} says nothing: write what is wrong or what is missing"
+                raise Unfit("comments", detail)
+
+
+class EditSpec(Command, frozen=True, tag_field="gate", tag="spec"):
+    """At its gate: put this specification in the place of the one with this hash."""
+
+    content_sha256: Sha256
+    document: d.Spec
+
+
+class EditPlan(Command, frozen=True, tag_field="gate", tag="plan"):
+    """At its gate: put this plan in the place of the one with this hash."""
+
+    content_sha256: Sha256
+    document: d.Plan
+
+
+class EditTests(Command, frozen=True, tag_field="gate", tag="tests"):
+    """At their gate: put these tests in the place of those with this hash."""
+
+    content_sha256: Sha256
+    document: d.Tests
+
+
+EditDocument: TypeAlias = EditSpec | EditPlan | EditTests
+
+
+class RecordEdit(Command, frozen=True):
+    """A person's document that passed its checks, as people see it."""
+
+    gate: Gate
+    content_sha256: Sha256
+    """Of the text that was edited."""
+    based_on: int
+    """The version of the document that it was checked against."""
+    document: d.AgentDocument
+    markdown: str
 
 
 class RetryFeature(Command, frozen=True):
@@ -188,6 +245,7 @@ class RecordDocument(Answer, frozen=True):
     markdown: str
     manifest_sha256: str
     reused_from: int | None = None
+    answered: tuple[AnsweredComment, ...] = ()
 
 
 class RecordRecommendation(Answer, frozen=True):
@@ -283,6 +341,8 @@ FeatureCommand: TypeAlias = (
     | ConfirmBrief
     | ReviseBrief
     | Approve
+    | RequestRewrite
+    | RecordEdit
     | RetryFeature
     | ReplayFeature
     | StopWork

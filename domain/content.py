@@ -141,6 +141,12 @@ class Content(Struct, frozen=True, omit_defaults=True):
     """Version of the failed attempt whose files the code is written on from."""
     rounds: tuple[Round, ...] = ()
     """The rounds before this one, oldest first; none in a fork."""
+    comments: int | None = None
+    """Version of the request whose comments the gate's document is being written anew with. The
+    document that they are about stands until then."""
+    proposal: int | None = None
+    """Version of the reply that proposes another brief than the one that is confirmed, as long as
+    nobody has taken it or put it aside."""
     base: int | None = None
     """Version of the implementation that stood when this round began: its files are changed, and
     those that need no change stay as they are."""
@@ -190,7 +196,15 @@ class Content(Struct, frozen=True, omit_defaults=True):
 
     def with_deliverable(self, gate: Gate, made: Deliverable) -> "Content":
         """With another document at a gate, which nobody has advised on."""
-        return replace(self, advice=None, **{gate.value: made})
+        return replace(self, advice=None, comments=None, **{gate.value: made})
+
+    def replacing(self, gate: Gate) -> "Content":
+        """With what stands at a gate as the version before the one that is to come."""
+        current = self.deliverable(gate)
+        if current is None:
+            return self
+        of_brief = self.brief.version if self.brief and gate is Gate.SPEC else self.previous_brief
+        return replace(self.with_previous(gate, current.version), previous_brief=of_brief)
 
     def with_approval(self, gate: Gate, given: Approval) -> "Content":
         """With an approval at a gate."""

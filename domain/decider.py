@@ -15,19 +15,33 @@ from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
-from domain.content import Content, Span, sha256_of
-from domain.errors import ContentChanged, EmptyBrief, NoSuchCheckpoint, NotFound, NotNow, Superseded
+from domain.content import Content, Deliverable, Span, sha256_of
+from domain.errors import (
+    ContentChanged,
+    EmptyBrief,
+    NoSuchCheckpoint,
+    NotFound,
+    NothingChanged,
+    NotNow,
+    ProposalPending,
+    Superseded,
+    UnknownParts,
+)
 from domain.feature import LAST_GATE, Feature
 from domain.lifecycle import DOCUMENTS, GATE_STATUS, LIFECYCLE, SETS_TO_WORK
 from domain.mending import FoundFaults, earliest_stage, marks, may_change, stop_reason, together
+from domain.parts import parts_of
 from domain.pipeline import ANSWER_OF, DISPENSABLE, RESULT_OF, REVIEWS, work_left
 from domain.reading import Reading, reading_of
 from domain.runs import Attempt, Tokens
-from domain.status import Recommendation, Status, Step, Verdict
+from domain.status import Gate, Recommendation, Status, Step, Verdict
 
 
 def decide(
-    command: c.FeatureCommand, feature: Feature, reading: Reading | None = None
+    command: c.FeatureCommand,
+    feature: Feature,
+    reading: Reading | None = None,
+    shown: e.FeatureEvent | None = None,
 ) -> tuple[e.FeatureEvent, ...]:
     """Answer a command with the events it causes.
 
@@ -35,12 +49,13 @@ def decide(
         command: What is asked for.
         feature: The feature as it is.
         reading: What is understood of the command's brief, if somebody read it already.
+        shown: The event of the document at the gate, where the command is about parts of it.
 
     Raises:
         Refused: with the reason a person reads; nothing is recorded.
     """
     _exists(command, feature)
-    events = _answer(command, feature, reading)
+    events = _answer(command, feature, reading, shown)
     status = feature.status
     first = events[0]
     if status not in LIFECYCLE[type(first)].sources:
@@ -65,7 +80,10 @@ def _exists(command: c.FeatureCommand, feature: Feature) -> None:
 
 
 def _answer(
-    command: c.FeatureCommand, feature: Feature, reading: Reading | None
+    command: c.FeatureCommand,
+    feature: Feature,
+    reading: Reading | None,
+    shown: e.FeatureEvent | None,
 ) -> tuple[e.FeatureEvent, ...]:
     match command:
         case c.CreateFeature(title):
@@ -86,6 +104,10 @@ def _answer(
             return (e.BriefRevised(**_read(command, feature, reading), mode=feature.content.mode),)
         case c.Approve():
             return (_approved(command, feature),)
+        case c.RequestRewrite():
+            return (_rewrite(command, feature, shown),)
+        case c.RecordEdit():
+            return (_edited(command, feature),)
         case c.RetryFeature():
             return (_retried(feature),)
         case c.ReplayFeature(version):
@@ -123,11 +145,32 @@ def _read(
 
 
 def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
+    here, _ = _at_gate(command, feature, "approved")
+    proposal = feature.content.proposal
+    if proposal is not None and proposal != command.proposal_put_aside:
+        raise ProposalPending(proposal)
+    if command.gate is not here:
+        return e.ApprovalRenewed(command.gate, command.content_sha256, command.note, proposal)
+    advice = feature.content.advice
+    advised = advice.recommendation if advice and advice.gate is command.gate else None
+    return DOCUMENTS[command.gate].approved(
+        content_sha256=command.content_sha256,
+        recommendation=advised,
+        override=advised is Recommendation.REVISE,
+        note=command.note,
+        proposal_put_aside=proposal,
+    )
+
+
+def _at_gate(
+    command: c.Approve | c.RequestRewrite | c.RecordEdit, feature: Feature, done: str
+) -> tuple[Gate, Deliverable]:
+    """Where the feature stands, and what a person decides on. Raises NotNow, ContentChanged."""
     here = GATE_STATUS.get(feature.status) if feature.status else None
     awaited = feature.content.awaiting(here) if here else ()
-    if command.gate not in awaited:
+    if here is None or command.gate not in awaited:
         raise NotNow(
-            f"The {command.gate} cannot be approved while the feature is {feature.status}.",
+            f"The {command.gate} cannot be {done} while the feature is {feature.status}.",
             feature.status,
         )
     shown = feature.content.deliverable(command.gate)
@@ -138,16 +181,39 @@ def _approved(command: c.Approve, feature: Feature) -> e.FeatureEvent:
             f"A fork inherits no approval: approve the {awaited[0]} first, then the rest in order.",
             feature.status,
         )
-    if command.gate is not here:
-        return e.ApprovalRenewed(command.gate, command.content_sha256, command.note)
-    advice = feature.content.advice
-    advised = advice.recommendation if advice and advice.gate is command.gate else None
-    return DOCUMENTS[command.gate].approved(
-        content_sha256=command.content_sha256,
-        recommendation=advised,
-        override=advised is Recommendation.REVISE,
-        note=command.note,
+    if command.gate is not here and not isinstance(command, c.Approve):
+        raise NotNow(
+            f"Only the {here} can be {done} here. To change the {command.gate}, go back to its "
+            "gate, or revise the brief.",
+            feature.status,
+        )
+    return here, shown
+
+
+def _rewrite(
+    command: c.RequestRewrite, feature: Feature, shown: e.FeatureEvent | None
+) -> e.RewriteRequested:
+    _at_gate(command, feature, "written anew")
+    document = getattr(shown, "document", None)
+    known = parts_of(document) if document is not None else {}
+    targets = dict.fromkeys(one.target for one in command.comments if one.target)
+    unknown = tuple(name for name in targets if name not in known)
+    if unknown:
+        raise UnknownParts(unknown)
+    return e.RewriteRequested(
+        command.gate, command.content_sha256, command.comments, feature.epoch + 1
     )
+
+
+def _edited(command: c.RecordEdit, feature: Feature) -> e.FeatureEvent:
+    _, shown = _at_gate(command, feature, "edited")
+    sha = sha256_of(command.markdown)
+    if shown.version != command.based_on:
+        raise ContentChanged(shown.content_sha256)
+    if sha == shown.content_sha256:
+        raise NothingChanged
+    document: Any = command.document
+    return DOCUMENTS[command.gate].edited(document, command.markdown, sha, shown.content_sha256)
 
 
 def _retried(feature: Feature) -> e.FeatureRetried:
@@ -164,7 +230,12 @@ def _retried(feature: Feature) -> e.FeatureRetried:
     target = feature.checkpoint_at(to_version)
     if feature.status is not Status.FAILED or target is None:
         raise NotNow(status=feature.status)
-    restored = replace(target.content, rework=content.rework, conversation=_heard(feature))
+    restored = replace(
+        target.content,
+        rework=content.rework,
+        conversation=_heard(feature),
+        proposal=content.proposal,
+    )
     if mending:
         restored = replace(restored, mending=mending)
     restored = _with_what_is_left(restored, feature)

@@ -144,6 +144,25 @@ class Spec(AgentDocument, frozen=True):
     """Ids of an earlier version that no longer hold. Ids are never used again."""
 
 
+class CommentAnswer(AgentDocument, frozen=True):
+    """What was done about a comment."""
+
+    comment: Annotated[int, Meta(ge=1)]
+    """The comment's number."""
+    done: Line
+    """What you did, or why you left it as it is, in plain words for the user."""
+    changed: tuple[Line, ...] = ()
+    """Everything that you changed, added or took away for it: ids, paths, names, or `title` and
+    `summary`. What is named by no comment and no answer stays as it was."""
+
+
+class SaidSpec(Spec, frozen=True):
+    """The specification, with what was done about comments on its previous version."""
+
+    answers: tuple[CommentAnswer, ...] = ()
+    """To each of `comments`, by its number."""
+
+
 class Decision(AgentDocument, frozen=True):
     """A choice and its reason."""
 
@@ -256,6 +275,13 @@ class Plan(AgentDocument, frozen=True):
     tables: Annotated[tuple[PlannedTable, ...], Meta(max_length=100)] = ()
 
 
+class SaidPlan(Plan, frozen=True):
+    """The implementation plan, with what was done about comments on its previous version."""
+
+    answers: tuple[CommentAnswer, ...] = ()
+    """To each of `comments`, by its number."""
+
+
 class SourceFile(AgentDocument, frozen=True):
     """A whole file."""
 
@@ -289,6 +315,13 @@ class Tests(AgentDocument, frozen=True):
     summary: Line
     files: Annotated[tuple[TestFile, ...], Meta(min_length=1, max_length=100)]
     untestable: tuple[Untestable, ...] = ()
+
+
+class SaidTests(Tests, frozen=True):
+    """The contract tests, with what was done about comments on their previous version."""
+
+    answers: tuple[CommentAnswer, ...] = ()
+    """To each of `comments`, by its number."""
 
 
 class Severity(StrEnum):

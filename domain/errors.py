@@ -50,6 +50,53 @@ class ContentChanged(Refused):
         self.current_sha256 = current_sha256
 
 
+class ProposalPending(Refused):
+    """In the conversation a changed brief is proposed, and approving would leave it out.
+
+    Take it, by revising the brief, or approve and say that it is put aside.
+    """
+
+    code = "proposal_pending"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            "In the conversation a changed brief is proposed, and approving would leave it out. "
+            f"Take it, by revising the brief, or put aside the proposal of version {version}."
+        )
+        self.version = version
+
+
+class UnknownParts(Refused):
+    """A comment is about something that the document at the gate does not have."""
+
+    code = "unknown_parts"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        shown = ", ".join(name[:80] for name in names[:10])
+        super().__init__(
+            f"The document at the gate has no part named so: {shown}. Comment on an id, a path or "
+            "a name that stands in it, or on the document as a whole."
+        )
+        self.names = names
+
+
+class NothingChanged(Refused):
+    """The edited document reads as the one that stands there. Change something, then send it."""
+
+    code = "nothing_changed"
+
+
+class FaultyDocument(Refused):
+    """The edited document does not pass the checks; nothing was recorded."""
+
+    code = "faulty_document"
+
+    def __init__(self, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self.faults = faults
+        """Where each fault is, as a JSON pointer into the document, and what it is."""
+
+
 class EmptyBrief(Refused):
     """There is no word in the brief. Write what the software should do: one sentence is enough."""
 

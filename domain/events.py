@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import documents as d
+from domain.comments import AnsweredComment, Comment
 from domain.content import Content
 from domain.mending import CodeFault, StopReason
 from domain.reading import Reading
@@ -155,7 +156,7 @@ class BriefRevised(Event, frozen=True, tag="brief_revised"):
 class SpecGenerated(Event, frozen=True, tag="spec_generated"):
     """The specification, as a structure and as the Markdown that people see and approve."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Spec
     markdown: str
@@ -163,12 +164,14 @@ class SpecGenerated(Event, frozen=True, tag="spec_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[AnsweredComment, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
 
 
 class PlanGenerated(Event, frozen=True, tag="plan_generated"):
     """The implementation plan."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Plan
     markdown: str
@@ -176,13 +179,15 @@ class PlanGenerated(Event, frozen=True, tag="plan_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[AnsweredComment, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
 
 
 class TestsGenerated(Event, frozen=True, tag="tests_generated"):
     """The contract tests; the Markdown holds every test file whole."""
 
     __test__ = False
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Tests
     markdown: str
@@ -190,6 +195,53 @@ class TestsGenerated(Event, frozen=True, tag="tests_generated"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[AnsweredComment, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
+
+
+class RewriteRequested(Event, frozen=True, tag="rewrite_requested"):
+    """At a gate a person commented on the document: that step alone writes it anew."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"comments"})
+    gate: Gate
+    content_sha256: str
+    """Of what was commented on."""
+    comments: tuple[Comment, ...]
+    epoch: int
+
+
+class SpecEdited(Event, frozen=True, tag="spec_edited"):
+    """A person edited the specification at the gate: it passed the checks of an agent's."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Spec
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
+
+
+class PlanEdited(Event, frozen=True, tag="plan_edited"):
+    """A person edited the plan at the gate: it passed the checks of an agent's."""
+
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Plan
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
+
+
+class TestsEdited(Event, frozen=True, tag="tests_edited"):
+    """A person edited the contract tests at the gate: it passed the checks of an agent's."""
+
+    __test__ = False
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    document: d.Tests
+    markdown: str
+    content_sha256: str
+    replaces_sha256: str
+    """Of the text that was edited."""
 
 
 class RecommendationMade(Event, frozen=True, tag="recommendation_made"):
@@ -237,6 +289,8 @@ class SpecApproved(Event, frozen=True, tag="spec_approved"):
     override: bool
     """Approved although REVISE was advised."""
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class PlanApproved(Event, frozen=True, tag="plan_approved"):
@@ -247,6 +301,8 @@ class PlanApproved(Event, frozen=True, tag="plan_approved"):
     recommendation: Recommendation | None
     override: bool
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class TestsApproved(Event, frozen=True, tag="tests_approved"):
@@ -258,6 +314,8 @@ class TestsApproved(Event, frozen=True, tag="tests_approved"):
     recommendation: Recommendation | None
     override: bool
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
@@ -267,6 +325,8 @@ class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
     gate: Gate
     content_sha256: str
     note: str = ""
+    proposal_put_aside: int | None = None
+    """Version of the reply whose proposed brief the person approved without."""
 
 
 class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):
@@ -464,6 +524,9 @@ Carried: TypeAlias = (
     | SpecGenerated
     | PlanGenerated
     | TestsGenerated
+    | SpecEdited
+    | PlanEdited
+    | TestsEdited
     | RecommendationMade
     | ImplementationCompleted
     | SecurityReviewed
@@ -504,6 +567,10 @@ FeatureEvent: TypeAlias = (
     | SpecGenerated
     | PlanGenerated
     | TestsGenerated
+    | RewriteRequested
+    | SpecEdited
+    | PlanEdited
+    | TestsEdited
     | RecommendationMade
     | FeatureTitled
     | SpecApproved
@@ -523,6 +590,12 @@ FeatureEvent: TypeAlias = (
     | WorkStopped
     | WorkResumed
 )
+
+
+SpecWritten: TypeAlias = SpecGenerated | SpecEdited
+"""Whoever wrote it: an agent or a person. So with the next two."""
+PlanWritten: TypeAlias = PlanGenerated | PlanEdited
+TestsWritten: TypeAlias = TestsGenerated | TestsEdited
 
 
 def told(event: FeatureEvent) -> FeatureEvent:

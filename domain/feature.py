@@ -22,8 +22,17 @@ from domain.content import (
     Review,
     Rework,
     Round,
+    sha256_of,
 )
-from domain.lifecycle import APPROVED_AT, ENDED, GATE_BY_PART, LIFECYCLE, WRITTEN_AT, target_of
+from domain.lifecycle import (
+    APPROVED_AT,
+    EDITED_AT,
+    ENDED,
+    GATE_BY_PART,
+    LIFECYCLE,
+    WRITTEN_AT,
+    target_of,
+)
 from domain.mending import REMEMBERED, FoundFaults, StopReason
 from domain.pipeline import GATE_OF, RESULTS, REVIEWED_BY, REVIEWS, due_after
 from domain.runs import Attempt, Run
@@ -157,8 +166,13 @@ def _content(content: Content, event: e.FeatureEvent, version: int) -> Content:
             return _going_on(begun, content, version)
         case e.PartCarried(part=part, event=carried):
             return _carried(moved, part, carried, version)
+        case e.RewriteRequested(gate=gate):
+            return replace(moved.replacing(gate), comments=version)
+        case e.AgentReplied():
+            return _proposed(moved, event, version)
         case e.ApprovalRenewed(gate=gate, content_sha256=sha):
-            return moved.with_approval(gate, Approval(version, sha))
+            given = Approval(version, sha)
+            return _put_aside(moved.with_approval(gate, given), event.proposal_put_aside)
         case e.RecommendationMade(gate=gate, recommendation=advised):
             return replace(moved, advice=Advice(version, gate, advised))
         case e.ImplementationCompleted(content_sha256=sha):
@@ -184,13 +198,28 @@ def _made(content: Content, event: e.FeatureEvent, version: int) -> Content:
     """With the document, approval or review that an event records."""
     kind, sha = type(event), getattr(event, "content_sha256", "")
     if kind in WRITTEN_AT:
+        content = content.replacing(WRITTEN_AT[kind]) if kind in EDITED_AT else content
         return content.with_deliverable(WRITTEN_AT[kind], Deliverable(version, sha))
     if kind in APPROVED_AT:
-        return content.with_approval(APPROVED_AT[kind], Approval(version, sha))
+        given = content.with_approval(APPROVED_AT[kind], Approval(version, sha))
+        return _put_aside(given, getattr(event, "proposal_put_aside", None))
     if kind in REVIEWED_BY:
         verdict: Verdict = getattr(event, "verdict")  # noqa: B009 - of every review; see there.
         return content.with_review(REVIEWED_BY[kind], Review(version, sha, verdict))
     return content
+
+
+def _proposed(content: Content, reply: e.AgentReplied, version: int) -> Content:
+    """With the brief that a reply proposes, if it is another than the confirmed one."""
+    if content.brief is None or reply.brief_markdown is None:
+        return content
+    same = sha256_of(reply.brief_markdown) == content.brief.content_sha256
+    return replace(content, proposal=None if same else version)
+
+
+def _put_aside(content: Content, proposal: int | None) -> Content:
+    """Without a proposal that a person has put aside."""
+    return replace(content, proposal=None) if content.proposal == proposal else content
 
 
 def _kept(content: Content, gate: Gate, before: Content) -> Content:
@@ -220,6 +249,8 @@ def _carried(content: Content, part: Part, event: e.Carried, version: int) -> Co
         case Part.BRIEF:
             mode = getattr(event, "mode", content.mode)
             return replace(content, brief=made, mode=mode)
+        case Part.MESSAGE if isinstance(event, e.AgentReplied):
+            return _proposed(content, event, version)
         case Part.ADVICE if isinstance(event, e.RecommendationMade):
             return replace(content, advice=Advice(version, event.gate, event.recommendation))
         case Part.PREVIOUS_IMPLEMENTATION:
@@ -285,6 +316,7 @@ def _work(
         case (
             e.BriefConfirmed(epoch=epoch)
             | e.BriefRevised(epoch=epoch)
+            | e.RewriteRequested(epoch=epoch)
             | e.FeatureRetried(epoch=epoch)
             | e.FeatureReplayed(epoch=epoch)
         ):
@@ -319,6 +351,10 @@ def _work(
             kept = {s: v for s, v in feature.due.items() if s not in _TALK}
             running = {s: a for s, a in feature.running.items() if s not in _TALK}
             return replace(feature, due={**kept, **due}, running=running)
+        case _ if type(event) in EDITED_AT:
+            # Advice still under way is about the text before, and is asked for anew.
+            ended = reduce(_ended, due, feature)
+            return replace(ended, due={**ended.due, **due})
         case _ if type(event) in RESULTS:
             return _answered(feature, event, version, due)
         case _:

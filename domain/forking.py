@@ -99,13 +99,19 @@ def _documents(content: Content) -> Iterator[tuple[int, Part]]:
         Part.PREVIOUS_IMPLEMENTATION: content.base,
         Part.REWORK_IMPLEMENTATION: rework.implementation if rework else None,
         **{Part(each.value): _version(content.deliverable(each)) for each in Gate},
-        **{Part(f"previous_{each}"): content.previous(each) for each in Gate},
+        **{Part(f"previous_{each}"): _before(content, each) for each in Gate},
         **{Part(f"rework_{step}"): rework.review(step) if rework else None for step in REVIEWS},
     }
     yield from ((version, part) for part, version in versions.items() if version is not None)
     for made in (content.implementation, *map(content.review, REVIEWS)):
         if made is not None:
             yield made.version, Part.RESULT
+
+
+def _before(content: Content, gate: Gate) -> int | None:
+    """The version before, unless it still stands while it is written anew."""
+    before = content.previous(gate)
+    return None if before == _version(content.deliverable(gate)) else before
 
 
 def _version(made: Deliverable | None) -> int | None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from domain import documents as d
 from domain import events as e
-from domain.pipeline import DUE_AFTER, START_OF, WORK_AT
+from domain.pipeline import DUE_AFTER, START_OF, WORK_AT, WRITING_AT
 from domain.status import Gate, Part, Verdict
 from domain.status import Status as S  # noqa: N817  # The table reads better narrow.
 
@@ -25,6 +25,8 @@ class GateDocument(NamedTuple):
     """Its structure."""
     written: type[e.SpecGenerated | e.PlanGenerated | e.TestsGenerated]
     """The event that records it, and takes the feature to the gate."""
+    edited: type[e.SpecEdited | e.PlanEdited | e.TestsEdited]
+    """The event that records another version of it, by a person at the gate."""
     approved: type[e.SpecApproved | e.PlanApproved | e.TestsApproved]
     """The event that records a person's yes."""
     status: S
@@ -32,17 +34,24 @@ class GateDocument(NamedTuple):
 
 
 DOCUMENTS: Final[Mapping[Gate, GateDocument]] = {
-    Gate.SPEC: GateDocument(d.Spec, e.SpecGenerated, e.SpecApproved, S.SPEC_READY),
-    Gate.PLAN: GateDocument(d.Plan, e.PlanGenerated, e.PlanApproved, S.PLAN_READY),
-    Gate.TESTS: GateDocument(d.Tests, e.TestsGenerated, e.TestsApproved, S.TESTS_READY),
+    Gate.SPEC: GateDocument(d.Spec, e.SpecGenerated, e.SpecEdited, e.SpecApproved, S.SPEC_READY),
+    Gate.PLAN: GateDocument(d.Plan, e.PlanGenerated, e.PlanEdited, e.PlanApproved, S.PLAN_READY),
+    Gate.TESTS: GateDocument(
+        d.Tests, e.TestsGenerated, e.TestsEdited, e.TestsApproved, S.TESTS_READY
+    ),
 }
 """In the order in which a person comes to the gates."""
 GATE_STATUS: Final[Mapping[S, Gate]] = {row.status: gate for gate, row in DOCUMENTS.items()}
 """The gate at each status where a person decides."""
-WRITTEN_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
-    row.written: gate for gate, row in DOCUMENTS.items()
+EDITED_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
+    row.edited: gate for gate, row in DOCUMENTS.items()
 }
-"""The gate of each event that records a document."""
+"""The gate of each event that records a person's version of a document."""
+WRITTEN_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
+    **{row.written: gate for gate, row in DOCUMENTS.items()},
+    **EDITED_AT,
+}
+"""The gate of each event that records a document, whoever wrote it."""
 APPROVED_AT: Final[Mapping[type[e.FeatureEvent], Gate]] = {
     row.approved: gate for gate, row in DOCUMENTS.items()
 }
@@ -103,6 +112,10 @@ LIFECYCLE: Final[Mapping[type[e.FeatureEvent], Transition]] = {
     e.PlanApproved: _mark(S.PLAN_READY, S.PLAN_APPROVED),
     e.TestsGenerated: _mark(S.TESTS_GENERATING, S.TESTS_READY),
     e.TestsApproved: _mark(S.TESTS_READY, S.TESTS_APPROVED),
+    e.RewriteRequested: _mark(GATES, frozenset(WRITING_AT.values())),
+    e.SpecEdited: _mark(S.SPEC_READY, S.SPEC_READY),
+    e.PlanEdited: _mark(S.PLAN_READY, S.PLAN_READY),
+    e.TestsEdited: _mark(S.TESTS_READY, S.TESTS_READY),
     e.ApprovalRenewed: _mark(GATES, STAYS),
     e.RecommendationMade: _mark(GATES, STAYS),
     e.FeatureTitled: _row(ALIVE, STAYS),
@@ -131,6 +144,8 @@ def target_of(event: e.FeatureEvent) -> S | None:
     match event:
         case e.FeatureRetried(restored=content) | e.FeatureReplayed(restored=content):
             return content.status
+        case e.RewriteRequested(gate=gate):
+            return WRITING_AT[gate]
         case e.StepStarted(attempt=attempt):
             return START_OF.get(attempt.step)
         case e.PartCarried(part=part):
@@ -145,6 +160,7 @@ ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
     "discuss": e.MessagePosted,
     "confirm": e.BriefConfirmed,
     "revise": e.BriefRevised,
+    "rewrite": e.RewriteRequested,
     "retry": e.FeatureRetried,
     "replay": e.FeatureReplayed,
     "fork": e.FeatureReplayed,
@@ -174,6 +190,6 @@ def actions_at(status: S, *, due: bool = False, stopped: bool = False) -> tuple[
     if stopped:
         legal = {name: event for name, event in legal.items() if event not in SETS_TO_WORK}
     offered = {"stop": due and not stopped, "resume": stopped}
-    approve = ("approve",) if status in GATES and not stopped else ()
+    approve = ("approve", "edit") if status in GATES and not stopped else ()
     download = ("download",) if status is S.DONE else ()
     return (*approve, *(name for name in legal if offered.get(name, True)), *download)

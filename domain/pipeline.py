@@ -51,13 +51,13 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
         due_after=(e.BriefConfirmed, e.BriefRevised),
         answer=c.RecordDocument,
         result=e.SpecGenerated,
-        reads=(Input.BRIEF, Input.POINTS, Input.PREVIOUS_SPEC),
+        reads=(Input.BRIEF, Input.POINTS, Input.PREVIOUS_SPEC, Input.COMMENTS),
         waits_at=(Status.SPEC_GENERATING,),
         stage=Stage.SPEC,
     ),
     (Step.ALIGN_SPEC, FULL_CODE): PipelineStep(
         Agent.ALIGNMENT_REVIEW,
-        due_after=(e.SpecGenerated,),
+        due_after=(e.SpecGenerated, e.SpecEdited),
         answer=c.RecordRecommendation,
         result=e.RecommendationMade,
         reads=(Input.GATE, Input.BRIEF, Input.POINTS, Input.PREVIOUS_SPEC, Input.DELIVERABLE),
@@ -76,13 +76,13 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
         due_after=(e.SpecApproved,),
         answer=c.RecordDocument,
         result=e.PlanGenerated,
-        reads=(Input.SPEC, Input.PREVIOUS_PLAN),
+        reads=(Input.SPEC, Input.PREVIOUS_PLAN, Input.COMMENTS),
         waits_at=(Status.SPEC_APPROVED, Status.PLAN_GENERATING),
         stage=Stage.PLAN,
     ),
     (Step.ALIGN_PLAN, FULL_CODE): PipelineStep(
         Agent.ALIGNMENT_REVIEW,
-        due_after=(e.PlanGenerated,),
+        due_after=(e.PlanGenerated, e.PlanEdited),
         answer=c.RecordRecommendation,
         result=e.RecommendationMade,
         reads=(
@@ -101,13 +101,13 @@ STEPS: Final[Mapping[tuple[Step, OutputMode], PipelineStep]] = {
         due_after=(e.PlanApproved,),
         answer=c.RecordDocument,
         result=e.TestsGenerated,
-        reads=(Input.SPEC, Input.PLAN, Input.PREVIOUS_TESTS),
+        reads=(Input.SPEC, Input.PLAN, Input.PREVIOUS_TESTS, Input.COMMENTS),
         waits_at=(Status.PLAN_APPROVED, Status.TESTS_GENERATING),
         stage=Stage.TESTS,
     ),
     (Step.ALIGN_TESTS, FULL_CODE): PipelineStep(
         Agent.ALIGNMENT_REVIEW,
-        due_after=(e.TestsGenerated,),
+        due_after=(e.TestsGenerated, e.TestsEdited),
         answer=c.RecordRecommendation,
         result=e.RecommendationMade,
         reads=(
@@ -227,6 +227,9 @@ START_OF: Final[Mapping[Step, Status]] = {
 }
 """Where a step's first announcement moves the feature; other steps stay."""
 
+WRITING_AT: Final[Mapping[Gate, Status]] = {gate: _WAITS_AT[Step(gate.value)][-1] for gate in Gate}
+"""Where the document of each gate is written."""
+
 DUE_AFTER: Final[Mapping[type[e.FeatureEvent], tuple[Step, ...]]] = _grouped(
     (event, step) for (step, _), row in STEPS.items() for event in row.due_after
 )
@@ -262,5 +265,7 @@ def due_after(event: e.FeatureEvent, mode: OutputMode) -> tuple[Step, ...]:
             | e.WorkResumed(resume=steps)
         ):
             return steps
+        case e.RewriteRequested(gate=gate):
+            return (Step(gate.value),)
         case _:
             return _DUE_IN.get((type(event), mode), ())

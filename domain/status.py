@@ -97,6 +97,8 @@ class Input(StrEnum):
     """The last one of an earlier epoch, whose ids stay stable; so with the next two."""
     PREVIOUS_PLAN = "previous_plan"
     PREVIOUS_TESTS = "previous_tests"
+    COMMENTS = "comments"
+    """What a person said about the previous version, each to be answered."""
     FILES = "files"
     """The implementation, frozen tests included."""
     PREVIOUS_FILES = "previous_files"

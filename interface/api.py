@@ -14,6 +14,8 @@ from application.delivery.attributions import Attributions
 from application.delivery.comparing import Comparisons
 from application.delivery.download import Download
 from application.delivery.history import Histories
+from application.execution.edits import DocumentEdits
+from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
 from application.identity.accounts import Accounts
 from application.identity.api_keys import KeyLimits, KeySettings
@@ -40,6 +42,7 @@ from infrastructure.identity.signing_keys import OwnTokens, SigningKeys
 from infrastructure.identity.tokens import TokenIssuer
 from infrastructure.identity.tries import PostgresTries
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection import Inspector
 from infrastructure.inspection.pieces import pieces_of
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.standing import DatabaseStanding
@@ -141,6 +144,12 @@ async def open_api(
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, past_runs, keys, choice, agent_configs),
         attributions=attributions,
+        edits=DocumentEdits(
+            features,
+            InputLoader(features, log, base.artifacts),
+            Inspector(base.computing),
+            base.computing,
+        ),
         certifier=PostgresCertifier(database, base.ring, base.turns),
         live=base.live,
         artifacts=base.artifacts,

@@ -19,7 +19,7 @@ from domain.content import Approval, Deliverable, Review, Span
 from domain.events import tag_of
 from domain.feature import Feature
 from domain.feature import evolve as live_on
-from domain.lifecycle import GATE_STATUS, actions_at
+from domain.lifecycle import EDITED_AT, GATE_STATUS, WRITTEN_AT, actions_at
 from domain.pipeline import REVIEWS
 from domain.recorded import Recorded
 from domain.runs import Attempt, Tokens
@@ -223,7 +223,26 @@ class FeatureRow(Struct, frozen=True):
                 before = (m for m in reversed(self.marks) if m.version <= one.ended)
                 brief = next((m.version for m in before if m.event in BRIEFS), 0)
                 spans.append(Span(brief, one.ended))
-        return frozenset(mark.version for mark in self.marks if self._counts(mark, spans))
+        counts = {mark.version for mark in self.marks if self._counts(mark, spans)}
+        return frozenset(counts - self._replaced())
+
+    def _replaced(self) -> set[int]:
+        """The results that a person had written anew, and advice on what they edited."""
+        found: set[int] = set()
+        since = 0
+        for mark in self.marks:
+            if not self.shows(mark.version):
+                continue
+            if mark.event in REPLACING:
+                first = since if mark.event == REWRITE else since + 1
+                found |= {
+                    one.version
+                    for one in self.marks
+                    if first <= one.version < mark.version and one.event not in LASTING
+                }
+            if mark.event in WRITTEN:
+                since = mark.version
+        return found
 
     def _counts(self, mark: Mark, spans: Sequence[Span]) -> bool:
         if mark.event == TITLED:
@@ -243,6 +262,9 @@ class FeatureRow(Struct, frozen=True):
 
 TITLED = tag_of(e.FeatureTitled)
 BRIEFS = frozenset({tag_of(e.BriefConfirmed), tag_of(e.BriefRevised)})
+REWRITE = tag_of(e.RewriteRequested)
+WRITTEN = frozenset(map(tag_of, WRITTEN_AT))
+REPLACING = frozenset({REWRITE, *map(tag_of, EDITED_AT)})
 LASTING = frozenset({TITLED, tag_of(e.AgentReplied)})
 """Results that no revised brief replaces."""
 

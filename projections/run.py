@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from domain import events as e
 from domain.feature import Feature
 from domain.feature import evolve as live_on
-from domain.lifecycle import APPROVED_AT
+from domain.lifecycle import APPROVED_AT, EDITED_AT
 from domain.recorded import Recorded
 from domain.runs import UNPRICED, Attempt, Run, Tokens
 from domain.status import Agent, Step
@@ -82,6 +82,8 @@ ENDING = (
     e.BriefConfirmed,
     e.BriefRevised,
     *APPROVED_AT,
+    e.RewriteRequested,
+    *EDITED_AT,
     e.StepAbandoned,
     e.FeatureFailed,
     e.FeatureRetried,

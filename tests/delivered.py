@@ -17,6 +17,7 @@ from application.ports import Metadata
 from application.transparency.export import StoredEvent
 from domain import commands as c
 from domain import events as e
+from domain.comments import Comment
 from domain.status import Agent, Gate, Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
 from infrastructure.delivery.git_bundle import GitBundle
@@ -24,6 +25,7 @@ from tests import given
 from tests.fakes import Clock, MemoryArtifacts, MemoryLog, MemoryReceipts
 from tests.stored import stored_as_it_would_be
 
+DOCUMENTS = {Gate.SPEC: given.SPEC, Gate.PLAN: given.PLAN, Gate.TESTS: given.TESTS}
 TENANT, FEATURE, PERSON = UUID(int=1), UUID(int=2), UUID(int=3)
 SOURCES = {
     "README.md": b"# Tool library\n",
@@ -79,6 +81,24 @@ def revised() -> given.Story:
     """Revised at the plan's gate, and finished from the second brief."""
     story = given.at_gate(Gate.PLAN).do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
     return finish(story.work(Step.SPEC, salt="second"))
+
+
+def commented_and_edited() -> given.Story:
+    """Written anew with comments at every gate, then edited by the person, and finished."""
+    story = given.at_gate(Gate.SPEC)
+    after = {Gate.SPEC: Step.PLAN, Gate.PLAN: Step.TESTS, Gate.TESTS: Step.IMPLEMENT}
+    for gate, step in after.items():
+        shown = story.feature.content.deliverable(gate)
+        assert shown is not None
+        said = (Comment("Not so."), Comment("More.", "summary"))
+        story.do(c.RequestRewrite(gate, shown.content_sha256, said))
+        story.work(Step(gate.value), salt="anew")
+        shown = story.feature.content.deliverable(gate)
+        assert shown is not None
+        document = DOCUMENTS[gate]
+        edit = c.RecordEdit(gate, shown.content_sha256, shown.version, document, f"# My {gate}")
+        story.do(edit).approve(gate).work(step)
+    return story.work(Step.SECURITY_REVIEW).work(Step.CODE_REVIEW)
 
 
 def changed() -> given.Story:
@@ -139,6 +159,7 @@ def forked() -> given.Story:
 LIVES = {
     "forked": forked,
     "straight": given.done,
+    "commented_and_edited": commented_and_edited,
     "changed": changed,
     "changed_after_a_failure": changed_after_a_failure,
     "changed_twice": changed_twice,

@@ -194,10 +194,16 @@ class Story:
 
     def do(self, command: c.FeatureCommand) -> "Story":
         """A command that is accepted."""
-        for event in decide(command, self.feature):
+        for event in decide(command, self.feature, shown=self.shown(command)):
             self.events.append(event)
             self.feature = evolve(self.feature, event)
         return self
+
+    def shown(self, command: c.FeatureCommand) -> e.FeatureEvent | None:
+        """The event of the document at the gate that a command is about."""
+        gate = getattr(command, "gate", None)
+        made = self.feature.content.deliverable(gate) if gate else None
+        return e.told(self.events[made.version - 1]) if made else None
 
     def fork(self, version: int, title: str | None = None, *, brief_only: bool = False) -> "Story":
         """The life of a fork from one of its checkpoints; its own goes on beside it."""
@@ -274,13 +280,15 @@ class Given:
     def then(self, *expected: e.FeatureEvent) -> None:
         """It is answered with exactly these events."""
         assert self._command is not None
-        assert decide(self._command, self._story.feature) == expected
+        shown = self._story.shown(self._command)
+        assert decide(self._command, self._story.feature, shown=shown) == expected
 
     def refused(self, refusal: type[Refused]) -> Refused:
         """It is refused, and nothing happens."""
         assert self._command is not None
+        shown = self._story.shown(self._command)
         with pytest.raises(refusal) as caught:
-            decide(self._command, self._story.feature)
+            decide(self._command, self._story.feature, shown=shown)
         return caught.value
 
 

@@ -69,6 +69,13 @@ def _conversation(material: StepInputs) -> list[dict[str, str]]:
     return [{"id": m.message_id, "role": m.role, "text": m.text} for m in material.conversation]
 
 
+def _comments(material: StepInputs) -> list[dict[str, Any]]:
+    return [
+        {"comment": number, "about": one.target, "kind": one.kind, "text": one.text}
+        for number, one in enumerate(material.comments, start=1)
+    ]
+
+
 def _earlier(material: StepInputs) -> list[dict[str, Any]]:
     return [
         point for step in REVIEWS for point in shown(to_answer(step, *material.reports_of(step)))
@@ -112,6 +119,7 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.POINTS: lambda material, _: material.points,
     Input.DELIVERABLE: lambda material, gate: material.documents.get(gate) if gate else None,
     Input.CONVERSATION: lambda material, _: _conversation(material),
+    Input.COMMENTS: lambda material, _: _comments(material),
     Input.FILES: lambda material, _: PlainText(numbered(material.files)),
     Input.EARLIER_FINDINGS: lambda material, _: _earlier(material),
     Input.PREVIOUS_FILES: lambda material, _: files_value(material.previous_files),

@@ -14,6 +14,7 @@ from application.agents.inspection import RuleNote, StaticFinding
 from application.ports import ModelAnswer, ModelRequest
 from domain import commands as c
 from domain import documents as d
+from domain.comments import Comment
 from domain.content import sha256_of
 from domain.documents import Plan
 from domain.events import FileWritten, RefusedFile
@@ -53,6 +54,8 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     """What people see of it."""
     previous: Mapping[Gate, d.AgentDocument] = {}
     """The last ones of an earlier epoch, whose ids stay stable."""
+    comments: tuple[Comment, ...] = ()
+    """What the person said about the previous version; each has the number of its place, from 1."""
     files: Mapping[str, str] = {}
     """The implementation by path, frozen tests included."""
     previous_files: Mapping[str, str] = {}

@@ -62,9 +62,9 @@ PROPOSE_BRIEF: Final = Tool(
     "nothing happens before that. Always hand over the whole brief, never a part.",
     d.Brief,
 )
-SUBMIT_SPEC: Final = Tool("submit_spec", "Hand over the whole specification, once.", d.Spec)
-SUBMIT_PLAN: Final = Tool("submit_plan", "Hand over the whole plan, once.", d.Plan)
-SUBMIT_TESTS: Final = Tool("submit_tests", "Hand over all test files, whole, once.", d.Tests)
+SUBMIT_SPEC: Final = Tool("submit_spec", "Hand over the whole specification, once.", d.SaidSpec)
+SUBMIT_PLAN: Final = Tool("submit_plan", "Hand over the whole plan, once.", d.SaidPlan)
+SUBMIT_TESTS: Final = Tool("submit_tests", "Hand over all test files, whole, once.", d.SaidTests)
 WRITE_FILES: Final = Tool(
     "write_files",
     "Write one or more whole files of the plan. Each file is complete from its first line to its "

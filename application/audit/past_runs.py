@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain import events as e
-from domain.lifecycle import DOCUMENTS
+from domain.lifecycle import WRITTEN_AT
 from domain.pipeline import RESULT_OF, RESULTS, STEPS
 from domain.runs import Attempt, Run, Tokens
 from domain.status import Gate, Input, Part, Step
@@ -31,7 +31,7 @@ READS: Final[Mapping[Step, tuple[Part, ...]]] = {
 WRITES: Final[Mapping[type[e.FeatureEvent], Part]] = {
     e.BriefConfirmed: Part.BRIEF,
     e.BriefRevised: Part.BRIEF,
-    **{row.written: Part(gate.value) for gate, row in DOCUMENTS.items()},
+    **{event: Part(gate.value) for event, gate in WRITTEN_AT.items()},
 }
 IN_VAIN: Final = (e.AttemptFailed, e.RunDiscarded)
 

@@ -143,10 +143,10 @@ def ground_of(events: tuple[Recorded, ...], versions: tuple[int | None, ...]) ->
     """
     told = {one.version: e.told(one.event) for one in events}
     brief, spec, plan, tests, code = (told.get(v) if v is not None else None for v in versions)
-    assert isinstance(spec, e.SpecGenerated)  # noqa: S101
+    assert isinstance(spec, e.SpecWritten)  # noqa: S101
     assert brief is not None  # noqa: S101
-    planned = plan.document if isinstance(plan, e.PlanGenerated) else None
-    tested = tests.document if isinstance(tests, e.TestsGenerated) else Tests("", ())
+    planned = plan.document if isinstance(plan, e.PlanWritten) else None
+    tested = tests.document if isinstance(tests, e.TestsWritten) else Tests("", ())
     files = code.files if isinstance(code, e.ImplementationCompleted) else ()
     words, reading = markdown_of(brief), reading_in(brief)
     plan_or_none = planned or Plan("", (), ())
@@ -164,4 +164,4 @@ def ground_of(events: tuple[Recorded, ...], versions: tuple[int | None, ...]) ->
 
 def _plans(events: Sequence[Recorded]) -> dict[int, Plan]:
     told = ((one.version, e.told(one.event)) for one in events)
-    return {at: event.document for at, event in told if isinstance(event, e.PlanGenerated)}
+    return {at: event.document for at, event in told if isinstance(event, e.PlanWritten)}

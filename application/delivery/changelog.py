@@ -115,7 +115,7 @@ def _requirements(before: e.FeatureEvent, now: e.FeatureEvent) -> Changed:
 
 
 def _needs(event: e.FeatureEvent) -> Iterable[Requirement]:
-    return event.document.requirements if isinstance(event, e.SpecGenerated) else ()
+    return event.document.requirements if isinstance(event, e.SpecWritten) else ()
 
 
 def _meant(need: Requirement) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ What it cannot show: whoever can change all of these files together can also mak
 change this program so that it says yes to everything. So compare the log's head with what the
 service tells (`--head`), and check what matters with a copy of this file from elsewhere.
 `README.md` and what starts the code (`start.sh`, `start.cmd`, `compose.yaml`, `kit`), the letter,
-`trace.*`, `agent-trace.json` and `bom.json` are made from code, documents and log; the manifest alone
+`trace.*`, `agent-trace.json` and `bom.json` come from code, documents and log; only the manifest
 covers them.
 """
 
@@ -83,6 +83,9 @@ MAKES = {
     "spec_generated": "spec",
     "plan_generated": "plan",
     "tests_generated": "tests",
+    "spec_edited": "spec",
+    "plan_edited": "plan",
+    "tests_edited": "tests",
     "implementation_completed": "implementation",
     "security_reviewed": "security_review",
     "code_reviewed": "code_review",

@@ -37,7 +37,7 @@ README: Final = """\
 - `brief.md`, `spec.md`, `plan.md`, `tests.md`: what was asked for and approved, step by step
 - `trace.md` (`trace.json`): from each point of the brief to requirements, tests, tasks and files
 - `agent-trace.json`: which agent, with which model, wrote which lines of the source files, in which
-  attempt (Agent Trace 0.1.0); its paths begin in `code`, a `urn:uuid:` is an event's id in `log.jsonl`
+  attempt (Agent Trace 0.1.0); its paths begin in `code`, its `urn:uuid:` are events of `log.jsonl`
 - `security_review.md`, `code_review.md` (`reviews.json`): both reviews with their evidence
 - `letter.md`, `letter.html` (to print): a page for whoever will run it
 - `bom.json`: the packages that the code declares (CycloneDX 1.6)
@@ -79,7 +79,7 @@ class Finished(Struct, frozen=True):
     def title(self) -> str:
         """What the specification calls it: a rename later changes no delivery."""
         spec = self.parts["spec"].event
-        assert isinstance(spec, e.SpecGenerated)  # noqa: S101
+        assert isinstance(spec, e.SpecWritten)  # noqa: S101
         return spec.document.title
 
     @property
@@ -116,9 +116,9 @@ def dossier(
         bodies: The bytes of the source files, and of what they were written on from, by hash.
     """
     brief, spec, plan, tests = (finished.parts[part].event for part in checker.PARTS[:4])
-    assert isinstance(spec, e.SpecGenerated)  # noqa: S101
-    assert isinstance(plan, e.PlanGenerated)  # noqa: S101
-    assert isinstance(tests, e.TestsGenerated)  # noqa: S101
+    assert isinstance(spec, e.SpecWritten)  # noqa: S101
+    assert isinstance(plan, e.PlanWritten)  # noqa: S101
+    assert isinstance(tests, e.TestsWritten)  # noqa: S101
     made = finished.parts["implementation"]
     sources = {f.path: bodies[f.sha256] for f in finished.files if _is_read(f.path)}
     trace = trace_of(

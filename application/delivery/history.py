@@ -19,6 +19,7 @@ from application.features import Features
 from application.ports import ArtifactStore
 from domain import events as e
 from domain.characters import visible
+from domain.comments import Comment
 from domain.content import Content
 from domain.feature import Feature, evolve, fold
 from domain.lifecycle import APPROVED_AT
@@ -44,6 +45,10 @@ WORDS: Final[Mapping[type[e.FeatureEvent], str]] = {
     e.PlanApproved: "Approve the plan",
     e.TestsGenerated: "Write the contract tests",
     e.TestsApproved: "Approve the contract tests",
+    e.RewriteRequested: "Ask for another version",
+    e.SpecEdited: "Edit the specification",
+    e.PlanEdited: "Edit the plan",
+    e.TestsEdited: "Edit the contract tests",
     e.ApprovalRenewed: "Approve once more",
     e.RecommendationMade: "Review what was written",
     e.ImplementationCompleted: "Write the code",
@@ -146,7 +151,7 @@ def _tree(
     if isinstance(made, e.ImplementationCompleted):
         return texts, made.files
     tests = told[content.tests.version] if content.tests else None
-    if isinstance(tests, e.TestsGenerated):
+    if isinstance(tests, e.TestsWritten):
         texts |= {file.path: file.content for file in tests.document.files}
     return texts, ()
 
@@ -157,7 +162,7 @@ def _folder(events: Iterable[e.FeatureEvent]) -> str:
     for event in events:
         if isinstance(event, e.ImplementationCompleted):
             paths |= {key(file.path) for file in event.files}
-        if isinstance(event, e.TestsGenerated):
+        if isinstance(event, e.TestsWritten):
             paths |= {key(file.path) for file in event.document.files}
     taken = {DOCS.rstrip("/"), *(f"{DOCS}{name}.md" for name in DOCUMENTS)}
     return DOCS if paths.isdisjoint(taken) else ELSEWHERE
@@ -203,8 +208,14 @@ def _said(event: e.FeatureEvent) -> str:
             return _one_paragraph(f"{gate}: {advice}. {document.summary}")
         case e.AgentReplied(text=text):
             return _one_paragraph(text)
+        case e.RewriteRequested(comments=comments):
+            return _one_paragraph(" · ".join(_comment(one) for one in comments))
         case _:
             return ""
+
+
+def _comment(said: Comment) -> str:
+    return f"{said.target}: {said.text}" if said.target else said.text
 
 
 def _one_paragraph(text: str) -> str:

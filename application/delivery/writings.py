@@ -98,7 +98,7 @@ def writings_of(events: tuple[Recorded, ...]) -> Writings:
         if writing is not None:
             writings.by_version[recorded.version] = writing
         if isinstance(
-            e.told(event), e.BriefConfirmed | e.BriefRevised | e.SpecGenerated | e.PlanGenerated
+            e.told(event), e.BriefConfirmed | e.BriefRevised | e.SpecWritten | e.PlanWritten
         ):
             writings.ids[recorded.version] = recorded.event_id
         feature = evolve(feature, event)
@@ -113,14 +113,15 @@ def _writing(
     elsewhere: dict[str, int] = {}
     bases: tuple[int, ...]
     match told:
-        case e.TestsGenerated(document=document, reused_from=repeats):
+        case e.TestsGenerated(document=document) | e.TestsEdited(document=document):
+            repeats = getattr(told, "reused_from", None)
             files = {file.path: sha256_of(file.content) for file in document.files}
             writings.texts.update(
                 {sha256_of(file.content): file.content for file in document.files}
             )
             before = content.tests.version if content.tests else content.previous_tests
             bases = () if before is None else (before,)
-        case e.ImplementationCompleted() | e.AttemptFailed() if told.files:
+        case e.ImplementationCompleted() | e.AttemptFailed() | e.RunDiscarded() if told.files:
             repeats = getattr(told, "reused_from", None)
             writings.stored.update({file.sha256: file for file in told.files})
             frozen = content.tests.version if content.tests else None

@@ -15,6 +15,7 @@ from application.features import Features
 from application.ports import ArtifactStore, EventLog
 from application.running.stretches import stretches
 from domain import events as e
+from domain.comments import Comment
 from domain.content import Content, Deliverable, Rework
 from domain.feature import Feature
 from domain.pipeline import REVIEWS, row_of
@@ -49,6 +50,7 @@ class InputLoader:
             "files": implementation.version if implementation else None,
             "previous_files": earlier if Input.PREVIOUS_FILES in reads else None,
             "accepted_files": accepted,
+            "comments": content.comments if Input.COMMENTS in reads else None,
             **{("document", gate): _version(content.deliverable(gate)) for gate in Gate},
             **{("previous", gate): content.previous(gate) for gate in Gate},
             **{("report", one): rework.review(one) if rework else None for one in REVIEWS},
@@ -70,6 +72,7 @@ class InputLoader:
             documents=_column(named, "document", Gate, "document"),
             markdowns=_column(named, "document", Gate, "markdown"),
             previous=_column(named, "previous", Gate, "document"),
+            comments=_comments(named.get("comments")),
             reports=_column(named, "report", REVIEWS, "document"),
             files=await self._files(tenant_id, feature_id, named.get("files")),
             previous_files=await self._files(tenant_id, feature_id, named.get("previous_files")),
@@ -128,6 +131,10 @@ def _frozen(
         for file in event.files
         if file.by is Agent.IMPLEMENTER and file.path not in may_change
     }
+
+
+def _comments(event: e.FeatureEvent | None) -> tuple[Comment, ...]:
+    return event.comments if isinstance(event, e.RewriteRequested) else ()
 
 
 def _refused(event: e.FeatureEvent | None) -> tuple[e.RefusedFile, ...]:

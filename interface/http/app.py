@@ -21,6 +21,7 @@ from interface.http.audit import audit_filter, events, log_key, usage
 from interface.http.features import (
     commands,
     delivery,
+    editing,
     estimating,
     fork,
     reading,
@@ -51,6 +52,7 @@ def described() -> list[ControllerRouterHandler]:
         "/",
         route_handlers=[
             *commands.HANDLERS,
+            *editing.HANDLERS,
             *fork.HANDLERS,
             *reading.HANDLERS,
             *estimating.HANDLERS,

@@ -4,6 +4,7 @@ Invariant: the same idempotency key with the same method, path and body is the s
 the server adds by itself (ids, times) is no part of it.
 """
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import msgspec
@@ -46,7 +47,7 @@ async def carry_out(
     request: JsonRequest,
     terms: Preconditions,
     feature_id: UUID,
-    command: FeatureCommand,
+    command: FeatureCommand | Callable[[], Awaitable[FeatureCommand]],
     *,
     meant: Struct | None = None,
     sets_agents_to_work: bool = False,
@@ -57,11 +58,12 @@ async def carry_out(
         request: Who asks.
         terms: On what terms.
         feature_id: Whose life it changes.
-        command: What is asked for.
+        command: What is asked for; or what finds it, with what was sent as `meant`.
         meant: The body as it was sent, where the command holds more than that.
         sets_agents_to_work: Whether it needs the tenant's key for the model.
     """
     services, caller = of(request.app.state), caller_of(request)
+    body = command if meant is None and isinstance(command, Struct) else meant
 
     async def permitted() -> None:
         if sets_agents_to_work and await services.keys.missing(caller.tenant_id):
@@ -74,7 +76,7 @@ async def carry_out(
         actor=actor_of(caller),
         correlation_id=correlation_id(request.state, services.new_id),
         if_match=terms.if_match,
-        idempotency=idempotency_of(request, terms, meant or command),
+        idempotency=None if body is None else idempotency_of(request, terms, body),
         permitted=permitted,
     )
 

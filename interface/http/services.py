@@ -32,7 +32,7 @@ from application.readings import Readings
 from application.running.computing import Computing, Here
 from application.running.turns import Turns
 from application.transparency.export import StoredLog
-from domain.commands import FeatureCommand, ForkFeature
+from domain.commands import EditDocument, FeatureCommand, ForkFeature, RecordEdit
 from domain.feature import Feature
 from domain.recorded import Recorded
 from interface.http.metrics import Metrics
@@ -99,7 +99,7 @@ class FeatureUseCases(Protocol):
     async def do(
         self,
         feature_id: UUID,
-        command: FeatureCommand,
+        command: FeatureCommand | Callable[[], Awaitable[FeatureCommand]],
         *,
         tenant_id: UUID,
         actor: str,
@@ -108,7 +108,7 @@ class FeatureUseCases(Protocol):
         idempotency: tuple[str, bytes] | None = None,
         permitted: Callable[[], Awaitable[None]] | None = None,
     ) -> Accepted:
-        """Carry out a command, once."""
+        """Carry out a command, or what finds it, once."""
 
     async def fork(
         self,
@@ -128,6 +128,13 @@ class FeatureUseCases(Protocol):
         self, tenant_id: UUID, feature_id: UUID, versions: Collection[int]
     ) -> Mapping[int, Recorded]:
         """The events at these versions."""
+
+
+class Edits(Protocol):
+    """The check of edited documents (`application.execution.edits.DocumentEdits`)."""
+
+    async def checked(self, tenant_id: UUID, feature_id: UUID, command: EditDocument) -> RecordEdit:
+        """The command that records it. Raises Refused, FaultyDocument among them."""
 
 
 class Archive(Protocol):
@@ -221,6 +228,7 @@ class Services:
     """Asked through `usages`."""
     estimates: Estimates
     attributions: Attributions
+    edits: Edits
     certifier: Certifier
     live: Live
     artifacts: ArtifactStore

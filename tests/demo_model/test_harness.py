@@ -15,8 +15,10 @@ from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
 from application.running.computing import Here
 from domain import documents as d
+from domain.comments import Comment, CommentKind
 from domain.content import Content
 from domain.feature import Feature
+from domain.parts import LOOSE, parts_of
 from domain.reading import reading_of
 from domain.runs import Attempt
 from domain.status import Gate, Recommendation, Status, Step, Verdict
@@ -104,6 +106,22 @@ class Pipeline:
         for gate in Gate:
             made = await self.do(Step(gate.value))
             self.material = holding(self.material, gate, made.document, made.markdown)
+
+    async def do_commented(self, gate: Gate, *comments: Comment) -> None:
+        """The document of a gate, written, and then once more with comments."""
+        first = (await self.do(Step(gate.value))).document
+        before = self.material.previous
+        self.material = replace(self.material, previous={gate: first}, comments=comments)
+        made = await self.do(Step(gate.value))
+        assert [one.comment for one in made.answered] == [*comments]
+        assert all(one.changed for one in made.answered), made.answered
+        named = {name for one in made.answered for name in one.changed}
+        now = parts_of(made.document)
+        loose = {name for name, part in parts_of(first).items() if now.get(name) != part}
+        # Criteria go with their requirement, and FR-3 is that of AC-5.
+        assert {name for name in loose if not name.startswith("AC-")} <= named | LOOSE | {"FR-3"}
+        material = replace(self.material, previous=before, comments=())
+        self.material = holding(material, gate, made.document, made.markdown)
 
     async def files(self) -> None:
         made = await self.do(Step.IMPLEMENT)
@@ -206,6 +224,33 @@ async def test_a_second_round_writes_again_only_what_must_change(context):
     assert {"src/server.ts", "src/entities/tools.ts", "public/app.js"} <= stays
     assert set(context.written).isdisjoint(stays)
     assert {"src/entities/repairs.ts", "src/registry.ts", "db/schema.sql"} <= {*context.written}
+
+
+async def test_comments_are_complied_with_at_the_first_try_and_nothing_else_changes(context, model):
+    pipeline = Pipeline(context, StepInputs(brief=TOOL_LIBRARY.read_text()))
+    await pipeline.do_commented(
+        Gate.SPEC,
+        Comment("Only on weekdays.", "FR-1", CommentKind.WRONG),
+        Comment("Print the list of tools.", "", CommentKind.ADD),
+        Comment("Remove it, nobody needs that.", "FR-2", CommentKind.WRONG),
+        Comment("Say it shorter.", "AC-5", CommentKind.WRONG),
+        Comment("Warmer words, please."),
+    )
+    spec = pipeline.material.spec
+    assert "Only on weekdays." in spec.requirements[0].response
+    assert "FR-2" in spec.superseded
+    assert spec.requirements[-1].response == "Print the list of tools."
+    await pipeline.do_commented(
+        Gate.PLAN,
+        Comment("Begin with it.", "T-2", CommentKind.WRONG),
+        Comment("In two languages.", "README.md", CommentKind.ADD),
+        Comment("Back it up every night.", "", CommentKind.ADD),
+    )
+    path = "tests/schema.test.ts"
+    await pipeline.do_commented(Gate.TESTS, Comment("Also empty ones.", path), Comment("Fine."))
+    await pipeline.files()
+    assert (await pipeline.do(Step.CODE_REVIEW)).verdict is Verdict.PASS
+    assert {entry.outcome for entry in model.requests} == {"answered"}
 
 
 @pytest.mark.parametrize(

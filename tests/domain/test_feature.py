@@ -365,8 +365,10 @@ def test_while_agents_work_a_person_may_rename_delete_fork_and_go_back_only(stat
 def test_actions_at_a_gate():
     assert actions_at(Status.SPEC_READY) == (
         "approve",
+        "edit",
         "discuss",
         "revise",
+        "rewrite",
         "replay",
         "fork",
         "rename",

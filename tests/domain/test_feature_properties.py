@@ -11,17 +11,35 @@ from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
+from domain.comments import Comment
 from domain.decider import decide
 from domain.errors import Refused, Superseded
 from domain.feature import Feature, evolve, fold
-from domain.lifecycle import ENDED, LIFECYCLE, WORKING, target_of
-from domain.pipeline import due_after, work_left
+from domain.lifecycle import APPROVED_AT, ENDED, GATES, LIFECYCLE, WORKING, target_of
+from domain.pipeline import WRITING_AT, due_after, work_left
 from domain.status import Gate, Status, Step, Verdict
 from tests.examples import examples
-from tests.given import MESSAGE, RUN, Story, answer, faulty, start
+from tests.given import (
+    MESSAGE,
+    PLAN,
+    RUN,
+    SPEC,
+    TESTS,
+    Story,
+    answer,
+    at_gate,
+    faulty,
+    start,
+)
 
-MOVES = st.tuples(st.integers(0, 16), st.integers(0, 10_000))
-FORK = 14
+MOVES = st.tuples(st.integers(0, 19), st.integers(0, 10_000))
+AT_GATES = st.tuples(
+    st.sampled_from((1, 1, 3, 4, 4, 5, 6, 7, 8, 9, 10, 11, 14, 17, 18, 18, 18)),
+    st.integers(0, 10_000),
+)
+"""Moves of who stands at a gate, more often than chance would have it."""
+FORK = 19
+WRITTEN = {Gate.SPEC: SPEC, Gate.PLAN: PLAN, Gate.TESTS: TESTS}
 VERDICTS = (Verdict.PASS, Verdict.PASS, Verdict.UNDECIDED, Verdict.FAIL)
 
 
@@ -42,9 +60,9 @@ def command_for(
         case 3:
             return c.ReviseBrief(f"brief {pick}")
         case 4:
-            return c.Approve(
-                list(Gate)[pick % 3], shown.content_sha256 if shown and pick % 7 else "0" * 64
-            )
+            sha = shown.content_sha256 if shown and pick % 7 else "0" * 64
+            aside = feature.content.proposal if pick % 2 else None
+            return c.Approve(list(Gate)[pick % 3], sha, proposal_put_aside=aside)
         case 5:
             return c.RetryFeature()
         case 6 if feature.checkpoints:
@@ -71,6 +89,15 @@ def command_for(
             return c.StopWork()
         case 15 | 16:
             return c.ResumeWork()
+        case 14 if shown:
+            said = Comment(f"comment {pick}", "FR-404" if pick % 5 == 0 else "")
+            return c.RequestRewrite(list(Gate)[pick % 3], shown.content_sha256, (said,))
+        case 17 if shown:
+            gate, sha = list(Gate)[pick % 3], shown.content_sha256
+            return c.RecordEdit(gate, sha, shown.version, WRITTEN[gate], f"# Mine {pick}")
+        case 18 if Step.CONVERSE in running:
+            attempt, markdown = feature.running[Step.CONVERSE], f"brief {pick % 3}"
+            return c.RecordReply(attempt, RUN, MESSAGE, "So?", brief_markdown=markdown)
         case _:
             return c.RenameFeature("y")
 
@@ -83,8 +110,9 @@ def with_faults(said: c.RecordReview, pick: int) -> c.RecordReview:
     return replace(said, faults=faults, reviewed_files=3, mending_rounds=(2, 1, 0, None)[pick % 4])
 
 
-def lived(moves: list[tuple[int, int]]) -> tuple[Story, list[Feature]]:
-    story, states = Story(), [Feature()]
+def lived(moves: list[tuple[int, int]], begun: Story | None = None) -> tuple[Story, list[Feature]]:
+    story = begun or Story()
+    states = [fold(story.events[:n]) for n in range(len(story.events) + 1)]
     late: list[c.FeatureCommand] = []
     for move, pick in [(0, 0), *moves]:
         if move == FORK:
@@ -220,6 +248,47 @@ def test_a_round_begins_where_an_ended_feature_is_changed_and_names_what_stood_t
         if content.base is not None:
             made = e.told(story.events[content.base - 1])
             assert isinstance(made, e.ImplementationCompleted)
+
+
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.sampled_from(Gate), st.lists(AT_GATES, max_size=40))
+def test_no_approval_leaves_out_a_proposal_without_naming_it(gate, moves):
+    story, states = lived(moves, at_gate(gate))
+    for event, before, after in zip(story.events, states, states[1:], strict=False):
+        if type(event) in APPROVED_AT or isinstance(event, e.ApprovalRenewed):
+            assert event.proposal_put_aside == before.content.proposal
+            assert after.content.proposal is None
+    for feature in states:
+        proposal = feature.content.proposal
+        if proposal is not None:
+            reply = e.told(story.events[proposal - 1])
+            assert isinstance(reply, e.AgentReplied)
+            assert feature.content.shows(proposal)
+            assert proposal > feature.content.brief.version
+
+
+@settings(max_examples=examples(150), deadline=None)
+@forall(st.sampled_from(Gate), st.lists(AT_GATES, max_size=40))
+def test_a_rewrite_and_an_edit_leave_everything_but_their_document_as_it_was(gate, moves):
+    story, states = lived(moves, at_gate(gate))
+    for event, before, after in zip(story.events, states, states[1:], strict=False):
+        if not isinstance(event, e.RewriteRequested | e.SpecEdited | e.PlanEdited | e.TestsEdited):
+            continue
+        was, is_now = before.content, after.content
+        gates = [event.gate] if isinstance(event, e.RewriteRequested) else [
+            gate for gate in Gate if was.deliverable(gate) != is_now.deliverable(gate)
+        ]  # fmt: skip
+        (gate,) = gates
+        assert is_now.previous(gate) == was.deliverable(gate).version
+        mine = {gate.value, f"previous_{gate}", "previous_brief", "status", "advice", "comments"}
+        for name in {*was.__struct_fields__} - mine - {"checkpoint"}:
+            assert getattr(is_now, name) == getattr(was, name), name
+    for feature in states:
+        content = feature.content
+        if content.comments is not None:
+            assert content.status in {*WRITING_AT.values(), Status.FAILED, Status.DELETED}
+        if content.status in GATES:
+            assert content.comments is None
 
 
 @settings(max_examples=examples(150), deadline=None)

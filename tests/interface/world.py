@@ -23,6 +23,8 @@ from application.delivery.artifact_keys import artifact_key
 from application.delivery.attributions import Attributions
 from application.delivery.download import Download
 from application.delivery.history import Histories
+from application.execution.edits import DocumentEdits
+from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
 from application.features import Features
 from application.identity.accounts import Accounts
@@ -43,6 +45,7 @@ from infrastructure.identity.passwords import PasswordHasher
 from infrastructure.identity.refresh import RefreshTokens
 from infrastructure.identity.tokens import SigningKey, TokenIssuer
 from infrastructure.identity.verify import TokenVerifier
+from infrastructure.inspection import Inspector
 from infrastructure.inspection.pieces import pieces_of
 from infrastructure.nats.live import NatsLive
 from infrastructure.nats.signals import Signal
@@ -188,6 +191,12 @@ class World:
             expenses=audit,
             estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, agent_configs_of()),
             attributions=Attributions(self.features, self.artifacts, Here(), pieces_of),
+            edits=DocumentEdits(
+                self.features,
+                InputLoader(self.features, self.log, self.artifacts),
+                Inspector(Here()),
+                Here(),
+            ),
             certifier=audit,
             live=self.live,
             artifacts=self.artifacts,

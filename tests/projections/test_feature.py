@@ -4,12 +4,24 @@ from datetime import timedelta
 from decimal import Decimal
 
 from domain import commands as c
+from domain.comments import Comment
 from domain.content import sha256_of
 from domain.status import Gate, Recommendation, Status, Step, Verdict
 from projections.breadcrumb import Progress, Stage, breadcrumb
 from projections.failure import Failure
 from projections.feature import FEATURE, Pause, Recommended
-from tests.given import MESSAGE, RUN, Story, at_gate, attempt_of, done, drafted, in_review, start
+from tests.given import (
+    MESSAGE,
+    PLAN,
+    RUN,
+    Story,
+    at_gate,
+    attempt_of,
+    done,
+    drafted,
+    in_review,
+    start,
+)
 from tests.projections.given_events import USER, at, given
 
 
@@ -160,6 +172,22 @@ def test_a_revised_brief_supersedes_all_but_the_conversation_and_the_title():
     story.do(c.ConfirmBrief("- lend")).work(Step.SPEC).work(Step.TITLE)
     story.do(c.ReviseBrief("- lend more"))
     given(story).shows(FEATURE, superseded_cost_usd=RUN.cost_usd, cost_usd=3 * RUN.cost_usd)
+
+
+def test_what_comments_replace_is_superseded_and_what_is_edited_only_by_its_advice():
+    story = at_gate(Gate.PLAN).work(Step.ALIGN_PLAN)
+    plan = story.feature.content.plan
+    story.do(c.RequestRewrite(Gate.PLAN, plan.content_sha256, (Comment("Not so."),)))
+    given(story).shows(FEATURE, superseded_cost_usd=2 * RUN.cost_usd)
+    story.work(Step.PLAN, salt="anew").work(Step.ALIGN_PLAN, salt="anew")
+    given(story).shows(FEATURE, superseded_cost_usd=2 * RUN.cost_usd, cost_usd=5 * RUN.cost_usd)
+    anew = story.feature.content.plan
+    story.do(c.RecordEdit(Gate.PLAN, anew.content_sha256, anew.version, PLAN, "# Mine"))
+    given(story).shows(FEATURE, superseded_cost_usd=3 * RUN.cost_usd)
+    made = given(story).row(FEATURE).deliverables.plan
+    assert made.by.startswith("user:")
+    story.do(c.ReplayFeature(plan.version))
+    given(story).shows(FEATURE, superseded_cost_usd=3 * RUN.cost_usd)
 
 
 def test_files_are_those_of_the_implementation_that_counts():

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 import structlog
 from uuid_utils.compat import uuid7
 
 from interface.http import openapi
+from tests import given
 from tests.interface.world import Person, World, public, serving
 
 DOCUMENT = json.loads(openapi.FILE.read_text())
@@ -18,6 +20,16 @@ BODIES: dict[str, Any] = {
     "rename_feature": {"title": "Mine now"},
     "confirm_brief": {"brief": "- BF-1 mine"},
     "revise_brief": {"brief": "- BF-1 mine"},
+    "request_rewrite": {
+        "gate": "spec",
+        "content_sha256": "a" * 64,
+        "comments": [{"text": "Not so."}],
+    },
+    "edit_document": {
+        "gate": "spec",
+        "content_sha256": "a" * 64,
+        "document": msgspec.to_builtins(given.SPEC),
+    },
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
     "fork_feature": {"version": 1},
@@ -84,6 +96,7 @@ async def test_anothers_feature_answers_as_one_that_is_not_there(
     answers = []
     for which in (feature, str(uuid7())):
         filled = path.replace("{feature_id}", which).replace("{path}", "src/server.ts")
+        filled = filled.replace("{gate}", "spec")
         filled = filled.replace("{event_id}", str(ann.world.log.events[1].event_id))
         query = QUERIES.get(name, {})
         answer = await eve.ask(method, filled, json=BODIES.get(name), params=query)
@@ -104,6 +117,7 @@ async def test_without_a_token_every_route_says_the_same(
     ann, _ = people
     ann.headers = {}
     filled = path.replace("{feature_id}", str(uuid7())).replace("{path}", "a.ts")
+    filled = filled.replace("{gate}", "spec")
     filled = filled.replace("{event_id}", str(uuid7()))
     answer = await ann.ask(method, filled, json=BODIES.get(name))
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), name

@@ -65,6 +65,13 @@ def _stability(spec: Spec, previous: Spec | None) -> Iterator[str]:
                 )
 
 
+def with_gone_listed(spec: Spec, previous: Spec) -> Spec:
+    """The specification with what is gone among its superseded ids: that follows by itself."""
+    now = {need.id for need in spec.requirements}
+    gone = (need.id for need in previous.requirements if need.id not in now)
+    return replace(spec, superseded=tuple(dict.fromkeys((*previous.superseded, *gone))))
+
+
 def with_history(spec: Spec, previous: Spec | None) -> Spec:
     """The specification with every id that was ever superseded: none is used again, for ever."""
     if previous is None:

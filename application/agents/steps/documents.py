@@ -3,21 +3,29 @@
 Invariant: the Markdown that people approve is made from the very structure that passed the checks.
 """
 
+from typing import TypeVar
+
+from application.agents.checks.commented import (
+    answered,
+    comment_findings,
+    plain,
+    put_back,
+    unheeded,
+    without_unnamed,
+)
 from application.agents.checks.fidelity import fidelity_findings
-from application.agents.checks.plan import plan_findings
-from application.agents.checks.spec import spec_findings, with_history
-from application.agents.checks.tests import tests_findings
-from application.agents.inspection import StaticFinding, errors
-from application.agents.language import asked_in, in_language, language_of
-from application.agents.render import plan_markdown, spec_markdown, tests_markdown
+from application.agents.document_checks import completed, findings_in, page_of, words_of
+from application.agents.language import asked_in
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
 from application.agents.submission import obtain
-from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS
+from application.agents.tools import SUBMIT_PLAN, SUBMIT_SPEC, SUBMIT_TESTS, Tool
 from domain import commands as c
-from domain.documents import Plan, Spec, Tests
+from domain.documents import AgentDocument, Plan, SaidPlan, SaidSpec, SaidTests, Spec, Tests
 from domain.runs import Run
 from domain.status import Gate
+
+S = TypeVar("S", bound=SaidSpec | SaidPlan | SaidTests)
 
 _SPEC_TASK = "Write the specification of the brief, and hand it over with `submit_spec`."
 _PLAN_TASK = "Write the implementation plan of the specification; hand it over with `submit_plan`."
@@ -26,88 +34,87 @@ _AGAIN = (
     " There is a previous version: keep its ids and whatever still holds, and change what the new "
     "input changes."
 )
+_COMMENTED = (
+    " The user read the previous version and commented on it. Do what each of `comments` asks, and "
+    "answer each of them in `answers`. Hand over the whole document; whatever no comment is about "
+    "stays as it is, word for word, unless an answer names it and says why it had to change."
+)
 
 
 async def write_spec(work: StepContext) -> c.RecordDocument:
     """The specification of the confirmed brief."""
-    material = work.material
-    points, previous = material.points, material.previous_spec
-    before = material.previous_reading.points if material.previous_reading else ()
-
-    async def check(spec: Spec) -> list[str]:
-        return await work.context.compute(spec_findings, spec, points, previous)
-
-    async def doubts(spec: Spec) -> list[str]:
-        return await work.context.compute(fidelity_findings, spec, points, previous, before)
-
-    task = _SPEC_TASK + (_AGAIN if previous else "") + asked_in(material.brief)
-    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts)
-    spec = with_history(spec, previous)
-    language = language_of(material.brief)
-    page = await work.context.compute(spec_markdown, spec, language)
-    return c.RecordDocument(
-        attempt=work.attempt,
-        run=Run(),
-        document=spec,
-        markdown=in_language(page, language),
-        manifest_sha256=work.manifest_sha256,
-    )
+    task = _SPEC_TASK + _about(work, Gate.SPEC) + asked_in(work.material.brief)
+    return await _write(work, Gate.SPEC, Spec, SaidSpec, SUBMIT_SPEC, task)
 
 
 async def write_plan(work: StepContext) -> c.RecordDocument:
     """The plan of the approved specification."""
-    spec = needed(work.material.spec)
-
-    async def check(plan: Plan) -> list[str]:
-        found = await work.context.compute(plan_findings, plan, spec)
-        return found or [str(one) for one in await work.context.inspect({}, plan.packages, plan)]
-
-    task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
-    task += asked_in(_words(spec))
-    plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
-    page = await work.context.compute(plan_markdown, plan)
-    return c.RecordDocument(
-        attempt=work.attempt,
-        run=Run(),
-        document=plan,
-        markdown=in_language(page, language_of(_words(spec))),
-        manifest_sha256=work.manifest_sha256,
-    )
+    task = _PLAN_TASK + _about(work, Gate.PLAN) + asked_in(words_of(needed(work.material.spec)))
+    return await _write(work, Gate.PLAN, Plan, SaidPlan, SUBMIT_PLAN, task)
 
 
 async def write_tests(work: StepContext) -> c.RecordDocument:
     """The contract tests of the approved specification and plan."""
-    spec, plan = needed(work.material.spec), needed(work.material.plan)
+    needed(work.material.plan)
+    task = _TESTS_TASK + _about(work, Gate.TESTS) + asked_in(words_of(needed(work.material.spec)))
+    return await _write(work, Gate.TESTS, Tests, SaidTests, SUBMIT_TESTS, task)
 
-    async def check(tests: Tests) -> list[str]:
-        found = await work.context.compute(tests_findings, tests, spec, plan)
-        return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
-    task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
-    task += asked_in(_words(spec))
-    tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
-    page = await work.context.compute(tests_markdown, tests)
+def _about(work: StepContext, gate: Gate) -> str:
+    """What is said of a version before."""
+    if work.material.comments:
+        return _COMMENTED
+    return _AGAIN if gate in work.material.previous else ""
+
+
+async def _write(
+    work: StepContext,
+    gate: Gate,
+    kind: type[AgentDocument],
+    takes: type[S],
+    tool: Tool,
+    task: str,
+) -> c.RecordDocument:
+    """A document that passes its checks, and answers the comments that there are."""
+    material, tools = work.material, work.context
+    comments, previous = material.comments, material.previous.get(gate)
+
+    def kept(said: S) -> AgentDocument:
+        document = plain(said, kind)
+        if not comments or previous is None:
+            return document
+        return without_unnamed(previous, document, comments, said.answers)
+
+    async def check(said: S) -> list[str]:
+        document = kept(said)
+        found = await findings_in(document, material, tools)
+        if not comments or previous is None:
+            return found
+        found = [*comment_findings(previous, document, comments, said.answers), *found]
+        return [*found, *put_back(document, plain(said, kind))] if found else []
+
+    async def doubts(said: S) -> list[str]:
+        document = kept(said)
+        found: list[str] = []
+        if comments and previous is not None:
+            found = unheeded(previous, document, comments, said.answers)
+        if isinstance(document, Spec):
+            read = material.previous_reading
+            before = read.points if read else ()
+            found += await tools.compute(
+                fidelity_findings, document, material.points, material.previous_spec, before
+            )
+        return found
+
+    said = await obtain(work.exchange(task), tool, takes, check, doubts)
+    document = completed(kept(said), material)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),
-        document=tests,
-        markdown=in_language(page, language_of(_words(spec))),
+        document=document,
+        markdown=await page_of(document, material, tools),
         manifest_sha256=work.manifest_sha256,
+        answered=answered(previous, document, comments, said.answers)
+        if comments and previous is not None
+        else (),
     )
-
-
-def _words(spec: Spec) -> str:
-    """Words of a specification by which its language is told: that of the brief."""
-    said = (f"{one.trigger} {one.response}" for one in spec.requirements)
-    return "\n".join([spec.title, spec.summary, *said])
-
-
-async def _inspected(work: StepContext, tests: Tests, plan: Plan) -> list[StaticFinding]:
-    """Errors that parsers find in the test files, beside which the planned files stand empty.
-
-    So an import of a file that nobody plans is found before the tests are frozen.
-    """
-    contents = {file.path: file.content for file in tests.files}
-    planned = {file.path: "" for file in plan.files}
-    found = await work.context.inspect({**planned, **contents}, plan.packages, plan)
-    return [finding for finding in errors(found) if finding.path in contents]

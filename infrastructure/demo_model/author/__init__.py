@@ -9,6 +9,12 @@ from domain import documents as d
 from infrastructure.demo_model.author.alignment import write_alignment
 from infrastructure.demo_model.author.brief import text_of
 from infrastructure.demo_model.author.by_schema import filled
+from infrastructure.demo_model.author.commented import (
+    commented_plan,
+    commented_spec,
+    commented_tests,
+    comments_in,
+)
 from infrastructure.demo_model.author.contract_tests import write_tests
 from infrastructure.demo_model.author.conversation import converse
 from infrastructure.demo_model.author.implementer import implement
@@ -44,11 +50,17 @@ def _right(ask: Ask, *, fail: bool) -> Reply:
         case "implementer":
             return implement(ask)
         case "spec":
-            name, document = "submit_spec", write_spec(inputs)
+            commented = bool(comments_in(inputs)) and "previous_spec" in inputs
+            name = "submit_spec"
+            document = (commented_spec if commented else write_spec)(inputs)
         case "planner":
-            name, document = "submit_plan", write_plan(inputs)
+            commented = bool(comments_in(inputs)) and "previous_plan" in inputs
+            name = "submit_plan"
+            document = (commented_plan if commented else write_plan)(inputs)
         case "contract_test":
-            name, document = "submit_tests", write_tests(inputs)
+            commented = bool(comments_in(inputs)) and "previous_tests" in inputs
+            name = "submit_tests"
+            document = (commented_tests if commented else write_tests)(inputs)
         case "security_review" | "code_review":
             name = "submit_review"
             document = (failing_review if fail else write_review)(ask.agent, inputs)

@@ -11,6 +11,7 @@ from litestar.params import FromQuery
 
 from application.audit.estimate import Estimate
 from domain import commands as c
+from domain.comments import Comment
 from domain.errors import NotFound, NotNow
 from domain.lifecycle import GATE_STATUS
 from domain.status import Status
@@ -28,6 +29,7 @@ class PaidAction(StrEnum):
     CONFIRM = "confirm"
     APPROVE = "approve"
     REVISE = "revise"
+    REWRITE = "rewrite"
     RETRY = "retry"
     REPLAY = "replay"
     RESUME = "resume"
@@ -78,6 +80,9 @@ async def _meant(
             return c.ReplayFeature(version)
         case PaidAction.APPROVE:
             return await _approval(services, tenant_id, feature_id)
+        case PaidAction.REWRITE:
+            seen = await _approval(services, tenant_id, feature_id)
+            return c.RequestRewrite(seen.gate, seen.content_sha256, (Comment("x"),))
 
 
 async def _approval(services: Services, tenant_id: UUID, feature_id: UUID) -> c.Approve:
@@ -89,7 +94,8 @@ async def _approval(services: Services, tenant_id: UUID, feature_id: UUID) -> c.
     for gate in feature.content.awaiting(here) if here else ():
         shown = feature.content.deliverable(gate)
         if shown is not None:
-            return c.Approve(gate, shown.content_sha256)
+            aside = feature.content.proposal  # What it costs is told before that is decided.
+            return c.Approve(gate, shown.content_sha256, proposal_put_aside=aside)
     raise NotNow(status=feature.status)
 
 

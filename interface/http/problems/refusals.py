@@ -25,7 +25,7 @@ from application.ports import (
     Unavailable,
     Unreadable,
 )
-from domain.errors import ContentChanged, NotFound, NotNow, Refused
+from domain.errors import ContentChanged, FaultyDocument, NotFound, NotNow, ProposalPending, Refused
 from domain.lifecycle import actions_at
 from interface.http.problems.table import (
     BY_STATUS,
@@ -43,6 +43,8 @@ RETRY_AFTER_SECONDS: Final = 2
 UPGRADE_SECONDS: Final = 30
 """When to come back to what another version of this program has to answer."""
 INTERNAL: Final = 500
+MOST_FAULTS: Final = 100
+"""Of a document: so many are told at once."""
 
 
 def problem_of(error: BaseException) -> Problem:
@@ -58,6 +60,11 @@ def problem_of(error: BaseException) -> Problem:
             return replace(said, feature_status=str(status), actions=actions)
         case ContentChanged(current_sha256=current):
             return replace(problem("content_changed", str(error)), current_sha256=current)
+        case ProposalPending(version=version):
+            return replace(problem("proposal_pending", str(error)), proposal_version=version)
+        case FaultyDocument(faults=faults):
+            shown = tuple(Fault(pointer, said) for pointer, said in faults[:MOST_FAULTS])
+            return problem("faulty_document", errors=shown)
         case NotFound():
             # Not its own words: an id of nothing, of a stranger, and of what was deleted are one.
             return problem("not_found")

@@ -50,6 +50,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """The version that `If-Match` should have named."""
     current_sha256: str | None = None
     """The hash of the content as it is now; null if there is none."""
+    proposal_version: int | None = None
+    """The version of the reply that proposes the changed brief."""
     retry_after_seconds: int | None = None
     """As in the header `Retry-After`."""
 
@@ -147,6 +149,30 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
         409,
         "No such checkpoint",
         "GET the feature's checkpoints and choose the version of one of them.",
+    ),
+    "proposal_pending": ProblemKind(
+        409,
+        "A changed brief is proposed",
+        "In the conversation at the gate a changed brief is proposed, and approving would leave it "
+        "out. Take it with `revise`, or approve with `proposal_put_aside` set to "
+        "`proposal_version`.",
+    ),
+    "unknown_parts": ProblemKind(
+        422,
+        "No such part of the document",
+        "A comment names an id, a path or a name that the document at the gate does not have. "
+        "GET `documents/{gate}` and take one that stands there, or leave `target` empty.",
+    ),
+    "nothing_changed": ProblemKind(
+        422,
+        "Nothing is changed",
+        "The edited document reads as the one that stands there. Nothing was recorded.",
+    ),
+    "faulty_document": ProblemKind(
+        422,
+        "The document does not pass the checks",
+        "It is checked as what an agent writes is. `errors` says what is wrong, each with its "
+        "place; nothing was recorded. Mend it and send it again.",
     ),
     "empty_brief": ProblemKind(
         422,

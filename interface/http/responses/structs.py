@@ -14,6 +14,7 @@ from application.audit.events import AuditEntry
 from application.ports import Why
 from domain import documents as d
 from domain import events as e
+from domain.comments import AnsweredComment
 from domain.mending import StopReason
 from domain.reading import Reading
 from domain.runs import Tokens
@@ -39,6 +40,10 @@ class Document(Struct, frozen=True):
     """Of a review, as code computed it."""
     reasons: tuple[str, ...] = ()
     """Why a review came to its verdict."""
+    edited: bool = False
+    """Whether a person wrote this version by hand."""
+    answered: tuple[AnsweredComment, ...] = ()
+    """The comments that it was written anew with, and what was done about each."""
     reading: Reading | None = None
     """Of a brief: its points, and what was taken as background."""
 
@@ -52,6 +57,19 @@ class Documents(Struct, frozen=True):
     tests: Document | None = None
     security_review: Document | None = None
     code_review: Document | None = None
+
+
+class DocumentParts(Struct, frozen=True):
+    """A document at a gate as a structure."""
+
+    gate: Gate
+    version: int
+    content_sha256: str
+    """Of its page, which is what approvals, comments and edits name."""
+    spec: d.Spec | None = None
+    """At the gate of the specification; null at the others. So with the next two."""
+    plan: d.Plan | None = None
+    tests: d.Tests | None = None
 
 
 class ApprovalView(Struct, frozen=True):
@@ -126,6 +144,17 @@ class MendingView(Struct, frozen=True):
     """The earliest stage at fault: where to go back to."""
     back: tuple[WayBack, ...] = ()
     """The gates to go back to, earliest first; none while agents work."""
+
+
+class Proposal(Struct, frozen=True):
+    """A changed brief that the conversation proposes, and that nobody has taken or put aside."""
+
+    version: int
+    """Of the reply: what `approve` takes as `proposal_put_aside`."""
+    message_id: UUID
+    at: datetime
+    brief_markdown: str
+    """What `revise` takes as `brief`."""
 
 
 class Failed(Struct, frozen=True):
@@ -246,6 +275,8 @@ class FeatureView(Struct, frozen=True):
     """What the implementer tells the person about the code that stands, in Markdown."""
     called: str = ""
     """What its downloads are called, without the ending; empty before there is a specification."""
+    pending_proposal: Proposal | None = None
+    """Approving is refused until it is taken or put aside."""
 
 
 class MessageView(Struct, frozen=True):

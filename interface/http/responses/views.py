@@ -15,6 +15,7 @@ from application.delivery.download import markdown_of
 from application.delivery.names import file_name
 from application.ports import Unread
 from domain import events as e
+from domain.lifecycle import EDITED_AT
 from domain.pipeline import AGENT_OF
 from domain.recorded import Recorded
 from domain.runs import OURS
@@ -32,6 +33,7 @@ from interface.http.responses.structs import (
     Fork,
     MessageView,
     Pausing,
+    Proposal,
     RoundView,
     RunItem,
     StoppedWork,
@@ -53,7 +55,8 @@ def texts_needed(row: FeatureRow) -> set[int]:
     versions |= {part.version for part in (row.recommendation, row.failure) if part}
     versions |= {pause.version for pause in row.pauses.values()}
     versions |= mending_texts(row)
-    versions |= {version for version in (row.files_version, row.state.stopped) if version}
+    others = (row.files_version, row.state.stopped, row.state.content.proposal)
+    versions |= {version for version in others if version}
     return versions
 
 
@@ -115,11 +118,12 @@ def feature_view(
         stopped=_stopped(row, texts),
         notes=_notes(texts.get(row.files_version or 0)),
         called=_called(texts.get(written.spec.version) if written.spec else None),
+        pending_proposal=_proposal(row, texts),
     )
 
 
 def _called(recorded: Recorded | None) -> str:
-    if recorded is None or not isinstance(recorded.event, e.SpecGenerated):
+    if recorded is None or not isinstance(recorded.event, e.SpecWritten):
         return ""
     return file_name(recorded.event.document.title)
 
@@ -127,6 +131,16 @@ def _called(recorded: Recorded | None) -> str:
 def _notes(recorded: Recorded | None) -> str:
     written = recorded is not None and isinstance(recorded.event, e.ImplementationCompleted)
     return getattr(recorded.event, "notes", "") if recorded and written else ""
+
+
+def _proposal(row: FeatureRow, texts: Mapping[int, Recorded]) -> Proposal | None:
+    version = row.state.content.proposal
+    recorded = texts.get(version) if version is not None else None
+    if recorded is None or not isinstance(recorded.event, e.AgentReplied):
+        return None
+    reply = recorded.event
+    at, markdown = recorded.recorded_at, reply.brief_markdown or ""
+    return Proposal(recorded.version, reply.message_id, at, markdown)
 
 
 def files_of(recorded: Recorded | None) -> tuple[FileItem, ...]:
@@ -257,6 +271,8 @@ def _document(written: WrittenPart | None, texts: Mapping[int, Recorded]) -> Doc
         at=written.at,
         verdict=written.verdict,
         reasons=getattr(event, "reasons", ()),
+        edited=type(event) in EDITED_AT,
+        answered=getattr(event, "answered", ()),
         reading=reading_in(event),
     )
 

@@ -43,7 +43,8 @@ from tests.architecture.pages import PROJECT
 from tests.delivered import FEATURE, LIVES, SOURCES, TENANT, Shop, unzipped, with_files, zipped
 
 MADE = (
-    "README.md", "agent-trace.json", "bom.json", "letter.html", "letter.md", "trace.json", "trace.md",
+    "README.md", "agent-trace.json", "bom.json", "letter.html", "letter.md",
+    "trace.json", "trace.md",
 )  # fmt: skip
 """Papers that no event records."""
 SCRIPT = "documents/verify.py"

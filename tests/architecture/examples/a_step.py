@@ -39,7 +39,7 @@ class Handbook(AgentDocument, frozen=True):
 class HandbookWritten(Event, frozen=True, tag="handbook_written"):
     """The handbook for the users of the finished software."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown"})
+    personal: ClassVar[frozenset[str]] = frozenset({"document", "markdown", "answered"})
     attempt: Attempt
     document: d.Handbook
     markdown: str
@@ -47,6 +47,7 @@ class HandbookWritten(Event, frozen=True, tag="handbook_written"):
     manifest_sha256: str
     run: Run
     reused_from: int | None = None
+    answered: tuple[AnsweredComment, ...] = ()
 ''',
     ),
     Edit("domain/events.py", "    | VerdictReached\n", "    | HandbookWritten\n"),

@@ -7,6 +7,7 @@
 export const LONGEST_BRIEF = 40_000;
 export const LONGEST_MESSAGE = 20_000;
 export const LONGEST_NOTE = 2_000;
+export const LONGEST_COMMENT = 2_000;
 
 /** Characters as the service counts them: an emoji is one, not two. */
 export function lengthOf(text: string): number {

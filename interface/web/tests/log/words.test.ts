@@ -16,6 +16,7 @@ const ALL = {
 	verdict: 'PASS',
 	recommendation: 'REVISE',
 	files: ['a.ts'],
+	comments: [{ text: 'Not so.' }],
 	parts: 2,
 	parent_version: 7,
 	to_version: 3,

@@ -39,8 +39,10 @@ export const lifecycle = {
 			"steps": [],
 			"actions": [
 				"approve",
+				"edit",
 				"discuss",
 				"revise",
+				"rewrite",
 				"replay",
 				"fork",
 				"rename",
@@ -85,8 +87,10 @@ export const lifecycle = {
 			"steps": [],
 			"actions": [
 				"approve",
+				"edit",
 				"discuss",
 				"revise",
+				"rewrite",
 				"replay",
 				"fork",
 				"rename",
@@ -131,8 +135,10 @@ export const lifecycle = {
 			"steps": [],
 			"actions": [
 				"approve",
+				"edit",
 				"discuss",
 				"revise",
+				"rewrite",
 				"replay",
 				"fork",
 				"rename",
@@ -414,6 +420,26 @@ export const lifecycle = {
 		},
 		{
 			"type": "tests_approved",
+			"checkpoint": true,
+			"result": false
+		},
+		{
+			"type": "rewrite_requested",
+			"checkpoint": true,
+			"result": false
+		},
+		{
+			"type": "spec_edited",
+			"checkpoint": true,
+			"result": false
+		},
+		{
+			"type": "plan_edited",
+			"checkpoint": true,
+			"result": false
+		},
+		{
+			"type": "tests_edited",
 			"checkpoint": true,
 			"result": false
 		},

@@ -10,6 +10,7 @@ import type {
 } from '#lib/api/lifecycle_tables.ts';
 import type {
 	Basis,
+	CommentKind,
 	Estimate,
 	Outcome,
 	Problem,
@@ -258,6 +259,8 @@ export const en = {
 		discuss: 'Discuss',
 		confirm: 'Confirm',
 		revise: 'Revise',
+		rewrite: 'Comment',
+		edit: 'Edit',
 		retry: 'Try again',
 		replay: 'Go back',
 		fork: 'Fork',
@@ -279,6 +282,10 @@ export const en = {
 		agent_replied: 'answered',
 		brief_confirmed: 'confirmed the brief',
 		brief_revised: 'revised the brief',
+		rewrite_requested: 'commented, and asked for another version',
+		spec_edited: 'edited the specification by hand',
+		plan_edited: 'edited the plan by hand',
+		tests_edited: 'edited the tests by hand',
 		spec_generated: 'wrote the specification',
 		plan_generated: 'wrote the plan',
 		tests_generated: 'wrote the tests',
@@ -439,6 +446,15 @@ export const en = {
 		changedRead: 'I have read the new text',
 		discuss: 'Discuss it',
 		revise: 'Revise the brief',
+		comment: 'Comment on parts',
+		edit: 'Edit it yourself',
+		proposal: {
+			title: 'A changed brief is proposed',
+			help: 'You talked about a change, and the assistant proposed a brief with it. Approving as it is would leave the change out.',
+			read: 'Read the proposed brief',
+			take: 'Take it: go on with the changed brief',
+			aside: 'Approve without it. The log says that the proposal was put aside.'
+		},
 		approved: (what: string) => `Approved: ${what}`,
 		changed: 'It has changed since you read it. The new text is shown; read it, then decide again.',
 		next: {
@@ -446,6 +462,41 @@ export const en = {
 			plan: 'Next: tests, before any code.',
 			tests: 'Next: the code, then two reviews.'
 		} satisfies Record<Gate, string>
+	},
+	comments: {
+		title: 'Comments',
+		help: 'Say what is wrong or missing, part by part. It is written anew with these comments; what you do not comment on stays as it is.',
+		about: 'What it is about',
+		whole: 'The document as a whole',
+		kind: 'What kind of comment it is',
+		kinds: {
+			wrong: 'This is wrong',
+			add: 'Add something',
+			other: 'Something else'
+		} satisfies Record<CommentKind, string>,
+		text: 'Your comment',
+		add: 'Add a comment',
+		remove: 'Remove',
+		send: (n: number) => `Write it anew with ${plural(n, 'comment', 'comments')}`,
+		sent: 'Your comments are sent. It is being written anew.',
+		answered: 'What was done about your comments',
+		youSaid: 'You said',
+		changed: 'Changed:',
+		nothingChanged: 'nothing changed'
+	},
+	editing: {
+		title: 'Edit it yourself',
+		help: 'Your version is checked as the agent’s was, and the reviewer reads it anew. The log says that it is yours.',
+		forDeveloper: 'For a developer: the whole document as structured text (JSON)',
+		unreadable: 'This is no valid JSON yet.',
+		save: 'Put my version here',
+		saved: 'Your version stands here now.',
+		summary: 'Summary',
+		actor: 'Who',
+		trigger: 'When',
+		response: 'Then',
+		criteria: (n: number) => plural(n, 'example of what must hold', 'examples of what must hold'),
+		remove: (id: string) => `Remove ${id}`
 	},
 	work: {
 		title: 'At work',

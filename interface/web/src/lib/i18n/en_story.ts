@@ -147,6 +147,11 @@ const SENTENCES: Sentences = {
 	spec_generated: (event, about) => wrote('specification', event, about),
 	plan_generated: (event, about) => wrote('plan', event, about),
 	tests_generated: (event, about) => wrote('tests', event, about),
+	rewrite_requested: (event, { who }) =>
+		`${who} made ${plural(event.comments.length, 'comment', 'comments')} on the ${GATE[event.gate]}, to have it written anew`,
+	spec_edited: (_, { who }) => `${who} edited the specification by hand`,
+	plan_edited: (_, { who }) => `${who} edited the plan by hand`,
+	tests_edited: (_, { who }) => `${who} edited the tests by hand`,
 	recommendation_made: (event, about) => {
 		const advice = event.recommendation === 'APPROVE' ? 'approve' : 'revise';
 		const lost = event.lost?.length

@@ -32,6 +32,7 @@ BODIES: dict[str, Any] = {
     },
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
+    "stop_work": {"reason": "Too dear."},
     "fork_feature": {"version": 1},
     "post_message": {"text": "Hello"},
     "store_api_key": {"api_key": "sk-ant-other-0123456789"},

@@ -237,6 +237,7 @@ export const lifecycle = {
 		"discuss",
 		"confirm",
 		"revise",
+		"rewrite",
 		"retry",
 		"replay",
 		"fork",

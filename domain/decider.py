@@ -201,7 +201,11 @@ def _rewrite(
     if unknown:
         raise UnknownParts(unknown)
     return e.RewriteRequested(
-        command.gate, command.content_sha256, command.comments, feature.epoch + 1
+        command.gate,
+        command.content_sha256,
+        command.comments,
+        feature.epoch + 1,
+        resume=(Step(command.gate.value),),
     )
 
 

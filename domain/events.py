@@ -208,6 +208,8 @@ class RewriteRequested(Event, frozen=True, tag="rewrite_requested"):
     """Of what was commented on."""
     comments: tuple[Comment, ...]
     epoch: int
+    resume: tuple[Step, ...]
+    """The step that writes it."""
 
 
 class SpecEdited(Event, frozen=True, tag="spec_edited"):

@@ -173,7 +173,7 @@ ACTIONS: Final[Mapping[str, type[e.FeatureEvent] | None]] = {
 
 A fork begins another feature: what can be gone back to can be forked.
 """
-SETS_TO_WORK: Final = frozenset({*DUE_AFTER, e.FeatureRetried})
+SETS_TO_WORK: Final = frozenset({*DUE_AFTER, e.FeatureRetried, e.RewriteRequested})
 """Events that a stop holds up, because agents work after them. A replay puts an end to the stop."""
 
 

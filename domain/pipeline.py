@@ -263,9 +263,8 @@ def due_after(event: e.FeatureEvent, mode: OutputMode) -> tuple[Step, ...]:
             | e.FeatureReplayed(resume=steps)
             | e.FeatureForked(resume=steps)
             | e.WorkResumed(resume=steps)
+            | e.RewriteRequested(resume=steps)
         ):
             return steps
-        case e.RewriteRequested(gate=gate):
-            return (Step(gate.value),)
         case _:
             return _DUE_IN.get((type(event), mode), ())

@@ -5,7 +5,7 @@ are the sum of all. Only the clear part of events is read, which outlives deleti
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from domain import events as e
 from domain.lifecycle import APPROVED_AT
 from domain.pipeline import GATE_OF, RESULT_OF, RESULTS, REVIEWS
 from domain.runs import Attempt, Run
-from domain.status import Step, Verdict
+from domain.status import Gate, Step, Verdict
 
 
 class SpendingCause(StrEnum):
@@ -26,7 +26,7 @@ class SpendingCause(StrEnum):
     IN_USE = "in_use"
     """It is part of what stands now, or of a round that was done."""
     CHANGED = "changed"
-    """A person revised, went back, decided without it, or deleted the feature."""
+    """A person revised, commented, went back, decided without it, or deleted the feature."""
     STOPPED = "stopped"
     """A person stopped work while it was written."""
     FAILED_CHECK = "failed_check"
@@ -48,6 +48,7 @@ class ClearPart(Struct, frozen=True):
     run: Run | None = None
     code: str = ""
     step: Step | None = None
+    gate: Gate | None = None
     verdict: Verdict | None = None
     to_version: int = 0
     restored: "Restored | None" = None
@@ -116,6 +117,8 @@ DECIDING: Final = (
     e.FeatureRenamed,
     e.FeatureDeleted,
     e.WorkStopped,
+    e.RewriteRequested,
+    e.MendingStarted,
     e.StepAbandoned,
     e.FeatureFailed,
     *APPROVED_AT,
@@ -206,6 +209,14 @@ class Causes:
             self._goes_on(self._at(told.to_version), SpendingCause.CHANGED)
         elif kind is e.FeatureRetried:
             self._retried(told)
+        elif kind is e.RewriteRequested and told.gate is not None:
+            self._cut(SpendingCause.CHANGED)
+            kept = _until(now.made, Step(told.gate.value))
+            self._goes_on(now._replace(made=kept), SpendingCause.CHANGED)
+        elif kind is e.MendingStarted:
+            kept = _without(now.made, CODE)
+            begun = now._replace(made=kept, done=False, failed=False)
+            self._goes_on(begun, SpendingCause.FAILED_REVIEW)
         elif kind is e.FeatureFailed:
             self._failure = blame(told.code)
             self._cut(self._failure)
@@ -263,6 +274,20 @@ def _all(made: _Made | None) -> Iterator[_Made]:
     while made is not None:
         yield made
         made = made.before
+
+
+def _until(made: _Made | None, step: Step) -> _Made | None:
+    """What stood before the last result of a step."""
+    last = next((one for one in _all(made) if one.step is step), None)
+    return last.before if last else made
+
+
+def _without(made: _Made | None, steps: Collection[Step]) -> _Made | None:
+    kept: _Made | None = None
+    for one in reversed([*_all(made)]):
+        if one.step not in steps:
+            kept = _Made(one.version, one.step, kept)
+    return kept
 
 
 def _with(delivered: _Made | None, made: _Made | None) -> _Made | None:

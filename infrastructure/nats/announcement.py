@@ -70,7 +70,14 @@ class UnknownType(ValueError):
 
 
 RESUMING: Final = frozenset(
-    tag_of(event) for event in (e.FeatureRetried, e.FeatureReplayed, e.FeatureForked, e.WorkResumed)
+    tag_of(event)
+    for event in (
+        e.FeatureRetried,
+        e.FeatureReplayed,
+        e.FeatureForked,
+        e.WorkResumed,
+        e.RewriteRequested,
+    )
 )
 DUE_AFTER_TAG: Final[Mapping[str, tuple[Step, ...]]] = {
     tag_of(event): steps for event, steps in DUE_AFTER.items()

@@ -39,7 +39,7 @@ def table() -> dict[str, Any]:
             }
             for status in Status
         ],
-        "actions": ["approve", *ACTIONS, "download"],
+        "actions": ["approve", "edit", *ACTIONS, "download"],
         "stages": list(Stage),
         "steps": [
             {

@@ -11,12 +11,25 @@ from application.agents.failures import BY_THE_PROVIDER, BY_US, CODES
 from application.audit.waste import Causes, ClearPart, SpendingCause, clear_part_of
 from domain import commands as c
 from domain import events as e
+from domain.comments import Comment
 from domain.runs import Run, Tokens
 from domain.status import Gate, Step, Verdict
 from infrastructure.event_log import REGISTRY
 from tests.domain.test_feature_properties import MOVES, lived
 from tests.examples import examples
-from tests.given import MESSAGE, RUN, Story, at_gate, attempt_of, done, drafted, in_review, start
+from tests.given import (
+    MESSAGE,
+    RUN,
+    Story,
+    answer,
+    at_gate,
+    attempt_of,
+    done,
+    drafted,
+    faulty,
+    in_review,
+    start,
+)
 
 BY_THE_AGENT = {
     "model_refused",
@@ -30,6 +43,8 @@ BY_THE_AGENT = {
     "nothing_to_answer",
     "api_key_missing",
     "deadline",
+    "nothing_changed",
+    "outside_the_freeze",
 }
 
 
@@ -92,6 +107,24 @@ def test_code_that_failed_its_review_is_waste_of_the_review_once_it_is_written_a
     assert set(causes_of(story)) == {SpendingCause.IN_USE}
     story.do(c.RetryFeature()).work(Step.IMPLEMENT, salt="second")
     assert causes_of(story)[3:] == [SpendingCause.FAILED_REVIEW] * 3 + [SpendingCause.IN_USE]
+    assert causes_of(story)[:3] == [SpendingCause.IN_USE] * 3
+
+
+def test_what_comments_have_written_anew_is_a_change():
+    story = at_gate(Gate.SPEC)
+    sha = story.feature.content.spec.content_sha256
+    story.do(c.RequestRewrite(Gate.SPEC, sha, (Comment("Shorter, please."),)))
+    assert causes_of(story) == [SpendingCause.CHANGED]
+    story.work(Step.SPEC, salt="second")
+    assert causes_of(story) == [SpendingCause.CHANGED, SpendingCause.IN_USE]
+
+
+def test_code_that_is_mended_is_waste_of_its_review():
+    story = in_review().work(Step.SECURITY_REVIEW)
+    failed = answer(story.feature, Step.CODE_REVIEW, verdict=Verdict.FAIL)
+    story.do(replace(failed, faults=faulty("F-a"), reviewed_files=3, mending_rounds=2))
+    assert isinstance(story.events[-1], e.MendingStarted)
+    assert causes_of(story)[3:] == [SpendingCause.FAILED_REVIEW] * 3
     assert causes_of(story)[:3] == [SpendingCause.IN_USE] * 3
 
 

@@ -1,5 +1,11 @@
 /** The finished code, as a file to keep: the zip, or the git bundle with its history. */
-import { answerOf, download, letter, type DownloadFormat, type LetterFormat } from '#lib/api/index.ts';
+import {
+	answerOf,
+	download,
+	letter,
+	type DownloadFormat,
+	type LetterFormat
+} from '#lib/api/index.ts';
 import { saved } from '#lib/save.ts';
 
 const SUFFIX: Record<DownloadFormat, string> = { zip: 'zip', git: 'bundle' };

@@ -234,6 +234,7 @@ export const lifecycle = {
 	],
 	"actions": [
 		"approve",
+		"edit",
 		"discuss",
 		"confirm",
 		"revise",

@@ -1,1 +1,0 @@
-export{bt as load_css,yt as start}from"./CJfNSobd.js";

@@ -1,0 +1,1 @@
+export{Vt as load_css,Bt as start}from"./BFgyBWpl.js";

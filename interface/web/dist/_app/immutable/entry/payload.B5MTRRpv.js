@@ -1,0 +1,1 @@
+export{Dr as payload,Or as set_payload}from"../chunks/BFgyBWpl.js";

@@ -1,1 +1,0 @@
-export{or as payload,sr as set_payload}from"../chunks/CJfNSobd.js";

@@ -14,6 +14,8 @@ from msgspec import Struct
 from domain import documents as d
 
 APPS: Final = Path(__file__).parent / "apps"
+KEPT_BACK: Final = frozenset({"library"})
+"""Applications that the rules were not fitted to: written after them, and tried once."""
 KINDS: Final = ("requirements", "criteria", "interfaces", "tasks", "tests", "files")
 
 

@@ -4,7 +4,7 @@ Invariant: whatever cites a changed point is stale; more changes never make less
 application and change give the same answer. Each stale thing names the path that led to it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -39,7 +39,7 @@ class Impact(Struct, frozen=True):
         return frozenset(one.id for one in self.stale.get(kind, ()))
 
 
-def impact_of(base: Base, points: Mapping[str, str], also: Collection[str] = frozenset()) -> Impact:
+def impact_of(base: Base, points: Mapping[str, str], also: tuple[str, ...] = ()) -> Impact:
     """What is stale when the brief says this.
 
     Args:

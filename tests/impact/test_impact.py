@@ -84,7 +84,7 @@ def test_the_same_brief_makes_nothing_stale():
 
 def test_what_is_named_beside_the_brief_is_stale_with_all_that_rests_on_it():
     case = next(one for one in CASES if one.app.name == "clinic")
-    also = impact_of(base_of(case), case.app.points, {"FR-7", "app/main.ts", "tests/day.test.ts"})
+    also = impact_of(base_of(case), case.app.points, ("FR-7", "app/main.ts", "tests/day.test.ts"))
     assert also.ids(Kind.REQUIREMENTS) == {"FR-7"}
     assert also.ids(Kind.CRITERIA) == {"AC-12", "AC-13"}
     assert {"app/main.ts", "app/domain/note.ts"} <= also.ids(Kind.FILES)

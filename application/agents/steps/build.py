@@ -68,7 +68,15 @@ async def implement(work: StepContext) -> c.RecordImplementation:
 
     to_mend = {file.path for file in material.refused_files}
     sound = {path: text for path, text in material.previous_files.items() if path not in to_mend}
-    buffer = FileBuffer(plan, tests, {**sound, **material.accepted_files}, show)
+    standing = material.standing if not material.reports else None
+    carried = {file.path: file for file in standing.files} if standing else {}
+    frozen = {
+        path: sha256
+        for path, sha256 in (standing.frozen_files() if standing else {}).items()
+        if path in sound and path not in material.accepted_files
+    }
+    kept = {**sound, **material.accepted_files}
+    buffer = FileBuffer(plan, tests, kept, show, frozen)
     changing = bool(material.previous_files) and not material.reports
     task = _CHANGE if changing else _REWORK if material.previous_files else _TASK
     going_on = bool(material.accepted_files)
@@ -84,10 +92,13 @@ async def implement(work: StepContext) -> c.RecordImplementation:
     return c.RecordImplementation(
         attempt=work.attempt,
         run=Run(),
-        files=await _stored(work, tests, buffer.standing),
+        files=await _stored(
+            work, tests, buffer.standing, {path: carried[path] for path in buffer.frozen}
+        ),
         manifest_sha256=work.manifest_sha256,
         notes="\n\n".join(buffer.notes),
         refused=buffer.refused,
+        also_changed=tuple(buffer.asked.values()),
     )
 
 
@@ -98,6 +109,7 @@ async def _mended(
     for _ in range(MENDS):
         found = await _inspected(work, plan, tests, buffer)
         for path, findings in found.items():
+            buffer.thaw(path, f"The parsers found errors in it: {findings[0]}")
             buffer.refuse(path, findings)
         left = [each for path in found if not buffer.is_refused(path) for each in found[path]]
         if not left:
@@ -142,20 +154,26 @@ async def _kept(work: StepContext, path: str, content: str, by: Agent) -> FileWr
 
 
 async def _stored(
-    work: StepContext, tests: Tests, files: Mapping[str, str]
+    work: StepContext,
+    tests: Tests,
+    files: Mapping[str, str],
+    carried: Mapping[str, FileWritten],
 ) -> tuple[FileWritten, ...]:
-    """Every file in the store, named by its path, in the order of paths."""
+    """Every file in the store, named by its path, in the order of paths; what stays by its hash."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(path: str, content: str, by: Agent) -> FileWritten:
         async with slots:
             return await _kept(work, path, content, by)
 
-    every = [(path, content, Agent.IMPLEMENTER) for path, content in files.items()]
+    every = [
+        (path, content, Agent.IMPLEMENTER) for path, content in files.items() if path not in carried
+    ]
     every += [(file.path, file.content, Agent.CONTRACT_TEST) for file in tests.files]
     async with asyncio.TaskGroup() as group:
         stored = [group.create_task(one(*file)) for file in every]
-    return tuple(sorted((task.result() for task in stored), key=_path_of))
+    named = [*(task.result() for task in stored), *carried.values()]
+    return tuple(sorted(named, key=_path_of))
 
 
 def _path_of(file: FileWritten) -> str:

@@ -3,10 +3,13 @@
 Invariant: the Markdown that people approve is made from the very structure that passed the checks.
 """
 
+from msgspec.structs import replace
+
 from application.agents.checks.fidelity import fidelity_findings
 from application.agents.checks.plan import plan_findings
 from application.agents.checks.spec import spec_findings, with_history
 from application.agents.checks.tests import tests_findings
+from application.agents.freezing import frozen_plan, frozen_spec, frozen_tests
 from application.agents.inspection import StaticFinding, errors
 from application.agents.language import asked_in, in_language, language_of
 from application.agents.render import plan_markdown, spec_markdown, tests_markdown
@@ -34,14 +37,21 @@ async def write_spec(work: StepContext) -> c.RecordDocument:
     points, previous = material.points, material.previous_spec
     before = material.previous_reading.points if material.previous_reading else ()
 
+    standing = material.standing
+
+    def kept(spec: Spec) -> tuple[Spec, list[str]]:
+        return frozen_spec(spec, standing) if standing else (replace(spec, also_changed=()), [])
+
     async def check(spec: Spec) -> list[str]:
-        return await work.context.compute(spec_findings, spec, points, previous)
+        merged, unasked = kept(spec)
+        return unasked or await work.context.compute(spec_findings, merged, points, previous)
 
     async def doubts(spec: Spec) -> list[str]:
-        return await work.context.compute(fidelity_findings, spec, points, previous, before)
+        merged, _ = kept(spec)
+        return await work.context.compute(fidelity_findings, merged, points, previous, before)
 
     task = _SPEC_TASK + (_AGAIN if previous else "") + asked_in(material.brief)
-    spec = await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts)
+    spec, _ = kept(await obtain(work.exchange(task), SUBMIT_SPEC, Spec, check, doubts))
     spec = with_history(spec, previous)
     language = language_of(material.brief)
     page = await work.context.compute(spec_markdown, spec, language)
@@ -58,13 +68,21 @@ async def write_plan(work: StepContext) -> c.RecordDocument:
     """The plan of the approved specification."""
     spec = needed(work.material.spec)
 
+    standing = work.material.standing
+
+    def kept(plan: Plan) -> tuple[Plan, list[str]]:
+        if standing is None:
+            return replace(plan, also_changed=()), []
+        return frozen_plan(plan, standing, spec)
+
     async def check(plan: Plan) -> list[str]:
-        found = await work.context.compute(plan_findings, plan, spec)
+        plan, unasked = kept(plan)
+        found = unasked or await work.context.compute(plan_findings, plan, spec)
         return found or [str(one) for one in await work.context.inspect({}, plan.packages, plan)]
 
     task = _PLAN_TASK + (_AGAIN if Gate.PLAN in work.material.previous else "")
     task += asked_in(_words(spec))
-    plan = await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check)
+    plan, _ = kept(await obtain(work.exchange(task), SUBMIT_PLAN, Plan, check))
     page = await work.context.compute(plan_markdown, plan)
     return c.RecordDocument(
         attempt=work.attempt,
@@ -79,13 +97,19 @@ async def write_tests(work: StepContext) -> c.RecordDocument:
     """The contract tests of the approved specification and plan."""
     spec, plan = needed(work.material.spec), needed(work.material.plan)
 
+    standing = work.material.standing
+
+    def kept(tests: Tests) -> tuple[Tests, list[str]]:
+        return frozen_tests(tests, standing) if standing else (replace(tests, also_changed=()), [])
+
     async def check(tests: Tests) -> list[str]:
-        found = await work.context.compute(tests_findings, tests, spec, plan)
+        tests, unasked = kept(tests)
+        found = unasked or await work.context.compute(tests_findings, tests, spec, plan)
         return found or [str(finding) for finding in await _inspected(work, tests, plan)]
 
     task = _TESTS_TASK + (_AGAIN if Gate.TESTS in work.material.previous else "")
     task += asked_in(_words(spec))
-    tests = await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check)
+    tests, _ = kept(await obtain(work.exchange(task), SUBMIT_TESTS, Tests, check))
     page = await work.context.compute(tests_markdown, tests)
     return c.RecordDocument(
         attempt=work.attempt,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from application.agents.checks.code import file_findings, missing
 from application.agents.exchange import Result
 from application.agents.failures import StepFailed
+from application.agents.freezing import same_bytes, unasked
 from application.agents.paths import LARGEST_FILE, printable
 from application.agents.submission import decoded
 from application.agents.tools import (
@@ -24,12 +25,14 @@ from application.agents.tools import (
     WriteFiles,
 )
 from application.ports import Block
-from domain.documents import Plan, Tests
+from domain.documents import AlsoChanged, Plan, Tests
 from domain.events import RefusedFile
 
 TRIES_OF_A_FILE: Final = 6
 """How often a file may be refused while each time fewer of its faults are left."""
 
+LONGEST_REASON: Final = 500
+"""Characters of the reason why a file is written again that was to stay."""
 _KEPT_REFUSED: Final = (
     "This file was refused before for the same reasons and is now kept as refused. Go on with the "
     "other files."
@@ -60,6 +63,7 @@ class FileBuffer:
         tests: Tests,
         kept: Mapping[str, str],
         show: Callable[[str, str], None],
+        frozen: Mapping[str, str] | None = None,
     ) -> None:
         """Begin.
 
@@ -68,6 +72,7 @@ class FileBuffer:
             tests: Which are frozen.
             kept: Files of an earlier implementation, which stand until they are written again.
             show: Told of each accepted file: its path and content.
+            frozen: SHA-256 of kept files that stay as they are unless the agent asks, by path.
         """
         self._plan = plan
         self._planned = {file.path for file in plan.files}
@@ -83,6 +88,14 @@ class FileBuffer:
             if not file_findings(path, content, plan, tests)
         }
         """What is accepted."""
+        self.frozen: dict[str, str] = {
+            path: sha256
+            for path, sha256 in (frozen or {}).items()
+            if path in self.files and same_bytes(self.files[path], sha256)
+        }
+        """Hashes of files that stay as they are, by path."""
+        self.asked: dict[str, AlsoChanged] = {}
+        """What was to stay and was asked for, by path."""
         self.written = 0
         """Files accepted or settled since somebody last asked for files, each time counted."""
         self.finished = False
@@ -138,6 +151,11 @@ class FileBuffer:
         """Keep a file as refused, for it is not mended any more."""
         self._refused[path] = tuple(findings)
 
+    def thaw(self, path: str, reason: str) -> None:
+        """Let a file that was to stay be written again."""
+        if self.frozen.pop(path, None) is not None:
+            self.asked[path] = AlsoChanged(path, reason[:LONGEST_REASON])
+
     def _answered(self, call: Block, turn: "_Turn") -> Result:
         match call.name:
             case WRITE_FILES.name:
@@ -155,7 +173,18 @@ class FileBuffer:
             return turn.slip(call, unreadable)
         lines: list[str] = []
         refused = False
+        written = {file.path for file in order.files}
+        for one in order.also_changed:
+            if one.id in written and one.reason.strip():
+                self.thaw(one.id, one.reason)
         for file in order.files:
+            if (sha256 := self.frozen.get(file.path)) is not None:
+                if same_bytes(file.content, sha256):
+                    lines.append(f"`{file.path}` is as it was.")
+                else:
+                    refused = True
+                    lines.append(unasked(file.path))
+                continue
             findings = file_findings(file.path, file.content, self._plan, self._tests)
             if findings:
                 refused = True

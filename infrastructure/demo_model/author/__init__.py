@@ -11,6 +11,7 @@ from infrastructure.demo_model.author.brief import text_of
 from infrastructure.demo_model.author.by_schema import filled
 from infrastructure.demo_model.author.contract_tests import write_tests
 from infrastructure.demo_model.author.conversation import converse
+from infrastructure.demo_model.author.frozen import hold_plan, hold_spec, hold_tests
 from infrastructure.demo_model.author.implementer import implement
 from infrastructure.demo_model.author.plan import write_plan
 from infrastructure.demo_model.author.reviews import failing_review, write_review
@@ -44,11 +45,11 @@ def _right(ask: Ask, *, fail: bool) -> Reply:
         case "implementer":
             return implement(ask)
         case "spec":
-            name, document = "submit_spec", write_spec(inputs)
+            name, document = "submit_spec", hold_spec(write_spec(inputs), inputs)
         case "planner":
-            name, document = "submit_plan", write_plan(inputs)
+            name, document = "submit_plan", hold_plan(write_plan(inputs), inputs)
         case "contract_test":
-            name, document = "submit_tests", write_tests(inputs)
+            name, document = "submit_tests", hold_tests(write_tests(inputs), inputs)
         case "security_review" | "code_review":
             name = "submit_review"
             document = (failing_review if fail else write_review)(ask.agent, inputs)

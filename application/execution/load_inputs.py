@@ -10,10 +10,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from application.agents.freezing import Standing, changed_since, texts_of
 from application.agents.points import reading_in
 from application.agents.step_inputs import Message, StepInputs
 from application.delivery.stored_files import read_all_stored
+from application.execution.standing import Standings
 from application.features import Features
 from application.ports import ArtifactStore, EventLog
 from application.running.computing import Computing, Here
@@ -21,7 +21,6 @@ from application.running.stretches import stretches
 from domain import events as e
 from domain.content import Deliverable
 from domain.feature import Feature
-from domain.impact import Base, impact_of
 from domain.pipeline import REVIEWS, row_of
 from domain.recorded import Recorded
 from domain.status import Gate, Input, Step
@@ -42,7 +41,7 @@ class InputLoader:
         computing: Computing | None = None,
     ) -> None:
         self._features = features
-        self._computing: Computing = computing or Here()
+        self._standings = Standings(features, artifacts, computing or Here())
         self._log = log
         self._artifacts = artifacts
 
@@ -88,36 +87,14 @@ class InputLoader:
         )
         if Input.FROZEN not in reads:
             return inputs
-        return replace(inputs, standing=await self._standing(tenant_id, feature_id, inputs))
-
-    async def _standing(
-        self, tenant_id: UUID, feature_id: UUID, inputs: StepInputs
-    ) -> Standing | None:
-        """The application that a later round goes on from, and what of it stays."""
         content = inputs.feature.content
         if not content.rounds or content.base is None:
-            return None
-        built = (await self._features.as_of(tenant_id, feature_id, content.base)).content
-        made = [built.brief, *(built.deliverable(gate) for gate in Gate), built.implementation]
-        versions = [one.version for one in made if one is not None]
-        if len(versions) < len(made):
-            return None
-        found = await self._features.texts(tenant_id, feature_id, versions)
-        brief, spec, plan, tests, code = (found[version].event for version in versions)
-        reading = reading_in(brief)
-        if reading is None or not isinstance(code, e.ImplementationCompleted):
-            return None
-        was, now = texts_of(reading.points, inputs.points)
-        base = Base(
-            was,
-            getattr(spec, "document"),  # noqa: B009 - of each of these.
-            getattr(plan, "document"),  # noqa: B009
-            getattr(tests, "document"),  # noqa: B009
-            await self._files(tenant_id, feature_id, code),
+            return inputs
+        written = (inputs.spec, inputs.plan, inputs.tests)
+        standing = await self._standings.of(
+            tenant_id, feature_id, content.base, inputs.points, written
         )
-        also = changed_since(base, inputs.spec, inputs.plan, inputs.tests)
-        impact = await self._computing.run(tenant_id, impact_of, base, now, also)
-        return Standing(base, impact, code.files)
+        return replace(inputs, standing=standing)
 
     async def _conversation(
         self, tenant_id: UUID, feature_id: UUID, feature: Feature

@@ -19,6 +19,7 @@ from interface.http.account import auth, given, key_settings
 from interface.http.account.signed_in import signed_in
 from interface.http.audit import audit_filter, events, log_key
 from interface.http.features import (
+    change_preview,
     commands,
     delivery,
     estimating,
@@ -55,6 +56,7 @@ def described() -> list[ControllerRouterHandler]:
             *estimating.HANDLERS,
             *rounds.HANDLERS,
             *understanding.HANDLERS,
+            *change_preview.HANDLERS,
             *delivery.HANDLERS,
             *conversation.HANDLERS,
             live.feature_live,

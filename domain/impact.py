@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from domain.impact_index import Base, Index, Kind
+from domain.impact_index import Base, ImpactKind, Index
 from domain.impact_search import ImpactSearch
 from domain.impact_words import changes_between
 
-__all__ = ["Base", "Impact", "Kind", "Stale", "impact_of"]
+__all__ = ["Base", "Impact", "ImpactKind", "Stale", "impact_of"]
 
 
 class Stale(Struct, frozen=True):
@@ -30,11 +30,11 @@ class Impact(Struct, frozen=True):
 
     points: tuple[str, ...] = ()
     """Points that are changed, new or gone."""
-    stale: Mapping[Kind, tuple[Stale, ...]] = {}
-    stays: Mapping[Kind, tuple[str, ...]] = {}
+    stale: Mapping[ImpactKind, tuple[Stale, ...]] = {}
+    stays: Mapping[ImpactKind, tuple[str, ...]] = {}
     """Ids and paths of what surely stays as it is, by kind."""
 
-    def ids(self, kind: Kind) -> frozenset[str]:
+    def ids(self, kind: ImpactKind) -> frozenset[str]:
         """What is stale of a kind."""
         return frozenset(one.id for one in self.stale.get(kind, ()))
 
@@ -52,12 +52,12 @@ def impact_of(base: Base, points: Mapping[str, str], also: tuple[str, ...] = ())
     search = ImpactSearch(index, changes)
     search.run(also)
     everything = {
-        Kind.REQUIREMENTS: list(index.needs),
-        Kind.CRITERIA: [one.id for need in index.needs.values() for one in need.criteria],
-        Kind.INTERFACES: list(search.interfaces),
-        Kind.TASKS: list(index.tasks),
-        Kind.TESTS: list(index.tested),
-        Kind.FILES: list(index.owner),
+        ImpactKind.REQUIREMENTS: list(index.needs),
+        ImpactKind.CRITERIA: [one.id for need in index.needs.values() for one in need.criteria],
+        ImpactKind.INTERFACES: list(search.interfaces),
+        ImpactKind.TASKS: list(index.tasks),
+        ImpactKind.TESTS: list(index.tested),
+        ImpactKind.FILES: list(index.owner),
     }
     return Impact(
         tuple(change.point for change in changes),

@@ -22,7 +22,7 @@ _IMPORT: Final = re.compile(
 )
 
 
-class Kind(StrEnum):
+class ImpactKind(StrEnum):
     """What can become stale."""
 
     REQUIREMENTS = "requirements"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from domain import documents as d
-from domain.impact_index import Index, Kind, interfaces_of
+from domain.impact_index import ImpactKind, Index, interfaces_of
 from domain.impact_words import WordChange, is_number, lines_of, topics_of, words_of
 
 MOST_OF_A_LIST: Final = 0.75
@@ -41,21 +41,21 @@ class ImpactSearch:
     def __init__(self, index: Index, changes: list[WordChange]) -> None:
         self._index = index
         self._changes = changes
-        self.stale: dict[Kind, dict[str, tuple[str, ...]]] = {kind: {} for kind in Kind}
+        self.stale: dict[ImpactKind, dict[str, tuple[str, ...]]] = {kind: {} for kind in ImpactKind}
         self._gone = {change.point for change in changes if not change.after}
         self.interfaces = {
             ident: frozenset().union(*(line.words for line in lines_of(text)), _split(text))
             for ident, text in interfaces_of(index.base.plan).items()
         }
 
-    def _mark(self, kind: Kind, ident: str, why: tuple[str, ...]) -> None:
+    def _mark(self, kind: ImpactKind, ident: str, why: tuple[str, ...]) -> None:
         self.stale[kind].setdefault(ident, why)
 
     def run(self, also: Collection[str]) -> None:
         index = self._index
         for change in self._changes:
             for need in index.citing.get(change.point, ()):
-                self._mark(Kind.REQUIREMENTS, need, (change.point,))
+                self._mark(ImpactKind.REQUIREMENTS, need, (change.point,))
         for change in self._changes:
             if not change.before:
                 self._added(change)
@@ -66,7 +66,7 @@ class ImpactSearch:
         named = sorted(set(also))
         for ident in named:
             if ident in index.needs:
-                self._mark(Kind.REQUIREMENTS, ident, (ident,))
+                self._mark(ImpactKind.REQUIREMENTS, ident, (ident,))
         for ident in named:
             if ident in index.needs:
                 self._follow(WordChange(ident, (), ()), index.needs[ident])
@@ -75,7 +75,7 @@ class ImpactSearch:
             elif ident in index.owner:
                 self._files([ident], (ident,))
             elif ident in index.tested:
-                self._mark(Kind.TESTS, ident, (ident,))
+                self._mark(ImpactKind.TESTS, ident, (ident,))
         self._without_what_goes()
 
     # From a point to one requirement that cites it.
@@ -141,10 +141,10 @@ class ImpactSearch:
                 self._files([path], why)
         for path, words in self._index.test_words.items():
             if says(words):
-                self._mark(Kind.TESTS, path, why)
+                self._mark(ImpactKind.TESTS, path, why)
         for ident, words in self.interfaces.items():
             if says(words):
-                self._mark(Kind.INTERFACES, ident, why)
+                self._mark(ImpactKind.INTERFACES, ident, why)
 
     def _numbers(self, change: WordChange, need: d.Requirement, why: tuple[str, ...]) -> None:
         """A limit or an amount is another one."""
@@ -237,18 +237,18 @@ class ImpactSearch:
         if len(found) == len(need.criteria):
             for path, titles in self._index.tested.items():
                 if any(need.id in named and not _criteria_in(named) for named in titles):
-                    self._mark(Kind.TESTS, path, why)
+                    self._mark(ImpactKind.TESTS, path, why)
 
     def _criterion(self, one: d.Criterion, why: tuple[str, ...]) -> None:
         """A criterion, and the tests that name it."""
-        self._mark(Kind.CRITERIA, one.id, why)
+        self._mark(ImpactKind.CRITERIA, one.id, why)
         for path, titles in self._index.tested.items():
             if any(one.id in named for named in titles):
-                self._mark(Kind.TESTS, path, (*why, one.id))
+                self._mark(ImpactKind.TESTS, path, (*why, one.id))
 
     def _dedicated(self, need: d.Requirement, why: tuple[str, ...]) -> None:
         """Files of tasks that build stale requirements only."""
-        stale = self.stale[Kind.REQUIREMENTS]
+        stale = self.stale[ImpactKind.REQUIREMENTS]
         for task in self._index.tasks_for.get(need.id, ()):
             if all(ident in stale for ident in task.requirements):
                 topics = self._index.said[need.id]
@@ -321,7 +321,7 @@ class ImpactSearch:
                 continue
             if kind == "route" and not topics & _split(name.partition(" ")[2].split("/:")[0]):
                 continue
-            self._mark(Kind.INTERFACES, ident, why)
+            self._mark(ImpactKind.INTERFACES, ident, why)
 
     def _routes_of(self, need: d.Requirement) -> list[d.PlannedRoute]:
         """The addresses by which a requirement is met, as far as words tell."""
@@ -348,7 +348,7 @@ class ImpactSearch:
     def _routes(self, need: d.Requirement, why: tuple[str, ...]) -> bool:
         """The addresses of a requirement, with the files that name them."""
         for route in self._routes_of(need):
-            self._mark(Kind.INTERFACES, f"route {route.method} {route.path}", why)
+            self._mark(ImpactKind.INTERFACES, f"route {route.method} {route.path}", why)
         return self._route_files(need, why)
 
     def _lost_routes(self, need: d.Requirement, why: tuple[str, ...]) -> None:
@@ -403,7 +403,7 @@ class ImpactSearch:
                 pairs = pairwise(words)
                 if any(n in change.numbers and unit in change.units for n, unit in pairs):
                     why = (change.point, need.id)
-                    self._mark(Kind.REQUIREMENTS, need.id, (change.point,))
+                    self._mark(ImpactKind.REQUIREMENTS, need.id, (change.point,))
                     self._criterion(one, why)
 
     def _added(self, change: WordChange) -> None:
@@ -441,14 +441,14 @@ class ImpactSearch:
             for path in task.writes:
                 for ident in self.interfaces:
                     if ident.startswith(f"export {path}#"):
-                        self._mark(Kind.INTERFACES, ident, (task.id,))
+                        self._mark(ImpactKind.INTERFACES, ident, (task.id,))
                 for importer in self._index.importers.get(path, ()):
                     self._files([importer], (task.id, path))
 
     def _files(self, paths: Iterable[str], why: tuple[str, ...]) -> None:
         for path in paths:
-            self._mark(Kind.FILES, path, why)
-            self._mark(Kind.TASKS, self._index.owner[path], (*why, path))
+            self._mark(ImpactKind.FILES, path, why)
+            self._mark(ImpactKind.TASKS, self._index.owner[path], (*why, path))
 
 
 _LISTS: Final = frozenset(

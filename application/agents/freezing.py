@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from domain import documents as d
 from domain.content import sha256_of
 from domain.events import FileWritten
-from domain.impact import Base, Impact, Kind
+from domain.impact import Base, Impact, ImpactKind
 from domain.impact_index import interfaces_of
 from domain.reading import BriefPoint
 
@@ -33,13 +33,13 @@ class Standing(Struct, frozen=True):
     files: tuple[FileWritten, ...] = ()
     """Its files as they are stored, tests included."""
 
-    def stays(self, kind: Kind) -> frozenset[str]:
+    def stays(self, kind: ImpactKind) -> frozenset[str]:
         """Ids and paths that nobody may change unasked."""
         return frozenset(self.impact.stays.get(kind, ()))
 
     def frozen_files(self) -> dict[str, str]:
         """The SHA-256 of each planned file that stays, by path."""
-        stays = self.stays(Kind.FILES)
+        stays = self.stays(ImpactKind.FILES)
         return {file.path: file.sha256 for file in self.files if file.path in stays}
 
 
@@ -84,7 +84,7 @@ def changed_since(
 
 def frozen_spec(spec: d.Spec, standing: Standing) -> tuple[d.Spec, list[str]]:
     """The specification with what stays as it was, and what was changed unasked."""
-    stays = standing.stays(Kind.REQUIREMENTS)
+    stays = standing.stays(ImpactKind.REQUIREMENTS)
     asked, findings = _asked(spec.also_changed, stays)
     frozen = stays - asked.keys()
     before = {need.id: need for need in standing.base.spec.requirements}
@@ -103,7 +103,7 @@ def frozen_spec(spec: d.Spec, standing: Standing) -> tuple[d.Spec, list[str]]:
 def frozen_plan(plan: d.Plan, standing: Standing, spec: d.Spec) -> tuple[d.Plan, list[str]]:
     """The plan with what stays as it was, and what was changed unasked."""
     base = standing.base
-    kinds = (Kind.TASKS, Kind.FILES, Kind.INTERFACES)
+    kinds = (ImpactKind.TASKS, ImpactKind.FILES, ImpactKind.INTERFACES)
     stays = frozenset[str]().union(*map(standing.stays, kinds))
     asked, findings = _asked(plan.also_changed, stays)
     frozen = stays - asked.keys()
@@ -150,7 +150,7 @@ def frozen_plan(plan: d.Plan, standing: Standing, spec: d.Spec) -> tuple[d.Plan,
 
 def frozen_tests(tests: d.Tests, standing: Standing) -> tuple[d.Tests, list[str]]:
     """The tests with the files that stay as they were, and what was changed unasked."""
-    stays = standing.stays(Kind.TESTS)
+    stays = standing.stays(ImpactKind.TESTS)
     asked, findings = _asked(tests.also_changed, stays)
     frozen = stays - asked.keys()
     before = {file.path: file for file in standing.base.tests.files}

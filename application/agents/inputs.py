@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from application.agents.checklist import shown, to_answer
 from application.agents.prompting import PlainText, to_json
 from application.agents.step_inputs import StepInputs
-from domain.impact import Kind
+from domain.impact import ImpactKind
 from domain.lifecycle import GATE_STATUS
 from domain.pipeline import REVIEWS, row_of
 from domain.status import Gate, Input, Step
@@ -84,11 +84,11 @@ def _reviews(material: StepInputs) -> list[dict[str, Any]]:
     ]
 
 
-_FROZEN: Final[Mapping[Step, tuple[Kind, ...]]] = {
-    Step.SPEC: (Kind.REQUIREMENTS,),
-    Step.PLAN: (Kind.TASKS, Kind.FILES, Kind.INTERFACES),
-    Step.TESTS: (Kind.TESTS,),
-    Step.IMPLEMENT: (Kind.FILES,),
+_FROZEN: Final[Mapping[Step, tuple[ImpactKind, ...]]] = {
+    Step.SPEC: (ImpactKind.REQUIREMENTS,),
+    Step.PLAN: (ImpactKind.TASKS, ImpactKind.FILES, ImpactKind.INTERFACES),
+    Step.TESTS: (ImpactKind.TESTS,),
+    Step.IMPLEMENT: (ImpactKind.FILES,),
 }
 """What each step must leave as it is."""
 

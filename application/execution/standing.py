@@ -18,7 +18,7 @@ from application.running.computing import Computing
 from domain import documents as d
 from domain import events as e
 from domain.feature import Feature
-from domain.impact import Base, Kind, Stale, impact_of
+from domain.impact import Base, ImpactKind, Stale, impact_of
 from domain.reading import BriefPoint
 from domain.recorded import Recorded
 from domain.status import Gate
@@ -39,7 +39,7 @@ class Past(Protocol):
 class KindPreview(Struct, frozen=True):
     """What a change touches of one kind."""
 
-    kind: Kind
+    kind: ImpactKind
     changes: tuple[Stale, ...]
     """With the ids that led to each."""
     stays: tuple[str, ...]
@@ -119,5 +119,5 @@ class Standings:
         if not standing:
             return ChangePreview()
         impact = standing.impact
-        kinds = (KindPreview(kind, impact.stale[kind], impact.stays[kind]) for kind in Kind)
+        kinds = (KindPreview(kind, impact.stale[kind], impact.stays[kind]) for kind in ImpactKind)
         return ChangePreview(impact.points, tuple(kinds))

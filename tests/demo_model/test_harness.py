@@ -19,7 +19,7 @@ from domain import documents as d
 from domain.content import Content
 from domain.events import FileWritten
 from domain.feature import Feature
-from domain.impact import Base, Kind, impact_of
+from domain.impact import Base, ImpactKind, impact_of
 from domain.reading import reading_of
 from domain.runs import Attempt
 from domain.status import Gate, Recommendation, Status, Step, Verdict
@@ -273,13 +273,13 @@ async def test_a_later_round_of_the_demo_holds_to_what_stays(context, model, cha
     other = {path for path in now if now[path] != before.get(path)}
     asked = {one.id for one in second.last.also_changed}
     fresh = {path for path in now if path not in before}
-    stale = second.impact.ids(Kind.FILES) | second.impact.ids(Kind.TESTS)
+    stale = second.impact.ids(ImpactKind.FILES) | second.impact.ids(ImpactKind.TESTS)
     tests = {one.id for one in second.material.tests.also_changed}
     assert other <= stale | asked | tests | fresh
     assert set(context.written) <= other
     assert {entry.outcome for entry in model.requests} == {"answered"}
     needs = {need.id: need for need in first.material.spec.requirements}
-    frozen = second.impact.stays[Kind.REQUIREMENTS]
+    frozen = second.impact.stays[ImpactKind.REQUIREMENTS]
     spec = second.material.spec
     also = {one.id for one in spec.also_changed}
     assert {n.id: n for n in spec.requirements if n.id in frozen and n.id not in also} == {

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from domain.impact import Base, Kind, impact_of
+from domain.impact import Base, ImpactKind, impact_of
 from tests.impact.cases import KEPT_BACK, KINDS, Case, cases
 
 
@@ -58,8 +58,8 @@ def measured() -> list[Measured]:
         impact = impact_of(base_of(case), case.points)
         wrong = {
             kind: (
-                impact.ids(Kind(kind)) - case.truth[kind],
-                case.truth[kind] - impact.ids(Kind(kind)),
+                impact.ids(ImpactKind(kind)) - case.truth[kind],
+                case.truth[kind] - impact.ids(ImpactKind(kind)),
             )
             for kind in KINDS
         }

@@ -4,7 +4,7 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from domain.impact import Kind, impact_of
+from domain.impact import ImpactKind, impact_of
 from tests.impact.cases import KEPT_BACK, cases
 from tests.impact.measure import base_of, measured, total
 
@@ -53,13 +53,13 @@ def two_changes(draw):
 def test_more_changes_never_make_less_stale_and_whoever_cites_a_changed_point_is(drawn):
     case, few, many = drawn
     less, more = impact_of(base_of(case), few), impact_of(base_of(case), many)
-    for kind in Kind:
+    for kind in ImpactKind:
         assert less.ids(kind) <= more.ids(kind), kind
         there = case.app.ids()[kind.value]
         assert more.ids(kind) | {*more.stays[kind]} == there
         assert not more.ids(kind) & {*more.stays[kind]}
     citing = {need.id for need in case.app.spec.requirements if {*need.sources} & {*more.points}}
-    assert citing <= more.ids(Kind.REQUIREMENTS)
+    assert citing <= more.ids(ImpactKind.REQUIREMENTS)
 
 
 @settings(max_examples=10)
@@ -68,7 +68,7 @@ def test_it_is_closed_and_each_thing_says_what_led_to_it(drawn):
     case, _, brief = drawn
     impact = impact_of(base_of(case), brief)
     owners = {file.path: file.task for file in case.app.plan.files}
-    assert {owners[path] for path in impact.ids(Kind.FILES)} == impact.ids(Kind.TASKS)
+    assert {owners[path] for path in impact.ids(ImpactKind.FILES)} == impact.ids(ImpactKind.TASKS)
     known = {*case.app.points, *brief}.union(*case.app.ids().values())
     for stale in (one for every in impact.stale.values() for one in every):
         assert stale.why
@@ -85,7 +85,7 @@ def test_the_same_brief_makes_nothing_stale():
 def test_what_is_named_beside_the_brief_is_stale_with_all_that_rests_on_it():
     case = next(one for one in CASES if one.app.name == "clinic")
     also = impact_of(base_of(case), case.app.points, ("FR-7", "app/main.ts", "tests/day.test.ts"))
-    assert also.ids(Kind.REQUIREMENTS) == {"FR-7"}
-    assert also.ids(Kind.CRITERIA) == {"AC-12", "AC-13"}
-    assert {"app/main.ts", "app/domain/note.ts"} <= also.ids(Kind.FILES)
-    assert {"tests/day.test.ts", "tests/note.test.ts"} <= also.ids(Kind.TESTS)
+    assert also.ids(ImpactKind.REQUIREMENTS) == {"FR-7"}
+    assert also.ids(ImpactKind.CRITERIA) == {"AC-12", "AC-13"}
+    assert {"app/main.ts", "app/domain/note.ts"} <= also.ids(ImpactKind.FILES)
+    assert {"tests/day.test.ts", "tests/note.test.ts"} <= also.ids(ImpactKind.TESTS)

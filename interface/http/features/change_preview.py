@@ -13,14 +13,14 @@ from application.audit.estimate import Estimate, scaled
 from application.execution.standing import ChangePreview, KindPreview, Standings
 from domain import commands as c
 from domain.errors import EmptyBrief
-from domain.impact import Kind
+from domain.impact import ImpactKind
 from domain.status import Step
 from interface.http.account.given import OfServices, OfTenant
 from interface.http.account.rates import Counted
 from interface.http.requests.parameters import FeatureId
 from interface.limits import Rate
 
-_OF_STEP = {Step.SPEC: Kind.REQUIREMENTS}
+_OF_STEP = {Step.SPEC: ImpactKind.REQUIREMENTS}
 """What of a kind must be written anew in a step that begins at once."""
 
 

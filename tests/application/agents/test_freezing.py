@@ -18,7 +18,7 @@ from application.agents.freezing import (
 from application.agents.render import also_changed, spec_markdown
 from domain import documents as d
 from domain.events import FileWritten
-from domain.impact import Kind, impact_of
+from domain.impact import ImpactKind, impact_of
 from domain.impact_index import interfaces_of
 from domain.status import Agent, Step
 from tests.application.agents import attempt_context as s
@@ -103,7 +103,7 @@ def test_a_plan_keeps_tasks_files_and_interfaces_that_nothing_asked_to_change():
     assert any(text.startswith("`app/domain/pet.ts`") for text in findings)
     assert any(text.startswith("table pets") for text in findings)
     assert not any(text.startswith(("T-5 ", "`app/domain/note.ts`")) for text in findings)
-    stays = standing.stays(Kind.FILES)
+    stays = standing.stays(ImpactKind.FILES)
     assert [f for f in merged.files if f.path in stays] == [
         f for f in plan.files if f.path in stays
     ]
@@ -130,7 +130,7 @@ def test_a_task_that_stays_takes_on_no_requirement_unasked():
     known = changed_since(standing.base, spec, merged, None)
     assert "T-3" in known
     assert "app/domain/pet.ts" in impact_of(standing.base, standing.base.points, known).ids(
-        Kind.FILES
+        ImpactKind.FILES
     )
 
 
@@ -164,7 +164,7 @@ def test_every_change_is_named_and_all_else_keeps_its_words(case, rewritten, ask
         also_changed=tuple(d.AlsoChanged(n.id, WHY) for i, n in enumerate(needs) if i in asked),
     )
     merged, _ = frozen_spec(spec, standing)
-    named = standing.impact.ids(Kind.REQUIREMENTS) | {one.id for one in merged.also_changed}
+    named = standing.impact.ids(ImpactKind.REQUIREMENTS) | {one.id for one in merged.also_changed}
     before = {n.id: n for n in needs}
     assert {n.id for n in merged.requirements if before[n.id] != n} <= named
     plan = replace(
@@ -183,7 +183,7 @@ def test_every_change_is_named_and_all_else_keeps_its_words(case, rewritten, ask
     )
     kept, _ = frozen_plan(plan, standing, base.spec)
     named = {one.id for one in kept.also_changed}.union(
-        *(standing.impact.ids(kind) for kind in (Kind.TASKS, Kind.INTERFACES))
+        *(standing.impact.ids(kind) for kind in (ImpactKind.TASKS, ImpactKind.INTERFACES))
     )
     was, now = interfaces_of(base.plan), interfaces_of(kept)
     tasks = {t.id: t for t in base.plan.tasks}
@@ -207,7 +207,7 @@ def _standing(*stays: str) -> Standing:
     base = d.Plan("x", s.PLAN.files, s.PLAN.tasks)
     case = replace(
         standing_of(NOTE).impact,
-        stays={Kind.FILES: stays},
+        stays={ImpactKind.FILES: stays},
         stale={},
     )
     return Standing(replace(standing_of(NOTE).base, plan=base), case, files)

@@ -6,17 +6,19 @@ Invariant: made once for an application, in time in proportion to its texts; ask
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
 
 from domain import documents as d
-from domain.impact_words import Line, lines_of, topics_of, words_of
+from domain.impact_words import Line, is_number, lines_of, topics_of, words_of
 
 _IDENT: Final = re.compile(r"\b(?:FR|AC)-[0-9]{1,4}\b")
+_ADDRESS: Final = re.compile(r"""(/[^\s"'`]{0,240})["'`]""")
 _IMPORT: Final = re.compile(
     r"""(?:from|import|require|href|src)\s*[=(]?\s*["']([^"'\s]{1,240})["']"""
 )
@@ -62,15 +64,6 @@ class Index:
         for task in base.plan.tasks:
             for ident in dict.fromkeys(task.requirements):
                 self.tasks_for[ident].append(task)
-        self._routes: dict[str, list[d.PlannedRoute]] = {}
-
-    def routes_of(
-        self, need: str, find: Callable[[d.Requirement], list[d.PlannedRoute]]
-    ) -> list[d.PlannedRoute]:
-        """The addresses of a requirement, looked for once."""
-        if need not in self._routes:
-            self._routes[need] = find(self.needs[need])
-        return self._routes[need]
 
     @cached_property
     def lines(self) -> dict[str, tuple[Line, ...]]:
@@ -128,6 +121,80 @@ class Index:
             or (frozenset(file.covers),)
             for file in self.base.tests.files
         }
+
+    @cached_property
+    def naming(self) -> dict[str, list[str]]:
+        """Test files by the ids in their titles."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for path, titles in self.tested.items():
+            for ident in sorted(frozenset[str]().union(*titles)):
+                found[ident].append(path)
+        return found
+
+    @cached_property
+    def naming_whole(self) -> dict[str, list[str]]:
+        """Test files by the requirements in titles that name no criterion."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for path, titles in self.tested.items():
+            whole = (named for named in titles if not any(x.startswith("AC-") for x in named))
+            for ident in sorted(frozenset[str]().union(*whole)):
+                found[ident].append(path)
+        return found
+
+    @cached_property
+    def about(self) -> dict[str, int]:
+        """How many requirements each test file names."""
+        return {
+            path: sum(x.startswith("FR-") for x in frozenset[str]().union(*titles))
+            for path, titles in self.tested.items()
+        }
+
+    @cached_property
+    def serving(self) -> dict[str, list[str]]:
+        """Planned files by the addresses in quotes in them."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in self.owner:
+            for address in dict.fromkeys(_ADDRESS.findall(self.base.files.get(path, ""))):
+                found[address].append(path)
+        return found
+
+    @cached_property
+    def aims(self) -> dict[str, frozenset[str]]:
+        """The topics of what each requirement does, without those of its criteria."""
+        return {i: topics_of(f"{one.trigger} {one.response}") for i, one in self.needs.items()}
+
+    @cached_property
+    def actors(self) -> dict[str, frozenset[str]]:
+        """The words of who does it, by requirement."""
+        return {ident: topics_of(need.actor) for ident, need in self.needs.items()}
+
+    @cached_property
+    def routes(self) -> list[tuple[d.PlannedRoute, frozenset[str], frozenset[str]]]:
+        """Each address with the words of its path and of who may call it."""
+        found = []
+        for route in self.base.plan.routes:
+            fixed = " ".join(x for x in route.path.split("/") if not x.startswith(":"))
+            words = frozenset(word for line in lines_of(fixed) for word in line.words)
+            found.append((route, words, topics_of(" ".join(route.who))))
+        return found
+
+    @cached_property
+    def servers(self) -> frozenset[str]:
+        """Planned files that name an address of the plan."""
+        every = (self.serving.get(route.path, ()) for route in self.base.plan.routes)
+        return frozenset(path for paths in every for path in paths)
+
+    @cached_property
+    def counted(self) -> dict[tuple[str, str], list[tuple[d.Requirement, d.Criterion]]]:
+        """Criteria by the numbers in them, each with the word behind it."""
+        found: dict[tuple[str, str], list[tuple[d.Requirement, d.Criterion]]] = defaultdict(list)
+        for need in self.needs.values():
+            for one in need.criteria:
+                words = words_of(f"{one.given} {one.when} {one.then}")
+                for pair in dict.fromkeys(pairwise(words)):
+                    if is_number(pair[0]):
+                        found[pair].append((need, one))
+        return found
 
     @cached_property
     def test_words(self) -> dict[str, frozenset[str]]:

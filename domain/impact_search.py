@@ -3,7 +3,9 @@
 Invariant: whatever a rule finds for some changes it finds for more of them, too.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -42,6 +44,7 @@ class ImpactSearch:
         self._index = index
         self._changes = changes
         self.stale: dict[ImpactKind, dict[str, tuple[str, ...]]] = {kind: {} for kind in ImpactKind}
+        self._looked: set[str] = set()
         self._gone = {change.point for change in changes if not change.after}
         self.interfaces = {
             ident: frozenset().union(*(line.words for line in lines_of(text)), _split(text))
@@ -132,7 +135,9 @@ class ImpactSearch:
         gone = [words for words in named if not words <= after]
         says = _names_one(gone) if gone else _lists(named)
         self._criteria(need, lambda said: says(frozenset(words_of(said))), why)
-        self._wherever(says, why)
+        if change.point not in self._looked:  # What is kept is kept for all who cite the point.
+            self._looked.add(change.point)
+            self._wherever(says, why)
 
     def _wherever(self, says: Says, why: tuple[str, ...]) -> None:
         """Files, tests and interfaces whose words are such."""
@@ -235,16 +240,14 @@ class ImpactSearch:
         for one in found:
             self._criterion(one, why)
         if len(found) == len(need.criteria):
-            for path, titles in self._index.tested.items():
-                if any(need.id in named and not _criteria_in(named) for named in titles):
-                    self._mark(ImpactKind.TESTS, path, why)
+            for path in self._index.naming_whole.get(need.id, ()):
+                self._mark(ImpactKind.TESTS, path, why)
 
     def _criterion(self, one: d.Criterion, why: tuple[str, ...]) -> None:
         """A criterion, and the tests that name it."""
         self._mark(ImpactKind.CRITERIA, one.id, why)
-        for path, titles in self._index.tested.items():
-            if any(one.id in named for named in titles):
-                self._mark(ImpactKind.TESTS, path, (*why, one.id))
+        for path in self._index.naming.get(one.id, ()):
+            self._mark(ImpactKind.TESTS, path, (*why, one.id))
 
     def _dedicated(self, need: d.Requirement, why: tuple[str, ...]) -> None:
         """Files of tasks that build stale requirements only."""
@@ -296,11 +299,11 @@ class ImpactSearch:
 
     def _imported_by_tests(self, need: d.Requirement, why: tuple[str, ...]) -> int:
         tasks = {task.id for task in self._index.tasks_for.get(need.id, ())}
-        own = {need.id, *(one.id for one in need.criteria)}
+        own = (need.id, *(one.id for one in need.criteria))
+        naming = dict.fromkeys(path for ident in own for path in self._index.naming.get(ident, ()))
         found = 0
-        for test, titles in self._index.tested.items():
-            about = {ident for named in titles for ident in named if ident.startswith("FR-")}
-            if len(about) > FEW or not any(own & named for named in titles):
+        for test in naming:
+            if self._index.about[test] > FEW:
                 continue
             for path in self._index.test_imports[test]:
                 if self._index.owner[path] in tasks:
@@ -312,7 +315,7 @@ class ImpactSearch:
         self, words: frozenset[str], need: d.Requirement, why: tuple[str, ...]
     ) -> None:
         tasks = {task.id for task in self._index.tasks_for.get(need.id, ())}
-        topics = topics_of(f"{need.trigger} {need.response}")
+        topics = self._index.aims[need.id]
         for ident, said in self.interfaces.items():
             if not words & said:
                 continue
@@ -325,13 +328,11 @@ class ImpactSearch:
 
     def _routes_of(self, need: d.Requirement) -> list[d.PlannedRoute]:
         """The addresses by which a requirement is met, as far as words tell."""
-        topics = topics_of(f"{need.trigger} {need.response}")
+        topics, actor = self._index.aims[need.id], self._index.actors[need.id]
         scored = []
-        for route in self._index.base.plan.routes:
-            path = _split("/".join(x for x in route.path.split("/") if not x.startswith(":")))
+        for route, path, who in self._index.routes:
             about = len(path & topics) / max(1, len(path))
-            who = bool(topics_of(" ".join(route.who)) & topics_of(need.actor))
-            if about and (who or d.ANYBODY in route.who):
+            if about and (who & actor or d.ANYBODY in route.who):
                 scored.append((about + bool((topics - path) & _DEEDS[route.method]), route))
         best = max((score for score, _ in scored), default=0)
         return [route for score, route in scored if score == best >= 1]
@@ -340,9 +341,7 @@ class ImpactSearch:
         """The files that name the addresses of a requirement."""
         routes = self._routes_of(need)
         for route in routes:
-            for path in self._index.owner:
-                if _serves(self._index.base.files.get(path, ""), route):
-                    self._files([path], why)
+            self._files(self._index.serving.get(route.path, ()), why)
         return bool(routes)
 
     def _routes(self, need: d.Requirement, why: tuple[str, ...]) -> bool:
@@ -353,15 +352,19 @@ class ImpactSearch:
 
     def _lost_routes(self, need: d.Requirement, why: tuple[str, ...]) -> None:
         """The addresses that no requirement needs any more."""
-        needed = {
-            (route.method, route.path)
-            for other in self._index.needs.values()
-            if not all(point in self._gone for point in other.sources)
-            for route in self._index.routes_of(other.id, self._routes_of)
-        }
         mine = self._routes_of(need)
-        if mine and not any((route.method, route.path) in needed for route in mine):
+        if mine and not any((route.method, route.path) in self._needed for route in mine):
             self._routes(need, why)
+
+    @cached_property
+    def _needed(self) -> frozenset[tuple[str, str]]:
+        """The addresses of requirements that stay."""
+        return frozenset(
+            (route.method, route.path)
+            for need in self._index.needs.values()
+            if not all(point in self._gone for point in need.sources)
+            for route in self._routes_of(need)
+        )
 
     def _kept_fields(self, own: frozenset[str], why: tuple[str, ...]) -> None:
         """What is kept for the point alone goes wherever it stands."""
@@ -374,37 +377,36 @@ class ImpactSearch:
         if gone:
             self._wherever(_names_one(gone), why)
 
+    @cached_property
+    def _going(self) -> dict[str, WordChange]:
+        """Points that go, by id."""
+        return {change.point: change for change in self._changes if not change.after}
+
+    @cached_property
+    def _going_words(self) -> Mapping[str, int]:
+        """How many points that go speak of each topic."""
+        return Counter(word for change in self._going.values() for word in change.topics)
+
     def _own_words(self, need: d.Requirement) -> frozenset[str]:
         """Topics of the points that go and of no point that stays."""
-        found: set[str] = set()
-        counts: dict[str, int] = {}
-        for change in self._changes:
-            if not change.after:
-                for word in change.topics:
-                    counts[word] = counts.get(word, 0) + 1
-        for change in self._changes:
-            if not change.after and change.point in need.sources:
-                found |= {
-                    word
-                    for word in change.topics
-                    if self._index.elsewhere.get(word, 0) <= counts[word]
-                }
-        return frozenset(found)
+        return frozenset(
+            word
+            for point in need.sources
+            if point in self._going
+            for word in self._going[point].topics
+            if self._index.elsewhere.get(word, 0) <= self._going_words[word]
+        )
 
     def _counted_elsewhere(self, change: WordChange) -> None:
         """Requirements that count on a number although they do not cite its point."""
         if not (change.only_numbers and change.units):
             return
-        for need in self._index.needs.values():
-            if change.point in need.sources:
-                continue
-            for one in need.criteria:
-                words = words_of(f"{one.given} {one.when} {one.then}")
-                pairs = pairwise(words)
-                if any(n in change.numbers and unit in change.units for n, unit in pairs):
-                    why = (change.point, need.id)
-                    self._mark(ImpactKind.REQUIREMENTS, need.id, (change.point,))
-                    self._criterion(one, why)
+        for number in sorted(change.numbers):
+            for unit in sorted(change.units):
+                for need, one in self._index.counted.get((number, unit), ()):
+                    if change.point not in need.sources:
+                        self._mark(ImpactKind.REQUIREMENTS, need.id, (change.point,))
+                        self._criterion(one, (change.point, need.id))
 
     def _added(self, change: WordChange) -> None:
         """A new point: what is most like it is worked on, too."""
@@ -422,8 +424,7 @@ class ImpactSearch:
             if shared & self._index.words[path]:
                 self._files([path], why)
                 for importer in self._index.importers.get(path, ()):
-                    text = self._index.base.files.get(importer, "")
-                    if any(_serves(text, route) for route in self._index.base.plan.routes):
+                    if importer in self._index.servers:
                         self._files([importer], (*why, path))
         self._route_files(self._index.needs[best], why)
 
@@ -463,15 +464,6 @@ _CLOCK: Final = topics_of("hour time clock until minute")
 
 def _split(text: str) -> frozenset[str]:
     return frozenset(word for line in lines_of(text.replace("/", " ")) for word in line.words)
-
-
-def _serves(text: str, route: d.PlannedRoute) -> bool:
-    quoted = (f"{route.path}{mark}" for mark in ('"', "'", "`"))
-    return any(one in text for one in quoted)
-
-
-def _criteria_in(named: frozenset[str]) -> bool:
-    return any(ident.startswith("AC-") for ident in named)
 
 
 def _names_one(fields: list[frozenset[str]]) -> Says:

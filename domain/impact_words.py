@@ -6,6 +6,7 @@ between a number and its name. The work is in proportion to the texts.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ _NAMED: Final = {
     )
     if number != 1  # "One" is as often a pronoun.
 }
+REMEMBERED: Final = 20_000
+"""Words whose plain form is kept: files say the same ones again and again."""
 _ARTICLES: Final = frozenset({"a", "an", "the", "please"})
 _EMPTY_WORDS: Final = (
     "a an and are as at be been but by can do does for from get has have how i if in into is it its"
@@ -85,6 +88,7 @@ _SHORT: Final = 4
 """Words of so many letters keep their ending."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def plain_form(word: str) -> str:
     """A word without the endings of plural and verb: rough, and the same for all its forms."""
     word = _NAMED.get(word, word).replace("\u2019", "'").removesuffix("'s")

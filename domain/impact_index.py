@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from domain import documents as d
-from domain.impact_words import Line, is_number, lines_of, topics_of, words_of
+from domain.impact_words import LineWords, is_number, lines_of, topics_of, words_of
 
 _IDENT: Final = re.compile(r"\b(?:FR|AC)-[0-9]{1,4}\b")
 _ADDRESS: Final = re.compile(r"""(/[^\s"'`]{0,240})["'`]""")
@@ -66,7 +66,7 @@ class Index:
                 self.tasks_for[ident].append(task)
 
     @cached_property
-    def lines(self) -> dict[str, tuple[Line, ...]]:
+    def lines(self) -> dict[str, tuple[LineWords, ...]]:
         """The words of each planned file, line by line; its path is the first."""
         return {
             path: (*lines_of(path.replace("/", " ")), *lines_of(self.base.files.get(path, "")))

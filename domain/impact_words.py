@@ -31,7 +31,7 @@ _EMPTY_WORDS: Final = (
 """Words that say nothing of what a text is about."""
 
 
-class Line(NamedTuple):
+class LineWords(NamedTuple):
     """A line of a file."""
 
     words: frozenset[str]
@@ -48,12 +48,12 @@ def topics_of(text: str) -> frozenset[str]:
     return frozenset(word for word in _plain(text) if word not in _EMPTY and not is_number(word))
 
 
-def lines_of(text: str) -> Iterator[Line]:
+def lines_of(text: str) -> Iterator[LineWords]:
     """The words of each line of a file, taken out of its names."""
     for line in text.splitlines():
         words = [*_plain(_HUMP.sub(" ", line.replace("_", " ")))]
         numbers = frozenset(filter(is_number, _plain(line)))
-        yield Line(frozenset(word for word in words if not is_number(word)), numbers)
+        yield LineWords(frozenset(word for word in words if not is_number(word)), numbers)
 
 
 def is_number(word: str) -> bool:

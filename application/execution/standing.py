@@ -24,7 +24,7 @@ from domain.recorded import Recorded
 from domain.status import Gate
 
 
-class Past(Protocol):
+class PastFeatures(Protocol):
     """Features as they were, and what was written for them (`application.features.Features`)."""
 
     async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
@@ -58,7 +58,9 @@ class ChangePreview(Struct, frozen=True):
 class Standings:
     """Measures changes against what stands."""
 
-    def __init__(self, features: Past, artifacts: ArtifactStore, computing: Computing) -> None:
+    def __init__(
+        self, features: PastFeatures, artifacts: ArtifactStore, computing: Computing
+    ) -> None:
         """Take where it is recorded and stored, and where it is computed."""
         self._features = features
         self._artifacts = artifacts

@@ -18,6 +18,7 @@ BODIES: dict[str, Any] = {
     "rename_feature": {"title": "Mine now"},
     "confirm_brief": {"brief": "- BF-1 mine"},
     "revise_brief": {"brief": "- BF-1 mine"},
+    "preview_change": {"brief": "- BF-1 mine"},
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
     "fork_feature": {"version": 1},

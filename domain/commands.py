@@ -282,6 +282,7 @@ class RecordImplementation(Answer, frozen=True):
     notes: str = ""
     reused_from: int | None = None
     refused: tuple[RefusedFile, ...] = ()
+    also_changed: tuple[d.AlsoChanged, ...] = ()
 
 
 class RecordReview(Answer, frozen=True):

@@ -128,6 +128,15 @@ class Exclusion(AgentDocument, frozen=True):
     sources: tuple[Ident, ...] = ()
 
 
+class AlsoChanged(AgentDocument, frozen=True):
+    """Something that was to stay as it is, and that the change is impossible without."""
+
+    id: Line
+    """As it stands in `frozen`."""
+    reason: Line
+    """Why, in words for the user."""
+
+
 class Spec(AgentDocument, frozen=True):
     """The specification."""
 
@@ -142,6 +151,8 @@ class Spec(AgentDocument, frozen=True):
     out_of_scope: tuple[Exclusion, ...] = ()
     superseded: tuple[Ident, ...] = ()
     """Ids of an earlier version that no longer hold. Ids are never used again."""
+    also_changed: tuple[AlsoChanged, ...] = ()
+    """Requirements of `frozen` that must change all the same."""
 
 
 class CommentAnswer(AgentDocument, frozen=True):
@@ -273,6 +284,8 @@ class Plan(AgentDocument, frozen=True):
     exports: Annotated[tuple[PlannedExport, ...], Meta(max_length=400)] = ()
     routes: Annotated[tuple[PlannedRoute, ...], Meta(max_length=200)] = ()
     tables: Annotated[tuple[PlannedTable, ...], Meta(max_length=100)] = ()
+    also_changed: tuple[AlsoChanged, ...] = ()
+    """Tasks, files and interfaces of `frozen` that must change all the same."""
 
 
 class SaidPlan(Plan, frozen=True):
@@ -315,6 +328,8 @@ class Tests(AgentDocument, frozen=True):
     summary: Line
     files: Annotated[tuple[TestFile, ...], Meta(min_length=1, max_length=100)]
     untestable: tuple[Untestable, ...] = ()
+    also_changed: tuple[AlsoChanged, ...] = ()
+    """Test files of `frozen` that must change all the same."""
 
 
 class SaidTests(Tests, frozen=True):

@@ -334,7 +334,7 @@ class ApprovalRenewed(Event, frozen=True, tag="approval_renewed"):
 class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"):
     """All planned files are written, checked and stored, but for those that were refused."""
 
-    personal: ClassVar[frozenset[str]] = frozenset({"files", "notes", "refused"})
+    personal: ClassVar[frozenset[str]] = frozenset({"files", "notes", "refused", "also_changed"})
     attempt: Attempt
     files: tuple[FileWritten, ...]
     content_sha256: str
@@ -345,6 +345,9 @@ class ImplementationCompleted(Event, frozen=True, tag="implementation_completed"
     reused_from: int | None = None
     refused: tuple[RefusedFile, ...] = ()
     """Files that the checks refused to the end. What could be stored of them is among `files`."""
+    also_changed: tuple[d.AlsoChanged, ...] = ()
+    """Files that were to stay as they are in this round and were written again, with the reasons.
+    Absent in events from before files were frozen."""
 
 
 class SecurityReviewed(Event, frozen=True, tag="security_reviewed"):

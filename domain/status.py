@@ -101,6 +101,8 @@ class Input(StrEnum):
     """What a person said about the previous version, each to be answered."""
     FILES = "files"
     """The implementation, frozen tests included."""
+    FROZEN = "frozen"
+    """What of the finished application stays as it is in this round, by id or path."""
     PREVIOUS_FILES = "previous_files"
     """The implementation that failed its reviews, when it is written again; else the one that stood
     when this round began."""

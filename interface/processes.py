@@ -251,7 +251,7 @@ async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | Non
         features,
         tasks,
         providers,
-        InputLoader(features, log, files),
+        InputLoader(features, log, files, base.computing),
         tools,
         backoff_seconds=settings.pauses(),
         lease_seconds=settings.lease_seconds,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from application.agents.checklist import shown, to_answer
 from application.agents.prompting import PlainText, to_json
 from application.agents.step_inputs import StepInputs
+from domain.impact import ImpactKind
 from domain.lifecycle import GATE_STATUS
 from domain.pipeline import REVIEWS, row_of
 from domain.status import Gate, Input, Step
@@ -31,6 +32,8 @@ def inputs_of(step: Step, material: StepInputs) -> dict[str, str]:
     row = row_of(step, content.mode)
     gate = row.gate or (GATE_STATUS.get(content.status) if content.status else None)
     values = {one.value: VALUE_OF[one](material, gate) for one in row.reads}
+    if Input.FROZEN in row.reads:
+        values[Input.FROZEN.value] = _frozen(step, material)
     return {
         name: value if isinstance(value, PlainText) else to_json(value)
         for name, value in values.items()
@@ -104,6 +107,22 @@ def _earlier_reviews(material: StepInputs) -> list[dict[str, Any]]:
     ]
 
 
+_FROZEN: Final[Mapping[Step, tuple[ImpactKind, ...]]] = {
+    Step.SPEC: (ImpactKind.REQUIREMENTS,),
+    Step.PLAN: (ImpactKind.TASKS, ImpactKind.FILES, ImpactKind.INTERFACES),
+    Step.TESTS: (ImpactKind.TESTS,),
+    Step.IMPLEMENT: (ImpactKind.FILES,),
+}
+"""What each step must leave as it is."""
+
+
+def _frozen(step: Step, material: StepInputs) -> list[str]:
+    if material.standing is None:
+        return []
+    stays = material.standing.impact.stays
+    return [ident for kind in _FROZEN.get(step, ()) for ident in stays.get(kind, ())]
+
+
 def _document(gate: Gate) -> Callable[[StepInputs, Gate | None], Any]:
     return lambda material, _: material.documents.get(gate)
 
@@ -121,6 +140,7 @@ VALUE_OF: Final[Mapping[Input, Callable[[StepInputs, Gate | None], Any]]] = {
     Input.CONVERSATION: lambda material, _: _conversation(material),
     Input.COMMENTS: lambda material, _: _comments(material),
     Input.FILES: lambda material, _: PlainText(numbered(material.files)),
+    Input.FROZEN: lambda _material, _gate: [],
     Input.EARLIER_FINDINGS: lambda material, _: _earlier(material),
     Input.PREVIOUS_FILES: lambda material, _: files_value(material.previous_files),
     Input.ACCEPTED_FILES: lambda material, _: files_value(material.accepted_files),

@@ -10,6 +10,7 @@ from typing import Final
 from application.agents.language import example_in
 from application.agents.markdown import bullets, code, fenced, ids, inline, page, section
 from domain.documents import (
+    AlsoChanged,
     Brief,
     Control,
     ControlState,
@@ -101,6 +102,15 @@ def spec_markdown(spec: Spec, language: str = "") -> str:
         section("When something goes wrong", bullets(errors)),
         section("Left out on purpose", bullets(left_out)),
         section("No longer valid", ids(spec.superseded) if spec.superseded else ""),
+        also_changed(spec.also_changed),
+    )
+
+
+def also_changed(also: Sequence[AlsoChanged]) -> str:
+    """What nothing asked to change and was changed all the same, with the reasons."""
+    return section(
+        "Changed although your change does not name it",
+        bullets(f"{code(one.id)}: {inline(one.reason)}" for one in also),
     )
 
 
@@ -121,6 +131,7 @@ def plan_markdown(plan: Plan) -> str:
         section("Tables", "\n\n".join(map(_columns, plan.tables))),
         section("How the parts meet", bullets(interfaces)),
         section("Packages from others", bullets(map(code, plan.packages))),
+        also_changed(plan.also_changed),
     )
 
 
@@ -169,6 +180,7 @@ def tests_markdown(tests: Tests) -> str:
         inline(tests.summary),
         section("What is covered", bullets(covered)),
         section("What no test covers", bullets(untestable)),
+        also_changed(tests.also_changed),
         section("Files", "\n\n".join(map(_test_file, tests.files))),
     )
 

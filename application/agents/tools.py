@@ -19,6 +19,8 @@ class WriteFiles(Struct, frozen=True, forbid_unknown_fields=True):
     """Write whole files. A file written again replaces the earlier one."""
 
     files: Annotated[tuple[d.SourceFile, ...], Meta(min_length=1, max_length=200)]
+    also_changed: tuple[d.AlsoChanged, ...] = ()
+    """Of these files, those of `frozen` that must change all the same."""
 
 
 class ReportBlocked(Struct, frozen=True, forbid_unknown_fields=True):

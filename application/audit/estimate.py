@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from application.agents.agent_config import AgentConfigs
 from application.agents.prices import ModelPrice, rounded, unpriced
@@ -141,6 +142,24 @@ def estimate(
         steps=steps,
         unpriced=missing,
     )
+
+
+def scaled(found: Estimate, shares: Mapping[Step, Decimal]) -> Estimate:
+    """An estimate of work of which only a part is written anew; `high_usd` stays, for all is read.
+
+    Args:
+        found: The estimate of the whole work.
+        shares: The part of each step's work that is stale, from 0 to 1; others count whole.
+    """
+    steps = tuple(
+        replace(one, low_usd=rounded(one.low_usd * shares.get(one.step, Decimal(1))))
+        if one.low_usd is not None
+        else one
+        for one in found.steps
+    )
+    if found.low_usd is None:
+        return replace(found, steps=steps)
+    return replace(found, steps=steps, low_usd=_sum(one.low_usd for one in steps))
 
 
 def _sum(parts: Iterable[Decimal | None]) -> Decimal:

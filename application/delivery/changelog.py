@@ -13,11 +13,11 @@ from application.agents.points import reading_in
 from application.delivery.diff import Kind
 from domain import events as e
 from domain.content import Content
-from domain.documents import Requirement
+from domain.documents import AlsoChanged, Requirement
 from domain.reading import BriefPoint
 
-PARTS: Final = ("brief", "spec", "implementation")
-"""What is compared."""
+PARTS: Final = ("brief", "spec", "plan", "tests", "implementation")
+"""What is compared, or says what was changed beside."""
 
 
 class Change(Struct, frozen=True):
@@ -51,6 +51,8 @@ class Changelog(Struct, frozen=True):
     points: Changed = Changed()
     requirements: Changed = Changed()
     files: Changed = Changed()
+    also_changed: tuple[Change, ...] = ()
+    """What nothing asked to change and an agent changed all the same; `text` is its reason."""
 
 
 Told = Mapping[str, e.FeatureEvent]
@@ -84,7 +86,23 @@ def changelog_of(content: Content, before: Told, now: Told) -> Changelog:
         _files(before["implementation"], now["implementation"])
         if "implementation" in both
         else Changed(),
+        tuple(
+            Change(Kind.CHANGED, one.id, one.reason)
+            for part in PARTS
+            if part in now
+            for one in _also(now[part])
+        ),
     )
+
+
+def _also(event: e.FeatureEvent) -> tuple[AlsoChanged, ...]:
+    match event:
+        case e.ImplementationCompleted(also_changed=also):
+            return also
+        case e.SpecGenerated() | e.PlanGenerated() | e.TestsGenerated():
+            return event.document.also_changed
+        case _:
+            return ()
 
 
 def _points(before: e.FeatureEvent, now: e.FeatureEvent) -> Changed:
@@ -163,6 +181,10 @@ def changelog_markdown(changelog: Changelog) -> str:
         section("Points of the brief", _told(changelog.points, "point")),
         section("Requirements", _told(changelog.requirements, "requirement")),
         section("Files", _told(changelog.files, "file")),
+        section(
+            "Changed although the change does not name it",
+            bullets(map(_line, changelog.also_changed)),
+        ),
     )
 
 

@@ -8,11 +8,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from application.agents.points import reading_in
 from application.agents.step_inputs import Message, StepInputs
 from application.delivery.stored_files import read_all_stored
+from application.execution.standing import Standings
 from application.features import Features
 from application.ports import ArtifactStore, EventLog
+from application.running.computing import Computing, Here
 from application.running.stretches import stretches
 from domain import events as e
 from domain.comments import Comment
@@ -30,8 +34,15 @@ _Name: TypeAlias = str | tuple[str, Gate | Step]
 class InputLoader:
     """Reads for agents what people see."""
 
-    def __init__(self, features: Features, log: EventLog, artifacts: ArtifactStore) -> None:
+    def __init__(
+        self,
+        features: Features,
+        log: EventLog,
+        artifacts: ArtifactStore,
+        computing: Computing | None = None,
+    ) -> None:
         self._features = features
+        self._standings = Standings(features, artifacts, computing or Here())
         self._log = log
         self._artifacts = artifacts
 
@@ -63,7 +74,7 @@ class InputLoader:
         if Input.CONVERSATION in reads:
             conversation = await self._conversation(tenant_id, feature_id, feature)
         may_change = _may_change(named.get("may_change"))
-        return StepInputs(
+        inputs = StepInputs(
             feature=feature,
             brief=getattr(named.get("brief"), "brief", ""),
             recorded_reading=reading_in(named.get("brief")),
@@ -85,6 +96,16 @@ class InputLoader:
             may_change=may_change,
             frozen=_frozen(named.get("previous_files"), may_change),
         )
+        if Input.FROZEN not in reads:
+            return inputs
+        content = inputs.feature.content
+        if not content.rounds or content.base is None:
+            return inputs
+        written = (inputs.spec, inputs.plan, inputs.tests)
+        standing = await self._standings.of(
+            tenant_id, feature_id, content.base, inputs.points, written
+        )
+        return replace(inputs, standing=standing)
 
     async def _conversation(
         self, tenant_id: UUID, feature_id: UUID, feature: Feature

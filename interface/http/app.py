@@ -19,6 +19,7 @@ from interface.http.account import auth, given, key_settings
 from interface.http.account.signed_in import signed_in
 from interface.http.audit import audit_filter, events, log_key, usage
 from interface.http.features import (
+    change_preview,
     commands,
     delivery,
     editing,
@@ -59,6 +60,7 @@ def described() -> list[ControllerRouterHandler]:
             *rounds.HANDLERS,
             *why.HANDLERS,
             *understanding.HANDLERS,
+            *change_preview.HANDLERS,
             *delivery.HANDLERS,
             *conversation.HANDLERS,
             live.feature_live,

@@ -96,6 +96,9 @@ class FeatureUseCases(Protocol):
     async def load(self, tenant_id: UUID, feature_id: UUID) -> Feature:
         """The feature as the log has it now; with version 0 if there is none."""
 
+    async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
+        """The feature as it was at a version."""
+
     async def do(
         self,
         feature_id: UUID,

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
+from application.agents.freezing import Standing, changed_since, texts_of
 from application.agents.perform import perform
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
@@ -17,7 +18,9 @@ from application.running.computing import Here
 from domain import documents as d
 from domain.comments import Comment, CommentKind
 from domain.content import Content
+from domain.events import FileWritten
 from domain.feature import Feature
+from domain.impact import Base, ImpactKind, impact_of
 from domain.parts import LOOSE, parts_of
 from domain.reading import reading_of
 from domain.runs import Attempt
@@ -251,6 +254,85 @@ async def test_comments_are_complied_with_at_the_first_try_and_nothing_else_chan
     await pipeline.files()
     assert (await pipeline.do(Step.CODE_REVIEW)).verdict is Verdict.PASS
     assert {entry.outcome for entry in model.requests} == {"answered"}
+
+
+class LaterRound(Pipeline):
+    """The steps of a round that goes on from a finished application."""
+
+    def __init__(self, first: Pipeline, brief: str) -> None:
+        before = first.material
+        assert before.spec
+        assert before.plan
+        assert before.tests
+        self._before = before
+        planned = {file.path for file in before.plan.files}
+        code = {path: text for path, text in before.files.items() if path in planned}
+        self._files = tuple(
+            FileWritten(path, len(text), hashlib.sha256(text.encode()).hexdigest())
+            for path, text in code.items()
+        )
+        self._was, self._now = texts_of(before.points, reading_of(brief).points)
+        self._base = Base(self._was, before.spec, before.plan, before.tests, code)
+        super().__init__(
+            first.context,
+            StepInputs(brief=brief, previous=before.documents, previous_files=before.files),
+        )
+
+    async def do(self, step: Step):
+        known = changed_since(
+            self._base, self.material.spec, self.material.plan, self.material.tests
+        )
+        self.impact = impact_of(self._base, self._now, known)
+        standing = Standing(self._base, self.impact, self._files)
+        self.material = replace(self.material, standing=standing)
+        made = await super().do(step)
+        self.last = made
+        return made
+
+
+CHANGED = {
+    "a field less": ("cake-orders", "the number of guests, ", ""),
+    "a renamed field": ("volunteer-rota", "name, phone,", "name, mobile,"),
+    "a new thing": (
+        "volunteer-rota",
+        "statistics.",
+        "statistics.\n- **BF-90** For each van: plate, seats",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+async def test_a_later_round_of_the_demo_holds_to_what_stays(context, model, change):
+    name, old, new = CHANGED[change]
+    brief = next(path for path in EXAMPLES if path.stem == name).read_text()
+    # With ids, as the analyst proposes it: an id stays with its point.
+    marked = "\n".join(f"- **{p.id}** {p.text}" for p in reading_of(brief).points)
+    assert old in marked
+    later = marked.replace(old, new)
+    first = Pipeline(context, StepInputs(brief=marked))
+    await first.documents()
+    await first.files()
+    model.requests.clear()
+    second = LaterRound(first, later)
+    await second.documents()
+    context.written.clear()
+    await second.files()
+    before, now = first.material.files, second.material.files
+    other = {path for path in now if now[path] != before.get(path)}
+    asked = {one.id for one in second.last.also_changed}
+    fresh = {path for path in now if path not in before}
+    stale = second.impact.ids(ImpactKind.FILES) | second.impact.ids(ImpactKind.TESTS)
+    tests = {one.id for one in second.material.tests.also_changed}
+    assert other <= stale | asked | tests | fresh
+    assert set(context.written) <= other
+    assert {entry.outcome for entry in model.requests} == {"answered"}
+    needs = {need.id: need for need in first.material.spec.requirements}
+    frozen = second.impact.stays[ImpactKind.REQUIREMENTS]
+    spec = second.material.spec
+    also = {one.id for one in spec.also_changed}
+    assert {n.id: n for n in spec.requirements if n.id in frozen and n.id not in also} == {
+        ident: needs[ident] for ident in frozen if ident not in also
+    }
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,9 @@ ELSEWHERE = {
     "infrastructure/inspection/syntax.py:suffix": SHORT,
     "interface/http/preconditions.py:terms": PARTS,
     "interface/http/audit/audit_filter.py:wanted": PARTS,
+    "application/agents/freezing.py:same_bytes": PARTS,
+    "application/agents/freezing.py:unasked": SHORT,
+    "infrastructure/demo_model/author/frozen.py:asked_for": SHORT,
 }  # fmt: skip
 """Public readers of text that no place tries, and why."""
 

@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
         "content_sha256": "a" * 64,
         "document": msgspec.to_builtins(given.SPEC),
     },
+    "preview_change": {"brief": "- BF-1 mine"},
     "approve": {"gate": "spec", "content_sha256": "0" * 64},
     "replay_feature": {"version": 1},
     "stop_work": {"reason": "Too dear."},

@@ -73,8 +73,17 @@ async def implement(work: StepContext) -> c.RecordImplementation:
 
     to_mend = {file.path for file in material.refused_files}
     sound = {path: text for path, text in material.previous_files.items() if path not in to_mend}
-    accepted = {p: text for p, text in material.accepted_files.items() if p not in material.frozen}
-    buffer = FileBuffer(plan, tests, {**sound, **accepted}, show, material.frozen)
+    standing = material.standing if not material.reports else None
+    frozen, may_ask = material.frozen, standing is not None
+    if standing is not None:
+        carried = {file.path: file for file in standing.files}
+        frozen = {
+            path: carried[path]
+            for path in standing.frozen_files()
+            if path in sound and path not in material.accepted_files
+        }
+    accepted = {p: text for p, text in material.accepted_files.items() if p not in frozen}
+    buffer = FileBuffer(plan, tests, {**sound, **accepted}, show, frozen, may_ask=may_ask)
     changing = bool(material.previous_files) and not material.reports
     task = _CHANGE if changing else _REWORK if material.previous_files else _TASK
     if material.may_change:
@@ -100,6 +109,7 @@ async def implement(work: StepContext) -> c.RecordImplementation:
         manifest_sha256=work.manifest_sha256,
         notes="\n\n".join(buffer.notes),
         refused=buffer.refused,
+        also_changed=tuple(buffer.asked.values()),
     )
 
 
@@ -110,6 +120,7 @@ async def _mended(
     for _ in range(MENDS):
         found = await _inspected(work, plan, tests, buffer)
         for path, findings in found.items():
+            buffer.thaw(path, f"The parsers found errors in it: {findings[0]}")
             buffer.refuse(path, findings)
         left = [each for path in found if not buffer.is_refused(path) for each in found[path]]
         if not left:

@@ -15,6 +15,7 @@ from application.agents.checks.commented import (
 )
 from application.agents.checks.fidelity import fidelity_findings
 from application.agents.document_checks import completed, findings_in, page_of, words_of
+from application.agents.freezing import asked_before, held
 from application.agents.language import asked_in
 from application.agents.steps.need import needed
 from application.agents.steps.step_context import StepContext
@@ -79,22 +80,24 @@ async def _write(
     material, tools = work.material, work.context
     comments, previous = material.comments, material.previous.get(gate)
 
-    def kept(said: S) -> AgentDocument:
+    def kept(said: S) -> tuple[AgentDocument, list[str]]:
+        """The document with what stays, and what was changed of it unasked."""
         document = plain(said, kind)
         if not comments or previous is None:
-            return document
-        return without_unnamed(previous, document, comments, said.answers)
+            return held(document, material.standing, material.spec)
+        named = without_unnamed(previous, document, comments, said.answers)
+        return asked_before(named, previous), []
 
     async def check(said: S) -> list[str]:
-        document = kept(said)
-        found = await findings_in(document, material, tools)
+        document, unasked = kept(said)
+        found = unasked or await findings_in(document, material, tools)
         if not comments or previous is None:
             return found
         found = [*comment_findings(previous, document, comments, said.answers), *found]
         return [*found, *put_back(document, plain(said, kind))] if found else []
 
     async def doubts(said: S) -> list[str]:
-        document = kept(said)
+        document, _ = kept(said)
         found: list[str] = []
         if comments and previous is not None:
             found = unheeded(previous, document, comments, said.answers)
@@ -107,7 +110,7 @@ async def _write(
         return found
 
     said = await obtain(work.exchange(task), tool, takes, check, doubts)
-    document = completed(kept(said), material)
+    document = completed(kept(said)[0], material)
     return c.RecordDocument(
         attempt=work.attempt,
         run=Run(),

@@ -6,7 +6,6 @@ without it, and no review can pass it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from msgspec import Struct
 from application.agents.checks.code import file_findings, missing
 from application.agents.exchange import Result
 from application.agents.failures import StepFailed
+from application.agents.freezing import same_bytes, unasked
 from application.agents.paths import LARGEST_FILE, printable
 from application.agents.submission import decoded
 from application.agents.tools import (
@@ -25,12 +25,14 @@ from application.agents.tools import (
     WriteFiles,
 )
 from application.ports import Block
-from domain.documents import Plan, Tests
+from domain.documents import AlsoChanged, Plan, Tests
 from domain.events import FileWritten, RefusedFile
 
 TRIES_OF_A_FILE: Final = 6
 """How often a file may be refused while each time fewer of its faults are left."""
 
+LONGEST_REASON: Final = 500
+"""Characters of the reason why a file is written again that was to stay."""
 _KEPT_REFUSED: Final = (
     "This file was refused before for the same reasons and is now kept as refused. Go on with the "
     "other files."
@@ -72,6 +74,8 @@ class FileBuffer:
         kept: Mapping[str, str],
         show: Callable[[str, str], None],
         frozen: Mapping[str, FileWritten] | None = None,
+        *,
+        may_ask: bool = False,
     ) -> None:
         """Begin.
 
@@ -82,6 +86,7 @@ class FileBuffer:
             show: Told of each accepted file: its path and content.
             frozen: Files that may not change, by path. What is not kept with these bytes is not
                 frozen, for it would be missing.
+            may_ask: Whether the agent may change one of them all the same, with a reason.
         """
         self._plan = plan
         self._planned = {file.path for file in plan.files}
@@ -100,9 +105,12 @@ class FileBuffer:
         self.frozen: dict[str, FileWritten] = {
             path: file
             for path, file in (frozen or {}).items()
-            if path in self.files and _sha256(self.files[path]) == file.sha256
+            if path in self.files and same_bytes(self.files[path], file.sha256)
         }
         """What stands as it is, to the byte."""
+        self._may_ask = may_ask
+        self.asked: dict[str, AlsoChanged] = {}
+        """What was to stay and was asked for, by path."""
         self.written = 0
         """Files accepted or settled since somebody last asked for files, each time counted."""
         self.finished = False
@@ -158,6 +166,11 @@ class FileBuffer:
         """Keep a file as refused, for it is not mended any more."""
         self._refused[path] = tuple(findings)
 
+    def thaw(self, path: str, reason: str) -> None:
+        """Let a file that was to stay be written again, if that may be asked for."""
+        if self._may_ask and self.frozen.pop(path, None) is not None:
+            self.asked[path] = AlsoChanged(path, reason[:LONGEST_REASON])
+
     def _answered(self, call: Block, turn: "_Turn") -> Result:
         match call.name:
             case WRITE_FILES.name:
@@ -175,6 +188,10 @@ class FileBuffer:
             return turn.slip(call, unreadable)
         lines: list[str] = []
         refused = False
+        written = {file.path for file in order.files}
+        for one in order.also_changed:
+            if one.id in written and one.reason.strip():
+                self.thaw(one.id, one.reason)
         for file in order.files:
             if file.path in self.frozen:
                 same = file.content == self.files[file.path]
@@ -194,6 +211,8 @@ class FileBuffer:
         """What is said of a file that may not change. Raises StepFailed: it was said before."""
         if same:
             return [f"`{path}` stands as it is; leave it out."]
+        if self._may_ask:
+            return [unasked(path)]
         if path in self._told:
             raise StepFailed("outside_the_freeze", _OUTSIDE.format(path=printable(path)))
         turn.refused[path] = [_FROZEN.format(path=path)]
@@ -278,10 +297,6 @@ class _Told:
     def add(self, findings: Sequence[str]) -> None:
         self._fewest = min(self._fewest, len(findings)) if self._times else len(findings)
         self._times += 1
-
-
-def _sha256(text: str) -> str:
-    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _can_be_stored(content: str) -> bool:

@@ -17,6 +17,7 @@ from infrastructure.demo_model.author.commented import (
 )
 from infrastructure.demo_model.author.contract_tests import write_tests
 from infrastructure.demo_model.author.conversation import converse
+from infrastructure.demo_model.author.frozen import hold_plan, hold_spec, hold_tests
 from infrastructure.demo_model.author.implementer import implement
 from infrastructure.demo_model.author.plan import write_plan
 from infrastructure.demo_model.author.reviews import failing_review, write_review
@@ -52,15 +53,21 @@ def _right(ask: Ask, *, fail: bool) -> Reply:
         case "spec":
             commented = bool(comments_in(inputs)) and "previous_spec" in inputs
             name = "submit_spec"
-            document = (commented_spec if commented else write_spec)(inputs)
+            document = (
+                commented_spec(inputs) if commented else hold_spec(write_spec(inputs), inputs)
+            )
         case "planner":
             commented = bool(comments_in(inputs)) and "previous_plan" in inputs
             name = "submit_plan"
-            document = (commented_plan if commented else write_plan)(inputs)
+            document = (
+                commented_plan(inputs) if commented else hold_plan(write_plan(inputs), inputs)
+            )
         case "contract_test":
             commented = bool(comments_in(inputs)) and "previous_tests" in inputs
             name = "submit_tests"
-            document = (commented_tests if commented else write_tests)(inputs)
+            document = (
+                commented_tests(inputs) if commented else hold_tests(write_tests(inputs), inputs)
+            )
         case "security_review" | "code_review":
             name = "submit_review"
             document = (failing_review if fail else write_review)(ask.agent, inputs)

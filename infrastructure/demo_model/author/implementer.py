@@ -9,6 +9,7 @@ import msgspec
 
 from domain import documents as d
 from infrastructure.demo_model.author.application import write_files
+from infrastructure.demo_model.author.frozen import asked_for
 from infrastructure.demo_model.author.mistakes import mended, with_mistake
 from infrastructure.demo_model.author.plan import read_spec
 from infrastructure.demo_model.prompt import Ask, PastCall
@@ -59,6 +60,13 @@ def _missing(ask: Ask, plan: d.Plan, texts: dict[str, str]) -> set[str]:
     return planned - done | (named if complained else set())
 
 
+def _asking(paths: list[str], ask: Ask) -> dict[str, Any]:
+    asked = asked_for(paths, ask.inputs)
+    return (
+        {"also_changed": [{"id": one.id, "reason": one.reason} for one in asked]} if asked else {}
+    )
+
+
 def implement(ask: Ask) -> Reply:
     """The next turn: more files, or the word that all are written, or why it cannot go on.
 
@@ -89,7 +97,10 @@ def implement(ask: Ask) -> Reply:
     calls = [
         Call.of(
             "write_files",
-            {"files": [{"path": p, "content": texts[p]} for p in task.writes if p in missing]},
+            {
+                "files": [{"path": p, "content": texts[p]} for p in task.writes if p in missing],
+                **_asking([p for p in task.writes if p in missing], ask),
+            },
         )
         for task in now
     ]

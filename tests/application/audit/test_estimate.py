@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from application.agents.agent_config import AgentConfigs
 from application.agents.table import agent_configs_of
-from application.audit.estimate import NEWEST, TYPICAL, Ahead, Basis, PastStep, estimate
+from application.audit.estimate import NEWEST, TYPICAL, Ahead, Basis, PastStep, estimate, scaled
 from application.audit.past_runs import READS, TELLING, RunTrace, recorded_runs
 from application.execution.model_access import Choice, agent_configs_for, demo_agent_configs
 from domain import commands as c
@@ -37,6 +37,18 @@ def pasts(draw: st.DrawFn) -> list[PastStep]:
         return PastStep(step, AGENT_CONFIGS[AGENT_OF[step]].model, cost, length)
 
     return draw(st.lists(st.builds(one, STEPS, MONEY, st.none() | LENGTHS), max_size=25))
+
+
+@forall(st.lists(STEPS, max_size=4, unique=True), LENGTHS, pasts(), st.decimals(0, 1, places=3))
+def test_of_which_only_a_part_is_written_anew_the_lower_bound_is_that_part(
+    steps, length, past, share
+):
+    whole = estimate([ahead_of(step, length) for step in steps], past, AGENT_CONFIGS)
+    part = scaled(whole, dict.fromkeys(steps, share))
+    assert 0 <= part.low_usd <= whole.low_usd
+    assert part.high_usd == whole.high_usd
+    assert part.low_usd == sum((step.low_usd for step in part.steps), Decimal(0))
+    assert scaled(whole, {}) == whole
 
 
 @forall(st.lists(STEPS, max_size=4, unique=True), LENGTHS, LENGTHS, pasts())

@@ -33,6 +33,7 @@ async def test_every_agent_of_a_second_round_is_given_what_stood() -> None:
     shop = await Workshop(agents=agents).finished()
     assert (await shop.state()).status is Status.DONE
     assert agents.given[Step.IMPLEMENT].previous_files == {}
+    assert agents.given[Step.IMPLEMENT].standing is None
     await shop.do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
     for gate in Gate:
         await shop.settle(times=2)
@@ -46,6 +47,13 @@ async def test_every_agent_of_a_second_round_is_given_what_stood() -> None:
     code = agents.given[Step.IMPLEMENT]
     assert code.previous_files == {path: body.decode() for path, body in FILES}
     assert code.reports == {}
+    standing = code.standing
+    assert standing is not None
+    assert standing.base.points == {"BF-1": "lend tools"}
+    assert standing.base.spec == agents.given[Step.SPEC].previous[Gate.SPEC]
+    assert standing.base.files == {path: body.decode() for path, body in FILES}
+    assert standing.impact.points == ("BF-2",)
+    assert {file.path for file in standing.files} == {path for path, _ in FILES}
     made = [x.event for x in shop.log.events if isinstance(x.event, e.ImplementationCompleted)]
     assert [one.content_sha256 for one in made] == [made[0].content_sha256] * 2
     assert Step.TITLE in agents.given

@@ -621,6 +621,12 @@ export const en = {
 		confirmHint:
 			'What stands now is what the next round begins with; only what has to change is written again. This round stays as it is, with its download.',
 		confirmed: 'The next round has begun. The specification is being written.',
+		touched: (changes: number, needs: number, stay: number, files: number) =>
+			`${changes} of ${plural(needs, 'requirement', 'requirements')} ${changes === 1 ? 'changes' : 'change'}, ${stay} of ${plural(files, 'file', 'files')} surely ${stay === 1 ? 'stays' : 'stay'} as ${stay === 1 ? 'it is' : 'they are'}`,
+		touchedHint:
+			'Computed from your change. If more has to change, the reason stands at the gates and in the changelog.',
+		touches: 'What changes, and what leads there',
+		stays: 'What stays as it is',
 		similar: 'Start a similar one',
 		similarMade:
 			'A similar one begins here, with the same brief. Change what should be different, then confirm it.',

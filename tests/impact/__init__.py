@@ -1,0 +1,1 @@
+"""What a change of a brief makes stale: truth by hand, and how well it is computed."""

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     artifacts_secret_access_key: SecretStr | None = Field(
         None, description="secret access key of the bucket; unset: the machine's own role"
     )
+    artifacts_packed: bool = Field(
+        default=True,
+        description="`true`: files of one step that are stored together share an object; `false` "
+        "while processes of a version without this setting run beside, which read no such objects",
+    )
     master_key: SecretStr | None = Field(
         None, description="the key that wraps all data keys; unset: BP_MASTER_KEY_FILE"
     )

@@ -23,8 +23,6 @@ from domain.events import FileWritten
 from domain.runs import Run
 from domain.status import Agent
 
-AT_ONCE = 8
-"""Files stored side by side."""
 MENDS = 6
 """How often the parsers' findings go back to the agent while each time fewer are left."""
 
@@ -144,18 +142,14 @@ async def _kept(work: StepContext, path: str, content: str, by: Agent) -> FileWr
 async def _stored(
     work: StepContext, tests: Tests, files: Mapping[str, str]
 ) -> tuple[FileWritten, ...]:
-    """Every file in the store, named by its path, in the order of paths."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Every file in the store, named by its path, in the order of paths.
 
-    async def one(path: str, content: str, by: Agent) -> FileWritten:
-        async with slots:
-            return await _kept(work, path, content, by)
-
+    They are handed over together: a store keeps in one object what comes together.
+    """
     every = [(path, content, Agent.IMPLEMENTER) for path, content in files.items()]
     every += [(file.path, file.content, Agent.CONTRACT_TEST) for file in tests.files]
-    async with asyncio.TaskGroup() as group:
-        stored = [group.create_task(one(*file)) for file in every]
-    return tuple(sorted((task.result() for task in stored), key=_path_of))
+    stored = await asyncio.gather(*(_kept(work, *file) for file in every))
+    return tuple(sorted(stored, key=_path_of))
 
 
 def _path_of(file: FileWritten) -> str:

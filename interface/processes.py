@@ -51,7 +51,7 @@ from infrastructure.postgres.cursors import PostgresCursors
 from infrastructure.postgres.database import Database
 from infrastructure.queue.finished_tasks import FinishedTasks
 from infrastructure.queue.ledger import PostgresLedger
-from infrastructure.queue.tasks import PostgresTasks, RecordedTasks
+from infrastructure.queue.tasks import LINGER_SECONDS, PostgresTasks, RecordedTasks
 from infrastructure.read_models import PostgresSource, Projector, Retrying
 from infrastructure.sealing.data_keys import DataKeys
 from infrastructure.transparency import LogKeys, PostgresLogTree
@@ -322,7 +322,9 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     queue = await database_of(scope, base, "bp_worker", pool="relay-queue")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
-    tasks = RecordedTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
+    tasks = RecordedTasks(
+        queue, per_tenant=base.settings.tenant_steps_at_once, linger_seconds=LINGER_SECONDS
+    )
 
     async def floor() -> int:
         return await cursors.get("reconciler")

@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     prices_name: str = Field(
         "", description="version of the price table that BP_PRICES makes, recorded with every run"
     )
+    hand_over: bool = Field(
+        default=True,
+        description="`true`: a worker that has room begins at once with the steps that its own "
+        "results make due; `false`: every step is claimed from the queue",
+    )
     allow_undecided_download: bool = Field(
         default=False,
         description="`true`: code whose reviews came to no verdict may be downloaded as not "

@@ -21,7 +21,7 @@ from infrastructure.sealing.data_keys import DataKeys
 PURPOSE: Final = "model answer"
 
 ANNOUNCE: Final = """
-SELECT k.steady, k.at, k.jumps, k.moved, a FROM app.keep_time(%s, %s, %s, %s) k
+SELECT a, k.steady, k.at, k.jumps, k.moved FROM app.keep_time(%s, %s, %s, %s) k
 LEFT JOIN LATERAL app.announce_calls(%s, %s, CASE WHEN k.steady OR %s THEN %s::uuid[] ELSE '{}' END,
   %s, %s, %s, %s) a ON true
 """
@@ -115,8 +115,8 @@ class PostgresLedger:
             sent = self._time.now()
             asked = (*self._time.asked(sent), tenants, features, not left, tasks, *others)
             rows = await self._database.call(ANNOUNCE, asked)
-            if self._time.answered(sent, rows[0][:4]) or not left:
-                return [row[4] for row in rows]
+            if self._time.answered(sent, rows[0][1:]) or not left:
+                return [row[0] for row in rows]
         raise AssertionError("the last try always answers")
 
     async def _together(self, query: LiteralString, calls: Sequence[_Call]) -> Sequence[Any]:

@@ -29,9 +29,10 @@ from uuid_utils.compat import uuid7
 
 from application.agents.table import agent_configs_of
 from application.execution.attempt import AttemptAdapters
+from application.execution.hand_over import HandOver
 from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice, Providers
-from application.execution.runner import Runner
+from application.execution.runner import LEASE_SECONDS, Runner
 from application.execution.worker import Worker, WorkerLimits
 from application.features import CommandOutcome, Features
 from application.ports import Block, Effects, Metadata, Model, ModelAnswer
@@ -82,8 +83,8 @@ class InstantModel:
 class Watched(Features):
     """The write path, with a look at the clock after every commit."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         self.committed: dict[tuple[UUID, int], float] = {}
         self.applied: dict[UUID, int] = {}
         self.reached: dict[UUID, asyncio.Queue[Status]] = defaultdict(asyncio.Queue)
@@ -119,6 +120,8 @@ class Bench:
         self.base = base
         self.samples = samples
         self.done = 0
+        self.patience_seconds = 1.0
+        """How long a user waits to be told before looking for himself."""
 
     async def open(
         self, scope: AsyncExitStack, workers: int
@@ -126,8 +129,12 @@ class Bench:
         base = self.base
         watch = await open_continuity(scope, base, ("worker",))
         database = await database_of(scope, base, "bp_worker", pool="worker")
-        _, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
-        self.features = Watched(log, None, base.live, uuid7)
+        hand_over = HandOver(base.name, lease_seconds=LEASE_SECONDS, per_tenant=10_000)
+        hand = hand_over if base.settings.hand_over else None
+        _, log = await features_of(
+            scope, base, database, "bp_worker", pool="worker-log", hand_over=hand
+        )
+        self.features = Watched(log, None, base.live, uuid7, in_hand=hand_over.holds)
         api = await database_of(scope, base, "bp_api", pool="api")
         self.reads = PostgresReadStore(api, watch=base.live.watch)
         self._watch_projections()
@@ -148,6 +155,7 @@ class Bench:
             agents=self.agent,
         )
         worker = Worker(base.name, tasks, runner, limits=WorkerLimits(steps_at_once=workers))
+        hand_over.bind(worker)
 
         async def wake(stop: asyncio.Event) -> None:
             async with base.work.listen() as subscription:
@@ -224,12 +232,12 @@ class Bench:
         """Where the feature stands for a person to act, at a place not seen before.
 
         A heartbeat may end a step between its commit and its return; then nobody tells the users
-        here, who look for themselves after a second.
+        here, who look for themselves after a while.
         """
         ends = {*GATES, Status.DONE, Status.FAILED} - seen_at
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(self.patience_seconds):
                     status = await self.features.reached[feature].get()
             except TimeoutError:
                 state = await self.features.load(origin.tenant_id, feature)
@@ -281,15 +289,19 @@ async def run(
     seconds: float,
     *,
     measured: Callable[[], AbstractContextManager[None]] = nullcontext,
+    hand_over: bool = True,
+    by_the_clock: bool = True,
 ) -> dict[str, Any]:
     settings = read_settings(data_dir=root, database_url=SecretStr("postgresql:///x")).model_copy(
-        update={"database_url": None}
+        update={"database_url": None, "hand_over": hand_over}
     )
     stop = asyncio.Event()
     samples: Samples = defaultdict(list)
     async with AsyncExitStack() as scope:
         base = await open_foundation(scope, settings, addresses_of(settings, stack), stop)
         bench = Bench(base, samples)
+        if not by_the_clock:
+            bench.patience_seconds = 60.0
         runs = await bench.open(scope, workers=max(32, at_once))
         async with asyncio.TaskGroup() as group:
             for each in runs:
@@ -297,7 +309,8 @@ async def run(
             await asyncio.wait_for(_users(bench, 1, 1.0), 30)
             samples.clear()
             bench.done = 0
-            reading = asyncio.create_task(bench.read(await bench.fill()))
+            origin = await bench.fill()
+            reading = asyncio.create_task(bench.read(origin) if by_the_clock else asyncio.sleep(0))
             before, postgres = time.process_time(), cpu_of([stack.pg_pid])
             began = time.perf_counter()
             with measured():

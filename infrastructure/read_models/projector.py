@@ -36,6 +36,7 @@ from infrastructure.read_models.views import (
     retire,
     save,
     save_apart,
+    waiting_in,
 )
 from projections.catalogue import PROJECTIONS, RETIRED
 from projections.projection import Projection
@@ -203,7 +204,10 @@ class Projector:
         self, generations: Generations, page: LogPage, *, apart: bool = False
     ) -> Batch | None:
         wanted = touched_by(self._of(generations), page.entries)
-        if self._parked is not None and not apart:
+        # As long as some stand elsewhere, it is not known for all of them who waits.
+        if len(generations.of) == len(self._projections) and not apart:
+            if self._parked is None:
+                self._parked = await waiting_in(self._database, generations)
             word, batch = await self._commit_at_once(generations, page, wanted, self._parked)
             if word == "in_no_log":
                 raise InNoLog(InNoLog.__doc__)
@@ -253,9 +257,6 @@ class Projector:
             write = save_apart if apart else save
             await write(connection, generations, batch, page.upto, page.head)
         self._keep(generations, wanted, rows, batch)
-        # As long as some stand elsewhere, it is not known who waits there.
-        alike = len(generations.of) == len(self._projections)
-        self._parked = frozenset(batch.waiting) if alike else None
         return batch
 
     def _of(self, generations: Generations) -> Sequence[Projection[Any]]:

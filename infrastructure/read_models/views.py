@@ -238,6 +238,12 @@ async def load_committed(
     return rows
 
 
+async def waiting_in(database: Database, generations: Generations) -> frozenset[tuple[str, UUID]]:
+    """Who is parked, by projection, as it is committed. Raises Unavailable."""
+    found = await database.call(PARKED, generations.columns())
+    return frozenset((name, feature_id) for name, feature_id in found)
+
+
 async def project(
     database: Database,
     generations: Generations,

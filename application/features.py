@@ -126,8 +126,13 @@ class Features:
         turns: Turns | None = None,
         doubt: Callable[[], None] = lambda: None,
         readings: Readings | None = None,
+        in_hand: Callable[[UUID], bool] = lambda _: False,
     ) -> None:
-        """Take the log and what goes with it; `doubt` is told when the log seems to be set back."""
+        """Take the log and what goes with it.
+
+        `doubt` is told when the log seems to be set back; `in_hand` says whether a task that an
+        append made is in a worker's hands already, so that nobody need be woken for it.
+        """
         self._log = log
         self._long = turns or Turns()
         self._receipts = receipts
@@ -135,6 +140,7 @@ class Features:
         self._new_id = new_id
         self._doubt = doubt
         self._readings = readings or Readings()
+        self._in_hand = in_hand
         self._folded: Recent[tuple[UUID, UUID], RememberedFeature] = Recent(REMEMBERED_FEATURES)
         self._texts: Recent[tuple[UUID, UUID, int], Recorded] = Recent(REMEMBERED_TEXTS)
         self._turns: WeakValueDictionary[tuple[UUID, UUID], asyncio.Lock] = WeakValueDictionary()
@@ -475,7 +481,9 @@ class Features:
         self._keep_texts(recorded)
         if deleted:
             self._forget_texts(feature_id)
-        if due:  # First, for who follows the log can wait for who does the work.
+        if not all(
+            self._in_hand(each.task_id) for each in due
+        ):  # First, for who follows the log can wait for who does the work.
             await self._live.due()
         await self._live.grown()
         if feature.running and (superseding or deleted):

@@ -34,6 +34,8 @@ class Batcher(Generic[T, R]):
         together: int = TOGETHER_AT_MOST,
         under_way: int = UNDER_WAY_AT_MOST,
         waiting: int = WAITING_AT_MOST,
+        linger_seconds: float = 0.0,
+        hurry: Callable[[T], bool] = lambda _: False,
     ) -> None:
         """Describe the call.
 
@@ -42,6 +44,8 @@ class Batcher(Generic[T, R]):
             together: Calls in one transaction, at most.
             under_way: Transactions at once, at most.
             waiting: Calls that wait for a transaction, at most.
+            linger_seconds: How long the first call waits for others, where nobody waits for it.
+            hurry: Whether a call, and all that wait with it, go at once all the same.
         """
         self._carry_out = carry_out
         self._together = together
@@ -49,7 +53,9 @@ class Batcher(Generic[T, R]):
         self._waiting_at_most = waiting
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._woken = False
+        self._linger_seconds = linger_seconds
+        self._hurry = hurry
+        self._woken: asyncio.Handle | None = None
 
     async def __call__(self, asked: T) -> R:
         """Carry out one call.
@@ -63,19 +69,29 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
         self._waiting.append((asked, answer))
-        if not self._woken:
+        if self._woken is not None and self._linger_seconds and self._hurry(asked):
+            self._woken.cancel()
+            self._woken = None
+        if self._woken is None:
             # Everything that is asked during this turn of the loop goes together.
-            self._woken = True
-            loop.call_soon(self._start)
+            lingers = self._linger_seconds and not self._hurry(asked)
+            self._woken = (
+                loop.call_later(self._linger_seconds, self._start)
+                if lingers
+                else loop.call_soon(self._start)
+            )
         return await answer
 
     async def finish(self) -> None:
         """Wait until everything that was asked is carried out."""
         while self._under_way or self._waiting:
+            if self._woken is not None:
+                self._woken.cancel()
+                self._start()
             await asyncio.wait(self._under_way) if self._under_way else await asyncio.sleep(0)
 
     def _start(self) -> None:
-        self._woken = False
+        self._woken = None
         while self._waiting and len(self._under_way) < self._at_most:
             count = min(self._together, len(self._waiting))
             calls = [self._waiting.popleft() for _ in range(count)]

@@ -107,6 +107,7 @@ def store_of(settings: Settings, addresses: Addresses) -> FolderStore | S3Store:
         addresses.artifacts,
         access_key_id=settings.artifacts_access_key_id,
         secret_access_key=secret.get_secret_value() if secret else None,
+        packs=settings.artifacts_packed,
     )
 
 

@@ -21,6 +21,7 @@ from application.audit.orphans import OrphanWatch
 from application.continuity.deletions import DeletionNotes
 from application.execution.attempt import AttemptAdapters
 from application.execution.fail_points import FailPoint
+from application.execution.hand_over import HandOver
 from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice, Providers
 from application.execution.runner import Runner
@@ -51,7 +52,7 @@ from infrastructure.postgres.cursors import PostgresCursors
 from infrastructure.postgres.database import Database
 from infrastructure.queue.finished_tasks import FinishedTasks
 from infrastructure.queue.ledger import PostgresLedger
-from infrastructure.queue.tasks import PostgresTasks, RecordedTasks
+from infrastructure.queue.tasks import LINGER_SECONDS, PostgresTasks, RecordedTasks
 from infrastructure.read_models import PostgresSource, Projector, Retrying
 from infrastructure.sealing.data_keys import DataKeys
 from infrastructure.transparency import LogKeys, PostgresLogTree
@@ -145,7 +146,13 @@ async def open_continuity(
 
 
 async def features_of(
-    scope: AsyncExitStack, base: Foundation, database: Database, role: str, *, pool: str
+    scope: AsyncExitStack,
+    base: Foundation,
+    database: Database,
+    role: str,
+    *,
+    pool: str,
+    hand_over: HandOver | None = None,
 ) -> tuple[Features, PostgresEventLog]:
     """The one write path, as one role, with its half of the process's connections."""
     size, continuity = base.settings.database_connections // 2, base.continuity
@@ -157,6 +164,7 @@ async def features_of(
             connections=size,
             trust=continuity.trusts,
             saw=continuity.saw,
+            hand_over=hand_over,
         )
     )
     base.figures.pool(pool, size, log.figures)
@@ -168,6 +176,7 @@ async def features_of(
         turns=base.turns,
         doubt=continuity.doubt,
         readings=Readings(base.computing),
+        in_hand=hand_over.holds if hand_over else lambda _: False,
     )
     continuity.on_set_back(features.forget)
     return features, log
@@ -225,11 +234,18 @@ async def open_demo_model(scope: AsyncExitStack, settings: Settings) -> str | No
     return url
 
 
-async def open_crew(scope: AsyncExitStack, base: Foundation, demo_url: str | None) -> Crew:
+async def open_crew(
+    scope: AsyncExitStack,
+    base: Foundation,
+    demo_url: str | None,
+    hand_over: HandOver | None = None,
+) -> Crew:
     """What carries steps out; `scope` closes it."""
     settings = base.settings
     database = await database_of(scope, base, "bp_worker", pool="worker")
-    features, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
+    features, log = await features_of(
+        scope, base, database, "bp_worker", pool="worker-log", hand_over=hand_over
+    )
     tasks = PostgresTasks(database, per_tenant=settings.tenant_steps_at_once)
     keys = DataKeys(database, base.ring)
     agent_configs = agent_configs_in_force(settings)
@@ -275,14 +291,28 @@ def _isolation(scope: AsyncExitStack, base: Foundation, agent_configs: AgentConf
     return isolation
 
 
+def hand_over_of(base: Foundation) -> HandOver | None:
+    """From the worker's appends to the worker itself; None where it is switched off."""
+    settings = base.settings
+    if not settings.hand_over:
+        return None
+    return HandOver(
+        base.name,
+        lease_seconds=settings.lease_seconds,
+        per_tenant=settings.tenant_steps_at_once,
+    )
+
+
 async def open_worker(
     scope: AsyncExitStack, base: Foundation, demo_url: str | None
 ) -> list[Running]:
     """A worker: carries out due steps."""
     settings = base.settings
-    crew = await open_crew(scope, base, demo_url)
+    hand_over = hand_over_of(base)
+    crew = await open_crew(scope, base, demo_url, hand_over)
     limits = WorkerLimits(
         steps_at_once=settings.steps_at_once,
+        crowded=settings.tenant_steps_at_once // 4,
         alone_at_once=settings.alone_at_once,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.lease_seconds / BEATS_PER_LEASE,
@@ -290,6 +320,8 @@ async def open_worker(
     )
     isolation = _isolation(scope, base, crew.agent_configs)
     worker = Worker(base.name, crew.tasks, crew.runner, limits=limits, isolation=isolation)
+    if hand_over is not None:
+        hand_over.bind(worker)
     base.figures.loops(worker.pulse)
     base.figures.steps(lambda: worker.busy)
     base.continuity.on_set_back(worker.let_go_of_all)
@@ -323,7 +355,9 @@ async def open_relay(scope: AsyncExitStack, base: Foundation) -> list[Running]:
     queue = await database_of(scope, base, "bp_worker", pool="relay-queue")
     headers = LogReader(database)
     cursors = PostgresCursors(database)
-    tasks = RecordedTasks(queue, per_tenant=base.settings.tenant_steps_at_once)
+    tasks = RecordedTasks(
+        queue, per_tenant=base.settings.tenant_steps_at_once, linger_seconds=LINGER_SECONDS
+    )
 
     async def floor() -> int:
         return await cursors.get("reconciler")

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     artifacts_secret_access_key: SecretStr | None = Field(
         None, description="secret access key of the bucket; unset: the machine's own role"
     )
+    artifacts_packed: bool = Field(
+        default=True,
+        description="`true`: files of one step that are stored together share an object; `false` "
+        "while processes of a version without this setting run beside, which read no such objects",
+    )
     master_key: SecretStr | None = Field(
         None, description="the key that wraps all data keys; unset: BP_MASTER_KEY_FILE"
     )
@@ -143,6 +148,11 @@ class Settings(BaseSettings):
     )
     prices_name: str = Field(
         "", description="version of the price table that BP_PRICES makes, recorded with every run"
+    )
+    hand_over: bool = Field(
+        default=True,
+        description="`true`: a worker that has room begins at once with the steps that its own "
+        "results make due; `false`: every step is claimed from the queue",
     )
     allow_undecided_download: bool = Field(
         default=False,

@@ -33,6 +33,20 @@ class Page(Struct, Generic[T], frozen=True):
     """In a list of features: those whose row a newer version wrote, and which is not shown here."""
 
 
+class Standing(Struct, frozen=True):
+    """A feature's row, and how far the log is."""
+
+    row: FeatureRow | None
+    """None if the read models do not hold it, or not any more."""
+    latest: int
+    """The version that the log has; 0 if there is no such feature, or it is another tenant's."""
+
+    @property
+    def shown(self) -> int:
+        """The version that the row shows, 0 without one."""
+        return self.row.version if self.row else 0
+
+
 class ReadStore(Protocol):
     """The rows of every read model. All methods raise `ports.Unavailable` without a database.
 
@@ -79,12 +93,8 @@ class ReadStore(Protocol):
             timeout: Seconds to wait at most; then what there is, is the answer.
         """
 
-    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
-        """One feature, if its row shows all that the log holds of it, as it nearly always does.
-
-        None if the row is behind, or waits for a version that can read its events, or if there is
-        none: then the log says which of these it is.
-        """
+    async def standing(self, tenant_id: UUID, feature_id: UUID) -> Standing:
+        """One feature's row beside the version that the log has, as of one moment."""
 
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None

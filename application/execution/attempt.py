@@ -91,6 +91,7 @@ class LeasedAttempt:
         self._cost = Decimal(0)
         self._began = monotonic()
         self._files: dict[str, FileWritten] = {}
+        self._stored: set[str] = set()
         self._words = _LiveProgress(tools.live, claim, attempt)
 
     def run(self) -> Run:
@@ -173,10 +174,13 @@ class LeasedAttempt:
         return answer
 
     async def store(self, content: bytes) -> str:
-        """Keep a file; its SHA-256."""
+        """Keep a file; its SHA-256. What this attempt has stored is stored: once is enough."""
         digest = sha256(content).hexdigest()
+        if digest in self._stored:
+            return digest
         key = artifact_key(self._claim.tenant_id, self._claim.feature_id, digest)
         await retry_while_unavailable(lambda: self._tools.artifacts.put(key, content))
+        self._stored.add(digest)
         return digest
 
     async def inspect(

@@ -17,10 +17,11 @@ from msgspec import Struct
 from application.execution.attempt import HAND_BACK_SECONDS
 from application.execution.retry import PATIENCE_SECONDS, retry_while_unavailable
 from application.execution.runner import LEASE_SECONDS, Runner
-from application.ports import Claim, Tasks, Unavailable
+from application.ports import Claim, DueStep, Tasks, Unavailable
 from application.running.outage import Outage
 from application.running.pulse import Pulse
 from application.running.waiting import is_set_within
+from domain.pipeline import AGENT_OF
 from domain.status import Agent
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,9 @@ class WorkerLimits(Struct, frozen=True):
     """How much one worker takes on."""
 
     steps_at_once: int = 32
+    crowded: int = 2
+    """So many other steps of a tenant in this process mean that it may have its share, so that more
+    of it may wait in the queue; a quarter of the share, for other workers have theirs of it."""
     alone_at_once: int = 4
     """Of these, how many may run in processes of their own."""
     lease_seconds: float = LEASE_SECONDS
@@ -105,6 +109,13 @@ class Worker:
         self._to_hand_back: set[UUID] = set()
         """Of those that run: ours yet, but about to end, for the log was set back."""
         self._work = asyncio.Event()
+        self._backlog = True
+        """Whether the queue may hold more for us than what is handed over."""
+        self._reserved = 0
+        """Places kept for steps that are being handed over."""
+        self._handed_over_to = False
+        self._giving_back: set[asyncio.Future[None]] = set()
+        self._serving = False
         self._poll_timer: asyncio.TimerHandle | None = None
         self._doubt = asyncio.Event()
         self._stopping = False
@@ -116,6 +127,41 @@ class Worker:
     def wake(self) -> None:
         """There may be work."""
         self._work.set()
+
+    def offer(self, steps: Sequence[DueStep]) -> Sequence[DueStep]:
+        """Those of some steps that we would take; room is kept for them until `take`.
+
+        None as long as others may wait in the queue: they were there first.
+        """
+        if not self._serving or self._backlog:
+            return ()
+        free = self._limits.steps_at_once - len(self._running) - self._reserved
+        ours = [step for step in steps if AGENT_OF[step.step] in self._agents][: max(0, free)]
+        self._reserved += len(ours)
+        return ours
+
+    def take(self, offered: int, claims: Sequence[Claim]) -> None:
+        """Begin with what was leased to us, of so many steps that we had offered to take."""
+        # In the next turn of the loop, by whose end the write path remembers what it appended: so
+        # that the step finds there what it goes on from.
+        asyncio.get_running_loop().call_soon(self._take, offered, claims)
+
+    def _take(self, offered: int, claims: Sequence[Claim]) -> None:
+        self._reserved -= offered
+        self._handed_over_to = True
+        if len(claims) < offered:
+            self._backlog = True  # Their tenant has its share, or the append came to nothing.
+        if self._stopping:
+            held = {claim.task_id: claim.fencing_token for claim in claims}
+            giving_back = asyncio.ensure_future(self._hand_back(held, "worker_stopped"))
+            self._giving_back.add(giving_back)
+            giving_back.add_done_callback(self._giving_back.discard)
+            return
+        self._begin(claims)
+
+    def holds(self, task_id: UUID) -> bool:
+        """Whether a task is in our hands."""
+        return task_id in self._running
 
     def recheck_leases(self) -> None:
         """Something was cancelled: ask at once whether our steps are still ours."""
@@ -145,6 +191,7 @@ class Worker:
             hurry: Waits for nothing from then on.
         """
         self._stopping = False
+        self._serving = True
         self._answered_at = self._judges_from = monotonic()
         heartbeats = asyncio.create_task(self._heartbeat())
         stopped = asyncio.create_task(self._wait_for(stop))
@@ -157,11 +204,12 @@ class Worker:
                 await self._claim()
                 # Poll again: new tasks and freed slots both set the event.
                 await self._nap()
+            self._serving = False
             await self._drain(heartbeats, hurry or asyncio.Event())
         finally:
             if self._poll_timer is not None:
                 self._poll_timer.cancel()
-            self._stopping = True
+            self._stopping, self._serving = True, False
             held = {task_id: claim.fencing_token for task_id, (claim, _) in self._running.items()}
             steps = [step for _, step in self._running.values()]
             for step in steps:
@@ -171,7 +219,7 @@ class Worker:
             await self._hand_back(held, "worker_stopped")
             for helper in (heartbeats, stopped):
                 helper.cancel()
-            await asyncio.gather(heartbeats, stopped, return_exceptions=True)
+            await asyncio.gather(heartbeats, stopped, *self._giving_back, return_exceptions=True)
 
     async def _wait_for(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -198,8 +246,9 @@ class Worker:
         log.info("drained", handed_back=len(self._running))
 
     async def _claim(self) -> None:
-        free = self._limits.steps_at_once - len(self._running)
+        free = self._limits.steps_at_once - len(self._running) - self._reserved
         if free <= 0:
+            self._backlog = True
             self.pulse.beat()
             return
         try:
@@ -219,9 +268,23 @@ class Worker:
             return
         self._database_answered()
         self._idle.over()
+        self._backlog = len(claims) >= free
+        self._begin(claims)
+
+    def _begin(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
-            step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
-            self._running[claim.task_id] = (claim, step)
+            if claim.task_id not in self._running:
+                step = asyncio.create_task(self._carry_out(claim), name=f"{claim.step}")
+                self._running[claim.task_id] = (claim, step)
+
+    def _looks_after(self, ended: Claim) -> bool:
+        """Whether the queue may hold something that the end of a step made room for.
+
+        More than we had room for; or of a tenant that has its share. Where others run the rest of
+        that share, it is they who look, or the next poll.
+        """
+        alike = sum(claim.tenant_id == ended.tenant_id for claim, _ in self._running.values())
+        return self._backlog or alike >= self._limits.crowded or not self._handed_over_to
 
     def _places_alone(self, free: int) -> int:
         if self._isolation is None:
@@ -267,7 +330,7 @@ class Worker:
             self._progressed.discard(claim.task_id)
             self._let_go_of.discard(claim.task_id)
             self._to_hand_back.discard(claim.task_id)
-            if self._poll_timer is None and not self._stopping:
+            if self._poll_timer is None and not self._stopping and self._looks_after(claim):
                 loop = asyncio.get_running_loop()
                 self._poll_timer = loop.call_later(self._limits.poll_again_seconds, self._poll)
 

@@ -1,7 +1,8 @@
 """Stored files in a folder of this machine, for one machine or a shared file system.
 
 Invariant: a file is there completely or not at all, and once `put` returns, a power cut does not
-take it away: written aside, synced, renamed, and the folder synced.
+take it away: written aside, synced, renamed, and the folder synced. Files of one feature that come
+together are one object (`packs`), and one wait for the disk.
 """
 
 import asyncio
@@ -14,7 +15,24 @@ from pathlib import Path
 from typing import Final, Self
 
 from application.ports import ArtifactMissing, Unavailable
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
+from infrastructure.artifacts.keys import (
+    checked_body,
+    checked_key,
+    checked_prefix,
+    has_hash,
+    is_key,
+    is_pack,
+)
+from infrastructure.artifacts.packs import (
+    HEAD_BYTES,
+    SUFFIX,
+    Index,
+    PackDamaged,
+    PlaceInPack,
+    as_object,
+    grouped,
+    index_of,
+)
 from infrastructure.artifacts.tree_heads import DESTROYED, PREFIX, FolderTreeHeads
 from infrastructure.batcher import Batcher
 
@@ -27,13 +45,14 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 class FolderStore:
     """Files under one root, each tenant and feature in a folder of its own (mode 0700)."""
 
-    def __init__(self, root: Path) -> None:
-        """Take the root; it is made when the store is opened."""
+    def __init__(self, root: Path, *, packs: bool = True) -> None:
+        """Take the root, made when the store is opened; whether files may share an object."""
         self._root = root
+        self._packs = packs
         self._aside = root / _ASIDE
         # Calls that arrive together go to one thread, and wait for the disk together.
-        self._puts = Batcher[tuple[Path, bytes], None](self._put_all)
-        self._gets = Batcher[Path, bytes | None](self._get_all)
+        self._puts = Batcher[tuple[str, bytes], None](self._put_all)
+        self._gets = Batcher[str, bytes | None](self._get_all)
 
     async def __aenter__(self) -> Self:
         """Make the root, and drop what a killed process left half-written."""
@@ -47,19 +66,22 @@ class FolderStore:
         """Store durably. A repeat writes the same bytes again, which also mends a damaged file."""
         checked_body(checked_key(key), body)
         with _as_unavailable():
-            await self._puts((self._root / key, body))
+            await self._puts((key, body))
 
     async def get(self, key: str) -> bytes:
         """Read. Raises ArtifactMissing or ArtifactDamaged."""
-        path = self._root / checked_key(key)
+        checked_key(key)
         with _as_unavailable():
-            body = await self._gets(path)
+            body = await self._gets(key)
         if body is None:
             raise ArtifactMissing(f"the stored file {key} is not there")
         return checked_body(key, body)
 
     async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
-        """Delete all files of a feature but those with these hashes; how many that were."""
+        """Delete all files of a feature but those with these hashes; how many that were.
+
+        Of a pack, what is kept is taken out first, as it is.
+        """
         with _as_unavailable():
             folder = self._root / checked_prefix(prefix)
             return await asyncio.to_thread(self._delete, folder, frozenset(keep))
@@ -81,8 +103,12 @@ class FolderStore:
         for tenant in await asyncio.to_thread(_entries, self._root):
             for feature in await asyncio.to_thread(_entries, tenant):
                 for file in await asyncio.to_thread(_entries, feature):
-                    if is_key(key := f"{tenant.name}/{feature.name}/{file.name}"):
+                    key = f"{tenant.name}/{feature.name}/{file.name}"
+                    if is_key(key):
                         yield key
+                    elif is_pack(key):
+                        for digest in await asyncio.to_thread(_index, file) or ():
+                            yield f"{tenant.name}/{feature.name}/{digest}"
 
     def _open(self) -> None:
         try:
@@ -95,12 +121,23 @@ class FolderStore:
                 if time.time() - draft.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                     draft.unlink()
 
-    async def _put_all(self, files: Sequence[tuple[Path, bytes]]) -> Sequence[None]:
-        await asyncio.to_thread(self._write, files)
+    async def _put_all(self, files: Sequence[tuple[str, bytes]]) -> Sequence[None]:
+        objects = [as_object(group) for group in grouped(files, apart=not self._packs)]
+        await asyncio.to_thread(self._write, [(self._root / key, body) for key, body in objects])
         return [None] * len(files)
 
-    async def _get_all(self, paths: Sequence[Path]) -> Sequence[bytes | None]:
-        return await asyncio.to_thread(lambda: [_read(path) for path in paths])
+    async def _get_all(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        return await asyncio.to_thread(lambda: [self._find(key) for key in keys])
+
+    def _find(self, key: str) -> bytes | None:
+        """The bytes of a file, alone or out of a pack; if none are right, those that are not."""
+        wrong: bytes | None = None
+        path = self._root / key
+        for body in (_read(path), *_taken_out(path)):
+            if body is not None and has_hash(key, body):
+                return body
+            wrong = wrong if body is None else body
+        return wrong
 
     def _write(self, files: Sequence[tuple[Path, bytes]]) -> None:
         drafts = self._drafts([body for _, body in files])
@@ -149,6 +186,15 @@ class FolderStore:
             files = [path for path in folder.iterdir() if path.name not in keep]
         except FileNotFoundError:
             return 0
+        deleted = 0
+        for file in [file for file in files if file.suffix == SUFFIX]:
+            held = _index(file)
+            if held is None and keep:
+                files.remove(file)  # What is to be kept may be in there.
+            elif held is not None:
+                self._take_out(file, {d: held[d] for d in held.keys() & keep})
+                deleted += len(held.keys() - keep) - 1
+        deleted += len(files)
         refused: list[OSError] = []
         for file in files:
             try:
@@ -162,7 +208,16 @@ class FolderStore:
         with contextlib.suppress(OSError):
             folder.rmdir()
             folder.parent.rmdir()
-        return len(files)
+        return deleted
+
+    def _take_out(self, pack: Path, places: Index) -> None:
+        """Let files of a pack stand alone, as they are: it is about to be deleted."""
+        alone = {pack.parent / digest: place for digest, place in places.items()}
+        taken = [
+            (path, _read_part(pack, place)) for path, place in alone.items() if not path.exists()
+        ]
+        if taken:
+            self._write(taken)
 
     def _probe(self) -> bool:
         try:
@@ -194,6 +249,37 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _taken_out(path: Path) -> Iterator[bytes]:
+    """What the packs beside a file's place hold of it."""
+    for pack in _entries(path.parent):
+        if pack.suffix == SUFFIX:
+            held = _index(pack)
+            if held is None:
+                yield b""  # It may have been in there: that is not the same as missing.
+            elif path.name in held:
+                yield _read_part(pack, held[path.name])
+
+
+def _index(pack: Path) -> Index | None:
+    """What a pack holds; None if its beginning is no index."""
+    try:
+        with pack.open("rb") as file:
+            return index_of(file.read(HEAD_BYTES))
+    except FileNotFoundError:  # Deleted meanwhile, with all that it held.
+        return {}
+    except PackDamaged:
+        return None
+
+
+def _read_part(pack: Path, place: PlaceInPack) -> bytes:
+    try:
+        with pack.open("rb") as file:
+            file.seek(place.offset)
+            return file.read(place.size)
+    except FileNotFoundError:
+        return b""
 
 
 def _write_whole(descriptor: int, body: bytes) -> None:

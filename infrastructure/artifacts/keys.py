@@ -12,6 +12,7 @@ from application.ports import ArtifactDamaged
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _KEY: Final = re.compile(f"{_UUID}/{_UUID}/[0-9a-f]{{64}}")
+_PACK: Final = re.compile(f"{_UUID}/{_UUID}/[0-9a-f]{{64}}\\.pack")
 _PREFIX: Final = re.compile(f"{_UUID}/{_UUID}/")
 
 
@@ -31,6 +32,16 @@ def is_key(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
+def is_pack(key: str) -> bool:
+    """Whether it is the key of several files that are stored as one object."""
+    return _PACK.fullmatch(key) is not None
+
+
+def has_hash(key: str, body: bytes) -> bool:
+    """Whether these bytes are those that the key names."""
+    return hashlib.sha256(body).hexdigest() == key.rpartition("/")[2]
+
+
 def checked_prefix(prefix: str) -> str:
     """Give the prefix back if it is one feature's. Raises KeyRefused."""
     if _PREFIX.fullmatch(prefix) is None:
@@ -40,6 +51,6 @@ def checked_prefix(prefix: str) -> str:
 
 def checked_body(key: str, body: bytes) -> bytes:
     """Give the bytes back if they have the hash that the key names. Raises ArtifactDamaged."""
-    if hashlib.sha256(body).hexdigest() != key.rpartition("/")[2]:
+    if not has_hash(key, body):
         raise ArtifactDamaged(f"the stored file {key} is not what its hash says")
     return body

@@ -24,11 +24,16 @@ class StoreUrlRefused(ValueError):
 
 
 def open_store(
-    url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None
+    url: str,
+    *,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    packs: bool = True,
 ) -> FolderStore | S3Store:
     """Make the store that a URL names; enter it (`async with`) to use it.
 
-    The credentials are for S3 only; without them those of the machine's role are used. Raises
+    The credentials are for S3 only; without them those of the machine's role are used. With
+    `packs`, files of one feature that are stored together share an object. Raises
     StoreUrlRefused, whose message never repeats the URL, since somebody may have put a secret in.
     """
     try:
@@ -40,19 +45,19 @@ def open_store(
         raise StoreUrlRefused("must not hold credentials: they have settings of their own")
     match parsed.scheme:
         case "file":
-            return _folder(parsed.netloc, unquote(parsed.path), options)
+            return _folder(parsed.netloc, unquote(parsed.path), options, packs=packs)
         case "s3":
             if parsed.path not in ("", "/") or parsed.fragment:
                 raise StoreUrlRefused("names more than a bucket")
-            return _bucket(parsed.netloc, options, access_key_id, secret_access_key)
+            return _bucket(parsed.netloc, options, access_key_id, secret_access_key, packs=packs)
         case _:
             raise StoreUrlRefused("has another scheme than file and s3")
 
 
-def _folder(host: str, path: str, options: dict[str, list[str]]) -> FolderStore:
+def _folder(host: str, path: str, options: dict[str, list[str]], *, packs: bool) -> FolderStore:
     if host or options or not path.startswith("/") or path == "/" or "\0" in path:
         raise StoreUrlRefused("names no absolute folder")
-    return FolderStore(Path(path))
+    return FolderStore(Path(path), packs=packs)
 
 
 def _bucket(
@@ -60,6 +65,8 @@ def _bucket(
     options: dict[str, list[str]],
     access_key_id: str | None,
     secret_access_key: str | None,
+    *,
+    packs: bool,
 ) -> S3Store:
     if _BUCKET.fullmatch(bucket) is None:
         raise StoreUrlRefused("names no bucket")
@@ -78,4 +85,5 @@ def _bucket(
         region=options.get("region", [None])[0],
         access_key_id=access_key_id,
         secret_access_key=secret_access_key,
+        packs=packs,
     )

@@ -8,13 +8,32 @@ aioboto3 takes a second to import, so that it is imported when a bucket is opene
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import Any, Final, Self
 
 from application.ports import ArtifactDamaged, ArtifactMissing, Unavailable
-from infrastructure.artifacts.keys import checked_body, checked_key, checked_prefix, is_key
+from application.running.recent import Recent
+from application.running.single_flight import SingleFlight
+from infrastructure.artifacts.keys import (
+    checked_body,
+    checked_key,
+    checked_prefix,
+    has_hash,
+    is_key,
+    is_pack,
+)
+from infrastructure.artifacts.packs import (
+    HEAD_BYTES,
+    Index,
+    PackDamaged,
+    PlaceInPack,
+    as_object,
+    grouped,
+    index_of,
+)
 from infrastructure.artifacts.tree_heads import (
     DESTROYED,
     PREFIX,
@@ -23,6 +42,7 @@ from infrastructure.artifacts.tree_heads import (
     S3TreeHeads,
     advanced,
 )
+from infrastructure.batcher import Batcher
 
 CALL_SECONDS: Final = 30.0
 READY_SECONDS: Final = 3.0
@@ -33,6 +53,9 @@ LARGEST_BYTES: Final = 64 << 20
 DELETED_AT_ONCE: Final = 1000
 """As many as one request of the protocol takes."""
 LONGEST_CODE: Final = 100
+REMEMBERED_FEATURES: Final = 1_000
+"""Of so many it is remembered what their packs hold; each is a few kilobytes."""
+NO_FILE: Final = b""
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound"})
 _TAKEN: Final = frozenset({"PreconditionFailed", "412"})
 """How a store answers that an object, which must be new, is there."""
@@ -55,10 +78,12 @@ class S3Store:
         secret_access_key: str | None = None,
         call_seconds: float = CALL_SECONDS,
         tries: int = TRIES,
+        packs: bool = True,
     ) -> None:
         """Take bucket and endpoint; without credentials, those of the machine's role are used.
 
-        A call ends after `call_seconds`, and is tried so many times within them.
+        A call ends after `call_seconds`, and is tried so many times within them. With `packs`,
+        files of one feature that come together are one object.
         """
         self._bucket = bucket
         self._address = {"endpoint_url": endpoint, "region_name": region}
@@ -73,6 +98,13 @@ class S3Store:
         self._client: Any = None
         self._failures: tuple[type[Exception], ...] = ()
         self._notes: dict[str, S3TreeHeads] = {}
+        self._packs = packs
+        self._puts = Batcher[tuple[str, bytes], Unavailable | None](
+            self._put_all, under_way=AT_ONCE
+        )
+        self._held: Recent[str, Mapping[str, Index | None]] = Recent(REMEMBERED_FEATURES)
+        """What the packs of a feature hold, by its prefix and each pack's key."""
+        self._looking: SingleFlight[Mapping[str, Index | None]] = SingleFlight()
 
     async def __aenter__(self) -> Self:
         """Open the client. Nothing is asked of the store yet; see `ready`."""
@@ -103,6 +135,29 @@ class S3Store:
     async def put(self, key: str, body: bytes) -> None:
         """Store. A repeat writes the same bytes again, which also mends a damaged object."""
         checked_body(checked_key(key), body)
+        refused = await self._puts((key, body))
+        if refused is not None:
+            raise refused
+
+    async def _put_all(self, files: Sequence[tuple[str, bytes]]) -> Sequence[Unavailable | None]:
+        groups = grouped(files, apart=not self._packs)
+        outcomes = await asyncio.gather(*(self._put_together(group) for group in groups))
+        of_key = {
+            key: outcome for outcome, group in zip(outcomes, groups, strict=True) for key in group
+        }
+        return [of_key[key] for key, _ in files]
+
+    async def _put_together(self, group: Mapping[str, bytes]) -> Unavailable | None:
+        key, body = as_object(group)
+        try:
+            await self._put_object(key, body)
+        except Unavailable as refused:
+            return refused
+        if is_pack(key):
+            self._held.forget(_prefix_of(key))  # Whoever reads one of these looks again.
+        return None
+
+    async def _put_object(self, key: str, body: bytes) -> None:
         async with self._call(self._call_seconds):
             await self._client.put_object(
                 Bucket=self._bucket,
@@ -112,31 +167,112 @@ class S3Store:
             )
 
     async def get(self, key: str) -> bytes:
-        """Read. Raises ArtifactMissing or ArtifactDamaged."""
-        checked_key(key)
+        """Read, alone or out of a pack. Raises ArtifactMissing or ArtifactDamaged."""
+        prefix, digest = _prefix_of(checked_key(key)), key.rpartition("/")[2]
+        known = self._held.find(prefix)
+        if known is not None:
+            # What a process has seen in a pack is there, unless it is damaged or deleted by now.
+            async for body in self._taken_out(known, digest):
+                if has_hash(key, body):
+                    return body
+        damaged = False
+        try:
+            return checked_body(key, await self._get_object(key))
+        except ArtifactMissing:
+            pass
+        except ArtifactDamaged:
+            damaged = True
+        known = await self._looking.do(prefix, lambda: self._look(prefix))
+        async for body in self._taken_out(known, digest):
+            if has_hash(key, body):
+                return body
+            damaged = True
+        if damaged:
+            raise ArtifactDamaged(f"the stored file {key} is not what its hash says")
+        raise ArtifactMissing(f"the stored file {key} is not there")
+
+    async def _get_object(self, key: str, place: PlaceInPack | None = None) -> bytes:
+        """An object, or a part of it. Raises ArtifactMissing, and ArtifactDamaged if too large."""
+        part = {"Range": f"bytes={place.offset}-{place.offset + place.size - 1}"} if place else {}
         async with self._call(self._call_seconds, missing=key):
-            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key, **part)
             async with answer["Body"] as stream:
                 # A body larger than any file is not what was stored, and is not read.
                 large = (answer.get("ContentLength") or 0) > LARGEST_BYTES
                 body: bytes = b"" if large else await stream.read()
         if large:
             raise ArtifactDamaged(f"the stored file {key} is not what its hash says")
-        return checked_body(key, body)
+        return body
+
+    async def _taken_out(
+        self, packs: Mapping[str, Index | None], digest: str
+    ) -> AsyncIterator[bytes]:
+        """What packs hold of a file; of one whose index cannot be read, what is no file."""
+        for pack, held in packs.items():
+            if held is None:
+                yield NO_FILE
+            elif digest in held:
+                place = held[digest]
+                with contextlib.suppress(ArtifactMissing):  # Deleted meanwhile.
+                    yield await self._get_object(pack, place) if place.size else b""
+
+    async def _look(self, prefix: str) -> Mapping[str, Index | None]:
+        """What a feature's packs hold, as they are now."""
+        known = self._held.find(prefix) or {}
+        found: dict[str, Index | None] = {}
+        last = ""
+        while keys := [each["Key"] for each in await self._keys_after(last, prefix)]:
+            for key in filter(is_pack, keys):
+                with contextlib.suppress(ArtifactMissing):
+                    found[key] = known.get(key) or await self._index(key)
+            last = advanced(last, keys[-1])
+        self._held.keep(prefix, found)
+        return found
+
+    async def _index(self, pack: str) -> Index | None:
+        try:
+            return index_of(await self._get_object(pack, PlaceInPack(0, HEAD_BYTES)))
+        except PackDamaged:
+            return None
 
     async def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
         """Delete all objects of a feature but those with these hashes; how many that were."""
         checked_prefix(prefix)
         kept = {prefix + digest for digest in keep}
         deleted, last = 0, ""
+        self._held.forget(prefix)
         while keys := await self._keys_after(last, prefix):
             # Going on after the last name ends in any case, also where listings lag behind.
             last = advanced(last, keys[-1]["Key"])
             gone = [key for key in keys if key["Key"] not in kept]
+            for key in [key for key in gone if is_pack(key["Key"])]:
+                held = await self._index_or_none(key["Key"])
+                if held is None and keep:
+                    gone.remove(key)  # What is to be kept may be in there.
+                elif held is not None:
+                    await self._take_out(key["Key"], held, keep)
+                    deleted += len(held.keys() - set(keep)) - 1
             if gone:
                 await self._delete(gone)
                 deleted += len(gone)
         return deleted
+
+    async def _index_or_none(self, pack: str) -> Index | None:
+        try:
+            return await self._index(pack)
+        except ArtifactMissing:
+            return {}
+
+    async def _take_out(self, pack: str, held: Index, keep: Collection[str]) -> None:
+        """Let files of a pack stand alone, as they are: it is about to be deleted."""
+        for digest in held.keys() & set(keep):
+            alone = _prefix_of(pack) + digest
+            try:
+                await self._get_object(alone)
+            except ArtifactMissing:
+                place = held[digest]
+                body = await self._get_object(pack, place) if place.size else b""
+                await self._put_object(alone, body)
 
     async def _delete(self, keys: list[Mapping[str, str]]) -> None:
         async with self._call(self._call_seconds):
@@ -171,6 +307,9 @@ class S3Store:
             for key in keys:
                 if is_key(key):
                     yield key
+                elif is_pack(key):
+                    for digest in await self._index_or_none(key) or ():
+                        yield _prefix_of(key) + digest
             last = keys[-1]
 
     def _numbered(self, prefix: str) -> S3TreeHeads:
@@ -207,6 +346,10 @@ class S3Store:
             if new and code in _UNCONDITIONAL:
                 raise ConditionRefused from None
             raise Unavailable("the object store", code) from None
+
+
+def _prefix_of(key: str) -> str:
+    return key.rpartition("/")[0] + "/"
 
 
 def _failures() -> tuple[type[Exception], ...]:

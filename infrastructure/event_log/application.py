@@ -33,6 +33,7 @@ from infrastructure.event_log.stored import (
     AppendOutcome,
     Envelope,
     KeyDestroyed,
+    Leases,
     StoredFeatureEvent,
     StreamId,
 )
@@ -110,18 +111,22 @@ class FeatureStreams(Application[UUID]):
     def construct_factory(self, env: Environment) -> FeatureFactory:
         return FeatureFactory(self._rows, self._mapping)
 
-    def append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
+    def append(
+        self, appends: Sequence[Append], leases: Leases | None = None
+    ) -> list[AppendOutcome]:
         """Append all in one transaction; one outcome for each, in order.
+
+        Tasks that they make are leased in it as `leases` asks.
 
         One that spoils the transaction for all gets the outcome `error`, and the others their
         own. Raises Unavailable.
         """
         try:
-            return self._append(appends)
+            return self._append(appends, leases)
         except Unavailable as error:
             # Somebody holds one of the streams: the others need not wait for it.
             if len(appends) > 1 and isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-                return [outcome for append in appends for outcome in self.append([append])]
+                return [outcome for append in appends for outcome in self.append([append], leases)]
             raise
         except (psycopg.errors.UniqueViolation, KeyDestroyed) as error:
             # Somebody began the same stream at the same moment, used an event id elsewhere, or
@@ -136,9 +141,9 @@ class FeatureStreams(Application[UUID]):
             spoilt = AppendOutcome("error", error=error)
         if len(appends) == 1:
             return [spoilt]
-        return [outcome for append in appends for outcome in self.append([append])]
+        return [outcome for append in appends for outcome in self.append([append], leases)]
 
-    def _append(self, appends: Sequence[Append]) -> list[AppendOutcome]:
+    def _append(self, appends: Sequence[Append], leases: Leases | None) -> list[AppendOutcome]:
         keyed = [self._keyed(append) for append in appends]
         envelopes = [
             Envelope(append.stream, append.expected + number, event_id, event, append.key)
@@ -147,7 +152,10 @@ class FeatureStreams(Application[UUID]):
         ]
         outcomes: list[AppendOutcome] = []
         self.events.put(
-            cast("Sequence[DomainEventProtocol[UUID]]", envelopes), appends=keyed, outcomes=outcomes
+            cast("Sequence[DomainEventProtocol[UUID]]", envelopes),
+            appends=keyed,
+            outcomes=outcomes,
+            leases=leases,
         )
         for append, outcome in zip(keyed, outcomes, strict=True):
             if outcome.word == "appended" and append.effects.destroy_key:

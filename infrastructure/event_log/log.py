@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self
 from uuid import UUID
 
+from application.execution.hand_over import HandOver
 from application.ports import (
     Conflict,
+    DueStep,
     Effects,
     Groundless,
     LeaseLost,
@@ -24,7 +26,7 @@ from domain.recorded import Recorded
 from infrastructure.batcher import Batcher
 from infrastructure.event_log.application import FeatureStreams
 from infrastructure.event_log.registry import REGISTRY, Registry
-from infrastructure.event_log.stored import Append, AppendOutcome, StoredStamp
+from infrastructure.event_log.stored import Append, AppendOutcome, Leases, StoredStamp
 from infrastructure.postgres.database import Trust, sync_pool
 from infrastructure.sealing.data_keys import KeyRing
 
@@ -51,6 +53,7 @@ class PostgresEventLog:
         grown: Callable[[], None] = lambda: None,
         trust: Trust | None = None,
         saw: Callable[[int, bytes], None] = lambda _position, _hash: None,
+        hand_over: HandOver | None = None,
     ) -> None:
         """Describe the log.
 
@@ -63,6 +66,7 @@ class PostgresEventLog:
             grown: Called in the event loop after a transaction appended something.
             trust: Whether to work on what a connection leads to; without it, on anything.
             saw: Told position and hash of the last event of every answer.
+            hand_over: To a worker of this process; as `bp_worker` only.
         """
         self._pool = sync_pool(url, role, max_size=connections, trust=trust)
         writers = max(1, min(WRITERS, connections // 3))
@@ -71,6 +75,7 @@ class PostgresEventLog:
         self._features = FeatureStreams(self._pool, ring, registry, trust)
         self._grown = grown
         self._saw = saw
+        self._hand_over = hand_over
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="append")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
 
@@ -177,7 +182,20 @@ class PostgresEventLog:
 
     async def _write(self, appends: Sequence[Append]) -> Sequence[AppendOutcome]:
         loop = asyncio.get_running_loop()
-        outcomes = await loop.run_in_executor(self._writers, self._features.append, appends)
+        hand = self._hand_over
+        offered: Sequence[DueStep] = ()
+        leases = None
+        if hand is not None:
+            offered = hand.offer([due for append in appends for due in append.effects.due])
+            wanted = tuple(due.task_id for due in offered)
+            leases = Leases(hand.name, hand.lease_seconds, hand.per_tenant, wanted, {})
+        try:
+            outcomes = await loop.run_in_executor(
+                self._writers, self._features.append, appends, leases
+            )
+        finally:
+            if hand is not None and leases is not None:
+                hand.take(offered, leases.given)
         if any(outcome.word == "appended" for outcome in outcomes):
             self._grown()
         return outcomes

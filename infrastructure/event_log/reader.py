@@ -82,18 +82,14 @@ class LogReader:
     async def head(self) -> int:
         """The highest position that was ever drawn. Raises Unavailable."""
         query = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM es.positions"
-        async with self._database.system() as connection:
-            row = await (await connection.execute(query)).fetchone()
-        return int(row[0]) if row else 0
+        rows = await self._database.call(query)
+        return int(rows[0][0]) if rows else 0
 
     async def after(
         self, position: int, limit: int = PAGE, *, wait_ms: int = SAFE_UPTO_WAIT_MS
     ) -> Sequence[StoredHeader]:
         """The next headers in order, at most `limit`. Raises Unavailable."""
-        async with self._database.system() as connection:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(HEADERS, (position, limit, wait_ms))
-            rows = await cursor.fetchall()
+        rows = await self._database.call(HEADERS, (position, limit, wait_ms))
         return [StoredHeader(*row[:11], *self._resumed(row[11])) for row in rows]
 
     async def page(
@@ -195,33 +191,53 @@ class LogReader:
 
         One that cannot be opened stands there as the reason: it hurts its own feature alone.
         """
-        streams = {row.key_id: row for row in rows if row.key_id is not None}
-        if not streams:
+        named = {row.key_id for row in rows if row.key_id is not None}
+        if not named:
             return {}
-        if self._ring is None:
-            raise RuntimeError("this reader has no key ring: it reads headers and raw rows only")
-        kept = {
-            key.key_id: key
-            for row in streams.values()
-            if (key := self._ring.kept(row.tenant_id, row.feature_id)) is not None
-        }
-        missing = list(streams.keys() - kept.keys())
-        cursor = await connection.execute(KEYS, (missing, list(streams)))
-        alive: dict[UUID, Any] = dict(await cursor.fetchall())
+        kept = self._kept(rows)
+        cursor = await connection.execute(KEYS, (list(named - kept.keys()), list(named)))
+        return self._opened(rows, dict(await cursor.fetchall()), kept)
+
+    def opened(self, rows: Sequence[StoredRow], wrapped: Mapping[UUID, bytes]) -> Keys:
+        """The same of keys that were read along: those that exist, by id."""
+        return self._opened(rows, wrapped, self._kept(rows))
+
+    def _opened(
+        self, rows: Sequence[StoredRow], wrapped: Mapping[UUID, Any], kept: Mapping[UUID, DataKey]
+    ) -> Keys:
         keys: dict[UUID, DataKey | Exception] = {}
-        for key_id, row in streams.items():
-            if key_id not in alive:
-                self._ring.forget(row.tenant_id, row.feature_id)
+        for key_id, row in _by_key(rows).items():
+            if key_id not in wrapped:
+                self._keys.forget(row.tenant_id, row.feature_id)
             elif key_id in kept:
                 keys[key_id] = kept[key_id]
             else:
                 try:
-                    keys[key_id] = self._ring.opened(
-                        key_id, alive[key_id], row.tenant_id, row.feature_id
+                    keys[key_id] = self._keys.opened(
+                        key_id, wrapped[key_id], row.tenant_id, row.feature_id
                     )
                 except (Unsealable, MasterKeyUnusable) as error:
                     keys[key_id] = error
         return keys
+
+    @property
+    def _keys(self) -> KeyRing:
+        if self._ring is None:
+            raise RuntimeError("this reader has no key ring: it reads headers and raw rows only")
+        return self._ring
+
+    def _kept(self, rows: Sequence[StoredRow]) -> dict[UUID, DataKey]:
+        """Of the rows' keys, those that this process has kept."""
+        return {
+            key.key_id: key
+            for row in _by_key(rows).values()
+            if (key := self._keys.kept(row.tenant_id, row.feature_id)) is not None
+        }
+
+
+def _by_key(rows: Sequence[StoredRow]) -> Mapping[UUID, StoredRow]:
+    """A row for each key."""
+    return {row.key_id: row for row in rows if row.key_id is not None}
 
 
 def key_in(keys: Keys, key_id: UUID | None) -> DataKey | None:

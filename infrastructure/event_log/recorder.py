@@ -24,6 +24,7 @@ from application.ports import Diverged
 from infrastructure.event_log.stored import (
     Append,
     AppendOutcome,
+    Leases,
     Recording,
     StoredFeatureEvent,
     StoredStamp,
@@ -56,6 +57,12 @@ APPEND: Final = (
 to that tenant, and only then are its items appended. The call depends on what the binding gave, so
 that no plan can turn them round. Tenants come in order, and the streams of each are locked in
 theirs: two batches cannot deadlock."""
+APPEND_AND_HAND_OVER: Final = (
+    "SELECT a.item, a.outcome, a.position, a.version, a.event_id, a.recorded_at, a.previous_hash,"
+    " a.hash, a.task_id, a.fence"
+    " FROM app.append_and_hand_over(%s::text[], %s::text[], %b, %b, %s::uuid[], %s, %s, %s) a"
+)
+"""The same for a worker, which is leased tasks that the batch makes in the same transaction."""
 READ: Final = (
     "SELECT version, event_id, type, schema_version, payload, sealed, key_id, position, key_alive,"
     " correlation_id, causation_id, actor, recorded_at, previous_hash, hash"
@@ -120,9 +127,12 @@ class FeatureRecorder(ApplicationRecorder):
         *,
         appends: Sequence[Append] = (),
         outcomes: list[AppendOutcome] | None = None,
+        leases: Leases | None = None,
         **kwargs: Any,
     ) -> None:
         """Append a batch in one transaction; `outcomes` gets one answer for each item, in order.
+
+        Of the tasks that it makes, those that `leases` names are leased to who asks there.
 
         Raises:
             Unavailable: the database does not answer; whether anything was appended is unknown.
@@ -130,10 +140,19 @@ class FeatureRecorder(ApplicationRecorder):
         """
         stored = cast("Sequence[StoredFeatureEvent]", stored_events)
         asked = self._asked(appends, stored)
+        made = {due.task_id for append in appends for due in append.effects.due}
+        wanted = [task_id for task_id in leases.wanted if task_id in made] if leases else []
+        query, values = APPEND, tuple[Any, ...](asked)
+        if leases and wanted:
+            named = (wanted, leases.owner, leases.seconds, leases.per_tenant)
+            query, values = APPEND_AND_HAND_OVER, (*asked, *named)
         with unavailable():
             rows = self._once_more(
-                lambda c: c.execute(APPEND, asked, binary=True).fetchall(), ANSWER_SECONDS
+                lambda c: c.execute(query, values, binary=True).fetchall(), ANSWER_SECONDS
             )
+        if leases and wanted:
+            leases.given.update({row[8]: row[9] for row in rows if row[0] is None})
+            rows = [row[:8] for row in rows if row[0] is not None]
         if outcomes is not None:
             outcomes.extend(_outcomes(len(appends), rows))
 

@@ -76,6 +76,19 @@ class AppendOutcome(NamedTuple):
     error: Exception | None = None
 
 
+class Leases(Struct):
+    """Leases that are to be given in the transaction of a batch, of tasks that it makes."""
+
+    owner: str
+    """The worker."""
+    seconds: float
+    per_tenant: int
+    """Tasks of one tenant that run at once, at most."""
+    wanted: tuple[UUID, ...]
+    given: dict[UUID, int]
+    """Filled in: the fencing token of each task that was leased."""
+
+
 class Envelope(Struct, frozen=True):
     """What the library calls a domain event: ours, with its place in the stream."""
 

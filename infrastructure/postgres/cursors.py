@@ -22,6 +22,7 @@ ON CONFLICT (name) DO UPDATE SET position = excluded.position,
   updated_at = clock_timestamp()
 WHERE c.position < excluded.position OR (c.anchor_position IS NOT NULL AND NOT EXISTS (
   SELECT FROM es.events x WHERE x.position = c.anchor_position AND x.hash = c.anchor_hash))
+RETURNING c.position
 """
 
 
@@ -34,14 +35,12 @@ class PostgresCursors:
 
     async def get(self, name: str) -> int:
         """The position; 0 for an unknown reader, and for one that saw what is in no log."""
-        async with self._database.system() as connection:
-            row = await (await connection.execute(GET, (name,))).fetchone()
-        return int(row[0]) if row else 0
+        rows = await self._database.call(GET, (name,))
+        return int(rows[0][0]) if rows else 0
 
     async def set(self, name: str, position: int, event_id: UUID) -> None:
         """Move on to an event. An earlier one than the stored changes nothing.
 
         Nor does one that is in no log: it was read before the log was set back.
         """
-        async with self._database.system() as connection:
-            await connection.execute(SET, (name, position, event_id))
+        await self._database.call(SET, (name, position, event_id))

@@ -305,11 +305,22 @@ class Database:
         async with self._transaction("") as connection:
             yield connection
 
-    async def call(self, query: LiteralString, given: Params = ()) -> list[tuple[Any, ...]]:
+    async def call(
+        self,
+        query: LiteralString,
+        given: Params = (),
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> list[tuple[Any, ...]]:
         """One statement that is a transaction of its own, in one round trip; its rows.
 
         For what bears repeating: when the connection turns out to be dead, it is asked again on
         another one. The statement is of no tenant, unless it is a function that enters one.
+
+        Args:
+            query: The statement.
+            given: Its values.
+            answer_seconds: How long the server is waited for; then the connection is dead.
 
         Raises:
             Unavailable: the database does not answer.
@@ -317,16 +328,19 @@ class Database:
         with unavailable():
             began = time.monotonic()
             try:
-                return await self._called(query, given)
+                return await self._called(query, given, answer_seconds)
             except psycopg.Error as error:
                 await self._replace_after(error)
                 if not bears_another_try(error, time.monotonic() - began):
                     raise
-            return await self._called(query, given)
+            return await self._called(query, given, answer_seconds)
 
-    async def _called(self, query: LiteralString, given: Params) -> list[tuple[Any, ...]]:
+    async def _called(
+        self, query: LiteralString, given: Params, answer_seconds: float
+    ) -> list[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
             admit(connection, self._trust)
+            connection.answer_seconds = answer_seconds
             cursor = connection.cursor(binary=True)
             await cursor.execute(query, given)
             return await cursor.fetchall()

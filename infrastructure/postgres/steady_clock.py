@@ -12,11 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from infrastructure.postgres.database import Database
-
 log = structlog.get_logger(__name__)
 
-ASK: Final = "SELECT steady, at, jumps, moved FROM app.keep_time(%s, %s, %s, %s)"
 TRIES: Final = 3
 """The first may leave it open, the second settles it; another process may come between."""
 
@@ -76,11 +73,3 @@ class SteadyClock:
                 return False
         self._last = _Answer(at, jumps, sent, received)
         return bool(steady)
-
-    async def keep(self, database: Database) -> None:
-        """See to it that stored times are where they belong. Raises Unavailable."""
-        for _ in range(TRIES):
-            sent = self._clock()
-            [row] = await database.call(ASK, self.asked(sent))
-            if self.answered(sent, row):
-                return

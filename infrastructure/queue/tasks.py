@@ -27,6 +27,13 @@ ends the process it runs in alone is failed at once: these are the losses of who
 PER_TENANT: Final = 8
 """Tasks of one tenant that run at once."""
 
+MANY_STEPS: Final = 32
+"""So many steps in one call are a backlog, which waits for nobody."""
+
+LINGER_SECONDS: Final = 0.1
+"""How long whoever makes up for appends waits for more to look for: the tasks are there, nearly
+always, and one look serves many messages."""
+
 PUT_OFF_SECONDS: Final = 30.0
 """The shortest pause of a task that nothing could be done about."""
 
@@ -99,12 +106,18 @@ class PostgresTasks:
         *,
         max_attempts: int = MAX_ATTEMPTS,
         per_tenant: int = PER_TENANT,
+        linger_seconds: float = 0.0,
     ) -> None:
-        """Take a database as worker or sweeper, and the bounds of attempts and of fairness."""
+        """Take a database as worker or sweeper, and the bounds of attempts and of fairness.
+
+        Steps that are to be added wait `linger_seconds` for others, unless they are many.
+        """
         self._database = database
         self._max_attempts = max_attempts
         self._per_tenant = per_tenant
-        self._enqueue = Batcher(self._add)
+        self._enqueue = Batcher(
+            self._add, linger_seconds=linger_seconds, hurry=lambda steps: len(steps) >= MANY_STEPS
+        )
         self._ended = Batcher(self._end)
         self._time = SteadyClock()
 

@@ -195,6 +195,11 @@ def by_feature(entries: Iterable[Entry]) -> Mapping[UUID, list[Entry]]:
     return lives
 
 
+def begun_by(entries: Iterable[Entry]) -> frozenset[UUID]:
+    """The features whose first event of all is among these."""
+    return frozenset(entry.feature_id for entry in entries if entry.version == 1)
+
+
 def touched_by(
     projections: Iterable[Projection[Any]], entries: Iterable[Entry]
 ) -> Mapping[str, dict[UUID, UUID]]:

@@ -8,7 +8,7 @@ else: no event and no row stops a projector.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,18 +21,22 @@ from application.running.turns import SLICE
 from application.running.waiting import any_set_within
 from infrastructure.postgres.database import Database
 from infrastructure.read_models.cache import Cache
-from infrastructure.read_models.fold import Batch, touched_by
+from infrastructure.read_models.fold import Batch, RowsOf, begun_by, touched_by
 from infrastructure.read_models.generations import Generation, known, together
 from infrastructure.read_models.source import LogPage, Source
 from infrastructure.read_models.views import (
     Generations,
     InNoLog,
     clear,
+    is_plain,
     load,
+    load_committed,
     locked,
+    project,
     retire,
     save,
     save_apart,
+    waiting_in,
 )
 from projections.catalogue import PROJECTIONS, RETIRED
 from projections.projection import Projection
@@ -53,6 +57,9 @@ CONFIRM_SECONDS: Final = 1.0
 
 Applied = Callable[[UUID, UUID, int, int], Awaitable[None]]
 """Told after the commit: tenant, feature, and the version and position that its rows show."""
+
+Wanted = Mapping[str, dict[UUID, UUID]]
+"""The features whose rows a page may change, by projection, each with its tenant."""
 
 
 async def _nobody(_tenant: UUID, _feature: UUID, _version: int, _position: int) -> None:
@@ -88,6 +95,8 @@ class Projector:
         self._notified = asyncio.Event()
         self._cache = Cache()
         self._generations: Sequence[Generation] = ()
+        self._parked: frozenset[tuple[str, UUID]] | None = None
+        """Who waits, by projection, as far as it is known of all that is moved together."""
         self._confirmed_at = 0.0
         self._retired: Sequence[str] = RETIRED
         self._recent: deque[tuple[float, int]] = deque()
@@ -148,7 +157,7 @@ class Projector:
                 raise
             except Exception as error:  # noqa: BLE001 - one feature is at fault: which, is found out.
                 log.warning("page_refused", cause=type(error).__name__, at=generations.position)
-                self._cache = Cache()
+                self._forget_rows()
                 batch = await self._commit(generations, page, apart=True)
         except BaseException:
             self.start_over()
@@ -165,7 +174,11 @@ class Projector:
     def start_over(self) -> None:
         """Look again where the read models stand, and keep no row in memory."""
         self._generations = ()
+        self._forget_rows()
+
+    def _forget_rows(self) -> None:
         self._cache = Cache()
+        self._parked = None
 
     async def _shown(self) -> Sequence[Generation]:
         async with self._database.system() as connection:
@@ -190,24 +203,84 @@ class Projector:
     async def _commit(
         self, generations: Generations, page: LogPage, *, apart: bool = False
     ) -> Batch | None:
-        projections = [self._projections[name] for name in generations.of]
-        wanted = touched_by(projections, page.entries)
+        wanted = touched_by(self._of(generations), page.entries)
+        # As long as some stand elsewhere, it is not known for all of them who waits.
+        if len(generations.of) == len(self._projections) and not apart:
+            if self._parked is None:
+                self._parked = await waiting_in(self._database, generations)
+            word, batch = await self._commit_at_once(generations, page, wanted, self._parked)
+            if word == "in_no_log":
+                raise InNoLog(InNoLog.__doc__)
+            if word in ("moved", "elsewhere"):
+                return batch if word == "moved" else None
+            self._forget_rows()
+        return await self._commit_holding(generations, page, wanted, apart=apart)
+
+    async def _commit_at_once(
+        self,
+        generations: Generations,
+        page: LogPage,
+        wanted: Wanted,
+        parked: Collection[tuple[str, UUID]],
+    ) -> tuple[str, Batch]:
+        """In one round trip, where the page only writes rows; what came of it, see `project`."""
+        cached, missing = self._cache.find(generations, wanted)
+        begun = begun_by(page.entries)  # Of a feature that begins here there are no rows yet.
+        older = {
+            name: {feature: tenant for feature, tenant in features.items() if feature not in begun}
+            for name, features in missing.items()
+        }
+        loaded = await load_committed(self._database, generations, older, self._projections)
+        rows: RowsOf = {
+            name: {**{feature: {} for feature in missing[name]}, **cached[name], **loaded[name]}
+            for name in wanted
+        }
+        batch = await self._folded(generations, rows, parked, page, quiet=True)
+        if not is_plain(batch):
+            return "not_plain", batch
+        word = await project(self._database, generations, batch, parked, page.upto, page.head)
+        if word == "moved":
+            self._keep(generations, wanted, rows, batch)
+        return word, batch
+
+    async def _commit_holding(
+        self, generations: Generations, page: LogPage, wanted: Wanted, *, apart: bool
+    ) -> Batch | None:
+        """With the positions held meanwhile: whatever it is that the page does."""
         cached, missing = self._cache.find(generations, wanted)
         async with self._database.system() as connection:
             if not await locked(connection, generations):
                 return None
             loaded, parked = await load(connection, generations, missing, self._projections)
             rows = {name: {**cached[name], **loaded[name]} for name in wanted}
-            batch = Batch(projections, rows, parked)
-            for start in range(0, len(page.entries), SLICE):
-                batch.add(page.entries[start : start + SLICE])
-                await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
+            batch = await self._folded(generations, rows, parked, page)
             write = save_apart if apart else save
             await write(connection, generations, batch, page.upto, page.head)
+        self._keep(generations, wanted, rows, batch)
+        return batch
+
+    def _of(self, generations: Generations) -> Sequence[Projection[Any]]:
+        return [self._projections[name] for name in generations.of]
+
+    async def _folded(
+        self,
+        generations: Generations,
+        rows: RowsOf,
+        parked: Collection[tuple[str, UUID]],
+        page: LogPage,
+        *,
+        quiet: bool = False,
+    ) -> Batch:
+        batch = Batch(self._of(generations), rows, parked, quiet=quiet)
+        for start in range(0, len(page.entries), SLICE):
+            batch.add(page.entries[start : start + SLICE])
+            await asyncio.sleep(0)  # Whatever else this process does goes on meanwhile.
+        return batch
+
+    def _keep(self, generations: Generations, wanted: Wanted, rows: RowsOf, batch: Batch) -> None:
         # Only what was read: of features that no event of the page touches, the batch knows no row.
         read = {name: {f: rows[name][f] for f in features} for name, features in wanted.items()}
         self._cache.keep(generations, read, batch.waiting)
-        return batch
 
     def _moved(self, generations: Generations, page: LogPage) -> None:
         self._generations = [

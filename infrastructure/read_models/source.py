@@ -21,12 +21,15 @@ from infrastructure.sealing.data_keys import KeyRing
 SAFE_UPTO_WAIT_MS: Final = 20
 """How long a page waits for writers that may still fill a hole, before it ends at the hole."""
 
-SAFE_UPTO: Final = "select es.safe_upto(%s, %s, %s)"
 ROWS: Final = """
     select position, tenant_id, stream_id, version, event_id, type, schema_version, payload, sealed,
       key_id, correlation_id, causation_id, actor, recorded_at, previous_hash, hash from es.events
 """
-PAGE: Final = ROWS + "where position > %s and position <= %s order by position limit %s"
+PAGE: Final = """
+    select upto, position, tenant_id, stream_id, version, event_id, type, schema_version, payload,
+      sealed, key_id, correlation_id, causation_id, actor, recorded_at, previous_hash, hash,
+      key_alive, wrapped from es.follow_page(%s, %s, %s, %s)
+"""
 STREAM: Final = ROWS + "where stream_id = %s and version >= %s and position <= %s order by version"
 
 
@@ -74,21 +77,18 @@ class PostgresSource:
 
     async def page(self, after: int, limit: int, upto: int | None = None) -> LogPage:
         """Up to `limit` events behind a position, none of them past `upto`."""
-        async with self._database.system() as connection:
-            # The high-water mark first: what it lets through is committed, so the next statement
-            # sees it.
-            cursor = await connection.execute(SAFE_UPTO, (after, limit, SAFE_UPTO_WAIT_MS))
-            (safe,) = await cursor.fetchone() or (after,)
-            end = safe if upto is None else min(safe, upto)
-            if end <= after:
-                return LogPage((), after, 0)
-            cursor = await connection.execute(PAGE, (after, end, limit), binary=True)
-            rows = [StoredRow(*row) for row in await cursor.fetchall()]
-            keys = await self._reader.keys_of(connection, rows)
+        wanted = (after, limit, SAFE_UPTO_WAIT_MS, upto)
+        found = await self._database.call(PAGE, wanted)
+        end = found[0][0]
+        rows = [StoredRow(*row[1:17]) for row in found if row[1] is not None]
+        if not rows:
+            return LogPage((), end, 0)
+        wrapped = {row[10]: row[18] for row in found if row[17]}
+        keys = self._reader.opened(rows, wrapped)
         entries = await self.open(rows, keys)
-        last = rows[-1] if rows else None
-        upto = rows[-1].position if len(rows) == limit else end
-        return LogPage(entries, upto, len(rows), (last.position, last.hash) if last else None)
+        last = rows[-1]
+        upto = last.position if len(rows) == limit else end
+        return LogPage(entries, upto, len(rows), (last.position, last.hash))
 
     async def of_feature(self, feature_id: UUID, version: int, upto: int) -> Sequence[Entry]:
         """One feature's events from a version on, none of them past the position `upto`."""

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from application.ports import Unreadable, Why
 from domain.status import Status
-from infrastructure.postgres.database import AsyncBoundedConnection, Database
+from infrastructure.postgres.database import READ_SECONDS, AsyncBoundedConnection, Database
 from infrastructure.read_models.signals import Signals
 from infrastructure.read_models.views import COMPLETE_UPTO
 from projections.dashboard import DASHBOARD, DashboardRow
@@ -24,30 +24,14 @@ from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE, MessageRow, item_of
 from projections.projection import Projection
 from projections.run import RUN, RunRow
-from projections.store import LIMIT, MOST, Page
+from projections.store import LIMIT, MOST, Page, Standing
 
 R = TypeVar("R", bound=Struct)
 
-FEATURES: Final = """
-    select feature_id, row::text from app.views
-    where projection = 'dashboard' and feature_id < %(before)s
-      and generation = (
-        select generation from app.positions where projection = 'dashboard' and active)
-      and (%(status)s::text is null or row ->> 'status' = %(status)s::text)
-      and (%(title)s::text is null or row ->> 'title' ilike %(title)s::text)
-    order by feature_id desc limit %(limit)s
-"""
-FORKS: Final = """
-    select v.feature_id, v.row::text from es.streams s
-    join app.views v on v.projection = 'dashboard' and v.tenant_id = s.tenant_id
-      and v.feature_id = s.stream_id
-    where s.forked_from = %(feature_id)s and v.feature_id < %(before)s
-      and v.generation = (
-        select generation from app.positions where projection = 'dashboard' and active)
-    order by v.feature_id desc limit %(limit)s
-"""
+FEATURES: Final = "select feature_id, row from app.feature_page(%s, %s, %s, %s, %s)"
+FORKS: Final = "select feature_id, row from app.fork_page(%s, %s, %s, %s)"
 ROW: Final = "select app.view_row(%s, %s, %s, %s)"
-CURRENT: Final = "select app.current_row(%s, %s)"
+STANDING: Final = "select row, latest from app.standing(%s, %s)"
 VISIBLE: Final = """
     select row::text from app.views
     where projection = 'message' and feature_id = %(feature_id)s and key > %(after)s
@@ -73,7 +57,8 @@ NEWEST: Final = UUID(int=2**128 - 1)
 """Behind every feature that will ever be."""
 
 POLL_SECONDS: Final = (0.03, 0.25)
-"""How often a waiting read looks again by itself: at first, and at last."""
+"""How often a waiting read looks again by itself: at first, and at last. One that is told when the
+row changes looks as at last."""
 
 Watch = Callable[[UUID, UUID | None], AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]]
 """What is said about one feature, by tenant and feature (`ports.Live.watch`)."""
@@ -103,12 +88,9 @@ class PostgresReadStore:
     ) -> Page[DashboardRow]:
         """The tenant's features, newest first."""
         title = q.strip().lower()
-        values = {
-            "before": after or NEWEST,
-            "status": status,
-            "title": f"%{_literal(title)}%" if title else None,
-        }
-        return await self._listed(tenant_id, FEATURES, DASHBOARD, values, limit)
+        words = f"%{_literal(title)}%" if title else None
+        asked = (tenant_id, after or NEWEST, status and str(status), words)
+        return await self._listed(FEATURES, asked, limit)
 
     async def feature(
         self,
@@ -127,25 +109,24 @@ class PostgresReadStore:
                 asyncio.timeout(timeout),
                 self._signals(tenant_id, feature_id, min_version) as signals,
             ):
-                poll = POLL_SECONDS[0]
+                poll = POLL_SECONDS[self._watch is not None]
                 while not _reached(row, min_version):
                     await signals.wait(poll)
                     poll = min(2 * poll, POLL_SECONDS[1])
                     row = await self._row(tenant_id, FEATURE, feature_id)
         return row
 
-    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
-        """One feature, if its row shows all that the log holds of it."""
-        found = await self._database.call(CURRENT, (tenant_id, feature_id))
-        row = found[0][0]
-        return None if row is None else _decoded(FEATURE, row)
+    async def standing(self, tenant_id: UUID, feature_id: UUID) -> Standing:
+        """One feature's row, and how far the log is."""
+        asked = (tenant_id, feature_id)
+        [(row, latest)] = await self._database.call(STANDING, asked, answer_seconds=READ_SECONDS)
+        return Standing(None if row is None else _decoded(FEATURE, row), latest)
 
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None
     ) -> Page[DashboardRow]:
         """The features that were forked from this one, newest first."""
-        values = {"feature_id": feature_id, "before": after or NEWEST}
-        return await self._listed(tenant_id, FORKS, DASHBOARD, values, limit)
+        return await self._listed(FORKS, (tenant_id, feature_id, after or NEWEST), limit)
 
     async def messages(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: int = 0
@@ -178,10 +159,9 @@ class PostgresReadStore:
         """Places in the log that are not applied yet; holes are counted."""
         return await self._number(LAG)
 
-    async def _number(self, query: str) -> int:
-        async with self._database.system() as connection:
-            row = await (await connection.execute(query)).fetchone()
-        return int(row[0]) if row else 0
+    async def _number(self, query: LiteralString) -> int:
+        rows = await self._database.call(query)
+        return int(rows[0][0]) if rows else 0
 
     async def _row(self, tenant_id: UUID, projection: Projection[R], feature_id: UUID) -> R | None:
         found = await self._database.call(ROW, (tenant_id, projection.name, feature_id, ""))
@@ -196,36 +176,26 @@ class PostgresReadStore:
         values: dict[str, Any],
         limit: int,
     ) -> Page[R]:
-        found, more = await self._found(tenant_id, query, values, limit)
-        return Page(tuple(_decoded(projection, row) for (row,) in found), more)
-
-    async def _listed(
-        self,
-        tenant_id: UUID,
-        query: str,
-        projection: Projection[R],
-        values: dict[str, Any],
-        limit: int,
-    ) -> Page[R]:
-        """The same of a list of features: one that cannot be read hides no other."""
-        found, more = await self._found(tenant_id, query, values, limit)
-        rows: list[R] = []
-        unread: list[UUID] = []
-        for feature_id, row in found:
-            try:
-                rows.append(_decoded(projection, row))
-            except Unreadable:
-                unread.append(feature_id)
-        return Page(tuple(rows), more, tuple(unread))
-
-    async def _found(
-        self, tenant_id: UUID, query: str, values: dict[str, Any], limit: int
-    ) -> tuple[list[Any], bool]:
-        """The rows of a page as they are stored, and whether the list goes on behind them."""
         wanted = _bounded(limit)
         async with self._database.tenant(tenant_id) as connection:
             found = await _rows(connection, query, {**values, "limit": wanted + 1})
-        return found[:wanted], len(found) > wanted
+        rows = tuple(_decoded(projection, row) for (row,) in found[:wanted])
+        return Page(rows, len(found) > wanted)
+
+    async def _listed(
+        self, query: LiteralString, asked: tuple[Any, ...], limit: int
+    ) -> Page[DashboardRow]:
+        """A page of a list of features: one that cannot be read hides no other."""
+        wanted = _bounded(limit)
+        found = await self._database.call(query, (*asked, wanted + 1), answer_seconds=READ_SECONDS)
+        rows: list[DashboardRow] = []
+        unread: list[UUID] = []
+        for feature_id, row in found[:wanted]:
+            try:
+                rows.append(_decoded(DASHBOARD, row))
+            except Unreadable:
+                unread.append(feature_id)
+        return Page(tuple(rows), len(found) > wanted, tuple(unread))
 
     @contextlib.asynccontextmanager
     async def _signals(

@@ -4,7 +4,7 @@ Invariant: rows and the position they stand for move in one transaction, under t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from psycopg import AsyncCursor
 from infrastructure.postgres.database import LOST, AsyncBoundedConnection, Database
 from infrastructure.read_models.fold import SPOILT, Batch, Parked, RowChange, RowsOf
 from projections.catalogue import PROJECTIONS
-from projections.projection import Projection
+from projections.projection import Projection, Rows
 
 _NAMES: Final = ", ".join(f"'{projection.name}'" for projection in PROJECTIONS)
 COMPLETE_UPTO: Final = (
@@ -103,6 +103,13 @@ REMOVE: Final = """
     where v.projection = gone.projection and v.generation = gone.generation
       and v.tenant_id = gone.tenant_id and v.feature_id = gone.feature_id and v.key = gone.key
 """
+
+PROJECT: Final = (
+    "select app.project(%s::text[], %s::int[], %s::bigint, %s::bytea, %s::text[], %s::uuid[],"
+    " %s::bigint, %s::bigint, %s::bytea,"
+    " %s::text[], %s::int[], %s::uuid[], %s::uuid[], %s::text[], %s::int[], %s::text[])"
+)
+"""All of it in one round trip, where rows are only written and nobody is parked or released."""
 
 CLEAR_FEATURE: Final = """
     delete from app.views
@@ -195,13 +202,91 @@ async def load(
             cursors[name] = await connection.execute(LOAD, values)
         rows[name] = {feature_id: {} for feature_id in features}
     for name, cursor in cursors.items():
-        decode = msgspec.json.Decoder(projections[name].row).decode
-        for feature_id, item, row in await cursor.fetchall():
-            try:
-                rows[name][feature_id][item] = decode(row)
-            except (msgspec.MsgspecError, RecursionError):
-                rows[name][feature_id][item] = SPOILT
+        _decode_into(rows[name], await cursor.fetchall(), projections[name])
     return rows, {(name, feature_id) for name, feature_id in await parked.fetchall()}
+
+
+def _decode_into(
+    rows: dict[UUID, Rows], found: Iterable[tuple[Any, ...]], projection: Projection[Any]
+) -> None:
+    decode = msgspec.json.Decoder(projection.row).decode
+    for feature_id, item, row in found:
+        try:
+            rows[feature_id][item] = decode(row)
+        except (msgspec.MsgspecError, RecursionError):
+            rows[feature_id][item] = SPOILT
+
+
+async def load_committed(
+    database: Database,
+    generations: Generations,
+    wanted: Mapping[str, Mapping[UUID, UUID]],
+    projections: Mapping[str, Projection[Any]],
+) -> RowsOf:
+    """All rows of the wanted features as they are committed. Raises Unavailable.
+
+    They hold for as long as the positions and who is parked stay what they are, which `project`
+    sees to.
+    """
+    rows: RowsOf = {}
+    for name, features in wanted.items():
+        rows[name] = {feature_id: {} for feature_id in features}
+        if features:
+            values = (name, generations.of[name], [*features.values()], [*features])
+            found = await database.call(LOAD, values)
+            _decode_into(rows[name], found, projections[name])
+    return rows
+
+
+async def waiting_in(database: Database, generations: Generations) -> frozenset[tuple[str, UUID]]:
+    """Who is parked, by projection, as it is committed. Raises Unavailable."""
+    found = await database.call(PARKED, generations.columns())
+    return frozenset((name, feature_id) for name, feature_id in found)
+
+
+async def project(
+    database: Database,
+    generations: Generations,
+    batch: Batch,
+    parked: Collection[tuple[str, UUID]],
+    position: int,
+    head: tuple[int, bytes] | None,
+) -> str:
+    """Write what a batch changed and move the positions, in one round trip; what came of it.
+
+    Args:
+        database: As role `bp_projector`.
+        generations: What moves, and where it is believed to be.
+        batch: Rows to write: of nothing that it removes, parks or lets go.
+        parked: Who is believed to wait, by projection.
+        position: Where it moves to.
+        head: Position and hash of the last event of the batch.
+
+    Returns:
+        `moved`, or why nothing was done: `elsewhere`, `parked`, `in_no_log` (see the function).
+
+    Raises:
+        Unavailable: the database does not answer; all of it was done, or nothing.
+    """
+    of = generations.of
+    waiting = _columns(parked) if parked else ([], [])
+    rows = [
+        (c.projection, of[c.projection], c.tenant_id, c.feature_id, c.item, c.version, c.row)
+        for c in batch.changes()
+    ]
+    *named, bodies = _columns(rows) if rows else [[] for _ in range(7)]
+    encoded = [_encode(body).decode() for body in bodies]
+    moving = (*generations.columns(), generations.position, generations.head)
+    values = (*moving, *waiting, position, *(head or (None, None)), *named, encoded)
+    [(word,)] = await database.call(PROJECT, values)
+    return str(word)
+
+
+def is_plain(batch: Batch) -> bool:
+    """Whether a batch only writes rows, which `project` can do."""
+    return not (
+        batch.parked or batch.released or any(change.row is None for change in batch.changes())
+    )
 
 
 async def save(

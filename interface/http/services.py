@@ -6,7 +6,7 @@ Invariant: no handler reaches for anything that is not here, and nothing here is
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +98,9 @@ class FeatureUseCases(Protocol):
 
     async def as_of(self, tenant_id: UUID, feature_id: UUID, version: int) -> Feature:
         """The feature as it was at a version."""
+
+    async def since(self, tenant_id: UUID, feature_id: UUID, version: int) -> Sequence[Recorded]:
+        """A feature's events after a version, in order."""
 
     async def do(
         self,

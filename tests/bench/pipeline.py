@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -29,9 +29,10 @@ from uuid_utils.compat import uuid7
 
 from application.agents.table import agent_configs_of
 from application.execution.attempt import AttemptAdapters
+from application.execution.hand_over import HandOver
 from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice, Providers
-from application.execution.runner import Runner
+from application.execution.runner import LEASE_SECONDS, Runner
 from application.execution.worker import Worker, WorkerLimits
 from application.features import CommandOutcome, Features
 from application.ports import Block, Effects, Metadata, Model, ModelAnswer
@@ -52,6 +53,7 @@ from infrastructure.read_models import PostgresReadStore
 from infrastructure.sealing.data_keys import DataKeys
 from interface import event_loop
 from interface.foundation import Foundation, addresses_of, open_foundation
+from interface.http.responses.as_of import caught_up
 from interface.processes import (
     database_of,
     features_of,
@@ -81,8 +83,8 @@ class InstantModel:
 class Watched(Features):
     """The write path, with a look at the clock after every commit."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         self.committed: dict[tuple[UUID, int], float] = {}
         self.applied: dict[UUID, int] = {}
         self.reached: dict[UUID, asyncio.Queue[Status]] = defaultdict(asyncio.Queue)
@@ -118,6 +120,8 @@ class Bench:
         self.base = base
         self.samples = samples
         self.done = 0
+        self.patience_seconds = 1.0
+        """How long a user waits to be told before looking for himself."""
 
     async def open(
         self, scope: AsyncExitStack, workers: int
@@ -125,8 +129,12 @@ class Bench:
         base = self.base
         watch = await open_continuity(scope, base, ("worker",))
         database = await database_of(scope, base, "bp_worker", pool="worker")
-        _, log = await features_of(scope, base, database, "bp_worker", pool="worker-log")
-        self.features = Watched(log, None, base.live, uuid7)
+        hand_over = HandOver(base.name, lease_seconds=LEASE_SECONDS, per_tenant=10_000)
+        hand = hand_over if base.settings.hand_over else None
+        _, log = await features_of(
+            scope, base, database, "bp_worker", pool="worker-log", hand_over=hand
+        )
+        self.features = Watched(log, None, base.live, uuid7, in_hand=hand_over.holds)
         api = await database_of(scope, base, "bp_api", pool="api")
         self.reads = PostgresReadStore(api, watch=base.live.watch)
         self._watch_projections()
@@ -147,6 +155,7 @@ class Bench:
             agents=self.agent,
         )
         worker = Worker(base.name, tasks, runner, limits=WorkerLimits(steps_at_once=workers))
+        hand_over.bind(worker)
 
         async def wake(stop: asyncio.Event) -> None:
             async with base.work.listen() as subscription:
@@ -211,16 +220,24 @@ class Bench:
         self.samples[name].append(time.perf_counter() - began)
         return written
 
+    async def look(self, tenant_id: UUID, feature: UUID, version: int) -> None:
+        """Read a feature as the API does when its page is opened (`load_snapshot`)."""
+        standing = await self.reads.standing(tenant_id, feature)
+        if standing.shown < standing.latest:
+            row = await caught_up(self.features, tenant_id, feature, standing)
+            assert row is not None
+            assert row.version >= version
+
     async def reached(self, feature: UUID, origin: Metadata, seen_at: set[Status]) -> Status:
         """Where the feature stands for a person to act, at a place not seen before.
 
         A heartbeat may end a step between its commit and its return; then nobody tells the users
-        here, who look for themselves after a second.
+        here, who look for themselves after a while.
         """
         ends = {*GATES, Status.DONE, Status.FAILED} - seen_at
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(self.patience_seconds):
                     status = await self.features.reached[feature].get()
             except TimeoutError:
                 state = await self.features.load(origin.tenant_id, feature)
@@ -246,9 +263,7 @@ class Bench:
                     approve = c.Approve(GATES[status], shown.content_sha256)
                     written = await self.command(feature, approve, origin, "approve_ack")
                     seen = time.perf_counter()
-                    await self.reads.feature(
-                        origin.tenant_id, feature, min_version=written.accepted.version
-                    )
+                    await self.look(origin.tenant_id, feature, written.accepted.version)
                     self.samples["read_own_write"].append(time.perf_counter() - seen)
                 else:
                     assert status is Status.DONE, status
@@ -267,15 +282,26 @@ def cpu_of(pids: Sequence[int]) -> float:
     return total
 
 
-async def run(stack: Stack, root: Path, at_once: int, seconds: float) -> dict[str, Any]:
+async def run(
+    stack: Stack,
+    root: Path,
+    at_once: int,
+    seconds: float,
+    *,
+    measured: Callable[[], AbstractContextManager[None]] = nullcontext,
+    hand_over: bool = True,
+    by_the_clock: bool = True,
+) -> dict[str, Any]:
     settings = read_settings(data_dir=root, database_url=SecretStr("postgresql:///x")).model_copy(
-        update={"database_url": None}
+        update={"database_url": None, "hand_over": hand_over}
     )
     stop = asyncio.Event()
     samples: Samples = defaultdict(list)
     async with AsyncExitStack() as scope:
         base = await open_foundation(scope, settings, addresses_of(settings, stack), stop)
         bench = Bench(base, samples)
+        if not by_the_clock:
+            bench.patience_seconds = 60.0
         runs = await bench.open(scope, workers=max(32, at_once))
         async with asyncio.TaskGroup() as group:
             for each in runs:
@@ -283,10 +309,12 @@ async def run(stack: Stack, root: Path, at_once: int, seconds: float) -> dict[st
             await asyncio.wait_for(_users(bench, 1, 1.0), 30)
             samples.clear()
             bench.done = 0
-            reading = asyncio.create_task(bench.read(await bench.fill()))
+            origin = await bench.fill()
+            reading = asyncio.create_task(bench.read(origin) if by_the_clock else asyncio.sleep(0))
             before, postgres = time.process_time(), cpu_of([stack.pg_pid])
             began = time.perf_counter()
-            await _users(bench, at_once, seconds)
+            with measured():
+                await _users(bench, at_once, seconds)
             took = time.perf_counter() - began
             cpu = time.process_time() - before
             reading.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from infrastructure.artifacts import (
     StoreUrlRefused,
     open_store,
 )
+from infrastructure.artifacts.packs import packed
 from tests.fakes import MemoryArtifacts
 from tests.object_store import object_store
 
@@ -168,6 +170,103 @@ async def test_deleting_while_files_arrive_breaks_neither(store: ArtifactStore) 
     for body in bodies:
         with pytest.raises(ArtifactMissing):
             await store.get(key_of(body))
+
+
+async def put_together(store: ArtifactStore, bodies: list[bytes], feature: UUID = FEATURE) -> None:
+    await asyncio.gather(*(store.put(key_of(body, feature=feature), body) for body in bodies))
+
+
+TOGETHER = [b"", *(f"file {number}".encode() * 100 for number in range(19))]
+
+
+async def test_files_that_come_together_come_back_one_by_one(store: ArtifactStore) -> None:
+    await put_together(store, TOGETHER)
+    await put_together(store, TOGETHER[:3], OTHER_FEATURE)
+    for body in TOGETHER:
+        assert await store.get(key_of(body)) == body
+    with pytest.raises(ArtifactMissing):
+        await store.get(key_of(TOGETHER[5], feature=OTHER_FEATURE))
+    with pytest.raises(ArtifactMissing):
+        await store.get(key_of(BODY))
+    assert await store.delete_prefix(artifact_prefix(TENANT, FEATURE)) == len(TOGETHER)
+    for body in TOGETHER:
+        with pytest.raises(ArtifactMissing):
+            await store.get(key_of(body))
+    assert await store.get(key_of(TOGETHER[2], feature=OTHER_FEATURE)) == TOGETHER[2]
+
+
+async def test_of_files_that_came_together_some_can_be_kept(store: ArtifactStore) -> None:
+    await put_together(store, TOGETHER)
+    await store.put(key_of(BODY), BODY)
+    keep = [hashlib.sha256(body).hexdigest() for body in (TOGETHER[0], TOGETHER[7], BODY)]
+    prefix = artifact_prefix(TENANT, FEATURE)
+    assert await store.delete_prefix(prefix, keep) == len(TOGETHER) - 2
+    for body in (TOGETHER[0], TOGETHER[7], BODY):
+        assert await store.get(key_of(body)) == body
+    with pytest.raises(ArtifactMissing):
+        await store.get(key_of(TOGETHER[6]))
+    assert await store.delete_prefix(prefix) == 3
+
+
+PLACES = ("folder", pytest.param("s3", marks=pytest.mark.servers))
+
+
+@pytest.mark.parametrize("opened", PLACES, indirect=True)
+async def test_what_came_together_is_one_object_and_its_damage_is_told(
+    opened: tuple[ArtifactStore, Damage],
+) -> None:
+    store, damage = opened
+    assert isinstance(store, FolderStore | S3Store)
+    await put_together(store, TOGETHER)
+    name, pack = packed({hashlib.sha256(body).hexdigest(): body for body in TOGETHER})
+    key = artifact_prefix(TENANT, FEATURE) + name
+    assert {each async for each in store.names()} == {key_of(body) for body in TOGETHER}
+    last = max(TOGETHER, key=lambda body: hashlib.sha256(body).hexdigest())
+    await damage(key, pack[:-1] + b"x")
+    with pytest.raises(ArtifactDamaged):
+        await store.get(key_of(last))
+    assert await store.get(key_of(TOGETHER[3])) == TOGETHER[3]
+    await store.put(key_of(last), last)  # Alone, which mends it.
+    assert await store.get(key_of(last)) == last
+    kept = [hashlib.sha256(TOGETHER[3]).hexdigest()]
+    for rot in (b"rot", pack[:20], pack.replace(b'",', b'";', 1)):
+        await damage(key, rot)
+        with pytest.raises(ArtifactDamaged):
+            await _anew(store).get(key_of(TOGETHER[3]))
+        # Whatever is to be kept may be in there: it stays.
+        await store.delete_prefix(artifact_prefix(TENANT, FEATURE), kept)
+        with pytest.raises(ArtifactDamaged):
+            await store.get(key_of(TOGETHER[3]))
+    await damage(key, pack)
+    assert await store.get(key_of(TOGETHER[3])) == TOGETHER[3]
+    assert await store.delete_prefix(artifact_prefix(TENANT, FEATURE)) == len(TOGETHER)
+    assert [each async for each in store.names()] == []
+
+
+def _anew(store: FolderStore | S3Store) -> FolderStore | S3Store:
+    """The same store as a process sees it that has read nothing yet."""
+    if isinstance(store, S3Store):
+        store._held.clear()  # noqa: SLF001 - as a new process begins.
+    return store
+
+
+async def test_files_stand_apart_where_processes_read_no_packs(tmp_path: Path) -> None:
+    async with FolderStore(tmp_path / "files", packs=False) as store:
+        await put_together(store, TOGETHER)
+    found = [path.name for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    assert sorted(found) == sorted(hashlib.sha256(body).hexdigest() for body in TOGETHER)
+
+
+async def test_many_files_that_come_together_cost_the_disk_few_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    async with FolderStore(tmp_path / "files") as store:
+        await put_together(store, TOGETHER)
+        assert len(synced) == 4  # The object, its folder, and the two folders that are new.
+        await put_together(store, [body + b"!" for body in TOGETHER])
+        assert len(synced) == 6
 
 
 REFUSED_KEYS = [

@@ -248,20 +248,27 @@ async def test_runs_come_in_the_order_of_their_start(there: Reading):
         assert {run.outcome for run in runs} == {Outcome.SUCCEEDED}
 
 
-async def test_a_row_is_current_only_if_it_shows_all_that_the_log_holds(there: Reading):
+async def test_a_row_stands_beside_the_version_that_the_log_has(there: Reading):
+    async def standing(tenant=None):
+        found = await there.reads.standing(tenant or there.tenant, feature_id)
+        return found.shown, found.latest
+
     story = drafted()
     feature_id = await there.tell(story)
-    assert await there.reads.current(there.tenant, feature_id) is None
+    assert await standing() == (0, 1)
     await there.catch_up()
-    row = await there.reads.current(there.tenant, feature_id)
-    assert row == await there.reads.feature(there.tenant, feature_id)
-    assert await there.reads.current(uuid7(), feature_id) is None
+    found = await there.reads.standing(there.tenant, feature_id)
+    assert found.row == await there.reads.feature(there.tenant, feature_id)
+    assert await standing() == (1, 1)
+    assert await standing(uuid7()) == (0, 0)
     await there.tell(story.do(c.RenameFeature("Other")), feature_id, after=1)
-    assert await there.reads.current(there.tenant, feature_id) is None
+    assert await standing() == (1, 2)
     await there.catch_up()
-    assert (await there.reads.current(there.tenant, feature_id)).title == "Other"
+    assert await standing() == (2, 2)
+    assert (await there.reads.standing(there.tenant, feature_id)).row.title == "Other"
     await there.tell(story.do(c.DeleteFeature()), feature_id, after=2)
-    assert await there.reads.current(there.tenant, feature_id) is None
+    await there.catch_up()
+    assert await standing() == (0, 3)
 
 
 async def test_a_read_that_waits_is_answered_as_soon_as_the_version_is_there(there: Reading):

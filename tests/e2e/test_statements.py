@@ -32,11 +32,7 @@ KINDS = {
     "announce a call": r"app\.announce_calls\(",
     "settle a call": r"app\.settle_calls\(",
     "open an account": r"app\.(open_account|session_start|know_network)\(",
-    "project: positions": r"^select p\.projection, .* from app\.positions",
-    "project: parked": r"^select .* from app\.parked",
-    "project: read rows": r"^select .* from app\.views",
-    "project: write rows": r"^insert into app\.views",
-    "project: advance": r"^update app\.positions",
+    "project a page": r"^select app\.project\(",
 }
 BY_TIME = re.compile(r"^select (held|steady|k\.steady)\b")
 """Heartbeats and claims, which keep the database's clock as well: written because time passed."""
@@ -49,12 +45,8 @@ AT_MOST = {
     "announce a call": 14,
     "settle a call": 14,
     "open an account": 3,
-    # A page for each append, when no two share one; rows are read once for each read model.
-    "project: positions": 28,
-    "project: parked": 28,
-    "project: read rows": 4,
-    "project: write rows": 28,
-    "project: advance": 28,
+    # A page for each append, when no two share one; rows are kept in memory.
+    "project a page": 28,
 }
 """Statements in transactions that wrote. An append that another one was faster than, and that is
 tried again, is left out: how many there are depends on how busy the machine is."""
@@ -62,13 +54,13 @@ tried again, is left out: how many there are depends on how busy the machine is.
 COMMITS_AT_MOST = 28 + 14 + 14 + 3 + 28
 """Transactions that wrote: 87, of which the read models' are one for each append, or fewer."""
 
-LOOK = {"row": 1, "begin": 1, "forks": 1, "log": 1}
+LOOK = {"row": 1, "forks": 1, "log": 1}
 """One GET of a feature: the log is asked for the recommendation's words."""
 
 LOOKS = {
-    "row": r"app\.(view|current)_row\(",
+    "row": r"app\.(view_row|standing)\(",
     "begin": r"^begin; select set_config\('bp\.tenant', '[0-9a-f]",
-    "forks": r"from es\.streams s join app\.views",
+    "forks": r"app\.fork_page\(",
     "log": r" from es\.|es\.read|type, schema_version, payload",
 }
 

@@ -13,7 +13,7 @@ from projections.feature import FEATURE, FeatureRow
 from projections.message import MESSAGE
 from projections.projection import Projection, apply
 from projections.run import RUN
-from projections.store import LIMIT, MOST, Page
+from projections.store import LIMIT, MOST, Page, Standing
 from tests.fakes.log import MemoryLog
 
 
@@ -102,11 +102,13 @@ class FoldedReads:
                 row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
         return row
 
-    async def current(self, tenant_id: UUID, feature_id: UUID) -> FeatureRow | None:
-        stream = [r for r in self._log.events if r.feature_id == feature_id]
+    async def standing(self, tenant_id: UUID, feature_id: UUID) -> Standing:
+        stream = [
+            r for r in self._log.events if (r.tenant_id, r.feature_id) == (tenant_id, feature_id)
+        ]
         row = next(iter(self._of(FEATURE, tenant_id, feature_id)), None)
         parked = any(feature == feature_id for feature, _ in self._log.unread)
-        return row if row and not parked and row.version == stream[-1].version else None
+        return Standing(None if parked else row, stream[-1].version if stream else 0)
 
     async def forks(
         self, tenant_id: UUID, feature_id: UUID, *, limit: int = LIMIT, after: UUID | None = None

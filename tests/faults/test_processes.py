@@ -122,13 +122,17 @@ async def test_postgres_killed_while_answers_are_on_their_way_loses_none_of_them
 
 
 @pytest.mark.campaign
-async def test_a_killed_projector_shows_the_past_and_catches_up(service: Service) -> None:
+async def test_without_a_projector_lists_show_the_past_and_a_page_the_present(
+    service: Service,
+) -> None:
     user, feature = await at_gate(service)
     [projector] = service.running("projector")
     service.fault(projector)
     await user.approve(feature, await user.show(feature))
     await service.happened(feature, e.PlanGenerated)
-    assert (await user.show(feature))["status"] == "spec_ready"
+    [listed] = (await user.read("/api/features"))["items"]
+    assert listed["status"] == "spec_ready"
+    assert (await user.show(feature))["status"] == "plan_ready"
     await service.start("projector")
     await user.drive(feature, {"plan_ready"})
     await assert_invariants(service)

@@ -53,6 +53,30 @@ async def test_a_call_alone_does_not_wait_for_others():
     assert doubling.rounds == [[1], [2]]
 
 
+async def test_calls_that_nobody_waits_for_gather_until_one_hurries():
+    doubling = Doubling()
+    call = Batcher(doubling, linger_seconds=3600, hurry=lambda number: number > 9)
+    slow = [asyncio.ensure_future(call(n)) for n in (1, 2)]
+    await asyncio.sleep(0)
+    slow.append(asyncio.ensure_future(call(3)))
+    await asyncio.sleep(0)
+    assert doubling.rounds == []
+    assert await call(10) == 20
+    assert await asyncio.gather(*slow) == [2, 4, 6]
+    assert doubling.rounds == [[1, 2, 3, 10]]
+
+
+async def test_calls_that_linger_go_by_themselves_or_when_all_is_finished():
+    doubling = Doubling()
+    call = Batcher(doubling, linger_seconds=0.001)
+    assert await asyncio.gather(call(1), call(2)) == [2, 4]
+    patient = Batcher(doubling, linger_seconds=3600)
+    waiting = asyncio.ensure_future(patient(3))
+    await asyncio.sleep(0)
+    await patient.finish()
+    assert await waiting == 6
+
+
 async def test_what_comes_while_all_rounds_are_under_way_shares_the_next():
     doubling = Doubling()
     doubling.open.clear()

@@ -108,6 +108,8 @@ async def test_a_projector_that_dies_before_its_commit_applies_the_page_again(
     before = there.shown()
     positions = there.sql("select position from app.positions")
     monkeypatch.setattr(projecting, "save", cut)
+    # As a page that parks somebody: it is written with the positions held, in several statements.
+    monkeypatch.setattr(projecting, "is_plain", lambda _batch: False)
     with pytest.raises(ConnectionResetError):
         await dying.step()
     assert there.shown() == before
@@ -119,6 +121,51 @@ async def test_a_projector_that_dies_before_its_commit_applies_the_page_again(
     assert row.cost_usd == sum(
         event.run.cost_usd for event in story.events if hasattr(event, "run")
     )
+
+
+async def test_a_projector_whose_answer_is_lost_applies_the_page_once(
+    there: World, monkeypatch: pytest.MonkeyPatch
+):
+    story = done()
+    feature_id = await there.tell(story)
+    project = projecting.project
+
+    async def lost(*given):
+        assert await project(*given) == "moved"
+        raise ConnectionResetError
+
+    dying = there.projector(page=7)
+    await dying.step()
+    positions = there.sql("select position from app.positions")
+    monkeypatch.setattr(projecting, "project", lost)
+    with pytest.raises(ConnectionResetError):
+        await dying.step()
+    assert there.sql("select position from app.positions") != positions
+    monkeypatch.undo()
+    await there.catch_up(dying)
+    row = await there.reads.feature(there.tenant, feature_id)
+    assert (row.version, row.status) == (story.feature.version, Status.DONE)
+    assert row.cost_usd == sum(
+        event.run.cost_usd for event in story.events if hasattr(event, "run")
+    )
+
+
+async def test_a_feature_that_another_process_parked_stands_still_here_too(there: World):
+    story = done()
+    feature_id = await there.tell(story)
+    projector = there.projector(page=7)
+    await projector.step()
+    (waits,) = there.sql("select version from app.views where projection = 'feature'")
+    there.sql(
+        "insert into app.parked (projection, generation, feature_id, version, error)"
+        " values ('feature', 1, %s, %s, 'by another')",
+        feature_id,
+        waits[0] + 1,
+    )
+    await there.catch_up(projector)
+    assert there.sql("select version from app.views where projection = 'feature'") == [waits]
+    shown = there.sql("select version from app.views where projection = 'dashboard'")
+    assert shown == [(story.feature.version,)]
 
 
 async def test_a_projector_whose_session_is_killed_goes_on(there: World):

@@ -22,8 +22,6 @@ from domain.events import FileWritten
 from domain.runs import Run
 from domain.status import Agent
 
-AT_ONCE = 8
-"""Files stored side by side."""
 MENDS = 6
 """How often the parsers' findings go back to the agent while each time fewer are left."""
 
@@ -170,20 +168,15 @@ def _is_as_before(work: StepContext, buffer: FileBuffer) -> bool:
 
 
 async def _stored(work: StepContext, tests: Tests, buffer: FileBuffer) -> tuple[FileWritten, ...]:
-    """Every file in the store, in the order of paths. What is frozen stands there already."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    """Every file in the store, in the order of paths. What is frozen stands there already.
 
-    async def one(path: str, content: str, by: Agent) -> FileWritten:
-        async with slots:
-            return await _kept(work, path, content, by)
-
+    They are handed over together: a store keeps in one object what comes together.
+    """
     written = {p: text for p, text in buffer.standing.items() if p not in buffer.frozen}
     every = [(path, content, Agent.IMPLEMENTER) for path, content in written.items()]
     every += [(file.path, file.content, Agent.CONTRACT_TEST) for file in tests.files]
-    async with asyncio.TaskGroup() as group:
-        stored = [group.create_task(one(*file)) for file in every]
-    made = (*(task.result() for task in stored), *buffer.frozen.values())
-    return tuple(sorted(made, key=_path_of))
+    stored = await asyncio.gather(*(_kept(work, *file) for file in every))
+    return tuple(sorted((*stored, *buffer.frozen.values()), key=_path_of))
 
 
 def _path_of(file: FileWritten) -> str:

@@ -4,6 +4,7 @@ Invariant: turns are counted by answer, not by call, and what was counted is for
 progress: each call of an answer is told what is wrong with it, and the next answer may mend it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from application.agents.exchange import Exchange, calls, was_cut
@@ -61,8 +62,7 @@ class WritingLoop:
 
     async def take_over(self, paths: Sequence[str]) -> None:
         """Count files of an attempt before as written in this one."""
-        for path in paths:
-            await self._keep(path, self._buffer.files[path])
+        await self._keep_all(paths)
         self._buffer.written += len(paths)
 
     async def mend(self, task: str) -> None:
@@ -85,14 +85,18 @@ class WritingLoop:
         while True:
             answer = await self._exchange.ask()
             outcome = self._buffer.take(calls(answer))
-            for path in outcome.accepted:
-                await self._keep(path, self._buffer.files[path])
+            await self._keep_all(outcome.accepted)
             self._exchange.heard(answer)
             if self._is_over(outcome):
                 self._exchange.reply(outcome.results, "" if outcome.results else _FINISH)
                 return
             self._count(outcome, cut=was_cut(answer))
             self._exchange.reply(outcome.results, self._next(cut=was_cut(answer)))
+
+    async def _keep_all(self, paths: Sequence[str]) -> None:
+        """Keep files together: a store keeps in one object what comes together."""
+        files = self._buffer.files
+        await asyncio.gather(*(self._keep(path, files[path]) for path in paths))
 
     def _is_over(self, outcome: TurnOutcome) -> bool:
         nothing_to_write = self._all_may_stay and self._buffer.finished

@@ -75,7 +75,7 @@ async def read_feature(
     min_version: MinVersion = None,
 ) -> Response[FeatureView]:
     """Deliverables, recommendation, status, actions, files and cost: now, or as they were."""
-    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version)
+    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version, row_only=True)
     texts, forks = await asyncio.gather(
         services.features.texts(tenant_id, feature_id, texts_needed(seen.row)),
         services.reads.forks(tenant_id, feature_id),
@@ -120,7 +120,7 @@ async def list_checkpoints(
     cursor: Cursor = None,
 ) -> Response[CheckpointPage]:
     """Every version that `replay` takes, oldest first."""
-    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version)
+    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version, row_only=True)
     listing = _of(services, tenant_id, "checkpoints", feature_id, moment)
     after = int(listing.after(cursor) or 0)
     marks = seen.row.checkpoints
@@ -162,7 +162,7 @@ async def list_files(
     cursor: Cursor = None,
 ) -> Response[FilePage]:
     """The files of the implementation that counts now: `README.md`, then by path."""
-    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version)
+    seen = await load_snapshot(services, tenant_id, feature_id, moment, min_version, row_only=True)
     listing = _of(services, tenant_id, "files", feature_id, moment)
     after = listing.after(cursor) or ""
     files = await _files(services, tenant_id, seen)
@@ -187,7 +187,7 @@ async def read_file(
     moment: AsOfDependency,
 ) -> Response[bytes]:
     """The file's bytes, checked against its hash. Text is sent as plain text, never as a page."""
-    seen = await load_snapshot(services, tenant_id, feature_id, moment)
+    seen = await load_snapshot(services, tenant_id, feature_id, moment, row_only=True)
     wanted = path.removeprefix("/")
     found = next((f for f in await _files(services, tenant_id, seen) if f.path == wanted), None)
     if found is None:

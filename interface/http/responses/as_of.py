@@ -13,16 +13,17 @@ from litestar import Response
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from application.running.stretches import stretches
+from application.running.stretches import AT_ONCE, stretches
 from domain.errors import NotFound
 from domain.status import Status
 from interface.http.preconditions import etag
 from interface.http.problems.table import Fault, refuse
 from interface.http.requests.parameters import AsOfTime, AsOfVersion, read_time
-from interface.http.services import Services
-from projections.feature import FeatureRow
+from interface.http.services import FeatureUseCases, Services
+from projections.feature import FEATURE, FeatureRow
 from projections.past import Looking, Past
-from projections.store import Page
+from projections.projection import ONLY, Rows, apply
+from projections.store import Page, Standing
 
 T = TypeVar("T")
 
@@ -97,17 +98,32 @@ async def load_snapshot(
     feature_id: UUID,
     when: AsOf = NOW,
     min_version: int | None = None,
+    *,
+    row_only: bool = False,
 ) -> FeatureSnapshot:
     """A feature as it is, or as it was at a moment.
+
+    Args:
+        services: What to ask.
+        tenant_id: Whose.
+        feature_id: Which.
+        when: At which moment.
+        min_version: Wait, for a moment, until the read models show it.
+        row_only: No other read model is asked beside. Then nothing is waited for: what the row
+            does not show yet is folded over it from the log.
 
     Raises:
         NotFound: there is no such feature.
         HttpProblem: `no_such_version`.
     """
     if when.is_present:
-        current = await services.reads.current(tenant_id, feature_id)
-        if current is not None:
-            return FeatureSnapshot(current, current.version)
+        standing = await services.reads.standing(tenant_id, feature_id)
+        if standing.row is not None and standing.row.version == standing.latest:
+            return FeatureSnapshot(standing.row, standing.latest)
+        if row_only:
+            row = await caught_up(services.features, tenant_id, feature_id, standing)
+            if row is not None:
+                return FeatureSnapshot(row, row.version)
     # It is behind, or cannot be read, or there is none: the log knows.
     known = await services.features.load(tenant_id, feature_id)
     if known.version == 0 or known.status is Status.DELETED:
@@ -124,6 +140,28 @@ async def load_snapshot(
     # The read models do not hold it yet: whoever created it is told what the log says.
     past = await read_past(services, tenant_id, feature_id, AsOf(known.version))
     return FeatureSnapshot(past.feature, known.version, past)
+
+
+async def caught_up(
+    features: FeatureUseCases, tenant_id: UUID, feature_id: UUID, standing: Standing
+) -> FeatureRow | None:
+    """A row with what the log holds behind it, folded as the read models fold it.
+
+    None where there is no such row, such as of a deleted feature, where it would take long, and
+    where the fold fails: then the projector parks the feature, and says so.
+    """
+    behind = standing.latest - standing.shown
+    if not 0 < behind <= AT_ONCE:
+        return None
+    rows: Rows = {} if standing.row is None else {ONLY: standing.row}
+    newer = await features.since(tenant_id, feature_id, standing.shown)
+    try:
+        for recorded in newer:
+            apply(FEATURE, rows, recorded)
+    except Exception:  # noqa: BLE001 - whatever it is, the row that there is will do.
+        return None
+    row: FeatureRow | None = rows.get(ONLY)
+    return row
 
 
 async def read_past(services: Services, tenant_id: UUID, feature_id: UUID, when: AsOf) -> Past:

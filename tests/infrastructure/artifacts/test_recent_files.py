@@ -61,7 +61,7 @@ async def test_a_deleted_features_files_are_forgotten(tmp_path: Path):
 
 
 async def test_a_file_that_is_missing_spoils_nothing_for_those_asked_for_with_it(tmp_path: Path):
-    async with FolderStore(tmp_path) as store:
+    async with FolderStore(tmp_path, packs=False) as store:
         bodies = [f"file {n}".encode() for n in range(20)]
         await asyncio.gather(*(store.put(key_of(body), body) for body in bodies))
         drop(tmp_path, bodies[3])

@@ -14,6 +14,7 @@ from application.delivery.names import file_name
 from domain.events import ImplementationCompleted
 from domain.status import Step, Verdict
 from infrastructure.delivery.archive import ZipArchive
+from projections.store import Standing
 from tests import given
 from tests.delivered import unzipped
 from tests.interface.world import SOURCE, Person, World, settled, types_of
@@ -139,12 +140,32 @@ async def test_a_read_waits_for_the_version_that_a_command_answered(
 ) -> None:
     feature = await ann.new_feature()
     world.reads.hidden = 1
-    unread = asyncio.create_task(ann.ask("GET", f"/api/features/{feature}?min_version=1"))
+    unread = asyncio.create_task(ann.ask("GET", f"/api/features/{feature}/runs?min_version=1"))
     await asyncio.sleep(0)
     world.reads.hidden = 0
     async with world.log.grown:
         world.log.grown.notify_all()
     assert (await unread).status_code == 200
+
+
+async def test_what_was_just_done_is_shown_before_the_read_models_heard_of_it(
+    ann: Person, world: World
+) -> None:
+    feature = await ann.new_feature()
+    world.reads.hidden = 1
+    waited: list[Any] = []
+    world.reads.feature = waited.append  # type: ignore[method-assign, assignment]
+    renamed = await ann.ask("PATCH", f"/api/features/{feature}", json={"title": "Other"})
+    assert renamed.status_code == 202
+    for read in ("", "/checkpoints", "/files"):
+        seen = await ann.ask("GET", f"/api/features/{feature}{read}?min_version=2")
+        assert (seen.status_code, seen.headers["etag"], seen.headers["x-present"]) == (
+            200,
+            '"2"',
+            "true",
+        )
+    assert (await ann.ask("GET", f"/api/features/{feature}")).json()["title"] == "Other"
+    assert waited == []
 
 
 READS = (
@@ -360,11 +381,11 @@ async def test_a_version_that_is_not_in_the_log_is_not_waited_for(
     assert (await ann.ask("GET", nothing)).status_code == 404
     assert waited == []  # The row shows all that the log holds.
 
-    async def behind(*_whose: UUID) -> None:
-        return None
+    async def behind(*_whose: UUID) -> Standing:
+        return Standing(None, 1)
 
-    world.reads.current = behind  # type: ignore[method-assign, assignment]
-    assert (await ann.ask("GET", f"/api/features/{mine}?min_version=99")).status_code == 200
+    world.reads.standing = behind  # type: ignore[method-assign]
+    assert (await ann.ask("GET", f"/api/features/{mine}/runs?min_version=99")).status_code == 200
     assert waited == [1]
 
 

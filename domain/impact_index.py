@@ -20,7 +20,7 @@ from domain.impact_words import LineWords, is_number, lines_of, topics_of, words
 _IDENT: Final = re.compile(r"\b(?:FR|AC)-[0-9]{1,4}\b")
 _ADDRESS: Final = re.compile(r"""(/[^\s"'`]{0,240})["'`]""")
 _IMPORT: Final = re.compile(
-    r"""(?:from|import|require|href|src)\s*[=(]?\s*["']([^"'\s]{1,240})["']"""
+    r"""(?:from|import|require|href|src)\s{0,9}[=(]?\s{0,9}["']([^"'\s]{1,240})["']"""
 )
 
 

@@ -10,7 +10,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-_WORD: Final = re.compile(r"(?<![\w$.])-?\d[\d_]*(?:[:.,]\d+)*|[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_WORD: Final = re.compile(
+    r"(?<![\w$.])-?\d[\d_]{0,40}(?:[:.,]\d{1,40}){0,6}"
+    r"|[^\W\d_]{1,60}(?:['\u2019-][^\W\d_]{1,60}){0,9}"
+)
+_FRACTION: Final = re.compile(r"-?\d{1,40}[.,]\d{1,40}")
 _HUMP: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NAMED: Final = {
     name: str(number)
@@ -77,7 +81,7 @@ def _parted(word: str) -> list[str]:
 
 def _number(text: str) -> str:
     text = text.replace("_", "")
-    if re.fullmatch(r"-?\d+[.,]\d+", text):
+    if _FRACTION.fullmatch(text):
         text = text.replace(",", ".").rstrip("0").rstrip(".")
     return text
 

@@ -25,7 +25,7 @@ _ASK: Final = (
 )
 
 
-class Standing(Struct, frozen=True):
+class Frozen(Struct, frozen=True):
     """The application that a round goes on from, and what of it stays."""
 
     base: Base
@@ -83,7 +83,7 @@ def changed_since(
 
 
 def held(
-    document: d.AgentDocument, standing: Standing | None, spec: d.Spec | None
+    document: d.AgentDocument, standing: Frozen | None, spec: d.Spec | None
 ) -> tuple[d.AgentDocument, list[str]]:
     """A document at a gate with what stays as it was, and what was changed unasked."""
     match document:
@@ -108,7 +108,7 @@ def asked_before(document: d.AgentDocument, previous: d.AgentDocument) -> d.Agen
             return document
 
 
-def frozen_spec(spec: d.Spec, standing: Standing) -> tuple[d.Spec, list[str]]:
+def frozen_spec(spec: d.Spec, standing: Frozen) -> tuple[d.Spec, list[str]]:
     """The specification with what stays as it was, and what was changed unasked."""
     stays = standing.stays(ImpactKind.REQUIREMENTS)
     asked, findings = _asked(spec.also_changed, stays)
@@ -126,7 +126,7 @@ def frozen_spec(spec: d.Spec, standing: Standing) -> tuple[d.Spec, list[str]]:
     return replace(spec, requirements=needs, superseded=superseded, also_changed=also), findings
 
 
-def frozen_plan(plan: d.Plan, standing: Standing, spec: d.Spec) -> tuple[d.Plan, list[str]]:
+def frozen_plan(plan: d.Plan, standing: Frozen, spec: d.Spec) -> tuple[d.Plan, list[str]]:
     """The plan with what stays as it was, and what was changed unasked."""
     base = standing.base
     kinds = (ImpactKind.TASKS, ImpactKind.FILES, ImpactKind.INTERFACES)
@@ -174,7 +174,7 @@ def frozen_plan(plan: d.Plan, standing: Standing, spec: d.Spec) -> tuple[d.Plan,
     return merged, findings
 
 
-def frozen_tests(tests: d.Tests, standing: Standing) -> tuple[d.Tests, list[str]]:
+def frozen_tests(tests: d.Tests, standing: Frozen) -> tuple[d.Tests, list[str]]:
     """The tests with the files that stay as they were, and what was changed unasked."""
     stays = standing.stays(ImpactKind.TESTS)
     asked, findings = _asked(tests.also_changed, stays)

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from application.agents.freezing import Standing
+from application.agents.freezing import Frozen
 from application.agents.inspection import RuleNote, StaticFinding
 from application.ports import ModelAnswer, ModelRequest
 from domain import commands as c
@@ -62,7 +62,7 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     previous_files: Mapping[str, str] = {}
     """The implementation that failed its review, when it is written again; else the one that stood
     when this round began."""
-    standing: Standing | None = None
+    standing: Frozen | None = None
     """The application that a later round goes on from, and what of it stays; None in the first
     round, in a fork, and where it is not known."""
     accepted_files: Mapping[str, str] = {}

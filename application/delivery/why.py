@@ -75,7 +75,7 @@ class ServingLines(Struct, frozen=True):
     """Those that were asked about."""
 
 
-class Standing(Struct, frozen=True):
+class StandsOn(Struct, frozen=True):
     """What stands on words of a person."""
 
     points: tuple[SaidPoint, ...] = ()
@@ -145,7 +145,7 @@ def _place(piece: Piece) -> TestPlace:
 
 def standing_on(
     whole: Attribution, points: Sequence[str] = (), requirements: Sequence[str] = ()
-) -> Standing:
+) -> StandsOn:
     """What stands on points of the brief, and on requirements, by their ids."""
     asked = {*points}
     needs = [
@@ -156,7 +156,7 @@ def standing_on(
     wanted = {need.id for need in needs}
     sources = asked or {source for need in needs for source in need.sources}
     homes = homes_of(whole.trace)
-    return Standing(
+    return StandsOn(
         points=tuple(point for point in whole.points if point.id in sources),
         left_out=tuple(
             dict.fromkeys(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from application.agents.freezing import Standing, changed_since, texts_of
+from application.agents.freezing import Frozen, changed_since, texts_of
 from application.agents.points import reading_in
 from application.delivery.stored_files import read_all_stored
 from application.ports import ArtifactStore
@@ -73,7 +73,7 @@ class Standings:
         implementation: int,
         points: Sequence[BriefPoint],
         documents: tuple[d.Spec | None, d.Plan | None, d.Tests | None] = (None, None, None),
-    ) -> Standing | None:
+    ) -> Frozen | None:
         """What a brief makes stale of an implementation; None if its documents are not there.
 
         Args:
@@ -108,7 +108,7 @@ class Standings:
         base = Base(was, spec.document, plan.document, tests.document, files)
         also = changed_since(base, *documents)
         impact = await self._computing.run(tenant_id, impact_of, base, now, also)
-        return Standing(base, impact, code.files)
+        return Frozen(base, impact, code.files)
 
     async def preview(
         self, tenant_id: UUID, feature: Feature, feature_id: UUID, points: Sequence[BriefPoint]

@@ -21,7 +21,7 @@ _TITLED: Final = (
     "Omitted for brevity\n\n- Minutes of meetings; what was omitted for brevity is marked.",
     "Hack log\n\n- Each hack has a person, a machine and a story.",
     "... and more\n\n- A page of links ... with a title ... and a rating.",
-    "Standing orders\n\n- Each order can be repeated: same as before, everything unchanged.",
+    "Frozen orders\n\n- Each order can be repeated: same as before, everything unchanged.",
     "Chores\n\nEach child has chores. Each chore has a day, a child and points.",
     "Plant diary\n\n- When was each plant watered? Who did it?",
     "Book club\n\n- Members propose books and vote.\n- Everyone sees what is read next.",

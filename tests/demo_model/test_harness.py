@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from application.agents.failures import StepFailed
-from application.agents.freezing import Standing, changed_since, texts_of
+from application.agents.freezing import Frozen, changed_since, texts_of
 from application.agents.perform import perform
 from application.agents.step_inputs import Message, StepInputs
 from application.agents.table import agent_configs_of
@@ -283,7 +283,7 @@ class LaterRound(Pipeline):
             self._base, self.material.spec, self.material.plan, self.material.tests
         )
         self.impact = impact_of(self._base, self._now, known)
-        standing = Standing(self._base, self.impact, self._files)
+        standing = Frozen(self._base, self.impact, self._files)
         self.material = replace(self.material, standing=standing)
         made = await super().do(step)
         self.last = made

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from application.delivery.attribution import Attribution
 from application.delivery.why import (
     LineReason,
-    Standing,
+    StandsOn,
     points_of_message,
     points_of_sentence,
     reason_for,
@@ -67,7 +67,7 @@ async def read_standing(
     requirement: OfRequirement = None,
     message: OfMessage = None,
     sentence: OfSentence = None,
-) -> Response[Standing]:
+) -> Response[StandsOn]:
     """Requirements, tests, tasks and lines that come from a point, a message or a sentence."""
     asked = {
         "point": point,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from application.agents.freezing import (
-    Standing,
+    Frozen,
     changed_since,
     frozen_plan,
     frozen_spec,
@@ -31,13 +31,13 @@ NOTE = next(one for one in CASES if one.name == "a longer note")
 WHY = "The longer note needs more room there."
 
 
-def standing_of(case: Case) -> Standing:
+def standing_of(case: Case) -> Frozen:
     base = base_of(case)
     files = tuple(
         FileWritten(path, len(text), sha256(text.encode()).hexdigest(), Agent.IMPLEMENTER)
         for path, text in base.files.items()
     )
-    return Standing(base, impact_of(base, case.points), files)
+    return Frozen(base, impact_of(base, case.points), files)
 
 
 def other(need: d.Requirement) -> d.Requirement:
@@ -199,7 +199,7 @@ WORDS = {"README.md": s.README}
 FINISHED = call("task_done", {"tasks": ["T-1", "T-2"], "notes": ""})
 
 
-def _standing(*stays: str) -> Standing:
+def _standing(*stays: str) -> Frozen:
     files = tuple(
         FileWritten(path, len(text), sha256(text.encode()).hexdigest(), Agent.IMPLEMENTER)
         for path, text in s.FILES.items()
@@ -210,7 +210,7 @@ def _standing(*stays: str) -> Standing:
         stays={ImpactKind.FILES: stays},
         stale={},
     )
-    return Standing(replace(standing_of(NOTE).base, plan=base), case, files)
+    return Frozen(replace(standing_of(NOTE).base, plan=base), case, files)
 
 
 def _material(*stays: str):
@@ -264,5 +264,5 @@ async def test_no_reason_is_no_asking(reason):
 async def test_the_same_bytes_again_are_no_change():
     context = ScriptedContext(answer(written(MORE | WORDS)), answer(FINISHED))
     command = await done(Step.IMPLEMENT, _material("README.md"), context)
-    assert "is as it was" in str(context.requests[-1].messages)
+    assert "stands as it is" in str(context.requests[-1].messages)
     assert command.also_changed == ()

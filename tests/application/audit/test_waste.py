@@ -121,6 +121,7 @@ def test_what_comments_have_written_anew_is_a_change():
 
 def test_code_that_is_mended_is_waste_of_its_review():
     story = in_review().work(Step.SECURITY_REVIEW)
+    story.do(start(story.feature, Step.CODE_REVIEW))
     failed = answer(story.feature, Step.CODE_REVIEW, verdict=Verdict.FAIL)
     story.do(replace(failed, faults=faulty("F-a"), reviewed_files=3, mending_rounds=2))
     assert isinstance(story.events[-1], e.MendingStarted)

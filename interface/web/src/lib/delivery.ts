@@ -6,19 +6,9 @@ import {
 	type DownloadFormat,
 	type LetterFormat
 } from '#lib/api/index.ts';
-import { saved } from '#lib/save.ts';
+import { namedIn, saved } from '#lib/save.ts';
 
 const SUFFIX: Record<DownloadFormat, string> = { zip: 'zip', git: 'bundle' };
-
-/** The name that the service gives a file (RFC 6266), in any script; the second if it gives none. */
-export function namedIn(disposition: string | null | undefined, otherwise: string): string {
-	const found = /filename\*=UTF-8''([^;]+)/i.exec(disposition ?? '')?.[1];
-	try {
-		return found ? decodeURIComponent(found) : otherwise;
-	} catch {
-		return otherwise;
-	}
-}
 
 /** Fetch the zip of code whose reviews came to no verdict. Throws Refusal. */
 export async function deliverAsNotPassed(feature: string): Promise<void> {

@@ -9,3 +9,13 @@ export function saved(content: Blob, name: string): void {
 	link.remove();
 	setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/** The name that the service gives a file (RFC 6266), in any script; the second if it gives none. */
+export function namedIn(disposition: string | null | undefined, otherwise: string): string {
+	const found = /filename\*=UTF-8''([^;]+)/i.exec(disposition ?? '')?.[1];
+	try {
+		return found ? decodeURIComponent(found) : otherwise;
+	} catch {
+		return otherwise;
+	}
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { namedIn } from '#lib/delivery.ts';
+import { namedIn } from '#lib/save.ts';
 
 test('a download is called as the service says, in any script', () => {
 	const plain = 'attachment; filename="feature-1.zip"';

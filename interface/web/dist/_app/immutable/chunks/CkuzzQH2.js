@@ -1,0 +1,1 @@
+export{Ut as load_css,Ht as start}from"./x-TVn-Yi.js";

@@ -1,1 +1,0 @@
-export{Vt as load_css,Bt as start}from"./BFgyBWpl.js";

@@ -1,1 +1,0 @@
-export{Dr as payload,Or as set_payload}from"../chunks/BFgyBWpl.js";

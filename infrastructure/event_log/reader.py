@@ -24,7 +24,7 @@ from infrastructure.event_log.followed import (
 from infrastructure.event_log.mapper import FeatureMapper
 from infrastructure.event_log.registry import REGISTRY, Registry
 from infrastructure.event_log.stored import KeyDestroyed
-from infrastructure.postgres.database import AsyncBoundedConnection, Database
+from infrastructure.postgres.database import READ_SECONDS, AsyncBoundedConnection, Database
 from infrastructure.sealing import DataKey, MasterKeyUnusable, Unsealable
 from infrastructure.sealing.data_keys import KeyRing
 
@@ -89,7 +89,9 @@ class LogReader:
         self, position: int, limit: int = PAGE, *, wait_ms: int = SAFE_UPTO_WAIT_MS
     ) -> Sequence[StoredHeader]:
         """The next headers in order, at most `limit`. Raises Unavailable."""
-        rows = await self._database.call(HEADERS, (position, limit, wait_ms))
+        rows = await self._database.call(
+            HEADERS, (position, limit, wait_ms), answer_seconds=READ_SECONDS + wait_ms / 1_000
+        )
         return [StoredHeader(*row[:11], *self._resumed(row[11])) for row in rows]
 
     async def page(

@@ -38,28 +38,5 @@ export default defineConfig({
 		})
 	],
 	build: { sourcemap: false },
-	// Few files: a page waits for each in turn on a slow line. What two pages share is one file, and
-	// what colours code, which is large and asked for late, is another.
-	environments: {
-		client: {
-			build: {
-				rolldownOptions: {
-					output: {
-						codeSplitting: {
-							groups: [
-								{ name: 'colours', test: /[\\/](@shikijs|shiki|oniguruma-\w+)[\\/]/, priority: 2 },
-								{
-									name: 'texts',
-									test: /[\\/]node_modules[\\/](markdown-it|dompurify|linkify-it|mdurl|uc\.micro|entities|punycode\.js)[\\/]/,
-									priority: 2
-								},
-								{ name: 'shared', test: /./, minShareCount: 2, priority: 1 }
-							]
-						}
-					}
-				}
-			}
-		}
-	},
 	server: { proxy: { '/api': SERVICE, '/auth': SERVICE } }
 });

@@ -81,10 +81,10 @@ async def test_a_finished_feature_is_forked_seen_as_it_was_and_outlived(
 
 
 def files_of(archive: Path) -> dict[str, bytes]:
-    """The delivered files, without the papers about how they came to be."""
+    """The delivered files, without the papers about how they came to be, and the id in them."""
     with zipfile.ZipFile(archive) as opened:
         return {
             name.partition("/")[2]: opened.read(name)
             for name in opened.namelist()
-            if "/documents/" not in name
+            if "/documents/" not in name and name.partition("/")[2] != "compose.yaml"
         }

@@ -116,7 +116,7 @@ def test_a_person_discusses_revises_and_goes_back(browser, service):
         expect(page.locator("ins", has_text=re.compile(r"\w")).first).to_be_visible()
         page.get_by_test_id("parts").get_by_role("link", name="Brief").click()
         expect(
-            page.get_by_test_id("document").get_by_text("Print a list of all tools")
+            page.get_by_test_id("document").get_by_text("BF-9: Print a list of all tools")
         ).to_be_visible()
 
         page.goto(f"{service}/app/features/{feature}?show=history")

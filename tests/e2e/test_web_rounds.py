@@ -63,9 +63,9 @@ def test_what_is_done_is_changed_and_the_round_before_stays(browser, service):
         expect(rounds.get_by_test_id("changelog").get_by_text(WISH)).to_be_visible()
         second = files_of(page, "Download the code")
         assert WISH in second["documents/changelog.md"].decode()
-        assert "src/entities/repairs.ts" in second
+        assert "code/src/entities/repairs.ts" in second
         stays = {path for path in first if second.get(path) == first[path]}
-        assert {"src/server.ts", "src/db.ts", "public/app.js"} <= stays
+        assert {f"code/{name}" for name in ("src/server.ts", "src/db.ts", "public/app.js")} <= stays
         assert files_of(page, "Download round 1") == first
 
         rounds.get_by_role("link", name="Look at round 1").click()

@@ -418,7 +418,7 @@ def _explained(text: str) -> object:
 
 def _bundled(text: str) -> object:
     bodies = {sha256(body).hexdigest(): body for body in SOURCES.values()}
-    return bundle_of(RecordedLife(tuple(_life(text)), bodies))
+    return bundle_of(RecordedLife(tuple(_life(text)), bodies, "Growing"))
 
 
 def _exported(text: str) -> object:

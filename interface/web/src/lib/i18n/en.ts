@@ -1011,6 +1011,10 @@ export const en = {
 		back: 'Back to where you were',
 		lookTitle: 'Appearance',
 		look: { system: 'As the system', light: 'Light', dark: 'Dark' },
+		browserTitle: 'In this browser',
+		notify: 'Show a notification when it is my turn, while I look at something else',
+		notifyDenied: 'This browser does not let us: allow notifications for this address in it first.',
+		singleKeys: 'Single keys do something (such as n for a new feature)',
 		sessionTitle: 'This session',
 		sessionLead: 'Signing out ends it on this device, in all tabs.',
 		signOut: 'Sign out',
@@ -1022,6 +1026,11 @@ export const en = {
 		logKeyLead:
 			'Checkpoints of the whole log are signed with it. Keep a copy somewhere else: whoever checks the log later needs it, and it shows if the key was exchanged.',
 		logKeyNone: 'Nothing is signed yet: the first checkpoint is made within a minute or so.'
+	},
+	/** Said while another tab or window is looked at. */
+	myTurn: {
+		title: 'It is your turn',
+		body: 'A project came to where you decide.'
 	},
 	palette: {
 		title: 'Find or do something',

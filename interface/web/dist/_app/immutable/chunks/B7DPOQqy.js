@@ -1,0 +1,1 @@
+import{G as e,lt as t,st as n}from"./DxDv2ShT.js";var r=new class{#e=t([]);get here(){return e(this.#e)}set here(e){n(this.#e,e)}make(e){return this.here=e,()=>{this.here===e&&(this.here=[])}}};export{r as t};

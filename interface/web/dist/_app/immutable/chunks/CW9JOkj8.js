@@ -1,0 +1,1 @@
+import{G as e,at as t,lt as n,st as r}from"./DxDv2ShT.js";var i=new class{#e=n(t(Date.now()));get now(){return e(this.#e)}set now(e){r(this.#e,e,!0)}constructor(){typeof window<`u`&&setInterval(()=>{document.hidden||(this.now=Date.now())},1e3)}};export{i as t};

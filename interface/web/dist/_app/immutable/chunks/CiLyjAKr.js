@@ -1,0 +1,1 @@
+function e(e,t){let n=URL.createObjectURL(e),r=document.createElement(`a`);r.href=n,r.download=t,document.body.append(r),r.click(),r.remove(),setTimeout(()=>URL.revokeObjectURL(n),1e4)}function t(e,t){let n=/filename\*=UTF-8''([^;]+)/i.exec(e??``)?.[1];try{return n?decodeURIComponent(n):t}catch{return t}}export{e as n,t};

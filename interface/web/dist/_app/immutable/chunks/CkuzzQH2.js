@@ -1,1 +1,0 @@
-export{Ut as load_css,Ht as start}from"./x-TVn-Yi.js";

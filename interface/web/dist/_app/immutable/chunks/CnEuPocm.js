@@ -1,0 +1,1 @@
+import{n as e,r as t}from"./DxDv2ShT.js";import{t as n}from"./CUsMr4Nw.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=e(a,r),s={name:`x`,size:24,node:[[`path`,{d:`M18 6 6 18`}],[`path`,{d:`m6 6 12 12`}]]};n(i,t(()=>o,{get icon(){return s}}))}export{i as t};

@@ -1,0 +1,1 @@
+import"./C3sSKA3l.js";

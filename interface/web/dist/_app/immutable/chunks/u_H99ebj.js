@@ -1,0 +1,1 @@
+import{G as e,lt as t,st as n}from"./DxDv2ShT.js";var r=6e3,i=12e3,a=new class{#e=t([]);get items(){return e(this.#e)}set items(e){n(this.#e,e)}#t=1;say(e,t={}){let n={id:this.#t++,tone:`plain`,text:e,...t};this.items=[...this.items.slice(-3),n];let a=n.tone===`bad`||n.undo?i:r;setTimeout(()=>this.drop(n.id),a)}drop(e){this.items=this.items.filter(t=>t.id!==e)}};export{a as t};

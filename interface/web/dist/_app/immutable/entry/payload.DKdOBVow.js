@@ -1,1 +1,0 @@
-export{kr as payload,Ar as set_payload}from"../chunks/x-TVn-Yi.js";

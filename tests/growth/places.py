@@ -66,8 +66,10 @@ from application.delivery.attributions import ground_of
 from application.delivery.checker import MAKES
 from application.delivery.diff import ComparedText, changes, differing, lines_of
 from application.delivery.dossier import Finished, dossier
+from application.delivery.guide import quoted
 from application.delivery.history import RecordedLife
 from application.delivery.manifest import bill_of_materials
+from application.delivery.names import file_name
 from application.delivery.structure import Piece, PieceKind, Structure
 from application.delivery.trace import trace_markdown, trace_of
 from application.delivery.why import (
@@ -568,6 +570,7 @@ PLACES: Final[Mapping[str, Place]] = {
     "bill of materials": _billed,
     "papers of a delivery": _delivered,
     "why lines are there": _explained,
+    "names and first page of a delivery": lambda text: (file_name(text), quoted(text)),
     "git history": _bundled,
     "export": _exported,
     "redaction": _redacted,

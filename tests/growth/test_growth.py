@@ -54,6 +54,7 @@ READERS = (
 SHORT = "reads ids, hashes, names of files or our own texts, all of them short"
 PARSER = "a parser of others, in a process of its own with a limit of time"
 OFFLINE = "part of the program that people run over their own delivery"
+BOUNDED = "reads comments of a few thousand characters, and documents of its own"
 SPOILS = "makes a fault for a test out of what the demo model wrote"
 EQUAL = "asks whether whole texts are equal, and reads none of them"
 PARTS = "asks others; what it does with their words is tried by itself"
@@ -72,6 +73,10 @@ ELSEWHERE = {
     "application/agents/prices.py:table_of": SHORT,
     "application/agents/prices.py:unpriced": SHORT,
     "domain/sentences.py:ends": SHORT,
+    "application/delivery/beside.py:beside": OFFLINE,
+    "application/delivery/beside.py:could_run": OFFLINE,
+    "application/delivery/beside.py:files_in": OFFLINE,
+    "application/delivery/beside.py:folders_of": OFFLINE,
     "application/delivery/beside.py:is_litter": OFFLINE,
     "application/delivery/beside.py:passed_over": OFFLINE,
     "application/delivery/beside.py:runs_by_itself": OFFLINE,
@@ -79,12 +84,18 @@ ELSEWHERE = {
     "application/delivery/checker.py:check": OFFLINE,
     "application/delivery/checker.py:main": OFFLINE,
     "application/delivery/checker.py:notes": OFFLINE,
+    "application/delivery/checker.py:rooted": OFFLINE,
+    "application/delivery/guide.py:named": SHORT,
+    "application/delivery/kit.py:is_secret": SHORT,
     "application/delivery/checker.py:standing_of": OFFLINE,
     "application/delivery/checker.py:summary": OFFLINE,
     "application/transparency/verifier.py:main": OFFLINE,
     "infrastructure/audit/search.py:titled": PARTS,
     "infrastructure/audit/search.py:titles_of": PARTS,
     "infrastructure/demo_model/author/by_schema.py:filled": SHORT,
+    "infrastructure/demo_model/author/commented.py:commented_plan": BOUNDED,
+    "infrastructure/demo_model/author/commented.py:commented_spec": BOUNDED,
+    "infrastructure/demo_model/author/commented.py:commented_tests": BOUNDED,
     "infrastructure/demo_model/author/mistakes.py:mended": EQUAL,
     "infrastructure/demo_model/author/reviews.py:failing_review": SPOILS,
     **{
@@ -109,7 +120,8 @@ ELSEWHERE = {
             "schema.py:is_statement", "schema.py:query_faults", "schema.py:tables_of",
             "imports.py:import_findings", "imports.py:imports", "imports.py:neighbours",
             "notes.py:notes_for_review",
-            "schema.py:schema_findings", "sql_tokens.py:inside", "sql_tokens.py:parts",
+            "schema.py:schema_findings", "settings.py:settings_findings",
+            "settings.py:settings_read", "sql_tokens.py:inside", "sql_tokens.py:parts",
             "stubs.py:stub_findings", "syntax.py:nodes", "syntax.py:structure_of",
             "syntax.py:tree_of", "types.py:is_strict", "types.py:type_findings",
             "inspector.py:read", "sql.py:sql_findings", "syntax.py:parsed",

@@ -331,6 +331,7 @@ def rows(done: Done) -> Any:
     return json.loads(done.said)
 
 
+@pytest.mark.campaign
 def test_operators_look_at_features_and_their_log(service: tuple[Up, UUID]) -> None:
     running, feature = service
     [listed] = rows(run_by_name(running.folder, "features", "--json"))

@@ -24,6 +24,7 @@ async def settled_runs(client: ServiceClient, path: str) -> list[dict]:
             return runs
 
 
+@pytest.mark.campaign
 async def test_what_the_service_did_can_be_shown_traced_and_added_up(tmp_path):
     with up(tmp_path / "data") as url:
         async with ServiceClient(url) as client:

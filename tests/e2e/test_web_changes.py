@@ -106,3 +106,23 @@ def test_code_that_fails_its_review_is_mended_and_every_line_says_why_it_is_ther
         why.get_by_role("spinbutton").fill("2")
         why.get_by_role("button", name="Show").click()
         expect(why.get_by_role("list").first).to_contain_text("in round 1")
+
+
+def test_a_tab_that_nobody_looks_at_says_that_it_is_ones_turn(browser, service):
+    with person(browser, service) as joe:
+        joe.context.add_init_script(
+            "Object.defineProperty(document, 'hidden', {get: () => !window.__back})"
+        )
+        page = sign_up(joe)
+        with_own_brief(page, service)
+        at_gate(page, "specification")
+        expect(page).to_have_title(re.compile(r"^\(1\) "))
+        page.evaluate("window.__back = true; document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page).to_have_title(re.compile(r"^[^(]"))
+        page.goto(f"{service}/app/settings")
+        page.get_by_label("Single keys do something").uncheck()
+        page.goto(f"{service}/app")
+        page.keyboard.press("n")
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("combobox", name="Find or do something")).to_be_focused()
+        assert page.url.endswith("/app")

@@ -343,6 +343,7 @@ def test_an_approval_a_return_and_a_name_are_taken_back_from_their_notes(browser
         expect(title).to_have_text(named)
 
 
+@pytest.mark.campaign
 def test_a_busy_provider_is_told_in_words(browser, service, provider):
     with person(browser, service, base_url=service) as hal:
         page = with_key(hal)

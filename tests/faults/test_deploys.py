@@ -33,9 +33,8 @@ async def test_a_step_under_way_is_finished_by_a_worker_that_is_told_to_stop(
 
 
 @pytest.mark.timeout(300)  # Five processes start one after the other.
-@pytest.mark.parametrize(
-    "place", ["before_request", pytest.param("at_work", marks=pytest.mark.campaign)]
-)
+@pytest.mark.campaign
+@pytest.mark.parametrize("place", ["before_request", "at_work"])
 async def test_a_step_that_ends_its_worker_is_failed_and_the_innocent_are_finished(
     service: Service, place: str
 ) -> None:
@@ -79,6 +78,7 @@ async def renamed(user: User, feature: UUID) -> None:
     await user.command("PATCH", f"/api/features/{feature}", {"title": "Another"})
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(300)  # Two processes start one after the other.
 async def test_nobody_is_refused_or_cut_off_while_one_api_takes_the_place_of_another(
     service: Service,

@@ -29,6 +29,7 @@ def expanding(broken_stack) -> Iterator[list[tuple[str, str]]]:
             )
 
 
+@pytest.mark.campaign
 async def test_running_processes_survive_a_column_added_to_every_table(
     service: Service, expanding: list[tuple[str, str]]
 ) -> None:

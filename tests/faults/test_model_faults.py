@@ -84,7 +84,21 @@ async def test_faults_that_pass_are_got_over_without_anybody(service: Service) -
     await assert_invariants(service)
 
 
-@pytest.mark.parametrize("fault", LASTING, ids=lambda f: f"{f.fault} x {f.times}")
+OFTEN = 2
+"""Faults that come more often than this take a test too long for the suite."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(
+            one,
+            id=f"{one.fault} x {one.times}",
+            marks=[pytest.mark.campaign] if one.times > OFTEN else [],
+        )
+        for one in LASTING
+    ],
+)
 async def test_faults_that_last_are_told_to_the_user_and_a_retry_gets_over_them(
     service: Service, fault: Lasting
 ) -> None:

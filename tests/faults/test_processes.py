@@ -55,6 +55,7 @@ async def test_a_feature_gets_done_while_no_relay_runs_and_later_messages_make_n
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_relay_killed_at_any_moment_of_publishing_loses_and_doubles_nothing(
     service: Service,
 ) -> None:
@@ -138,6 +139,7 @@ async def test_without_a_projector_lists_show_the_past_and_a_page_the_present(
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_reply_is_kept_although_the_api_died_while_it_was_streamed(
     service: Service,
 ) -> None:
@@ -182,6 +184,7 @@ async def test_every_process_ends_in_order_when_it_is_told_to(service: Service) 
     await assert_invariants(service)
 
 
+@pytest.mark.campaign
 async def test_a_step_without_a_sign_of_life_is_failed_once_and_can_be_retried(
     service: Service,
 ) -> None:

@@ -11,6 +11,7 @@ PROCESSES = EVERYTHING
 PATIENCE_SECONDS = 120.0  # It waits for whole features to be built.
 
 
+@pytest.mark.campaign
 async def test_events_of_a_later_version_hurt_their_own_feature_alone(service: Service) -> None:
     user = await service.user()
     feature = await write_later(service, user)

@@ -169,7 +169,7 @@ async def campaign(
     await service.start("worker")
     # Before anything dies: what must hurt nobody all the while.
     stranger = await service.user()
-    stranger.patience = PATIENCE_SECONDS
+    stranger.patience = PATIENCE_SECONDS * 4  # The model may be slow, so that deploys meet work.
     SPOILT.update({await write_later(service, stranger), await rot(service, stranger)})
     user = await service.user()
     user.patience = PATIENCE_SECONDS + faults * FAULT_SECONDS

@@ -146,7 +146,7 @@ async def open_api(
         attributions=attributions,
         edits=DocumentEdits(
             features,
-            InputLoader(features, log, base.artifacts),
+            InputLoader(features, log, base.artifacts, base.computing),
             Inspector(base.computing),
             base.computing,
         ),

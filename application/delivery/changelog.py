@@ -99,7 +99,7 @@ def _also(event: e.FeatureEvent) -> tuple[AlsoChanged, ...]:
     match event:
         case e.ImplementationCompleted(also_changed=also):
             return also
-        case e.SpecGenerated() | e.PlanGenerated() | e.TestsGenerated():
+        case _ if isinstance(event, e.SpecWritten | e.PlanWritten | e.TestsWritten):
             return event.document.also_changed
         case _:
             return ()

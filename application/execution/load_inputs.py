@@ -16,7 +16,7 @@ from application.delivery.stored_files import read_all_stored
 from application.execution.standing import Standings
 from application.features import Features
 from application.ports import ArtifactStore, EventLog
-from application.running.computing import Computing, Here
+from application.running.computing import Computing
 from application.running.stretches import stretches
 from domain import events as e
 from domain.comments import Comment
@@ -39,10 +39,10 @@ class InputLoader:
         features: Features,
         log: EventLog,
         artifacts: ArtifactStore,
-        computing: Computing | None = None,
+        computing: Computing,
     ) -> None:
         self._features = features
-        self._standings = Standings(features, artifacts, computing or Here())
+        self._standings = Standings(features, artifacts, computing)
         self._log = log
         self._artifacts = artifacts
 

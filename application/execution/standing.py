@@ -96,9 +96,9 @@ class Standings:
         reading = reading_in(brief)
         if (
             reading is None
-            or not isinstance(spec, e.SpecGenerated)
-            or not isinstance(plan, e.PlanGenerated)
-            or not isinstance(tests, e.TestsGenerated)
+            or not isinstance(spec, e.SpecWritten)
+            or not isinstance(plan, e.PlanWritten)
+            or not isinstance(tests, e.TestsWritten)
             or not isinstance(code, e.ImplementationCompleted)
         ):
             return None

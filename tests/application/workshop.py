@@ -24,6 +24,7 @@ from application.ports import (
     ModelAnswer,
     ModelRequest,
 )
+from application.running.computing import Here
 from domain import commands as c
 from domain.feature import Feature
 from domain.recorded import Recorded
@@ -139,7 +140,7 @@ class Workshop:
             self.features,
             self.tasks,
             providers,
-            InputLoader(self.features, self.log, self.artifacts),
+            InputLoader(self.features, self.log, self.artifacts, Here()),
             tools,
             agents=agents,
             backoff_seconds=(10.0, 60.0, 300.0),

@@ -150,7 +150,7 @@ class Bench:
             self.features,
             tasks,
             providers,
-            InputLoader(self.features, log, files),
+            InputLoader(self.features, log, files, Here()),
             tools,
             agents=self.agent,
         )

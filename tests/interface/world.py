@@ -193,7 +193,7 @@ class World:
             attributions=Attributions(self.features, self.artifacts, Here(), pieces_of),
             edits=DocumentEdits(
                 self.features,
-                InputLoader(self.features, self.log, self.artifacts),
+                InputLoader(self.features, self.log, self.artifacts, Here()),
                 Inspector(Here()),
                 Here(),
             ),

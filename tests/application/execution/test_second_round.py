@@ -59,6 +59,28 @@ async def test_every_agent_of_a_second_round_is_given_what_stood() -> None:
     assert Step.TITLE in agents.given
 
 
+async def test_what_a_person_edited_by_hand_is_held_to_in_the_next_round_too() -> None:
+    agents = Noting()
+    shop = await Workshop(agents=agents).confirmed()
+    for gate in Gate:
+        await shop.settle()
+        shown = (await shop.state()).content.deliverable(gate)
+        assert shown is not None
+        written = shop.log.events[shown.version - 1].event
+        assert isinstance(written, e.SpecWritten | e.PlanWritten | e.TestsWritten)
+        by_hand = (gate, shown.content_sha256, shown.version, written.document, f"# My {gate}")
+        edit = c.RecordEdit(*by_hand)
+        await shop.do(edit)
+        await shop.approve(gate)
+    await shop.settle()
+    assert (await shop.state()).status is Status.DONE
+    await shop.do(c.ReviseBrief("- BF-1 lend tools\n- BF-2 print a list"))
+    await shop.settle()
+    standing = agents.given[Step.SPEC].standing
+    assert standing is not None
+    assert standing.impact.points == ("BF-2",)
+
+
 async def test_a_message_to_what_is_done_is_answered_with_the_brief_at_hand() -> None:
     agents = Noting()
     shop = await Workshop(agents=agents).finished()

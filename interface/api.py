@@ -17,6 +17,7 @@ from application.delivery.history import Histories
 from application.execution.edits import DocumentEdits
 from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
+from application.execution.standing import Standings
 from application.identity.accounts import Accounts
 from application.identity.api_keys import KeyLimits, KeySettings
 from application.identity.rate_limit import RateLimiter
@@ -144,6 +145,7 @@ async def open_api(
         expenses=PostgresExpenses(database),
         estimates=Estimates(features, past_runs, keys, choice, agent_configs),
         attributions=attributions,
+        standings=Standings(features, base.artifacts, base.computing),
         edits=DocumentEdits(
             features,
             InputLoader(features, log, base.artifacts, base.computing),

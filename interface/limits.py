@@ -112,12 +112,13 @@ COUNTED: Final[Mapping[Rate, str]] = {
     Rate.CREATE: "features begun, forks included, by one tenant",
     Rate.CREATE_BY_ADDRESS: "the same by all tenants of one address together",
     Rate.RENAME: "renames by one tenant",
-    Rate.DECIDE: "briefs, readings, approvals, revisions, retries, goings back and deletions "
-    "by one tenant",
+    Rate.DECIDE: "briefs, readings, previews, approvals, comments, edits, revisions, stops, "
+    "retries, goings back and deletions by one tenant",
     Rate.TALK: "messages to the assistant by one tenant",
     Rate.STREAM: "live streams opened by one tenant",
     Rate.DOWNLOAD: "downloads and exports by one tenant",
-    Rate.SEARCH: "looks through the log, certificates, comparisons and usage pages by one tenant",
+    Rate.SEARCH: "looks through the log, certificates, comparisons, reasons of lines and "
+    "usage pages by one tenant",
     Rate.KEY_CHECK: "API keys checked with the provider, by one account; over all processes",
     Rate.KEY_REJECTED_BY_ADDRESS: "API keys that the provider rejected, from one address; "
     "over all processes",

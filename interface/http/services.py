@@ -23,6 +23,7 @@ from application.continuity.watch import Continuity
 from application.delivery.attributions import Attributions
 from application.delivery.comparing import Comparisons
 from application.delivery.parcel import Parcel
+from application.execution.standing import Standings
 from application.identity.accounts import Accounts
 from application.identity.api_keys import KeySettings
 from application.identity.rate_limit import Allowance, RateLimiter
@@ -235,6 +236,8 @@ class Services:
     estimates: Estimates
     attributions: Attributions
     edits: Edits
+    standings: Standings
+    """What a changed brief would touch."""
     certifier: Certifier
     live: Live
     artifacts: ArtifactStore

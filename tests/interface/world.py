@@ -26,6 +26,7 @@ from application.delivery.history import Histories
 from application.execution.edits import DocumentEdits
 from application.execution.load_inputs import InputLoader
 from application.execution.model_access import Choice
+from application.execution.standing import Standings
 from application.features import Features
 from application.identity.accounts import Accounts
 from application.identity.api_keys import KeySettings
@@ -191,6 +192,7 @@ class World:
             expenses=audit,
             estimates=Estimates(self.features, audit, self.vault, Choice.AUTO, agent_configs_of()),
             attributions=Attributions(self.features, self.artifacts, Here(), pieces_of),
+            standings=Standings(self.features, self.artifacts, Here()),
             edits=DocumentEdits(
                 self.features,
                 InputLoader(self.features, self.log, self.artifacts, Here()),

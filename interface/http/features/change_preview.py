@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from application.audit.estimate import Estimate, scaled
-from application.execution.standing import ChangePreview, KindPreview, Standings
+from application.execution.standing import ChangePreview, KindPreview
 from domain import commands as c
 from domain.errors import EmptyBrief
 from domain.impact import ImpactKind
@@ -51,8 +51,7 @@ async def preview_change(
     if not reading.points:
         raise EmptyBrief
     feature = await services.features.load(tenant_id, feature_id)
-    standings = Standings(services.features, services.artifacts, services.computing)
-    preview = await standings.preview(tenant_id, feature, feature_id, reading.points)
+    preview = await services.standings.preview(tenant_id, feature, feature_id, reading.points)
     kinds = {one.kind: one for one in preview.kinds}
     shares = {step: _share(kinds[kind]) for step, kind in _OF_STEP.items() if kind in kinds}
     return PricedPreview(preview, scaled(estimate, shares))
